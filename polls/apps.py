@@ -1,0 +1,9 @@
+"""The survey as a Django app."""
+
+from django.apps import AppConfig
+
+
+class PollsConfig(AppConfig):
+    """Importing `polls.models` registers the tables with the gateway; there are no SQL models here."""
+
+    name = "polls"

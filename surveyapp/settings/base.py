@@ -1,0 +1,163 @@
+"""What every installation shares. Each variable read here is described in `.env.example`.
+
+Values that the failover engine needs are kept as text and validated once, by `failover.conf`, so that a bad one is a numbered system check with a
+hint and not a traceback.
+"""
+
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+DEBUG = False
+SECRET_KEY = env.str("DJANGO_SECRET_KEY", default="")
+ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS", default=[])
+CSRF_TRUSTED_ORIGINS = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "surveyapp.apps.SurveyAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "axes",
+    "corsheaders",
+    "csp",
+    "django_htmx",
+    "failover",
+    "polls",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "failover.middleware.ServedByMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    # axes asks to stand last: it turns a lockout raised below it into a reply.
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "surveyapp.urls"
+WSGI_APPLICATION = "surveyapp.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# SQLite holds only instructors' accounts and the login lockout, and is disposable: no SQL server can take the survey down.
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": env.str("DJANGO_SQLITE_PATH", default=str(BASE_DIR / "db.sqlite3")),
+        "OPTIONS": {"init_command": "PRAGMA journal_mode=WAL;", "timeout": 5, "transaction_mode": "IMMEDIATE"},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 3600
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+# A class shares one address: what is locked out is a name at an address, never the address alone.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("DJANGO_TIME_ZONE", default="UTC")
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+
+# A ballot is at most 64 KB and a definition 200 KB; nothing larger is read into memory.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+
+# Other stacks of this survey, whose pages may send a ballot here when their own stack does not answer.
+CORS_ALLOWED_ORIGINS = env.list("SURVEY_STACK_ORIGINS", default=[])
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_CREDENTIALS = False
+
+# The address that students type and that the QR code holds; empty: the one the request came to.
+SURVEY_PUBLIC_URL = env.str("SURVEY_PUBLIC_URL", default="")
+
+# Text on purpose: `failover.conf` parses and validates it, and names every mistake at once.
+FAILOVER = {
+    "REGIONS": env.str("FAILOVER_REGIONS", default=""),
+    "ENDPOINTS": env.str("FAILOVER_ENDPOINTS", default=""),
+    "NAMESERVER": env.str("FAILOVER_NAMESERVER", default=""),
+    "RUN_DIR": env.str("FAILOVER_RUN_DIR", default=""),
+    "DEADLINE_S": env.str("FAILOVER_DEADLINE_S", default=""),
+    "CONNECT_TIMEOUT_S": env.str("FAILOVER_CONNECT_TIMEOUT_S", default=""),
+    "READ_TIMEOUT_S": env.str("FAILOVER_READ_TIMEOUT_S", default=""),
+    "HEARTBEAT_S": env.str("FAILOVER_HEARTBEAT_S", default=""),
+    "HOLD_S": env.str("FAILOVER_HOLD_S", default=""),
+    "LAG_LIMIT_MS": env.str("FAILOVER_LAG_LIMIT_MS", default=""),
+    "THREADS": env.str("FAILOVER_THREADS", default=""),
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "failover": {"level": env.str("SURVEY_LOG_LEVEL", default="INFO")},
+        "polls": {"level": env.str("SURVEY_LOG_LEVEL", default="INFO")},
+        "axes": {"level": "ERROR"},
+    },
+}

@@ -1,0 +1,12 @@
+"""Every address of the application; the public ones are fixed by contract."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("polls.urls")),
+    path("admin/surveys/", include("polls.admin_urls")),
+    path("admin/failover/", include("failover.dashboard.urls")),
+    path("admin/", admin.site.urls),
+    path("healthz/", include("failover.healthz")),
+]
