@@ -1,0 +1,97 @@
+"""A circuit: whether a region gets traffic. Pure transitions over a frozen state, used by worker and monitor alike.
+
+A wait doubles each time the circuit opens again, up to a cap, and starts afresh once it has stayed closed for the cap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from failover.core.config import RouterConfig
+
+
+class CircuitState(StrEnum):
+    """Closed lets traffic through, open does not, half-open lets single trials through."""
+
+    CLOSED = "closed"
+    HALF_OPEN = "half-open"
+    OPEN = "open"
+
+
+_SEVERITY = {CircuitState.CLOSED: 0, CircuitState.HALF_OPEN: 1, CircuitState.OPEN: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """A circuit's state. Times are monotonic seconds; `wait_s` is the wait of its latest opening, 0 before the first.
+
+    `turns` counts the transitions: an attempt that began in an earlier turn must not decide a later one.
+    """
+
+    state: CircuitState = CircuitState.CLOSED
+    since: float = float("-inf")
+    failures: int = 0
+    trials_passed: int = 0
+    wait_s: float = 0.0
+    openings: int = 0
+    turns: int = 0
+    reason: str = ""
+
+    def waited(self, now: float) -> bool:
+        """Whether an open circuit has been open for its wait."""
+        return now - self.since >= self.wait_s
+
+
+def worse(one: CircuitState, other: CircuitState) -> CircuitState:
+    """The one that lets less through."""
+    return max(one, other, key=_SEVERITY.__getitem__)
+
+
+def opened(circuit: Circuit, *, config: RouterConfig, now: float, reason: str) -> Circuit:
+    """Open, with the wait that its history asks for. An open circuit stays as it is."""
+    if circuit.state is CircuitState.OPEN:
+        return circuit
+    rested = circuit.state is CircuitState.CLOSED and now - circuit.since >= config.hold_cap_s
+    first = circuit.openings == 0 or rested
+    return replace(
+        circuit,
+        state=CircuitState.OPEN,
+        since=now,
+        trials_passed=0,
+        wait_s=config.hold_s if first else min(circuit.wait_s * 2, config.hold_cap_s),
+        openings=circuit.openings + 1,
+        turns=circuit.turns + 1,
+        reason=reason,
+    )
+
+
+def half_opened(circuit: Circuit, *, now: float) -> Circuit:
+    """Let single trials through."""
+    return replace(circuit, state=CircuitState.HALF_OPEN, since=now, trials_passed=0, turns=circuit.turns + 1)
+
+
+def closed(circuit: Circuit, *, now: float) -> Circuit:
+    """Let everything through. The wait is remembered, so that a relapse soon after doubles it."""
+    return replace(
+        circuit, state=CircuitState.CLOSED, since=now, failures=0, trials_passed=0, turns=circuit.turns + 1, reason=""
+    )
+
+
+def on_failure(circuit: Circuit, *, config: RouterConfig, now: float, reason: str, trial: bool = False) -> Circuit:
+    """A class A or B failure: the third in a row opens, and a failed trial opens whatever the count."""
+    counted = replace(circuit, failures=circuit.failures + 1)
+    if trial:
+        return opened(counted, config=config, now=now, reason=f"a trial failed: {reason}")
+    if circuit.state is CircuitState.CLOSED and counted.failures >= config.failures_to_open:
+        return opened(counted, config=config, now=now, reason=f"{counted.failures} failures in a row: {reason}")
+    return counted
+
+
+def on_success(circuit: Circuit, *, config: RouterConfig, now: float, trial: bool = False) -> Circuit:
+    """A value came back: the row of failures ends, and enough trials passed close a half-open circuit."""
+    counted = replace(circuit, failures=0)
+    if not (trial and circuit.state is CircuitState.HALF_OPEN):
+        return counted
+    counted = replace(counted, trials_passed=circuit.trials_passed + 1)
+    return closed(counted, now=now) if counted.trials_passed >= config.trials_to_close else counted

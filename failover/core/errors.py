@@ -1,0 +1,99 @@
+"""What one attempt at a region can come to, and the errors a caller of the router sees.
+
+The four classes are the table of AWS SDK exceptions read as a question: what does this answer say about a write?
+SDK exceptions are translated into them once, at the edge (the adapters), with their cause kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorClass(StrEnum):
+    """What a failed attempt says about the request, and so what may be done next."""
+
+    NOT_SENT = "A"
+    """Never left this machine (no address, no connection). The next region at once; counts against the region."""
+    UNKNOWN = "B"
+    """Sent, and nobody knows what came of it. The next region only for what may be repeated; counts."""
+    REFUSED = "C"
+    """Answered "not now" and not applied. One jittered retry, then the next region; never counts."""
+    CALLER = "D"
+    """The caller's own business (a refused condition, a missing permission). Never fails over, never counts."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is held against the region."""
+        return self in (ErrorClass.NOT_SENT, ErrorClass.UNKNOWN)
+
+
+class Outcome(StrEnum):
+    """What an attempt came to, in the words that receipts, headers and the API show."""
+
+    OK = "ok"
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    SERVER_ERROR = "server-error"
+    THROTTLED = "throttled"
+    DENIED = "denied"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An attempt that brought no value. `error` is the exception a caller gets when it is their own business."""
+
+    error_class: ErrorClass
+    outcome: Outcome
+    detail: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One line of a call's trace: what was tried where, what it came to, and how long it took (ms)."""
+
+    region: str
+    outcome: Outcome
+    ms: float
+    detail: str = ""
+    error_class: ErrorClass | None = None
+
+    def as_json(self) -> dict[str, str | float]:
+        """The three fields that the public API shows."""
+        return {"region": self.region, "outcome": self.outcome.value, "ms": round(self.ms, 1)}
+
+
+class FailoverError(Exception):
+    """The base of everything that this package raises on its own account."""
+
+
+class NoRegionAnswered(FailoverError):
+    """Every region was tried or passed over, or the deadline was up. `attempts` tells which and why."""
+
+    def __init__(self, attempts: tuple[Attempt, ...]) -> None:
+        self.attempts = attempts
+        super().__init__(f"{self._headline}: {_told(attempts)}")
+
+    _headline = "no region answered"
+
+
+class OutcomeUnknown(NoRegionAnswered):
+    """A write that must not be repeated was sent, and nobody knows whether it was applied. It was not repeated."""
+
+    _headline = "the write's outcome is unknown and it may not be repeated"
+
+
+class RoutingRefused(FailoverError):
+    """A routing change that a safety rule forbids. `rule` is the sentence that says why."""
+
+    def __init__(self, rule: str) -> None:
+        self.rule = rule
+        super().__init__(rule)
+
+
+def _told(attempts: tuple[Attempt, ...]) -> str:
+    return ", ".join(f"{one.region} {one.outcome.value} ({one.ms:.0f} ms)" for one in attempts) or "nothing was tried"

@@ -1,0 +1,128 @@
+"""Health: what the canaries of a region say. A canary resolves, connects afresh, writes and reads.
+
+Pooled connections hide a DNS outage from live traffic completely, so a canary always makes a new connection. A canary
+that answers class D (no table, no permission) or C (throttled) says nothing about the region: it changes no count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from failover.core.config import RouterConfig
+from failover.core.errors import ErrorClass
+
+
+class HealthState(StrEnum):
+    """What is known about a region, whatever its circuit and the routing say."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+
+
+class Verdict(StrEnum):
+    """What one canary says."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SAYS_NOTHING = "says-nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a canary. `ok` is None when it was not reached; `ms` is its time, `detail` what went wrong."""
+
+    ok: bool | None = None
+    ms: float | None = None
+    detail: str = ""
+    error_class: ErrorClass | None = None
+
+
+LAYERS = ("dns", "connect", "write", "read")
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """One fresh-connection probe, layer by layer in the order in which they are met."""
+
+    dns: Layer = field(default_factory=Layer)
+    connect: Layer = field(default_factory=Layer)
+    write: Layer = field(default_factory=Layer)
+    read: Layer = field(default_factory=Layer)
+    seq: int = 0
+
+    @property
+    def layers(self) -> dict[str, Layer]:
+        """The layers by name."""
+        return {"dns": self.dns, "connect": self.connect, "write": self.write, "read": self.read}
+
+    @property
+    def verdict(self) -> Verdict:
+        """Failed when a layer failed by the region's fault; passed when both write and read worked."""
+        broken = [layer for layer in self.layers.values() if layer.ok is False]
+        if any(layer.error_class is None or layer.error_class.counts for layer in broken):
+            return Verdict.FAILED
+        if not broken and self.write.ok and self.read.ok:
+            return Verdict.PASSED
+        return Verdict.SAYS_NOTHING
+
+    @property
+    def told(self) -> str:
+        """The first layer that failed, in words ("DNS: answers empty"), or the empty string."""
+        for name, layer in self.layers.items():
+            if layer.ok is False:
+                title = "DNS" if name == "dns" else name
+                return f"{title}: {layer.detail}" if layer.detail else f"{title} failed"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The canaries of one region so far: the rows of passes and failures, and the latest one and its time."""
+
+    passes: int = 0
+    failures: int = 0
+    latest: Canary | None = None
+    at: float = float("-inf")
+    sound: bool = True
+    """False from the moment it was unreachable until enough canaries passed in a row."""
+
+    def passing(self, now: float, config: RouterConfig) -> bool:
+        """Whether the latest canary passed, lately."""
+        fresh = now - self.at <= config.quiet_s
+        return fresh and self.latest is not None and self.latest.verdict is Verdict.PASSED
+
+
+def on_canary(health: Health, canary: Canary, *, config: RouterConfig, now: float) -> Health:
+    """Count one canary."""
+    seen = replace(health, latest=canary, at=now)
+    match canary.verdict:
+        case Verdict.PASSED:
+            passes = health.passes + 1
+            return replace(seen, passes=passes, failures=0, sound=health.sound or passes >= config.canaries_to_close)
+        case Verdict.FAILED:
+            failures = health.failures + 1
+            sound = health.sound and failures < config.canary_failures_to_open
+            return replace(seen, passes=0, failures=failures, sound=sound)
+        case Verdict.SAYS_NOTHING:
+            return seen
+
+
+def state_of(health: Health, *, traffic_fails: bool, config: RouterConfig, now: float) -> HealthState:
+    """One word for a region.
+
+    Unknown: no canary lately, or one that says nothing. Unreachable: enough of them failed in a row. Degraded: fewer
+    failed, or not enough passed yet since, or live traffic fails all the same.
+    """
+    if health.latest is None or now - health.at > config.quiet_s:
+        return HealthState.UNKNOWN
+    match health.latest.verdict:
+        case Verdict.SAYS_NOTHING:
+            return HealthState.UNKNOWN
+        case Verdict.FAILED:
+            enough = health.failures >= config.canary_failures_to_open
+            return HealthState.UNREACHABLE if enough else HealthState.DEGRADED
+        case Verdict.PASSED:
+            return HealthState.HEALTHY if health.sound and not traffic_fails else HealthState.DEGRADED

@@ -1,0 +1,130 @@
+"""Routing: which decision holds, which region comes first, and which wishes are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from failover.core.breaker import CircuitState
+from failover.core.health import HealthState
+from failover.core.regions import Region, by_priority
+
+Mode = Literal["auto", "pinned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided: follow the rules (`auto`) or a first choice (`pinned`). `at` is seconds since the epoch.
+
+    It is sticky: only a later decision ends it. `forced` records that a safety rule was overridden.
+    """
+
+    mode: Mode
+    region: str | None
+    epoch: int
+    id: str
+    actor: str
+    reason: str
+    at: float
+    forced: bool = False
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("auto", "pinned"):
+            raise ValueError(f"a routing mode is auto or pinned, not {self.mode!r}")
+        if (self.mode == "pinned") != (self.region is not None):
+            raise ValueError("a pin names its region, auto names none")
+
+    @property
+    def rank(self) -> tuple[int, float, str]:
+        """Every reader agrees on the highest: the epoch, then the later one, then the id."""
+        return (self.epoch, self.at, self.id)
+
+
+def latest(decisions: Iterable[Decision]) -> tuple[Decision | None, tuple[Decision, ...]]:
+    """The decision that holds, and those that it supersedes without its maker having known of them.
+
+    Superseded are the others of the same epoch, and those of a lower epoch that were made later: both come only from
+    two people who decided on two sides of a split. An earlier decision of a lower epoch was simply followed by another.
+    """
+    distinct = {decision.id: decision for decision in decisions}
+    if not distinct:
+        return None, ()
+    ranked = sorted(distinct.values(), key=lambda decision: decision.rank, reverse=True)
+    winner, losers = ranked[0], ranked[1:]
+    return winner, tuple(one for one in losers if one.epoch == winner.epoch or one.at > winner.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which regions a call meets, in which order.
+
+    `preferred` has every region, by pin and priority alone; `order` those that are let through now (all of them in a
+    panic, never none); `active` is the region that ordinary traffic goes to.
+    """
+
+    preferred: tuple[str, ...]
+    order: tuple[str, ...]
+    active: str
+    panic: bool
+
+    @property
+    def home(self) -> str:
+        """The region that everything would go to if all were well."""
+        return self.preferred[0]
+
+
+def plan(regions: Sequence[Region], circuits: Mapping[str, CircuitState], decision: Decision | None) -> Plan:
+    """The pinned region, else the regions by priority, without those whose circuit is open; all when all are open.
+
+    A half-open region keeps its place in the order (it gets single trials there) but is active only when no closed
+    one is left. A pin to a region that is not configured is no pin.
+    """
+    pinned = decision.region if decision is not None else None
+    names = [region.name for region in by_priority(regions)]
+    preferred = tuple(sorted(names, key=lambda name: name != pinned))
+    state = {name: circuits.get(name, CircuitState.CLOSED) for name in preferred}
+    order = tuple(name for name in preferred if state[name] is not CircuitState.OPEN)
+    closed = [name for name in order if state[name] is CircuitState.CLOSED]
+    panic = not order
+    order = order or preferred
+    return Plan(preferred=preferred, order=order, active=(closed or order)[0], panic=panic)
+
+
+def refuse_pin(
+    region: str,
+    *,
+    health: Mapping[str, HealthState],
+    circuits: Mapping[str, CircuitState],
+    forced: bool = False,
+) -> str | None:
+    """Why this pin must not be set, as a sentence, or None when it may.
+
+    `circuits` has every configured region. A force overrides the safety rules, not a name that does not exist.
+    """
+    if region not in circuits:
+        return f"{region} is not one of the configured regions ({', '.join(circuits)})."
+    if forced:
+        return None
+    if health.get(region) is HealthState.UNREACHABLE:
+        return f"{region} is unreachable: its canaries fail, so the pin would send every vote on a detour."
+    if circuits[region] is CircuitState.OPEN:
+        return f"{region}'s circuit is open: live traffic or canaries failed there, so no vote would go to it."
+    others_usable = any(state is not CircuitState.OPEN for name, state in circuits.items() if name != region)
+    if health.get(region) is not HealthState.HEALTHY and not others_usable:
+        return f"{region} is not known to be healthy and no other region is usable: the pin would leave no region."
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class FailbackConditions:
+    """What must hold before a region gets trials again. Each is shown on its own in the explanations."""
+
+    held: bool
+    canaries: bool
+    lag: bool
+
+    @property
+    def met(self) -> bool:
+        """Whether all hold."""
+        return self.held and self.canaries and self.lag

@@ -1,0 +1,233 @@
+"""The documents that travel as JSON: the status that people see, a worker's report, a host's view.
+
+A monitor and its web workers are separate processes that talk through small files, so a report and a view can be
+written and read by anyone; what cannot be read is an error of one kind, ValueError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+
+from failover.core.breaker import CircuitState
+from failover.core.policy import Decision
+
+LATENCY_BOUNDS_MS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000, 3000)
+"""Upper bounds of the latency histogram's buckets in ms; one more bucket follows for everything above."""
+
+
+class CheckDocument(TypedDict):
+    """One layer of the latest canary."""
+
+    ok: bool | None
+    ms: float | None
+    detail: str
+
+
+class RoutingDocument(TypedDict):
+    """Who decides, and where traffic goes. `since` is when `active` became active."""
+
+    mode: str
+    active: str
+    epoch: int
+    actor: str
+    reason: str
+    since: str
+
+
+class RegionDocument(TypedDict):
+    """One region: health, circuit, and the last two minutes of live traffic. `age_ms` is its latest canary's age."""
+
+    name: str
+    priority: int
+    state: str
+    circuit: str
+    checks: dict[str, CheckDocument]
+    requests_2m: int
+    error_rate_2m: float
+    p50_ms: float | None
+    p99_ms: float | None
+    age_ms: int | None
+
+
+ReplicationDocument = TypedDict(
+    "ReplicationDocument", {"from": str, "to": str, "lag_ms": int | None, "state": str, "age_ms": int | None}
+)
+"""The lag from one region to another. `age_ms` is how long ago a beat was last seen to arrive."""
+
+
+class AlarmDocument(TypedDict):
+    """One alarm, also when it is quiet. `state` is ok or alarm."""
+
+    name: str
+    region: str
+    state: str
+    detail: str
+
+
+class ExplainDocument(TypedDict):
+    """One rule for one region: what it compares, and a sentence."""
+
+    rule: str
+    region: str
+    value: float | None
+    threshold: float | None
+    met: bool
+    text: str
+
+
+EventDocument = TypedDict(
+    "EventDocument",
+    {"id": str, "at": str, "kind": str, "region": str, "from": str, "to": str, "actor": str, "reason": str},
+)
+"""An event as people see it; `at` is ISO 8601, UTC."""
+
+
+class StatusDocument(TypedDict):
+    """Everything that the dashboard, `regions --json` and the drills read."""
+
+    generated_at: str
+    routing: RoutingDocument
+    summary: str
+    regions: list[RegionDocument]
+    replication: list[ReplicationDocument]
+    alarms: list[AlarmDocument]
+    explain: list[ExplainDocument]
+    events: list[EventDocument]
+
+
+@dataclass(frozen=True, slots=True)
+class RegionReport:
+    """One worker's dealings with one region, counted since the worker started.
+
+    `requests` is every attempt; `ok` and `failures` (by outcome, class C and D among them) add up to it; `failed` are
+    the class A and B among the failures. `latency` counts the successes by `LATENCY_BOUNDS_MS`.
+    """
+
+    requests: int = 0
+    ok: int = 0
+    failed: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
+    latency: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
+    trials_passed: int = 0
+    trials_failed: int = 0
+    circuit: CircuitState = CircuitState.CLOSED
+    consecutive_failures: int = 0
+    openings: int = 0
+    last_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """One worker's counters since it started. Times are seconds since the epoch.
+
+    `calls` = `answered` + `refused` (class D) + `unanswered`; `failed_over` are the answered ones that another region
+    than the first choice answered.
+    """
+
+    started_at: float
+    at: float
+    regions: Mapping[str, RegionReport]
+    calls: int = 0
+    answered: int = 0
+    refused: int = 0
+    unanswered: int = 0
+    failed_over: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostCircuit:
+    """What a host's monitor says about one region's circuit, and why."""
+
+    state: CircuitState
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """The monitor's verdict for its workers. `age_s` is how old it was when it was read."""
+
+    decision: Decision | None
+    circuits: Mapping[str, HostCircuit]
+    age_s: float = 0.0
+
+
+def iso(at: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def report_to_json(report: WorkerReport) -> dict[str, Any]:
+    """A report as plain JSON values."""
+    return asdict(report)
+
+
+def report_from_json(document: Any) -> WorkerReport:
+    """The report that was written. Raises ValueError for anything else."""
+    try:
+        regions = {name: _region_report(one) for name, one in document["regions"].items()}
+        counts = {name: int(document[name]) for name in ("calls", "answered", "refused", "unanswered", "failed_over")}
+        return WorkerReport(float(document["started_at"]), float(document["at"]), regions, **counts)
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise ValueError(f"not a worker's report: {exc!r}") from exc
+
+
+def decision_to_json(decision: Decision) -> dict[str, Any]:
+    """A decision as plain JSON values."""
+    return asdict(decision)
+
+
+def decision_from_json(document: Any) -> Decision:
+    """The decision that was written. Raises ValueError for anything else."""
+    try:
+        return Decision(
+            mode=document["mode"],
+            region=document["region"],
+            epoch=int(document["epoch"]),
+            id=str(document["id"]),
+            actor=str(document["actor"]),
+            reason=str(document["reason"]),
+            at=float(document["at"]),
+            forced=bool(document["forced"]),
+        )
+    except (KeyError, TypeError) as exc:
+        raise ValueError(f"not a routing decision: {exc!r}") from exc
+
+
+def view_to_json(view: HostView) -> dict[str, Any]:
+    """A view as plain JSON values, without its age: that is the reader's to know."""
+    document = asdict(view)
+    del document["age_s"]
+    return document
+
+
+def view_from_json(document: Any, *, age_s: float) -> HostView:
+    """The view that was written `age_s` seconds ago. Raises ValueError for anything else."""
+    try:
+        held = document["decision"]
+        circuits = {
+            str(name): HostCircuit(CircuitState(one["state"]), str(one["reason"]))
+            for name, one in document["circuits"].items()
+        }
+        return HostView(None if held is None else decision_from_json(held), circuits, age_s)
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise ValueError(f"not a host's view: {exc!r}") from exc
+
+
+def _region_report(document: Any) -> RegionReport:
+    latency = tuple(int(count) for count in document["latency"])
+    if len(latency) != len(LATENCY_BOUNDS_MS) + 1:
+        raise ValueError("a latency histogram of another shape")
+    whole = {
+        name: int(document[name])
+        for name in ("requests", "ok", "failed", "trials_passed", "trials_failed", "consecutive_failures", "openings")
+    }
+    return RegionReport(
+        failures={str(outcome): int(count) for outcome, count in document["failures"].items()},
+        latency=latency,
+        circuit=CircuitState(document["circuit"]),
+        last_reason=str(document["last_reason"]),
+        **whole,
+    )
