@@ -1,0 +1,74 @@
+"""The error rate of live traffic: counts in buckets of time, so that two minutes of it cost two dozen numbers."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from failover.core.config import RouterConfig
+from failover.core.status import LATENCY_BOUNDS_MS
+
+BUCKETS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a stretch of time held: all requests, the class A and B among them, and the latency of the successes."""
+
+    requests: int = 0
+    failed: int = 0
+    latency: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
+
+    def __add__(self, other: Sample) -> Sample:
+        latency = tuple(mine + theirs for mine, theirs in zip(self.latency, other.latency, strict=True))
+        return Sample(self.requests + other.requests, self.failed + other.failed, latency)
+
+    @property
+    def error_rate(self) -> float:
+        """The share that failed, 0 to 1; 0 when there was nothing."""
+        return self.failed / self.requests if self.requests else 0.0
+
+    def percentile(self, share: float) -> float | None:
+        """The latency in ms below which that share of the successes lies, interpolated; None when there was none.
+
+        Above the last bound the last bound is given: "at least".
+        """
+        rank = share * sum(self.latency)
+        below, low = 0, 0.0
+        for count, high in zip(self.latency, LATENCY_BOUNDS_MS, strict=False):
+            if count and below + count >= rank:
+                return low + (high - low) * (rank - below) / count
+            below, low = below + count, float(high)
+        return low if self.latency[-1] else None
+
+
+def over_threshold(sample: Sample, config: RouterConfig) -> bool:
+    """Whether the error rate says that the region fails: over the threshold, and of enough requests."""
+    return sample.requests >= config.min_volume and sample.error_rate > config.error_rate
+
+
+class Window:
+    """The last `span_s` seconds of one region, forgotten a bucket at a time."""
+
+    def __init__(self, span_s: float) -> None:
+        self._span_s = span_s
+        self._width_s = span_s / BUCKETS
+        self._buckets: deque[tuple[float, Sample]] = deque()
+
+    def add(self, sample: Sample, now: float) -> None:
+        """Count what was learnt at `now`."""
+        self._forget(now)
+        start = now // self._width_s * self._width_s
+        if self._buckets and self._buckets[-1][0] >= start:
+            start, held = self._buckets.pop()
+            sample = held + sample
+        self._buckets.append((start, sample))
+
+    def total(self, now: float, *, since: float = float("-inf")) -> Sample:
+        """The sum of the buckets that began at `since` or later."""
+        self._forget(now)
+        return sum((sample for start, sample in self._buckets if start >= since), Sample())
+
+    def _forget(self, now: float) -> None:
+        while self._buckets and now - self._buckets[0][0] >= self._span_s:
+            self._buckets.popleft()

@@ -1,0 +1,124 @@
+"""One worker's dealings with one region: its own circuit, who is let through, and the counters.
+
+Not thread-safe: the router holds its lock around every call.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass
+
+from failover.core import breaker
+from failover.core.breaker import Circuit, CircuitState
+from failover.core.config import RouterConfig
+from failover.core.errors import Failure
+from failover.core.interfaces import Success
+from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The leave to make one attempt. `turn` is the circuit's at the time, `trial` a half-open circuit's single one.
+
+    A last resort (`counts` is False) is an attempt past an open circuit: it can save a call, not judge a region.
+    """
+
+    turn: int
+    trial: bool = False
+    counts: bool = True
+
+
+class Lane:
+    """A region as one worker has met it."""
+
+    def __init__(self, config: RouterConfig) -> None:
+        self._config = config
+        self._trial_out = False
+        self._requests = self._ok = self._failed = self._trials_passed = self._trials_failed = 0
+        self._failures: Counter[str] = Counter()
+        self._latency = [0] * (len(LATENCY_BOUNDS_MS) + 1)
+        self._last_reason = ""
+        self.circuit = Circuit()
+
+    def state(self, host: CircuitState | None, now: float) -> CircuitState:
+        """The circuit that counts: the worse of the worker's own and the host's, or its own when there is no host's.
+
+        An own open circuit goes half-open once its wait is over, unless the host says that the region is still down.
+        """
+        if self.circuit.state is CircuitState.OPEN and self.circuit.waited(now) and host is not CircuitState.OPEN:
+            self.circuit = breaker.half_opened(self.circuit, now=now)
+        return self.circuit.state if host is None else breaker.worse(self.circuit.state, host)
+
+    def admit(self, host: CircuitState | None, now: float) -> Ticket | None:
+        """Leave for one attempt, or None when the circuit is open or its single trial is under way."""
+        match self.state(host, now):
+            case CircuitState.CLOSED:
+                return Ticket(self.circuit.turns)
+            case CircuitState.HALF_OPEN if not self._trial_out:
+                self._trial_out = True
+                return Ticket(self.circuit.turns, trial=True)
+            case _:
+                return None
+
+    def last_resort(self) -> Ticket:
+        """Leave that needs no circuit's consent, when there is no other region to turn to."""
+        return Ticket(self.circuit.turns, counts=False)
+
+    def count(self, result: Success[object] | Failure, ms: float) -> None:
+        """Count one attempt, whatever its ticket."""
+        self._requests += 1
+        if isinstance(result, Failure):
+            self._failures[result.outcome.value] += 1
+            self._failed += result.error_class.counts
+        else:
+            self._ok += 1
+            self._latency[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
+
+    def settle(self, ticket: Ticket, result: Success[object] | Failure | None, now: float) -> None:
+        """Hand the ticket back with what came of it (None: nothing that says anything), and let the circuit judge.
+
+        What began in an earlier turn of the circuit is too old to decide this one.
+        """
+        if ticket.trial:
+            self._trial_out = False
+        if result is None or not ticket.counts:
+            return
+        failed = isinstance(result, Failure)
+        if isinstance(result, Failure) and not result.error_class.counts:
+            return
+        if ticket.trial:
+            self._trials_failed += failed
+            self._trials_passed += not failed
+        if ticket.turn != self.circuit.turns:
+            return
+        if isinstance(result, Failure):
+            before = self.circuit.openings
+            self.circuit = breaker.on_failure(
+                self.circuit, config=self._config, now=now, reason=said(result), trial=ticket.trial
+            )
+            if self.circuit.openings > before:
+                self._last_reason = self.circuit.reason
+        else:
+            self.circuit = breaker.on_success(self.circuit, config=self._config, now=now, trial=ticket.trial)
+
+    def report(self) -> RegionReport:
+        """The counters so far, frozen."""
+        return RegionReport(
+            requests=self._requests,
+            ok=self._ok,
+            failed=self._failed,
+            failures=dict(self._failures),
+            latency=tuple(self._latency),
+            trials_passed=self._trials_passed,
+            trials_failed=self._trials_failed,
+            circuit=self.circuit.state,
+            consecutive_failures=self.circuit.failures,
+            openings=self.circuit.openings,
+            last_reason=self._last_reason,
+        )
+
+
+def said(failure: Failure) -> str:
+    """A failure in a few words."""
+    return f"{failure.outcome.value} ({failure.detail})" if failure.detail else failure.outcome.value
