@@ -1,0 +1,90 @@
+"""PynamoDB across regions: one model class, the region taken from a context variable.
+
+PynamoDB caches one connection per model class and ignores later changes of `Meta.region`, so the classmethod `_get_connection` is overridden
+to return the connection of the region that is bound. It is a private name, like `Connection._client`; both are used only here, PynamoDB is pinned,
+and `tests/adapters/test_binding.py` fails loudly when an upgrade changes them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from pynamodb.connection.base import MetaTable
+from pynamodb.connection.table import TableConnection
+from pynamodb.models import Model
+
+from failover.core.errors import FailoverError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_region: ContextVar[str | None] = ContextVar("failover_bound_region", default=None)
+
+
+class RegionNotBound(FailoverError):
+    """A model was used outside gateway.read, gateway.write and gateway.at: which region is meant?"""
+
+
+@contextmanager
+def bind(region: str) -> Iterator[None]:
+    """Within the block, and in this context only, models talk to `region`. Always reset: a leak would reach the thread's next request."""
+    token = _region.set(region)
+    try:
+        yield
+    finally:
+        _region.reset(token)
+
+
+def bound_region() -> str:
+    """The bound region's name. Raises `RegionNotBound`."""
+    region = _region.get()
+    if region is None:
+        raise RegionNotBound("no region is bound: use gateway.read, gateway.write or gateway.at")
+    return region
+
+
+class Connections:
+    """Table connections by (model, region), all of one region sharing its warm client."""
+
+    def __init__(self, clients: Mapping[str, DynamoDBClient]) -> None:
+        self._clients = clients
+        self._made: dict[tuple[type[Model], str], TableConnection] = {}
+        self._lock = threading.Lock()
+
+    def of(self, model: type[Model]) -> TableConnection:
+        """The connection of `model` in the bound region. Raises `RegionNotBound`, and KeyError for a region that is not configured."""
+        region = bound_region()
+        made = self._made.get((model, region))
+        if made is None:
+            with self._lock:
+                made = self._made.setdefault((model, region), self._make(model, region))
+        return made
+
+    def close(self) -> None:
+        """Closes the pooled sockets of every region."""
+        for client in self._clients.values():
+            client.close()
+
+    def _make(self, model: type[Model], region: str) -> TableConnection:
+        client = self._clients[region]
+        table = TableConnection(model.Meta.table_name, region=region, meta_table=MetaTable(table_description(model)))
+        table.connection._client = client  # type: ignore[assignment]  # PynamoDB would make a client of its own, with its own retries
+        return table
+
+
+def table_description(model: type[Model]) -> dict[str, Any]:
+    """The model's table as DynamoDB would describe it: name, key schema and key attributes."""
+    schema = model._get_schema()
+    return {
+        "TableName": model.Meta.table_name,
+        "KeySchema": [
+            {"AttributeName": key["AttributeName"], "KeyType": str(key["KeyType"])} for key in schema["key_schema"]
+        ],
+        "AttributeDefinitions": [
+            {"AttributeName": a["AttributeName"], "AttributeType": a["AttributeType"]} for a in schema["attribute_definitions"]
+        ],
+    }

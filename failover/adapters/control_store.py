@@ -1,0 +1,109 @@
+"""The `survey-control` table: heartbeats, the routing decision, the event log. No third service is needed to flip.
+
+Every row's key ends in the region that wrote it, so no row is ever written by two regions, and readers merge. Each function here works in the bound
+region; doing it in every region is the caller's part.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
+
+from failover.core.events import Event, EventKind
+from failover.core.policy import Decision
+from failover.core.status import decision_from_json, decision_to_json
+
+from .binding import bound_region
+from .models import RegionalModel
+
+HEARTBEAT, ROUTING, EVENT = "heartbeat", "routing", "event"
+BEAT_TTL_S = 86_400
+EVENT_TTL_S = 30 * 86_400
+
+
+class ControlRow(RegionalModel):
+    """One row: what it is by `kind`, whose by `item` (which ends in `#region`), its content as JSON text."""
+
+    class Meta:
+        table_name = "survey-control"
+
+    kind = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    document = UnicodeAttribute()
+    rank = UnicodeAttribute(null=True)
+    sequence = NumberAttribute(null=True)
+    expires_at = TTLAttribute(null=True)
+
+
+@dataclass(frozen=True)
+class Beat:
+    """A heartbeat as a replica holds it: written by `host` in `origin` as its `seq`th, at `at` (seconds since the epoch, the writer's clock)."""
+
+    host: str
+    origin: str
+    seq: int
+    at: float
+    counters: dict[str, Any]
+
+
+def write_beat(host: str, seq: int, at: float, counters: dict[str, Any]) -> None:
+    """Writes this host's heartbeat: the write canary, and the carrier of the host's counters."""
+    document = json.dumps({"at": at, "counters": counters}, separators=(",", ":"))
+    ControlRow(HEARTBEAT, _key(host), document=document, sequence=seq, expires_at=int(at) + BEAT_TTL_S).put()
+
+
+def read_back(host: str) -> int:
+    """The read canary: this host's beat in the bound region, strongly consistent. Raises LookupError when it is not there."""
+    for row in ControlRow.query(HEARTBEAT, ControlRow.item == _key(host), consistent_read=True):
+        return int(row.sequence or 0)
+    raise LookupError(f"the heartbeat of {host} is not there")
+
+
+def read_beats() -> list[Beat]:
+    """Every host's and region's latest heartbeat, as the bound region's replica holds them."""
+    beats = []
+    for row in ControlRow.query(HEARTBEAT):
+        host, _, origin = row.item.rpartition("#")
+        content = json.loads(row.document)
+        beats.append(Beat(host, origin, int(row.sequence or 0), float(content["at"]), content["counters"]))
+    return beats
+
+
+def write_decision(decision: Decision) -> None:
+    """Records the routing decision in the bound region, unless a higher-ranking one stands there."""
+    rank = f"{decision.epoch:012d}|{decision.at:017.6f}|{decision.id}"
+    row = ControlRow(ROUTING, _key("decision"), document=json.dumps(decision_to_json(decision)), rank=rank)
+    # The rank is what orders decisions, so it orders copies too: a clock that is behind must not hide a newer epoch.
+    row.put(ControlRow.rank.does_not_exist() | (ControlRow.rank <= rank), updated_at=_order(decision))
+
+
+def read_decisions() -> list[Decision]:
+    """Every region's decision row, as the bound region's replica holds them."""
+    return [decision_from_json(json.loads(row.document)) for row in ControlRow.query(ROUTING)]
+
+
+def write_event(event: Event) -> None:
+    """Appends an event to the log; writing the same event again changes nothing."""
+    item = _key(f"{int(event.at * 1000):014d}-{event.id}")
+    ControlRow(EVENT, item, document=json.dumps(asdict(event)), expires_at=int(event.at) + EVENT_TTL_S).put()
+
+
+def read_events(limit: int) -> list[Event]:
+    """The latest `limit` events, newest first, as the bound region's replica holds them. An event written in two regions comes once."""
+    found: dict[str, Event] = {}
+    for row in ControlRow.query(EVENT, scan_index_forward=False, limit=2 * limit):
+        content = json.loads(row.document)
+        found[content["id"]] = Event(**{**content, "kind": EventKind(content["kind"])})
+    return sorted(found.values(), key=lambda event: (event.at, event.id), reverse=True)[:limit]
+
+
+def _key(name: str) -> str:
+    return f"{name}#{bound_region()}"
+
+
+def _order(decision: Decision) -> int:
+    """One number that grows with (epoch, at): at most 26 digits of DynamoDB's 38."""
+    return decision.epoch * 10**17 + int(decision.at * 1_000_000)

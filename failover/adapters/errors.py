@@ -1,0 +1,106 @@
+"""The SDK's errors, translated once, at the edge, with their cause kept.
+
+What an error says about a write decides what the router may do, so each maps to one of four classes (measured, not read from documentation:
+which exception a fault raises, and whether the request can have been applied). What is in none of them counts as "outcome unknown".
+"""
+
+from __future__ import annotations
+
+import socket
+
+import botocore.exceptions as sdk
+from botocore.parsers import ResponseParserError
+from pynamodb.exceptions import PynamoDBException
+from urllib3.exceptions import NameResolutionError
+
+from failover.core.errors import ErrorClass, Failure, Outcome
+
+THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "Throttling",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "ReplicatedWriteConflictException",
+    }
+)
+SERVER_ERRORS = frozenset({"InternalServerError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableException"})
+# Resolution ended; what it said differs, and a class wants to see the difference.
+DNS_DETAIL = {
+    getattr(socket, "EAI_NODATA", -5): "DNS answers empty",
+    socket.EAI_NONAME: "DNS says that there is no such name",
+    socket.EAI_AGAIN: "DNS does not answer",
+    socket.EAI_FAIL: "DNS answers with a server failure",
+}
+
+
+class TruncatedReply(Exception):
+    """A reply whose body is shorter than announced, or fails its checksum: botocore would hand it on as an empty result."""
+
+
+def classify(error: BaseException) -> Failure:
+    """What `error` says about the request: its class, the outcome shown to people, and a short detail. Never raises."""
+    cause = _root(error)
+    match cause:
+        case sdk.ConnectTimeoutError():
+            return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, "no connection in time", error)
+        case sdk.SSLError():
+            return Failure(ErrorClass.NOT_SENT, Outcome.TLS, "the TLS handshake failed", error)
+        case sdk.EndpointConnectionError() | sdk.ProxyConnectionError():
+            return _not_connected(cause, error)
+        case sdk.ReadTimeoutError():
+            return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, "no reply in time", error)
+        case sdk.ConnectionClosedError():
+            return Failure(ErrorClass.UNKNOWN, Outcome.CONNECT, "the connection was cut before a reply", error)
+        case sdk.ClientError():
+            return _refused(cause, error)
+        case sdk.NoCredentialsError() | sdk.PartialCredentialsError() | sdk.CredentialRetrievalError():
+            return Failure(ErrorClass.CALLER, Outcome.DENIED, "no usable credentials", error)
+        case sdk.HTTPClientError() | ResponseParserError() | TruncatedReply():
+            return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, "the reply broke off or made no sense", error)
+        case sdk.BotoCoreError():
+            return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, type(cause).__name__, error)
+        case _ if isinstance(error, PynamoDBException) and error.cause is None:
+            # PynamoDB's own refusals (a missing item, a bad expression) never reached the network.
+            return Failure(ErrorClass.CALLER, Outcome.DENIED, type(error).__name__, error)
+        case OSError():
+            return Failure(ErrorClass.UNKNOWN, Outcome.CONNECT, "the connection broke", error)
+        case _:
+            # A mistake in the operation itself: the caller's business, wherever it is run.
+            return Failure(ErrorClass.CALLER, Outcome.DENIED, type(cause).__name__, error)
+
+
+def is_condition_failure(error: BaseException) -> bool:
+    """Whether DynamoDB refused a write because its condition did not hold."""
+    cause = _root(error)
+    return isinstance(cause, sdk.ClientError) and cause.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException"
+
+
+def _root(error: BaseException) -> BaseException:
+    """The SDK's error below PynamoDB's wrapping. Its `cause_response_code` raises AttributeError on timeouts, so it is not asked."""
+    while isinstance(error, PynamoDBException) and error.cause is not None:
+        error = error.cause
+    return error
+
+
+def _not_connected(cause: sdk.BotoCoreError, error: BaseException) -> Failure:
+    inner = getattr(cause, "kwargs", {}).get("error")
+    if isinstance(inner, NameResolutionError):
+        reason = inner.__cause__ or inner.__context__
+        code = reason.errno if isinstance(reason, socket.gaierror) else None
+        return Failure(ErrorClass.NOT_SENT, Outcome.DNS, DNS_DETAIL.get(code or 0, "DNS gives no address"), error)
+    return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, "the connection was refused", error)
+
+
+def _refused(cause: sdk.ClientError, error: BaseException) -> Failure:
+    code = cause.response.get("Error", {}).get("Code", "")
+    status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in THROTTLED:
+        return Failure(ErrorClass.REFUSED, Outcome.THROTTLED, code, error)
+    # PynamoDB's re-raised error carries no HTTP status: the original below it does.
+    if not status and isinstance(cause.__cause__, sdk.ClientError):
+        status = cause.__cause__.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in SERVER_ERRORS or status >= 500:
+        return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, f"HTTP {status} {code}".strip(), error)
+    return Failure(ErrorClass.CALLER, Outcome.DENIED, code, error)

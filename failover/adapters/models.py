@@ -1,0 +1,126 @@
+"""The base class of every table's model, and the registry that the lab and `create_tables` make tables from."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.connection.table import TableConnection
+from pynamodb.exceptions import PutError
+from pynamodb.expressions.condition import Condition
+from pynamodb.models import Model
+
+from failover.core.interfaces import Clock
+
+from .binding import Connections, bound_region, table_description
+from .clock import SystemClock
+from .errors import is_condition_failure
+
+ModelT = TypeVar("ModelT", bound="RegionalModel")
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A table as it is to be made: `create` holds the arguments of CreateTable; `replicated` tables have a replica in every region."""
+
+    name: str
+    create: dict[str, Any]
+    ttl_attribute: str | None
+    replicated: bool
+
+
+@dataclass(frozen=True)
+class PutResult(Generic[ModelT]):
+    """What came of a put: `written` is False when its condition refused it; `old` is the item that was replaced, if there was one."""
+
+    written: bool
+    old: ModelT | None
+
+
+class Stamp:
+    """Microseconds since the epoch that never repeat and never go back within this process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> int:
+        """The next stamp."""
+        with self._lock:
+            self._last = max(self._last + 1, int(self._clock.wall() * 1_000_000))
+            return self._last
+
+
+stamp = Stamp(SystemClock())
+_models: dict[str, type[RegionalModel]] = {}
+_connections: Connections | None = None
+
+
+def use_connections(connections: Connections | None) -> None:
+    """Says which connections the models of this process use: the wiring's business."""
+    global _connections
+    _connections = connections
+
+
+class RegionalModel(Model):
+    """A PynamoDB model that talks to whichever region is bound (gateway.read, gateway.write, gateway.at).
+
+    Subclasses give their `Meta` a `table_name` and may say `replicated = False`. Defining one registers its table. Every item carries
+    `updated_at`, which must never decrease for one key and settles two copies of an item, and `updated_in`, the region that wrote it.
+    """
+
+    updated_at = NumberAttribute()
+    updated_in = UnicodeAttribute()
+
+    replicated: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "Meta" in cls.__dict__ and getattr(cls.Meta, "table_name", None):
+            _models[cls.Meta.table_name] = cls
+
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        if _connections is None:
+            raise RuntimeError("no regions are wired: use the gateway")
+        return _connections.of(cls)
+
+    def put(self, condition: Condition | None = None, *, updated_at: int | None = None) -> PutResult[Self]:
+        """Writes the whole item in the bound region.
+
+        `updated_at` is for items whose order is not that of the clock (it must never decrease for one key); by default it is this process's
+        next microsecond. A refused condition is a result, not an error; what else goes wrong is raised as PynamoDB's PutError.
+        """
+        self.updated_at = stamp() if updated_at is None else updated_at
+        self.updated_in = bound_region()
+        arguments, options = self._get_save_args(condition=condition)
+        try:
+            reply = self._get_connection().put_item(*arguments, return_values="ALL_OLD", **options)
+        except PutError as error:
+            if is_condition_failure(error):
+                return PutResult(written=False, old=None)
+            raise
+        old = reply.get("Attributes")
+        return PutResult(written=True, old=type(self).from_raw_data(old) if old else None)
+
+
+def tables() -> tuple[TableSpec, ...]:
+    """Every registered table, in the order of their names."""
+    return tuple(_spec(_models[name]) for name in sorted(_models))
+
+
+def _spec(model: type[RegionalModel]) -> TableSpec:
+    ttl = model._ttl_attribute()
+    return TableSpec(
+        name=model.Meta.table_name,
+        create={
+            **table_description(model),
+            "BillingMode": "PAY_PER_REQUEST",
+            "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        },
+        ttl_attribute=ttl.attr_name if ttl is not None else None,
+        replicated=model.replicated,
+    )

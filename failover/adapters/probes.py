@@ -1,0 +1,82 @@
+"""The active canary: DNS, connect, write and read, each on its own, over a fresh connection.
+
+Pooled connections hide a DNS outage completely (measured), so the canary drops its client's pool first and walks the whole way anew. A layer that
+was not reached is unknown, not failed: the sentence "DNS answers empty" must not be followed by "and writes fail".
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from failover.core.errors import ErrorClass, Failure, Outcome
+from failover.core.health import LAYERS, Canary, Layer
+from failover.core.interfaces import Clock
+
+from .dns import Resolver
+from .errors import DNS_DETAIL, classify
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NOT_REACHED = Layer(ok=None, ms=None, detail="not reached", error_class=None)
+
+
+class Probe:
+    """Walks one region's four layers. `write` and `read` are the canary operations, run with the region bound by the caller."""
+
+    def __init__(self, endpoint: str, client: DynamoDBClient, resolver: Resolver, clock: Clock, *, timeout: float) -> None:
+        self._parts = urlsplit(endpoint)
+        self._client = client
+        self._resolver = resolver
+        self._clock = clock
+        self._timeout = timeout
+
+    def run(self, seq: int, write: Callable[[], object], read: Callable[[], object]) -> Canary:
+        """One canary. Never raises; stops at the first layer that fails."""
+        self._client.close()  # what is pooled would hide exactly the fault that this looks for
+        layers = dict.fromkeys(LAYERS, NOT_REACHED)
+        addresses: list[str] = []
+        steps: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("dns", lambda: addresses.extend(self._resolver.addresses(self._parts.hostname or ""))),
+            ("connect", lambda: self._connect(addresses[0])),
+            ("write", write),
+            ("read", read),
+        )
+        for name, step in steps:
+            started = self._clock.monotonic()
+            failure = _failure(step)
+            ms = (self._clock.monotonic() - started) * 1000
+            if failure is not None:
+                layers[name] = Layer(ok=False, ms=ms, detail=failure.detail, error_class=failure.error_class)
+                break
+            layers[name] = Layer(ok=True, ms=ms, detail=addresses[0] if name == "dns" else "", error_class=None)
+        return Canary(seq=seq, **layers)
+
+    def _connect(self, address: str) -> None:
+        port = self._parts.port or (443 if self._parts.scheme == "https" else 80)
+        with socket.create_connection((address, port), timeout=self._timeout) as raw:
+            if self._parts.scheme == "https":
+                with ssl.create_default_context().wrap_socket(raw, server_hostname=self._parts.hostname):
+                    pass
+
+
+def _failure(step: Callable[[], object]) -> Failure | None:
+    try:
+        step()
+    except socket.gaierror as error:
+        return Failure(ErrorClass.NOT_SENT, Outcome.DNS, DNS_DETAIL.get(error.errno or 0, "DNS gives no address"), error)
+    except ssl.SSLError as error:
+        return Failure(ErrorClass.NOT_SENT, Outcome.TLS, "the TLS handshake failed", error)
+    except TimeoutError as error:
+        return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, "no connection in time", error)
+    except ConnectionRefusedError as error:
+        return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, "the connection was refused", error)
+    except LookupError as error:
+        return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, str(error), error)
+    except Exception as error:
+        return classify(error)
+    return None

@@ -1,0 +1,127 @@
+"""Runs one attempt in one region, and gives up on time whatever the region does.
+
+A read timeout is per `recv`, so one byte every half second never times out (measured: 84 s, then success). Hence an attempt runs in a thread
+of a small pool of that region's own and is waited for only so long. A call that was given up on keeps its pool thread until the SDK's own
+timeouts end it; when a region holds all of its threads, further calls fail at once as "not sent" instead of piling up behind it.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, wait
+from contextvars import copy_context
+from typing import TypeVar
+
+from failover.core.errors import ErrorClass, Failure, FailoverError, Outcome
+from failover.core.interfaces import Bound, Success
+
+from .binding import bind
+from .errors import classify
+
+T = TypeVar("T")
+
+
+class RegionBusy(FailoverError):
+    """Every thread that a region may hold is held by it."""
+
+
+class DaemonPool:
+    """At most `size` threads, made when needed. They are daemons: a call that hangs must not hold up the end of the process.
+
+    (`concurrent.futures.ThreadPoolExecutor` joins its threads at exit.)
+    """
+
+    def __init__(self, size: int, name: str) -> None:
+        self._size = size
+        self._name = name
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._free = 0
+        self._made = 0
+
+    def submit(self, job: Callable[[], T]) -> Future[T]:
+        """Starts `job` at once in a free thread. Raises `RegionBusy` when there is none; nothing ever waits in line."""
+        future: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                result = job()
+            except BaseException as error:
+                self._finished()
+                future.set_exception(error)
+            else:
+                self._finished()
+                future.set_result(result)
+
+        with self._lock:
+            if self._free:
+                self._free -= 1
+            elif self._made < self._size:
+                self._made += 1
+                threading.Thread(target=self._loop, name=f"{self._name}-{self._made}", daemon=True).start()
+            else:
+                raise RegionBusy(f"all {self._size} calls that may be under way are")
+        self._work.put(work)
+        return future
+
+    def _finished(self) -> None:
+        # Counted before the result is handed over, so that the caller's next call finds this thread free.
+        with self._lock:
+            self._free += 1
+
+    def _loop(self) -> None:
+        while True:
+            self._work.get()()
+
+
+class PooledRunner:
+    """The router's `Runner`: binds the region, runs the operation in a copied context, classifies what went wrong."""
+
+    def __init__(self, regions: Iterable[str], *, threads: int) -> None:
+        self._pools = {region: DaemonPool(threads, f"region-{region}") for region in regions}
+
+    def run_everywhere(
+        self, regions: Sequence[str], op: Callable[[Bound], T], *, strong: bool, timeout: float
+    ) -> dict[str, Success[T] | Failure]:
+        """The operation in all `regions` at once; none is waited for longer than `timeout` seconds. Never raises."""
+        under_way: dict[str, Future[T]] = {}
+        results: dict[str, Success[T] | Failure] = {}
+        for region in regions:
+            try:
+                under_way[region] = self._start(region, op, Bound(region, strong))
+            except RegionBusy as error:
+                results[region] = _busy(error)
+        wait(under_way.values(), timeout)
+        for region, future in under_way.items():
+            results[region] = _outcome(future, 0, timeout)
+        return results
+
+    def run(self, region: str, op: Callable[[Bound], T], bound: Bound, timeout: float) -> Success[T] | Failure:
+        """One attempt of at most `timeout` seconds. Never raises."""
+        try:
+            return _outcome(self._start(region, op, bound), timeout, timeout)
+        except RegionBusy as error:
+            return _busy(error)
+
+    def _start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Future[T]:
+        def attempt() -> T:
+            with bind(region):
+                return op(bound)
+
+        context = copy_context()
+        return self._pools[region].submit(lambda: context.run(attempt))
+
+
+def _outcome(future: Future[T], wait_s: float, allowed_s: float) -> Success[T] | Failure:
+    try:
+        return Success(future.result(wait_s))
+    except BaseException as error:
+        if isinstance(error, TimeoutError) and not future.done():
+            return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, f"no answer within {allowed_s:.2f} s", error)
+        return classify(error)
+
+
+def _busy(error: RegionBusy) -> Failure:
+    return Failure(ErrorClass.NOT_SENT, Outcome.TIMEOUT, str(error), error)

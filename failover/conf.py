@@ -1,0 +1,158 @@
+"""The failover engine's settings: parsed from text, validated once, every mistake named at once.
+
+`FailoverConfig.parse(settings.FAILOVER)` is called by the system checks (which report the mistakes) and by the wiring (which refuses to
+start with any). A default is named here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+REGION = re.compile(r"^[a-z]{2}(-[a-z]+)+-\d$")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One bad setting: the environment variable, what is wrong with it, and how to put it right."""
+
+    variable: str
+    message: str
+    hint: str
+
+
+class ConfigurationError(ValueError):
+    """The settings hold mistakes; `problems` lists all of them."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{p.variable}: {p.message} ({p.hint})" for p in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class FailoverConfig:
+    """What the composition root needs. Times are seconds unless the name says otherwise.
+
+    `regions` are in order of priority, this stack's own first. `endpoints` maps a region to its URL; a region that is not named there has AWS's
+    public endpoint. `nameserver` is `(address, port)`, or None for the host's own resolver. `run_dir` holds the monitor's status and the web
+    workers' reports, and is shared by the processes of one host only.
+    """
+
+    regions: tuple[str, ...]
+    endpoints: Mapping[str, str]
+    nameserver: tuple[str, int] | None
+    run_dir: Path
+    deadline_s: float = 3.0
+    connect_timeout_s: float = 1.0
+    read_timeout_s: float = 1.0
+    heartbeat_s: float = 10.0
+    hold_s: float = 60.0
+    lag_limit_ms: float = 2_000.0
+    threads: int = 8
+
+    def endpoint(self, region: str) -> str:
+        """The URL at which `region` is reached."""
+        return self.endpoints.get(region) or f"https://dynamodb.{region}.amazonaws.com"
+
+    def host(self, region: str) -> str:
+        """The name that DNS must answer for `region`."""
+        return urlsplit(self.endpoint(region)).hostname or ""
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, str]) -> FailoverConfig:
+        """Reads the text of `settings.FAILOVER`; an empty text means the default.
+
+        Raises `ConfigurationError` with every mistake found, never with only the first.
+        """
+        problems: list[Problem] = []
+        regions = _regions(raw.get("REGIONS", ""), problems)
+        endpoints = _endpoints(raw.get("ENDPOINTS", ""), regions, problems)
+        nameserver = _nameserver(raw.get("NAMESERVER", ""), problems)
+        if not raw.get("RUN_DIR"):
+            problems.append(
+                Problem("FAILOVER_RUN_DIR", "is empty", "name a directory that the monitor and the web workers share")
+            )
+        numbers = {
+            field: _number(raw, name, low, high, problems)
+            for name, field, low, high in (
+                ("DEADLINE_S", "deadline_s", 0.1, 60.0),
+                ("CONNECT_TIMEOUT_S", "connect_timeout_s", 0.05, 30.0),
+                ("READ_TIMEOUT_S", "read_timeout_s", 0.05, 30.0),
+                ("HEARTBEAT_S", "heartbeat_s", 0.1, 300.0),
+                ("HOLD_S", "hold_s", 0.1, 3_600.0),
+                ("LAG_LIMIT_MS", "lag_limit_ms", 10.0, 600_000.0),
+            )
+            if raw.get(name)
+        }
+        threads = _number(raw, "THREADS", 1, 256, problems, cast=int) if raw.get("THREADS") else None
+        if problems:
+            raise ConfigurationError(problems)
+        given = {field: value for field, value in numbers.items() if value is not None}
+        if threads is not None:
+            given["threads"] = int(threads)
+        return cls(
+            regions=regions,
+            endpoints=endpoints,
+            nameserver=nameserver,
+            run_dir=Path(raw["RUN_DIR"]),
+            **given,  # type: ignore[arg-type]  # the keys are this class's own number fields, listed above
+        )
+
+
+def _regions(text: str, problems: list[Problem]) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    hint = "list the regions by priority, for example us-east-1,us-west-2"
+    if not names:
+        problems.append(Problem("FAILOVER_REGIONS", "names no region", hint))
+    for name in names:
+        if not REGION.match(name):
+            problems.append(Problem("FAILOVER_REGIONS", f"{name!r} is not the name of a region", hint))
+    if len(set(names)) != len(names):
+        problems.append(Problem("FAILOVER_REGIONS", "names a region twice", hint))
+    return names
+
+
+def _endpoints(text: str, regions: tuple[str, ...], problems: list[Problem]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    hint = "write REGION=URL,REGION=URL; leave it empty for AWS's own endpoints"
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        region, _, url = entry.partition("=")
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            usable = False
+        if not usable:
+            problems.append(Problem("FAILOVER_ENDPOINTS", f"{entry!r} holds no http or https URL", hint))
+        elif region not in regions:
+            problems.append(Problem("FAILOVER_ENDPOINTS", f"{region!r} is not in FAILOVER_REGIONS", hint))
+        else:
+            found[region] = url
+    return found
+
+
+def _nameserver(text: str, problems: list[Problem]) -> tuple[str, int] | None:
+    if not text:
+        return None
+    address, _, port = text.rpartition(":")
+    if address and port.isdecimal() and 0 < int(port) < 65_536:
+        return address, int(port)
+    problems.append(Problem("FAILOVER_NAMESERVER", f"{text!r} is not ADDRESS:PORT", "for example 127.0.0.1:5353"))
+    return None
+
+
+def _number(
+    raw: Mapping[str, str], name: str, low: float, high: float, problems: list[Problem], cast: Callable[[str], float] = float
+) -> float | None:
+    text = raw[name]
+    try:
+        value = cast(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        problems.append(Problem(f"FAILOVER_{name}", f"{text!r} is not a number from {low:g} to {high:g}", "see .env.example"))
+        return None
+    return value

@@ -1,0 +1,58 @@
+"""A web worker's link to its host's monitor: takes the monitor's verdict, hands in the worker's counters."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from .adapters.host_files import HostFiles
+from .core.interfaces import Clock
+from .core.router import Router
+
+log = logging.getLogger(__name__)
+PERIOD_S = 0.2  # a flip must reach every worker within a second of the decision; the monitor needs most of it
+
+
+class Follower:
+    """Looks at the monitor's file five times a second and reads it when it has changed; writes a report when there is something new."""
+
+    def __init__(self, router: Router, files: HostFiles, clock: Clock, *, worker: str) -> None:
+        self._router = router
+        self._files = files
+        self._clock = clock
+        self._worker = worker
+        self._seen = 0
+        self._reported_calls = 0
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Takes the verdict that stands, then keeps following in a daemon thread."""
+        self.step()
+        threading.Thread(target=self._loop, name="follower", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ends the thread at its next round and withdraws the report."""
+        self._stopped.set()
+        self._files.forget(self._worker)
+
+    def step(self) -> None:
+        """One round."""
+        changed_at = self._files.changed_at()
+        if changed_at != self._seen:
+            published = self._files.published(now=self._clock.wall())
+            if published is not None:
+                self._router.follow(published.view)
+            self._seen = changed_at
+        report = self._router.report()
+        if report.calls != self._reported_calls and not self._stopped.is_set():
+            self._files.write_report(self._worker, report)
+            self._reported_calls = report.calls
+
+    def _loop(self) -> None:
+        while not self._stopped.is_set():
+            self._clock.wait(PERIOD_S)
+            try:
+                self.step()
+            except (OSError, ValueError):
+                # A full disk or a half-removed directory must not end the following: the next round tries again.
+                log.warning("the monitor's status could not be read", exc_info=True)

@@ -1,0 +1,186 @@
+"""The only door to the regions, for `polls` and for the dashboard.
+
+`write` and `read` run an operation in the region that the router picks, failing over by its rules, and return a `Routed` result: the value, the
+region, every attempt with its reason and time. An operation is a function of a `Bound` (the region's name, whether reads are to be strong); within it,
+models that derive from `RegionalModel` talk to that region. It may run more than once and in several regions, so it returns plain values and
+never an open iterator.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from . import trace, wiring
+from .adapters.binding import RegionNotBound, bind, bound_region
+from .adapters.clock import SystemClock
+from .adapters.control_store import read_decisions, write_decision
+from .adapters.models import PutResult, RegionalModel, TableSpec, tables
+from .core.breaker import CircuitState
+from .core.errors import (
+    Attempt,
+    ErrorClass,
+    Failure,
+    FailoverError,
+    NoRegionAnswered,
+    Outcome,
+    OutcomeUnknown,
+    RoutingRefused,
+)
+from .core.health import HealthState
+from .core.interfaces import Bound, Clock, Consistency, Routed, Success
+from .core.policy import Decision, Mode, latest
+from .core.policy import refuse_pin as policy_refuse_pin
+from .core.status import StatusDocument
+from .refresher import Refresher
+
+__all__ = [
+    "Attempt",
+    "Bound",
+    "Consistency",
+    "Decision",
+    "FailoverError",
+    "NoRegionAnswered",
+    "Outcome",
+    "OutcomeUnknown",
+    "PutResult",
+    "Refresher",
+    "RegionNotBound",
+    "RegionalModel",
+    "Routed",
+    "RoutingRefused",
+    "StatusDocument",
+    "TableSpec",
+    "at",
+    "bound_region",
+    "clock",
+    "everywhere",
+    "read",
+    "refuse_pin",
+    "regions",
+    "route",
+    "status",
+    "tables",
+    "write",
+]
+
+T = TypeVar("T")
+ROUTING_TIMEOUT_S = 1.5
+
+clock: Clock = SystemClock()
+
+
+def write(op: Callable[[Bound], T], *, idempotent: bool) -> Routed[T]:
+    """Runs a writing operation. `idempotent=True` says that repeating it in any region does no harm: only then does an unknown outcome fail over.
+
+    Raises `NoRegionAnswered` (or its subclass `OutcomeUnknown`) when no region answered before the deadline; what the database refuses as the
+    caller's own business is raised as it came.
+    """
+    return _call(op, idempotent=idempotent, consistency=Consistency.EVENTUAL)
+
+
+def read(op: Callable[[Bound], T], *, consistency: Consistency = Consistency.EVENTUAL) -> Routed[T]:
+    """Runs a reading operation; `Routed.given` says which consistency it got. Raises as `write`."""
+    return _call(op, idempotent=True, consistency=consistency)
+
+
+def everywhere(op: Callable[[Bound], T], *, timeout: float) -> dict[str, T]:
+    """Runs `op` at once in every region whose circuit lets traffic through; returns the value by region, of those that answered.
+
+    None is waited for longer than `timeout` seconds. Raises `NoRegionAnswered` when none answered, or the database's own refusal when that was
+    all that came back.
+    """
+    wired = wiring.current()
+    started = wired.clock.monotonic()
+    results = wired.runner.run_everywhere(wired.router.order(), op, strong=False, timeout=timeout)
+    values = {region: result.value for region, result in results.items() if isinstance(result, Success)}
+    failures = {region: result for region, result in results.items() if isinstance(result, Failure)}
+    if not values:
+        refusal = next((f.error for f in failures.values() if f.error_class is ErrorClass.CALLER), None)
+        if refusal is not None:
+            raise refusal
+        ms = (wired.clock.monotonic() - started) * 1000
+        raise NoRegionAnswered(tuple(Attempt(r, f.outcome, ms, f.detail, f.error_class) for r, f in failures.items()))
+    return values
+
+
+@contextmanager
+def at(region: str) -> Iterator[Bound]:
+    """Within the block, models talk to `region`, without routing: for commands and audits. Raises `ValueError` for an unknown region."""
+    wired = wiring.current()
+    if region not in wired.config.regions:
+        raise ValueError(f"{region} is not one of {', '.join(wired.config.regions)}")
+    with bind(region):
+        yield Bound(region, strong=True)
+
+
+def regions() -> tuple[str, ...]:
+    """The configured regions by priority, this stack's own first."""
+    return wiring.current().config.regions
+
+
+def status() -> StatusDocument | None:
+    """What this host's monitor published last, or None when none has run here. How old it is, its `generated_at` says."""
+    wired = wiring.current()
+    published = wired.files.published(now=wired.clock.wall())
+    return published.status if published else None
+
+
+def refuse_pin(region: str) -> str | None:
+    """Why pinning `region` would be refused now, as a sentence, or None when it would not."""
+    return _refusal(region, forced=False)
+
+
+def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: bool = False) -> Decision:
+    """Sets the routing, in every region that answers; sticky until someone changes it.
+
+    Raises `RoutingRefused` when a safety rule forbids it (and `force` was not given, or cannot help), `ValueError` for a missing reason or a mode and
+    region that do not go together, `NoRegionAnswered` when no region took it.
+    """
+    if not reason.strip():
+        raise ValueError("a reason is required")
+    wired = wiring.current()
+    overridden = False
+    if mode == "pinned" and region is not None:
+        refusal = _refusal(region, forced=force)
+        if refusal is not None:
+            raise RoutingRefused(refusal)
+        overridden = force and _refusal(region, forced=False) is not None
+    known = [d for found in everywhere(lambda _: read_decisions(), timeout=ROUTING_TIMEOUT_S).values() for d in found]
+    winner, _ = latest(known)
+    decision = Decision(
+        mode=mode,
+        region=region,
+        epoch=(winner.epoch if winner else 0) + 1,
+        id=uuid.uuid4().hex,
+        actor=actor,
+        reason=reason.strip(),
+        at=wired.clock.wall(),
+        forced=overridden,
+    )
+    everywhere(lambda _: write_decision(decision), timeout=ROUTING_TIMEOUT_S)
+    return decision
+
+
+def _refusal(region: str, *, forced: bool) -> str | None:
+    wired = wiring.current()
+    health = dict.fromkeys(wired.config.regions, HealthState.UNKNOWN)
+    circuits = dict.fromkeys(wired.config.regions, CircuitState.CLOSED)
+    published = wired.files.published(now=wired.clock.wall())
+    if published is not None:
+        for one in published.status["regions"]:
+            if one["name"] in circuits:
+                health[one["name"]] = HealthState(one["state"])
+                circuits[one["name"]] = CircuitState(one["circuit"])
+    return policy_refuse_pin(region, health=health, circuits=circuits, forced=forced)
+
+
+def _call(op: Callable[[Bound], T], *, idempotent: bool, consistency: Consistency) -> Routed[T]:
+    router = wiring.current().router
+    result = router.call(
+        op, idempotent=idempotent, consistency=consistency, on_attempt=lambda attempt: trace.note((attempt,), None)
+    )
+    trace.note((), result.region)
+    return result

@@ -1,0 +1,137 @@
+"""The composition root: the only place that builds a router, clients and a resolver, once a process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from .adapters import dns
+from .adapters.binding import Connections
+from .adapters.clients import make_clients
+from .adapters.clock import SystemClock
+from .adapters.host_files import HostFiles
+from .adapters.models import use_connections
+from .adapters.runner import PooledRunner
+from .conf import ConfigurationError, FailoverConfig
+from .core.config import RouterConfig
+from .core.interfaces import Clock
+from .core.regions import Region
+from .core.router import Router
+from .follower import Follower
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Wired:
+    """Everything that one process needs to reach the regions."""
+
+    config: FailoverConfig
+    clock: Clock
+    resolver: dns.Resolver
+    clients: Mapping[str, DynamoDBClient]
+    runner: PooledRunner
+    router: Router
+    files: HostFiles
+    follower: Follower
+    restore: Callable[[], None]
+
+    def close(self) -> None:
+        """Stops the follower, closes the sockets and gives the host's resolver back."""
+        self.follower.stop()
+        use_connections(None)
+        for client in self.clients.values():
+            client.close()
+        self.restore()
+
+
+_lock = threading.Lock()
+_current: Wired | None = None
+
+
+def router_config(config: FailoverConfig) -> RouterConfig:
+    """The engine's numbers: what the settings name, and the engine's own defaults for the rest."""
+    return RouterConfig(
+        deadline_s=config.deadline_s,
+        # One connection and one reply, each on its own timeout, must fit into an attempt; two attempts into the deadline.
+        attempt_timeout_s=min(config.deadline_s, max(config.connect_timeout_s, config.read_timeout_s) * 1.2),
+        hold_s=config.hold_s,
+        hold_cap_s=config.hold_s * 12,
+        lag_limit_ms=config.lag_limit_ms,
+        lag_stalled_ms=5 * config.lag_limit_ms,
+        quiet_s=max(5.0, 3 * config.heartbeat_s),
+    )
+
+
+def regions_of(config: FailoverConfig) -> tuple[Region, ...]:
+    """The configured regions in the order of priority."""
+    return tuple(Region(name, priority) for priority, name in enumerate(config.regions))
+
+
+def make_resolver(config: FailoverConfig) -> dns.Resolver:
+    """The bounded resolver of the region endpoints; resolution may take as long as a connection may."""
+    return dns.Resolver(map(config.host, config.regions), config.nameserver, timeout=config.connect_timeout_s)
+
+
+def parse_settings() -> FailoverConfig:
+    """The validated settings. Raises `ImproperlyConfigured` with every mistake in one line."""
+    try:
+        return FailoverConfig.parse(settings.FAILOVER)
+    except ConfigurationError as error:
+        raise ImproperlyConfigured(str(error)) from error
+
+
+def build(config: FailoverConfig) -> Wired:
+    """Builds and installs what this process needs. Clients are made here because making one is slow and not thread-safe."""
+    clock = SystemClock()
+    resolver = make_resolver(config)
+    restore = dns.install(resolver)
+    clients = make_clients(config)
+    use_connections(Connections(clients))
+    runner = PooledRunner(config.regions, threads=2 * config.threads)
+    router = Router(
+        regions_of(config), config=router_config(config), clock=clock, runner=runner, jitter=random.SystemRandom().random
+    )
+    files = HostFiles(config.run_dir)
+    follower = Follower(router, files, clock, worker=f"{os.getpid()}-{int(clock.wall() * 1000)}")
+    follower.start()
+    return Wired(config, clock, resolver, clients, runner, router, files, follower, restore)
+
+
+def current() -> Wired:
+    """This process's wiring, built from the settings on first use."""
+    global _current
+    if _current is None:
+        with _lock:
+            if _current is None:
+                _current = build(parse_settings())
+    return _current
+
+
+@contextmanager
+def using(config: FailoverConfig) -> Iterator[Wired]:
+    """Within the block this process is wired by `config`: for tests and tools that bring their own regions."""
+    global _current
+    before, wired = _current, build(config)
+    _current = wired
+    try:
+        yield wired
+    finally:
+        _current = before
+        wired.close()
+        if before is not None:
+            use_connections(Connections(before.clients))
