@@ -40,9 +40,6 @@ class Layer:
     error_class: ErrorClass | None = None
 
 
-LAYERS = ("dns", "connect", "write", "read")
-
-
 @dataclass(frozen=True, slots=True)
 class Canary:
     """One fresh-connection probe, layer by layer in the order in which they are met."""
@@ -70,11 +67,11 @@ class Canary:
 
     @property
     def told(self) -> str:
-        """The first layer that failed, in words ("DNS: answers empty"), or the empty string."""
+        """The first layer that failed, in words ("DNS fails (no address)"), or the empty string."""
         for name, layer in self.layers.items():
             if layer.ok is False:
                 title = "DNS" if name == "dns" else name
-                return f"{title}: {layer.detail}" if layer.detail else f"{title} failed"
+                return f"{title} fails ({layer.detail})" if layer.detail else f"{title} fails"
         return ""
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from failover.core.breaker import CircuitState
-from failover.core.health import HealthState
+from failover.core.breaker import Circuit, CircuitState
+from failover.core.config import RouterConfig
+from failover.core.health import Health, HealthState
 from failover.core.regions import Region, by_priority
 
 Mode = Literal["auto", "pinned"]
@@ -117,8 +118,8 @@ def refuse_pin(
 
 
 @dataclass(frozen=True, slots=True)
-class FailbackConditions:
-    """What must hold before a region gets trials again. Each is shown on its own in the explanations."""
+class Failback:
+    """What must hold before an open region gets trials again. Each condition is explained on its own."""
 
     held: bool
     canaries: bool
@@ -128,3 +129,9 @@ class FailbackConditions:
     def met(self) -> bool:
         """Whether all hold."""
         return self.held and self.canaries and self.lag
+
+
+def failback(circuit: Circuit, health: Health, *, lag: bool, config: RouterConfig, now: float) -> Failback:
+    """The conditions for an open circuit. `lag`: whether every lag into the region is known and below its limit."""
+    enough = health.passes >= config.canaries_to_close and health.passing(now, config)
+    return Failback(held=circuit.waited(now), canaries=enough, lag=lag)

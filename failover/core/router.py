@@ -120,6 +120,7 @@ class Router:
     def report(self) -> WorkerReport:
         """Everything counted since this router was made."""
         with self._lock:
+            self._plan()  # so that a circuit whose wait is over is not reported open for want of traffic
             return WorkerReport(
                 started_at=self._started_at,
                 at=self._clock.wall(),
@@ -164,7 +165,9 @@ class Router:
                 why = "its circuit is open" if is_open else "another call is trying it"
                 note(Attempt(region, Outcome.SKIPPED, 0.0, why))
         for _, region in sorted(passed_over, key=lambda one: one[0]):
-            yield region, self._lanes[region].last_resort()
+            with self._lock:
+                ticket = self._lanes[region].last_resort()
+            yield region, ticket
 
     def _try(
         self, region: str, ticket: Ticket, op: Callable[[Bound], T], bound: Bound, deadline: float, note: Trace

@@ -1,0 +1,122 @@
+"""The status document, put together from what is known. A view reads it and never computes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import tzinfo
+
+from failover.core.breaker import CircuitState
+from failover.core.detector import over_threshold
+from failover.core.events import AUTOMATIC, Event
+from failover.core.explain import explain
+from failover.core.facts import RegionFacts
+from failover.core.health import Canary
+from failover.core.lag import LagState
+from failover.core.policy import Decision, Plan
+from failover.core.status import (
+    AlarmDocument,
+    EventDocument,
+    RegionDocument,
+    ReplicationDocument,
+    RoutingDocument,
+    StatusDocument,
+    iso,
+)
+from failover.core.summary import summary
+
+
+def status_document(
+    facts: Mapping[str, RegionFacts],
+    *,
+    plan: Plan,
+    decision: Decision | None,
+    since: float,
+    wall: float,
+    events: Iterable[Event],
+    zone: tzinfo,
+) -> StatusDocument:
+    """Everything people are shown. `since` (when the active region became active) and `wall` are epoch seconds."""
+    return {
+        "generated_at": iso(wall),
+        "routing": _routing(plan, decision, since),
+        "summary": summary(facts, plan=plan, decision=decision, since=since, zone=zone),
+        "regions": [_region(one) for one in facts.values()],
+        "replication": [line for one in facts.values() for line in _replication(one)],
+        "alarms": [alarm for one in facts.values() for alarm in _alarms(one)],
+        "explain": [row for one in facts.values() for row in explain(one)],
+        "events": [event_document(event) for event in sorted(events, key=lambda event: event.at, reverse=True)],
+    }
+
+
+def event_document(event: Event) -> EventDocument:
+    """An event as people see it."""
+    return {
+        "id": event.id,
+        "at": iso(event.at),
+        "kind": event.kind.value,
+        "region": event.region,
+        "from": event.from_,
+        "to": event.to,
+        "actor": event.actor,
+        "reason": event.reason,
+    }
+
+
+def _routing(plan: Plan, decision: Decision | None, since: float) -> RoutingDocument:
+    return {
+        "mode": "auto" if decision is None else decision.mode,
+        "active": plan.active,
+        "epoch": 0 if decision is None else decision.epoch,
+        "actor": AUTOMATIC if decision is None else decision.actor,
+        "reason": "never changed by hand" if decision is None else decision.reason,
+        "since": iso(since),
+    }
+
+
+def _region(facts: RegionFacts) -> RegionDocument:
+    latest = facts.health.latest
+    layers = (latest or Canary()).layers
+    return {
+        "name": facts.name,
+        "priority": facts.priority,
+        "state": facts.state.value,
+        "circuit": facts.circuit.state.value,
+        "checks": {name: {"ok": layer.ok, "ms": layer.ms, "detail": layer.detail} for name, layer in layers.items()},
+        "requests_2m": facts.traffic.requests,
+        "error_rate_2m": round(facts.traffic.error_rate, 4),
+        "p50_ms": _rounded(facts.traffic.percentile(0.5)),
+        "p99_ms": _rounded(facts.traffic.percentile(0.99)),
+        "age_ms": None if latest is None else round((facts.now - facts.health.at) * 1000),
+    }
+
+
+def _replication(facts: RegionFacts) -> Iterator[ReplicationDocument]:
+    for origin, lag in facts.lags.items():
+        yield {
+            "from": origin,
+            "to": facts.name,
+            "lag_ms": None if lag.ms is None else round(lag.ms),
+            "state": lag.state.value,
+            "age_ms": None if lag.age_s is None else round(lag.age_s * 1000),
+        }
+
+
+def _alarms(facts: RegionFacts) -> Iterator[AlarmDocument]:
+    is_open = facts.circuit.state is not CircuitState.CLOSED
+    yield _alarm("circuit", facts, is_open, f"{facts.circuit.state}: {facts.circuit.reason}" if is_open else "closed")
+    judged = facts.judged
+    detail = f"{judged.error_rate:.1%} of {judged.requests} requests"
+    yield _alarm("error-rate", facts, over_threshold(judged, facts.config), detail)
+    failing = facts.health.failures >= facts.config.canary_failures_to_open
+    yield _alarm("canary", facts, failing, f"{facts.health.failures} failed in a row")
+    late = {origin: lag for origin, lag in facts.lags.items() if lag.state in (LagState.SLOW, LagState.STALLED)}
+    detail = ", ".join(f"{(lag.ms or 0.0) / 1000:.1f} s behind {origin}" for origin, lag in late.items())
+    yield _alarm("replication-lag", facts, bool(late), detail or "below its limit, or unknown")
+
+
+def _alarm(name: str, facts: RegionFacts, raised: bool, detail: str) -> AlarmDocument:
+    return {"name": name, "region": facts.name, "state": "alarm" if raised else "ok", "detail": detail}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

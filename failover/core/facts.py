@@ -1,0 +1,78 @@
+"""What the monitor knows about one region at one moment, frozen: the material of every document and sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from failover.core.breaker import Circuit, CircuitState
+from failover.core.config import RouterConfig
+from failover.core.detector import Sample, over_threshold
+from failover.core.health import Health, HealthState, state_of
+from failover.core.lag import Lag
+from failover.core.policy import Failback, failback
+
+
+@dataclass(frozen=True, slots=True)
+class RegionFacts:
+    """One region. Times are monotonic seconds.
+
+    `traffic` is the whole window, `judged` the part of it since the circuit last changed; `lags` are those into the
+    region from every other one, `needed` the names of those that failback waits for. The last two count since the
+    circuit went half-open.
+    """
+
+    name: str
+    priority: int
+    now: float
+    config: RouterConfig
+    circuit: Circuit
+    health: Health
+    traffic: Sample
+    judged: Sample
+    failures_in_a_row: int
+    lags: Mapping[str, Lag]
+    needed: frozenset[str]
+    disputed: bool
+    trials_passed: int
+    canaries_passed: int
+
+    @property
+    def state(self) -> HealthState:
+        """Health in one word."""
+        fails = self.disputed or over_threshold(self.judged, self.config)
+        return state_of(self.health, traffic_fails=fails, config=self.config, now=self.now)
+
+    @property
+    def lag(self) -> Lag | None:
+        """The worst of the lags that failback waits for, an unknown one first; None when it waits for none."""
+        waited_for = [self.lags[name] for name in sorted(self.needed)]
+        return max(waited_for, key=lambda lag: float("inf") if lag.ms is None else lag.ms, default=None)
+
+    @property
+    def lag_fine(self) -> bool:
+        """Whether results would not run backwards here: every lag that matters is known and below its limit."""
+        return self.lag is None or self.lag.within(self.config.lag_limit_ms)
+
+    @property
+    def failback(self) -> Failback:
+        """The conditions under which an open circuit lets trials through."""
+        return failback(self.circuit, self.health, lag=self.lag_fine, config=self.config, now=self.now)
+
+    @property
+    def recovered(self) -> bool:
+        """Whether a half-open circuit may close: live trials say so, or canaries that live traffic does not dispute."""
+        if self.circuit.state is not CircuitState.HALF_OPEN or not self.lag_fine:
+            return False
+        by_traffic = self.trials_passed >= self.config.trials_to_close
+        passing = self.health.passing(self.now, self.config)
+        by_canaries = passing and self.canaries_passed >= self.config.canaries_to_close and not self.disputed
+        return by_traffic or by_canaries
+
+    @property
+    def why_down(self) -> str:
+        """What is wrong with the region, in a few words that can follow a colon."""
+        latest = self.health.latest
+        if latest is not None and latest.told and not self.health.passing(self.now, self.config):
+            return f"{self.name}'s {latest.told}"
+        return f"{self.name}: {self.circuit.reason}"

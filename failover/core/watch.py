@@ -1,0 +1,259 @@
+"""The monitor's brain: it gathers evidence about every region and says, once a tick, what changed. No I/O, no threads.
+
+`now` is monotonic seconds, `wall` seconds since the epoch; the caller reads the clock. Not thread-safe: the monitor
+calls it from one thread, or under a lock of its own.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, tzinfo
+
+from failover.core.breaker import CircuitState
+from failover.core.config import RouterConfig
+from failover.core.documents import status_document
+from failover.core.events import AUTOMATIC, Event, EventKind
+from failover.core.evidence import Evidence
+from failover.core.facts import RegionFacts
+from failover.core.health import Canary
+from failover.core.lag import Lag, LagMeter, LagState
+from failover.core.policy import Decision, Plan, latest, plan, refuse_pin
+from failover.core.regions import Region, by_priority
+from failover.core.status import HostCircuit, HostView, RegionReport, StatusDocument, WorkerReport
+
+_CIRCUIT_EVENTS = {
+    CircuitState.OPEN: EventKind.CIRCUIT_OPENED,
+    CircuitState.HALF_OPEN: EventKind.CIRCUIT_HALF_OPEN,
+    CircuitState.CLOSED: EventKind.CIRCUIT_CLOSED,
+}
+FORGET_WORKERS_S = 3600.0
+"""How long the last report of a worker that vanished is kept, should its file appear again."""
+
+
+def _random_id() -> str:
+    return uuid.uuid4().hex
+
+
+class Watch:
+    """One host's view of all regions. `ids` names events; `zone` is that of the times in sentences."""
+
+    def __init__(
+        self,
+        regions: Sequence[Region],
+        *,
+        config: RouterConfig,
+        ids: Callable[[], str] = _random_id,
+        zone: tzinfo = UTC,
+    ) -> None:
+        self._regions = by_priority(regions)
+        self._config = config
+        self._ids = ids
+        self._zone = zone
+        self._evidence = {region.name: Evidence(region, config) for region in self._regions}
+        names = [region.name for region in self._regions]
+        self._meters = {(one, other): LagMeter(config) for one in names for other in names if one != other}
+        self._lag_alarms: set[str] = set()
+        self._reports: dict[str, tuple[WorkerReport, float]] = {}
+        self._met_workers = False
+        self._decision: Decision | None = None
+        self._followed: Decision | None = None
+        self._superseded: dict[str, Decision] = {}
+        self._told: set[str] = set()
+        self._active: str | None = None
+        self._home = ""
+        self._since = 0.0
+
+    def restore(self, view: HostView, now: float) -> None:
+        """Begin where this host's monitor ended: the last known decision holds, and what was not closed is open."""
+        self._decision = self._followed = view.decision
+        for name, circuit in view.circuits.items():
+            if name in self._evidence and circuit.state is not CircuitState.CLOSED:
+                self._evidence[name].restore(circuit.reason, now)
+
+    def on_canary(self, region: str, canary: Canary, now: float) -> None:
+        """A fresh-connection canary of this host came back."""
+        self._evidence[region].canary(canary, now)
+
+    def on_reports(self, reports: Mapping[str, WorkerReport], now: float) -> None:
+        """Every report there is now, keyed by worker and start ("pid-start"). Counters grow; the differences count.
+
+        Of the workers met by the first call only what they do from now on is counted (this monitor may have
+        restarted), but a circuit that one of them has open counts at once. A later worker counts from its start.
+        """
+        for key, report in reports.items():
+            known = self._reports.get(key)
+            before = known[0] if known is not None else None
+            if before is None and not self._met_workers:
+                self._adopt(report)
+            else:
+                self._count(before, report, now)
+            self._reports[key] = (report, now)
+        self._met_workers = True
+        self._reports = {key: one for key, one in self._reports.items() if now - one[1] <= FORGET_WORKERS_S}
+        for name, evidence in self._evidence.items():
+            rows = (report.regions[name].consecutive_failures for report in reports.values() if name in report.regions)
+            evidence.worst_row(max(rows, default=0))
+
+    def on_beat_written(self, region: str, seq: int, at: float) -> None:
+        """This host wrote its beat `seq` in a region at `at` (monotonic)."""
+        for (origin, _), meter in self._meters.items():
+            if origin == region:
+                meter.wrote(seq, at)
+
+    def on_beat_seen(self, origin: str, in_region: str, seq: int, at: float) -> None:
+        """`seq` is the newest of this host's beats of `origin` that `in_region` shows at `at` (monotonic)."""
+        self._meters[origin, in_region].saw(seq, at)
+
+    def on_decision(self, decision: Decision | None, superseded: Iterable[Decision], now: float) -> None:
+        """The routing decision that the control rows hold, and those that lost to it. An older one than the last
+        known changes nothing, and none at all (no region could be read) neither."""
+        del now  # a decision carries its own time; the parameter keeps the shape of the other inputs
+        known = [one for one in (self._decision, decision) if one is not None]
+        self._decision, lost = latest(known)
+        for one in (*superseded, *lost):
+            if one.id not in self._told:
+                self._superseded[one.id] = one
+
+    def tick(self, now: float, wall: float) -> list[Event]:
+        """Weigh the evidence. Each circuit takes at most one turn; every change is one event, in order."""
+        events = self._routing_events()
+        for name, evidence in self._evidence.items():
+            before = evidence.circuit.state
+            facts = self._facts_of(name, now)
+            if evidence.judge(facts):
+                events.append(self._circuit_event(before, facts, wall))
+        events.extend(self._lag_events(now, wall))
+        events.extend(self._switch_events(now, wall))
+        return events
+
+    def view(self) -> HostView:
+        """What the workers are to follow."""
+        circuits = {name: HostCircuit(one.circuit.state, one.circuit.reason) for name, one in self._evidence.items()}
+        return HostView(self._decision, circuits)
+
+    def refuse_pin(self, region: str, now: float, *, forced: bool = False) -> str | None:
+        """Why a person must not pin this region now, as a sentence, or None when they may."""
+        facts = self.facts(now)
+        return refuse_pin(
+            region,
+            health={name: one.state for name, one in facts.items()},
+            circuits={name: one.circuit.state for name, one in facts.items()},
+            forced=forced,
+        )
+
+    def facts(self, now: float) -> dict[str, RegionFacts]:
+        """What is known about every region, by priority."""
+        return {name: self._facts_of(name, now) for name in self._evidence}
+
+    def status(self, now: float, wall: float, events: Iterable[Event]) -> StatusDocument:
+        """The status document, with the events that the caller has (those of all hosts)."""
+        return status_document(
+            self.facts(now),
+            plan=self._plan(),
+            decision=self._decision,
+            since=self._since if self._active is not None else wall,
+            wall=wall,
+            events=events,
+            zone=self._zone,
+        )
+
+    def _plan(self) -> Plan:
+        states = {name: evidence.circuit.state for name, evidence in self._evidence.items()}
+        return plan(self._regions, states, self._decision)
+
+    def _facts_of(self, name: str, now: float) -> RegionFacts:
+        lags = {origin: self._lag(origin, name, now) for origin in self._evidence if origin != name}
+        is_open = {one for one, evidence in self._evidence.items() if evidence.circuit.state is CircuitState.OPEN}
+        return self._evidence[name].facts(lags, frozenset(lags) - is_open, now)
+
+    def _lag(self, origin: str, name: str, now: float) -> Lag:
+        """The lag between two regions; unknown while the second cannot be read, whatever was seen there before."""
+        lag = self._meters[origin, name].lag(now)
+        latest_canary = self._evidence[name].health.latest
+        readable = latest_canary is None or latest_canary.read.ok is not False
+        return lag if readable else lag.unknown
+
+    def _adopt(self, report: WorkerReport) -> None:
+        for name, met in report.regions.items():
+            if name in self._evidence and met.circuit is CircuitState.OPEN:
+                self._evidence[name].worker_open(met)
+
+    def _count(self, before: WorkerReport | None, report: WorkerReport, now: float) -> None:
+        for name, evidence in self._evidence.items():
+            became = report.regions.get(name, RegionReport())
+            was = before.regions.get(name, RegionReport()) if before is not None else RegionReport()
+            if became.requests < was.requests:
+                was = RegionReport()  # the same name, but a worker that began again
+            evidence.live(was, became, now)
+
+    def _routing_events(self) -> list[Event]:
+        events = []
+        for one in self._superseded.values():
+            self._told.add(one.id)
+            events.append(_superseded(one, self._decision))
+        self._superseded.clear()
+        if self._decision is not None and self._decision != self._followed:
+            events.append(_routed(self._decision, self._followed))
+        return events
+
+    def _circuit_event(self, before: CircuitState, facts: RegionFacts, wall: float) -> Event:
+        after = self._evidence[facts.name].circuit
+        match after.state:
+            case CircuitState.OPEN:
+                reason = f"{after.reason}; held for at least {after.wait_s:.0f} s"
+            case CircuitState.HALF_OPEN:
+                reason = f"{facts.health.passes} canaries passed in a row, the hold is over and the lag is low"
+            case CircuitState.CLOSED:
+                reason = f"{facts.trials_passed} live trials and {facts.canaries_passed} canaries passed"
+        kind = _CIRCUIT_EVENTS[after.state]
+        return Event(self._ids(), wall, kind, before.value, after.state.value, AUTOMATIC, reason, facts.name)
+
+    def _lag_events(self, now: float, wall: float) -> list[Event]:
+        """An alarm for a lag above its limit; an unknown one neither raises nor clears it."""
+        events = []
+        for origin, name in self._meters:
+            lag, key = self._lag(origin, name, now), f"{origin}>{name}"
+            if lag.ms is None or (lag.state is not LagState.OK) == (key in self._lag_alarms):
+                continue
+            self._lag_alarms ^= {key}
+            kind = EventKind.LAG_ALARM if key in self._lag_alarms else EventKind.LAG_CLEARED
+            reason = f"replication is {lag.ms / 1000:.1f} s behind"
+            events.append(Event(self._ids(), wall, kind, origin, name, AUTOMATIC, reason, name))
+        return events
+
+    def _switch_events(self, now: float, wall: float) -> list[Event]:
+        plan_now, was, home = self._plan(), self._active, self._home
+        decided, self._followed = self._decision != self._followed, self._decision
+        self._home = plan_now.home
+        if plan_now.active == was:
+            return []
+        self._active, self._since = plan_now.active, wall
+        if was is None:
+            return []
+        actor, reason = AUTOMATIC, self._facts_of(was, now).why_down
+        if decided and self._decision is not None and plan_now.home != home:
+            kind, actor, reason = EventKind.SWITCHED, self._decision.actor, self._decision.reason
+        elif plan_now.active == plan_now.home:
+            kind, reason = EventKind.FAILBACK, f"{plan_now.active} is back: its circuit is closed"
+        else:
+            kind = EventKind.FAILOVER
+        return [Event(self._ids(), wall, kind, was, plan_now.active, actor, reason, plan_now.active)]
+
+
+def _superseded(loser: Decision, winner: Decision | None) -> Event:
+    """Every host gives it the same id, so that it is logged once."""
+    by = "" if winner is None else f" lost to that of {winner.actor} ({winner.region or winner.mode})"
+    to = "" if winner is None else winner.region or winner.mode
+    reason = f"made at the same time as another; {loser.actor}'s decision{by}: {loser.reason}"
+    kind = EventKind.ROUTING_SUPERSEDED
+    return Event(f"superseded-{loser.id}", loser.at, kind, loser.region or loser.mode, to, loser.actor, reason)
+
+
+def _routed(decision: Decision, before: Decision | None) -> Event:
+    """Every host gives it the same id, so that it is logged once."""
+    kind = EventKind.ROUTING_PINNED if decision.mode == "pinned" else EventKind.ROUTING_AUTO
+    was = "auto" if before is None else before.region or before.mode
+    reason = f"{decision.reason} (forced)" if decision.forced else decision.reason
+    to = decision.region or decision.mode
+    return Event(f"routing-{decision.id}", decision.at, kind, was, to, decision.actor, reason, decision.region or "")
