@@ -1,0 +1,32 @@
+"""The lab without Django: ``python -m failover.lab --lab-dir DIR --specs TABLES.json``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from failover.lab.config import LabConfig, tables_from_json
+from failover.lab.errors import LabError
+from failover.lab.lab import run_lab
+
+
+def main() -> int:
+    """Run until told to stop; 1 when the lab could not start."""
+    parser = argparse.ArgumentParser(prog="python -m failover.lab", description=__doc__)
+    parser.add_argument("--lab-dir", type=Path, help="where its state is kept (LAB_DIR, else .lab)")
+    parser.add_argument("--specs", type=Path, required=True, help="a JSON list of tables")
+    asked = parser.parse_args()
+    try:
+        config = LabConfig.from_env(lab_dir=asked.lab_dir)
+        run_lab(
+            config, tables_from_json(asked.specs), say=lambda line: sys.stdout.write(line + "\n") and sys.stdout.flush()
+        )
+    except LabError as error:
+        sys.stderr.write(f"lab: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

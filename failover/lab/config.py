@@ -1,0 +1,153 @@
+"""What the lab is told: where it keeps its state, which regions it plays, and with which engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from failover.lab.errors import LabError
+
+PROJECT = Path(__file__).resolve().parents[2]
+REGIONS = ("us-east-1", "us-west-2")
+RTT_MS = 70.0
+"""Round trip between the first region and the second: what AWS's two coasts are apart."""
+
+
+class EngineKind(StrEnum):
+    """The DynamoDB-compatible program that plays a region."""
+
+    MINISTACK = "ministack"
+    DYNAMODB_LOCAL = "dynamodb-local"
+
+
+class TableSpec(Protocol):
+    """A table as the lab needs it; the gateway's TableSpec has this shape."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def create(self) -> dict[str, Any]:
+        """Keyword arguments of botocore's ``create_table``."""
+
+    @property
+    def ttl_attribute(self) -> str | None: ...
+    @property
+    def replicated(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Table:
+    """A TableSpec that was read from JSON: ``{"name", "create", "ttl_attribute"?, "replicated"?}``."""
+
+    name: str
+    create: dict[str, Any]
+    ttl_attribute: str | None = None
+    replicated: bool = True
+
+
+def tables_from_json(path: Path) -> tuple[Table, ...]:
+    """Read a JSON list of tables. Raises LabError, in one line, for a file that cannot be read."""
+    try:
+        return tuple(Table(**row) for row in json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise LabError(f"{path}: not a list of tables: {error}") from error
+
+
+def key_names(table: TableSpec) -> tuple[str, ...]:
+    """The table's key attributes, hash key first."""
+    return key_attributes(table.create["KeySchema"])
+
+
+def key_attributes(schema: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """The names in a KeySchema, hash key first: HASH sorts before RANGE."""
+    return tuple(part["AttributeName"] for part in sorted(schema, key=lambda part: part["KeyType"]))
+
+
+def endpoint_host(region: str) -> str:
+    """The name that the SDK asks the nameserver for."""
+    return f"dynamodb.{region}.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class LabConfig:
+    """Everything the lab is told. ``rtt_ms`` is the round trip (ms) of every region but the first."""
+
+    lab_dir: Path
+    regions: tuple[str, ...] = REGIONS
+    rtt_ms: float = RTT_MS
+    engine: EngineKind = EngineKind.MINISTACK
+    ministack: Path | None = None
+    dynamodb_local: Path | None = None
+    lifeline_fd: int | None = None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ, *, lab_dir: Path | None = None) -> LabConfig:
+        """Read LAB_DIR, LAB_RTT_MS, ENGINE, LAB_MINISTACK, DYNAMODB_LOCAL_DIR and LAB_LIFELINE_FD."""
+        ministack = environ.get("LAB_MINISTACK")
+        local = environ.get("DYNAMODB_LOCAL_DIR")
+        return cls(
+            lab_dir=(lab_dir or Path(environ.get("LAB_DIR") or ".lab")).resolve(),
+            rtt_ms=_number(environ, "LAB_RTT_MS", RTT_MS),
+            engine=_engine(environ.get("ENGINE") or EngineKind.MINISTACK),
+            ministack=Path(ministack) if ministack else None,
+            dynamodb_local=Path(local) if local else None,
+            lifeline_fd=int(_number(environ, "LAB_LIFELINE_FD", -1)) if environ.get("LAB_LIFELINE_FD") else None,
+        )
+
+    def rtt_of(self, region: str) -> float:
+        """Added round trip to a region, ms: the first region is next door."""
+        return 0.0 if region == self.regions[0] else self.rtt_ms
+
+    def engine_dir(self, region: str) -> Path:
+        """Where a region's engine keeps its data, lock and pid."""
+        return self.lab_dir / "engines" / region
+
+    def find_ministack(self) -> Path:
+        """The ministack program: told, else beside the project, else on the PATH. Raises LabError."""
+        found = self.ministack or PROJECT / ".venv-engine" / "bin" / "ministack"
+        if found.is_file():
+            return found
+        on_path = shutil.which("ministack")
+        if on_path and self.ministack is None:
+            return Path(on_path)
+        raise LabError(
+            f"the engine ministack is not installed ({found} is missing): run make demo, or set LAB_MINISTACK"
+        )
+
+    def find_dynamodb_local(self) -> Path:
+        """The folder with DynamoDBLocal.jar, which only the user may download. Raises LabError."""
+        folder = self.dynamodb_local or PROJECT / ".dynamodb-local"
+        if not (folder / "DynamoDBLocal.jar").is_file():
+            raise LabError(f"ENGINE=dynamodb-local: {folder / 'DynamoDBLocal.jar'} is missing: set DYNAMODB_LOCAL_DIR")
+        if shutil.which("java") is None:
+            raise LabError("ENGINE=dynamodb-local needs java on the PATH: install a Java runtime (17 or newer)")
+        return folder
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        raise LabError(f"{name}={text}: not a number") from None
+    if name == "LAB_RTT_MS" and not 0 <= value <= 5_000:
+        raise LabError(f"{name}={text}: must be between 0 and 5000 (ms)")
+    return value
+
+
+def _engine(name: str) -> EngineKind:
+    try:
+        return EngineKind(name)
+    except ValueError:
+        raise LabError(f"ENGINE={name}: must be one of {', '.join(EngineKind)}") from None
+
+
+def replicated(tables: Sequence[TableSpec]) -> tuple[TableSpec, ...]:
+    """The tables whose items travel between regions."""
+    return tuple(table for table in tables if table.replicated)

@@ -1,0 +1,91 @@
+"""The nameserver of the lab: real UDP and TCP answers on loopback, one mode a region.
+
+A region's name is ``dynamodb.<region>.amazonaws.com``; it has one A record, 127.0.0.1. Everything else does not exist.
+Negative answers carry an SOA, whose last field is how long (s) a resolver may remember them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from enum import StrEnum
+
+from dnslib import QTYPE, RCODE, RR, SOA, A, DNSRecord
+from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
+
+from failover.lab.config import endpoint_host
+from failover.lab.errors import LabError
+
+TTL_S = 1
+"""Time to live of an answer, also of a negative one: short, so that a fault and its end are felt at once."""
+
+
+class DnsMode(StrEnum):
+    """What the nameserver says about one region."""
+
+    OK = "ok"
+    EMPTY = "empty"
+
+
+class _Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
+    def __init__(self, regions: Sequence[str]) -> None:
+        self._names = {endpoint_host(region): region for region in regions}
+        self.modes = dict.fromkeys(regions, DnsMode.OK)
+
+    def resolve(self, request: DNSRecord, _handler: DNSHandler) -> DNSRecord:
+        reply = request.reply()
+        name = str(request.q.qname).rstrip(".").lower()
+        region = self._names.get(name)
+        if region is None:
+            reply.header.rcode = RCODE.NXDOMAIN
+        elif self.modes[region] is DnsMode.OK and request.q.qtype in (QTYPE.A, QTYPE.ANY):
+            reply.add_answer(RR(request.q.qname, QTYPE.A, rdata=A("127.0.0.1"), ttl=TTL_S))
+            return reply
+        times = (1, 60, 60, 3600, TTL_S)
+        soa = SOA("ns.lab.invalid", "lab.lab.invalid", times)
+        zone = endpoint_host(region) if region else "amazonaws.com"
+        reply.add_auth(RR(zone, QTYPE.SOA, rdata=soa, ttl=TTL_S))
+        return reply
+
+
+class NameServer:
+    """UDP and TCP on one free loopback port. ``set_mode`` is safe from any thread."""
+
+    def __init__(self, regions: Sequence[str]) -> None:
+        self._resolver = _Resolver(regions)
+        self._servers: list[DNSServer] = []
+        self.port = 0
+
+    def start(self) -> None:
+        """Listen. Raises LabError when no port is free for both protocols."""
+        quiet = DNSLogger(log="-request,-reply,-truncated,-error,-recv,-send,-data")
+        for _ in range(20):
+            udp = DNSServer(self._resolver, "127.0.0.1", 0, logger=quiet)
+            port = udp.server.server_address[1]
+            try:
+                tcp = DNSServer(self._resolver, "127.0.0.1", port, tcp=True, logger=quiet)
+            except OSError:
+                udp.server.server_close()
+                continue
+            self.port, self._servers = port, [udp, tcp]
+            for server in self._servers:
+                server.start_thread()
+            return
+        raise LabError("no port is free for the lab's nameserver, over UDP and TCP both")
+
+    def stop(self) -> None:
+        """Stop listening."""
+        stops = [threading.Thread(target=server.server.shutdown, daemon=True) for server in self._servers]
+        for stop in stops:
+            stop.start()
+        for stop, server in zip(stops, self._servers, strict=True):
+            stop.join(2)
+            server.server.server_close()
+
+    def mode(self, region: str) -> DnsMode:
+        """What is said about a region now."""
+        return self._resolver.modes[region]
+
+    def set_mode(self, region: str, mode: DnsMode) -> None:
+        """Change what is said about a region, from the next question on."""
+        self._resolver.modes[region] = mode

@@ -1,0 +1,267 @@
+"""The faults of the lab: each is one small class that breaks one region in one way, and mends it again.
+
+A new kind is a class with the four members of FaultKind and one line in KINDS. The book keeps what is broken now: one
+fault a region at a time, every one with an end, so that nobody has to remember to clear it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from failover.lab.dns import DnsMode, NameServer
+from failover.lab.errors import FaultRefused, LabError, LabStopping
+from failover.lab.region import Region
+from failover.lab.replication import Replication
+
+DEFAULT_S = 300.0
+LONGEST_S = 3600.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for: break ``region`` by ``kind`` for so many seconds. ``ms`` only for kinds that use it."""
+
+    region: str
+    kind: str
+    seconds: float = DEFAULT_S
+    keep_connections: bool = False
+    ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault that is in force. ``until`` is on the monotonic clock; ``cut`` counts connections that were reset."""
+
+    order: Order
+    until: float
+    cut: int = 0
+
+    def row(self) -> dict[str, Any]:
+        """The fault as the state document shows it."""
+        return {
+            "region": self.order.region,
+            "kind": self.order.kind,
+            "seconds": self.order.seconds,
+            "remaining_s": round(max(0.0, self.until - time.monotonic()), 1),
+            "keep_connections": self.order.keep_connections,
+            "ms": self.order.ms,
+            "cut": self.cut,
+        }
+
+
+@dataclass(frozen=True)
+class World:
+    """What a fault may touch."""
+
+    regions: dict[str, Region]
+    nameserver: NameServer
+    replication: Replication
+
+
+class FaultKind(Protocol):
+    """One way to break a region. ``restore`` must be harmless when nothing is broken."""
+
+    name: str
+    uses_ms: bool
+
+    def apply(self, world: World, order: Order) -> int:
+        """Break it; returns how many open connections were cut."""
+
+    def restore(self, world: World, region: str) -> None:
+        """Mend it."""
+
+
+class DnsFault:
+    """The nameserver answers wrongly for the region. Open connections are cut, as a pool would hide the fault."""
+
+    uses_ms = False
+
+    def __init__(self, name: str, mode: DnsMode) -> None:
+        self.name = name
+        self._mode = mode
+
+    def apply(self, world: World, order: Order) -> int:
+        """Change the answer first, so that nobody reconnects by the old one."""
+        world.nameserver.set_mode(order.region, self._mode)
+        return 0 if order.keep_connections else world.regions[order.region].gate.cut()
+
+    def restore(self, world: World, region: str) -> None:
+        """Answer as before."""
+        world.nameserver.set_mode(region, DnsMode.OK)
+
+
+class Refuse:
+    """The front's port is closed: new connections are refused, open ones are cut unless they are to be kept."""
+
+    name = "refuse"
+    uses_ms = False
+
+    def apply(self, world: World, order: Order) -> int:
+        """Close the port."""
+        gate = world.regions[order.region].gate
+        gate.refuse(True)
+        return 0 if order.keep_connections else gate.cut()
+
+    def restore(self, world: World, region: str) -> None:
+        """Open the port, if the region is ready."""
+        world.regions[region].gate.refuse(False)
+
+
+class Stop:
+    """The engine is stopped in order and keeps its data; the replicas are compared when it is back."""
+
+    name = "stop"
+    uses_ms = False
+
+    def apply(self, world: World, order: Order) -> int:
+        """Stop it."""
+        return world.regions[order.region].stop()
+
+    def restore(self, world: World, region: str) -> None:
+        """Start it; returns when the front is open again."""
+        world.regions[region].start()
+
+
+class ReplicationPause:
+    """Nothing is copied into or out of the region; both sides go on serving."""
+
+    name = "replication-pause"
+    uses_ms = False
+
+    def apply(self, world: World, order: Order) -> int:
+        """Hold it."""
+        world.replication.pause(order.region, True)
+        return 0
+
+    def restore(self, world: World, region: str) -> None:
+        """Let go: the backlog is copied within a second or so."""
+        world.replication.pause(region, False)
+
+
+KINDS: tuple[FaultKind, ...] = (DnsFault("dns-empty", DnsMode.EMPTY), Refuse(), Stop(), ReplicationPause())
+
+
+class FaultBook:
+    """Which fault is in force in which region. Decides under a lock; breaks and mends a region outside it."""
+
+    def __init__(self, world: World, *, kinds: Sequence[FaultKind] = KINDS) -> None:
+        self._world = world
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._active: dict[str, Fault] = {}
+        self._at_work = {region: threading.Lock() for region in world.regions}
+        self._lock = threading.Lock()
+        self._changed = threading.Event()
+        self._closing = False
+        self._clerk = threading.Thread(target=self._expire, name="fault-clerk", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch for ends."""
+        self._clerk.start()
+
+    def close(self) -> None:
+        """Mend everything but the engines, which are about to stop anyway, and take no more orders."""
+        with self._lock:
+            self._closing = True
+            self._active.clear()
+        self._changed.set()
+
+    def active(self) -> list[dict[str, Any]]:
+        """Every fault in force."""
+        with self._lock:
+            return [fault.row() for fault in self._active.values()]
+
+    def set(self, order: Order) -> dict[str, Any]:
+        """Break a region. Raises FaultRefused, with nothing changed, when that cannot be done."""
+        kind = self._check(order)
+        if not self._at_work[order.region].acquire(blocking=False):
+            raise FaultRefused(f"{order.region} is being broken or mended right now: try again in a moment")
+        try:
+            with self._lock:
+                if self._closing:
+                    raise FaultRefused("the lab is stopping")
+                if present := self._active.get(order.region):
+                    left = present.row()["remaining_s"]
+                    raise FaultRefused(
+                        f"{present.order.kind} is in force in {order.region} for another {left:.0f} s: clear it first"
+                    )
+                fault = Fault(order, until=time.monotonic() + order.seconds)
+                self._active[order.region] = fault
+            try:
+                fault = replace(fault, cut=kind.apply(self._world, order))
+            except LabError:
+                with self._lock:
+                    self._active.pop(order.region, None)
+                kind.restore(self._world, order.region)
+                raise
+            with self._lock:
+                self._active[order.region] = fault
+        finally:
+            self._at_work[order.region].release()
+        self._changed.set()
+        log.info("fault %s set in %s for %g s", order.kind, order.region, order.seconds)
+        return fault.row()
+
+    def clear(self, region: str | None = None) -> list[dict[str, Any]]:
+        """Mend one region, or all; returns the faults that were in force. Raises FaultRefused for an unknown region."""
+        if region is not None and region not in self._world.regions:
+            raise FaultRefused(self._unknown_region(region))
+        with self._lock:
+            doomed = [fault for name, fault in self._active.items() if region in (None, name)]
+        return [fault.row() for fault in doomed if self._mend(fault)]
+
+    def _mend(self, fault: Fault) -> bool:
+        order = fault.order
+        with self._at_work[order.region]:
+            with self._lock:
+                present = self._active.get(order.region)
+                if self._closing or present is None or present.order is not order:
+                    return False
+            self._kinds[order.kind].restore(self._world, order.region)
+            with self._lock:
+                self._active.pop(order.region, None)
+        log.info("fault %s in %s is over", order.kind, order.region)
+        return True
+
+    def _expire(self) -> None:
+        while not self._closing:
+            with self._lock:
+                now = time.monotonic()
+                due = [fault for fault in self._active.values() if fault.until <= now]
+                next_end = min((fault.until for fault in self._active.values()), default=now + 60)
+            for fault in due:
+                try:
+                    self._mend(fault)
+                except LabStopping:
+                    return
+                except LabError as error:
+                    log.error("%s in %s could not be mended: %s", fault.order.kind, fault.order.region, error)
+                    self._drop(fault)
+            if not due:
+                self._changed.wait(max(0.0, next_end - now))
+                self._changed.clear()
+
+    def _drop(self, fault: Fault) -> None:
+        with self._lock:
+            self._active.pop(fault.order.region, None)
+
+    def _check(self, order: Order) -> FaultKind:
+        if order.region not in self._world.regions:
+            raise FaultRefused(self._unknown_region(order.region))
+        kind = self._kinds.get(order.kind)
+        if kind is None:
+            raise FaultRefused(f"unknown fault {order.kind!r}: known are {', '.join(self._kinds)}")
+        if order.ms is not None and not kind.uses_ms:
+            raise FaultRefused(f"{order.kind} takes no milliseconds")
+        if not 0 < order.seconds <= LONGEST_S:
+            raise FaultRefused(f"a fault lasts more than 0 and at most {LONGEST_S:.0f} s, not {order.seconds:g}")
+        return kind
+
+    def _unknown_region(self, region: str) -> str:
+        return f"unknown region {region!r}: known are {', '.join(self._world.regions)}"

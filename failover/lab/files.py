@@ -1,0 +1,85 @@
+"""The files by which the lab is found: written whole or not at all, removed when it stops."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from failover.lab.config import endpoint_host
+from failover.lab.errors import LabError
+
+APP_ENV, CONTROL, TOKEN = "app.env", "control.json", "control.token"
+
+
+def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write beside, then rename: a reader sees the old file or the new one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(handle, "w") as out:
+        out.write(text)
+    beside.replace(path)
+
+
+def write_app_env(lab_dir: Path, fronts: Mapping[str, int], nameserver: int) -> None:
+    """What the application needs to run against this lab: written last, so that it also means "ready"."""
+    endpoints = ",".join(f"{region}=http://{endpoint_host(region)}:{port}" for region, port in fronts.items())
+    lines = {
+        "FAILOVER_REGIONS": ",".join(fronts),
+        "FAILOVER_ENDPOINTS": endpoints,
+        "FAILOVER_NAMESERVER": f"127.0.0.1:{nameserver}",
+        "AWS_ACCESS_KEY_ID": "lab",
+        "AWS_SECRET_ACCESS_KEY": "lab",
+        "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
+    }
+    write_whole(lab_dir / APP_ENV, "".join(f"{name}={value}\n" for name, value in lines.items()))
+
+
+def write_control(lab_dir: Path, url: str, engines: Mapping[str, Mapping[str, Any]]) -> None:
+    """Where the control server listens, and the engines' pids and ports."""
+    document = {"url": url, "pid": os.getpid(), "engines": engines}
+    write_whole(lab_dir / CONTROL, json.dumps(document, indent=1) + "\n")
+
+
+def write_token(lab_dir: Path, token: str) -> None:
+    """The key to the control server, readable by its owner alone."""
+    write_whole(lab_dir / TOKEN, token + "\n", mode=0o600)
+
+
+def remove(lab_dir: Path) -> None:
+    """Take everything away by which a lab is found."""
+    for name in (APP_ENV, CONTROL, TOKEN):
+        (lab_dir / name).unlink(missing_ok=True)
+
+
+class DirLock:
+    """Keeps a second lab out of the same directory for as long as this process lives."""
+
+    def __init__(self, lab_dir: Path) -> None:
+        self._path = lab_dir / "lab.lock"
+        self._handle: int | None = None
+
+    def take(self) -> None:
+        """Raises LabError, in one line, when another lab has it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.read(handle, 32).decode(errors="replace").strip()
+            os.close(handle)
+            raise LabError(
+                f"a lab (pid {owner}) is already running in {self._path.parent}: stop it, or set another LAB_DIR"
+            ) from None
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+        self._handle = handle
+
+    def release(self) -> None:
+        """Let the next lab in."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None

@@ -1,0 +1,192 @@
+"""The lab as a whole: what is started in which order, and stopped in which.
+
+``run_lab(config, tables)`` blocks until SIGTERM, SIGINT, or the end of the lifeline.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+from typing import Any
+
+from failover.lab import files
+from failover.lab.config import LabConfig, TableSpec
+from failover.lab.control import ControlServer
+from failover.lab.dns import NameServer
+from failover.lab.errors import LabError, LabStopping
+from failover.lab.faults import FaultBook, World
+from failover.lab.gate import FrontLoop
+from failover.lab.region import Region, RegionState
+from failover.lab.replica import EngineReplica
+from failover.lab.replication import Replication
+
+ALIVE = (RegionState.STARTING, RegionState.RESYNCING, RegionState.RUNNING)
+PROBE_TABLE = "survey-control"
+
+
+class Lab:
+    """Everything of one local cloud. ``start`` and ``stop`` are called once each, from one thread."""
+
+    def __init__(self, config: LabConfig, tables: Sequence[TableSpec], stopping: threading.Event) -> None:
+        self._config = config
+        self._tables = tuple(tables)
+        self._stopping = stopping
+        self._loop = FrontLoop()
+        self._nameserver = NameServer(config.regions)
+        self._replication = Replication(config.regions, tables, self._replica)
+        self._regions: dict[str, Region] = {}
+        self._book: FaultBook | None = None
+        self._control: ControlServer | None = None
+        self._publishing = threading.Lock()
+
+    def start(self) -> None:
+        """Start everything; app.env is written last. Raises LabError in one line; ``stop`` is still due then."""
+        config = self._config
+        files.remove(config.lab_dir)  # of a lab that was killed
+        self._loop.start()
+        self._nameserver.start()
+        for name in config.regions:
+            self._regions[name] = Region(
+                name,
+                config,
+                self._tables,
+                self._loop,
+                synced=self._synced,
+                changed=self._publish,
+                stopping=self._stopping,
+            )
+        self._replication.start()
+        with ThreadPoolExecutor(len(self._regions)) as pool:
+            list(pool.map(Region.start, self._regions.values()))
+        self._book = FaultBook(World(self._regions, self._nameserver, self._replication))
+        self._book.start()
+        token = secrets.token_urlsafe(32)
+        self._control = ControlServer(self._book, self.state, token)
+        self._control.start()
+        files.write_token(config.lab_dir, token)
+        self._publish()
+        fronts = {name: region.gate.port for name, region in self._regions.items()}
+        files.write_app_env(config.lab_dir, fronts, self._nameserver.port)
+
+    def stop(self) -> None:
+        """Stop everything in order; the engines keep their data. Harmless after a start that failed half-way."""
+        self._stopping.set()
+        with self._publishing:
+            files.remove(self._config.lab_dir)
+            control, self._control = self._control, None
+        if control is not None:
+            control.stop()
+        if self._book is not None:
+            self._book.close()
+        self._replication.stop()
+        if self._regions:
+            with ThreadPoolExecutor(len(self._regions)) as pool:
+                list(pool.map(Region.stop, self._regions.values()))
+        for region in self._regions.values():
+            region.gate.end()
+        self._loop.stop()
+        self._nameserver.stop()
+
+    def state(self) -> dict[str, Any]:
+        """The state document."""
+        faults = self._book.active() if self._book else []
+        regions = [
+            region.snapshot()
+            | {
+                "dns": self._nameserver.mode(name),
+                "faults": [fault for fault in faults if fault["region"] == name],
+            }
+            for name, region in self._regions.items()
+        ]
+        replicated = [table.name for table in self._tables if table.replicated]
+        return {
+            "pid": os.getpid(),
+            "nameserver": {"host": "127.0.0.1", "port": self._nameserver.port},
+            "regions": regions,
+            "replication": self._replication.state(),
+            "probe_table": PROBE_TABLE if PROBE_TABLE in replicated else next(iter(replicated), None),
+        }
+
+    def line(self) -> str:
+        """What the lab says when it is ready."""
+        regions = ", ".join(
+            f"{name} 127.0.0.1:{region.gate.port} (+{region.gate.rtt_ms:g} ms)"
+            for name, region in self._regions.items()
+        )
+        return f"lab ready  {regions}  DNS 127.0.0.1:{self._nameserver.port}  in {self._config.lab_dir}"
+
+    def _replica(self, name: str) -> EngineReplica | None:
+        region = self._regions.get(name)
+        return region.replica if region else None
+
+    def _synced(self, name: str) -> bool:
+        """A peer that is down on purpose is not waited for: it will be compared when it comes back."""
+        peers = (peer for peer in self._regions.values() if peer.name != name and peer.state in ALIVE)
+        return all(self._replication.in_sync(name, peer.name) for peer in peers)
+
+    def _publish(self) -> None:
+        """Engines' pids and ports change at every restart: say so in control.json."""
+        with self._publishing:
+            if self._control is not None:
+                running = {name: region.engine.running for name, region in self._regions.items()}
+                engines = {name: {"port": now.port, "pid": now.pid} for name, now in running.items() if now}
+                files.write_control(self._config.lab_dir, self._control.url, engines)
+
+
+def run_lab(config: LabConfig, tables: Sequence[TableSpec], *, say: Callable[[str], object]) -> None:
+    """Run a lab until it is told to stop. ``say`` gets one line when it is ready. Raises LabError, in one line."""
+    lock = files.DirLock(config.lab_dir)
+    lock.take()
+    (config.lab_dir / "logs").mkdir(exist_ok=True)
+    _log_to(config)
+    stopping = threading.Event()
+    _stop_on_signals(stopping)
+    if config.lifeline_fd is not None:
+        _stop_with_parent(config.lifeline_fd, stopping)
+    lab = Lab(config, tables, stopping)
+    try:
+        lab.start()
+        say(lab.line())
+        stopping.wait()
+    except LabStopping:
+        return
+    finally:
+        lab.stop()
+        lock.release()
+
+
+def _log_to(config: LabConfig) -> None:
+    handler = logging.FileHandler(config.lab_dir / "logs" / "lab.log")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(message)s"))
+    logger = logging.getLogger("failover.lab")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+def _stop_on_signals(stopping: threading.Event) -> None:
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, on_signal)
+
+
+def _stop_with_parent(lifeline: int, stopping: threading.Event) -> None:
+    """The parent holds the other end of this pipe, and says nothing: the end of file means that it is gone."""
+
+    def watch() -> None:
+        try:
+            while os.read(lifeline, 64):
+                pass
+        except OSError as error:
+            raise LabError(f"LAB_LIFELINE_FD={lifeline} cannot be read: {error}") from error
+        finally:
+            stopping.set()
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()

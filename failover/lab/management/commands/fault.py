@@ -1,0 +1,79 @@
+"""``manage.py fault``: break a region of the running lab, look at what is broken, mend it."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from failover.lab import verify
+from failover.lab.client import LabClient
+from failover.lab.errors import LabError
+from failover.lab.faults import DEFAULT_S
+
+
+class Command(BaseCommand):
+    """Sets, lists and clears faults, and checks each from outside the lab."""
+
+    help = "Breaks a region of the running lab, for a while, and checks from outside that it is broken."
+    requires_system_checks = ()  # it talks to the lab only, and must work while the application does not
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """``fault REGION KIND``, ``fault --list``, ``fault --clear [REGION]``."""
+        parser.add_argument("region", nargs="?")
+        parser.add_argument("kind", nargs="?")
+        parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help=f"default {DEFAULT_S:.0f}")
+        parser.add_argument("--keep-connections", action="store_true", help="do not cut open connections")
+        parser.add_argument("--ms", type=int, help="milliseconds, for the kinds that use them")
+        parser.add_argument("--list", action="store_true", help="what is broken now")
+        parser.add_argument("--clear", action="store_true", help="mend REGION, or all")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Do one of the three."""
+        client = LabClient(Path(settings.LAB_DIR))
+        region, kind = options["region"], options["kind"]
+        try:
+            if options["list"]:
+                self._list(client)
+            elif options["clear"]:
+                if kind:
+                    raise CommandError("--clear takes at most a region")
+                self._clear(client, region)
+            elif region and kind:
+                self._set(client, region, kind, options)
+            else:
+                raise CommandError("say REGION KIND, --list, or --clear [REGION]")
+        except LabError as error:
+            raise CommandError(str(error)) from error
+
+    def _set(self, client: LabClient, region: str, kind: str, options: dict[str, Any]) -> None:
+        before = client.state()
+        fault = client.set_fault(
+            region, kind, seconds=options["seconds"], keep_connections=options["keep_connections"], ms=options["ms"]
+        )
+        finding = verify.took_hold(before, fault)
+        if not finding.holds:
+            client.clear(region)
+            raise CommandError(f"{kind} in {region} did not take hold, and was cleared: {finding.text}")
+        self.stdout.write(f"{kind} in {region} for {fault['seconds']:g} s. Seen from outside: {finding.text}.")
+
+    def _clear(self, client: LabClient, region: str | None) -> None:
+        cleared = client.clear(region)
+        if not cleared:
+            self.stdout.write(f"Nothing is broken{f' in {region}' if region else ''}.")
+        state, lasting = client.state(), []
+        for fault in cleared:
+            finding = verify.is_gone(state, fault)
+            if not finding.holds:
+                lasting.append(f"{fault['kind']} in {fault['region']} was cleared but is still felt: {finding.text}")
+                continue
+            self.stdout.write(f"{fault['kind']} in {fault['region']} is over. Seen from outside: {finding.text}.")
+        if lasting:
+            raise CommandError("; ".join(lasting))
+
+    def _list(self, client: LabClient) -> None:
+        faults = [fault for region in client.state()["regions"] for fault in region["faults"]]
+        for fault in faults:
+            self.stdout.write(f"{fault['region']}  {fault['kind']}  ends in {fault['remaining_s']:.0f} s")
+        if not faults:
+            self.stdout.write("Nothing is broken.")

@@ -1,0 +1,169 @@
+"""One region: its engine, its front and its tables, kept together through starts, stops and crashes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any
+
+from failover.lab.config import LabConfig, TableSpec
+from failover.lab.engines import Engine
+from failover.lab.errors import LabError, LabStopping, ReplicaDown
+from failover.lab.gate import FrontLoop, Gate
+from failover.lab.replica import EngineReplica
+from failover.lab.waiting import wait_until
+
+CRASHES_ALLOWED = 3
+CRASH_WINDOW_S = 60.0
+"""An engine that crashes more often than this is left down: something is wrong that a restart does not mend."""
+
+log = logging.getLogger(__name__)
+
+
+class RegionState(StrEnum):
+    """Where a region is in its life; its front is open in ``RUNNING`` only."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RESYNCING = "resyncing"
+    RUNNING = "running"
+    FAILED = "failed"
+
+
+class Region:
+    """``synced(region)`` says whether every living peer has been compared with this one, both ways."""
+
+    def __init__(
+        self,
+        name: str,
+        config: LabConfig,
+        tables: Sequence[TableSpec],
+        loop: FrontLoop,
+        *,
+        synced: Callable[[str], bool],
+        changed: Callable[[], None],
+        stopping: threading.Event,
+    ) -> None:
+        self.name = name
+        self.gate = Gate(loop, config.rtt_of(name))
+        self.engine = Engine(config, name, on_crash=self._crashed, stopping=stopping)
+        self._tables = tuple(tables)
+        self._synced = synced
+        self._changed = changed
+        self._stopping = stopping
+        self._life = threading.RLock()
+        self._state = RegionState.STOPPED
+        self._replica: EngineReplica | None = None
+        self._crashes: deque[float] = deque(maxlen=CRASHES_ALLOWED)
+
+    @property
+    def state(self) -> RegionState:
+        """Where the region is in its life."""
+        return self._state
+
+    @property
+    def replica(self) -> EngineReplica | None:
+        """The present incarnation, from the moment its tables exist."""
+        return self._replica
+
+    def start(self) -> None:
+        """Start the engine, make its tables, and open the front once the replicas have been compared.
+
+        Returns when the front is open. Raises LabError when the engine or a table fails, LabStopping when the lab
+        stops.
+        """
+        with self._life:
+            if self._state in (RegionState.STARTING, RegionState.RESYNCING, RegionState.RUNNING):
+                return
+            self._state = RegionState.STARTING
+            try:
+                running = self.engine.start()
+                replica = EngineReplica(self.name, running.incarnation, running.port)
+                self._make_tables(replica)
+            except LabError:
+                self._state = RegionState.FAILED
+                self.engine.stop()
+                raise
+            self._replica = replica
+            self._state = RegionState.RESYNCING
+            self._changed()
+        wait_until(lambda: self._resynced(running.incarnation), float("inf"), stopping=self._stopping)
+        with self._life:
+            if self._stopping.is_set():
+                raise LabStopping(f"stopped while {self.name} was starting")
+            if self._state is RegionState.RESYNCING and self.engine.running is running:
+                self._state = RegionState.RUNNING
+                self.gate.ready(running.port)
+
+    def stop(self) -> int:
+        """Shut the front, cut its connections and stop the engine in order. Returns how many connections were cut."""
+        with self._life:
+            self._state = RegionState.STOPPED
+            self._replica = None
+            cut = self.gate.not_ready()
+            self.engine.stop()
+            return cut
+
+    def snapshot(self) -> dict[str, Any]:
+        """The region's part of the state document."""
+        running = self.engine.running
+        return {
+            "name": self.name,
+            "state": self._state,
+            "engine": {
+                "pid": running.pid if running else None,
+                "port": running.port if running else None,
+                "incarnation": self.engine.incarnations,
+            },
+            "front": {
+                "port": self.gate.port,
+                "open": self.gate.is_open,
+                "connections": self.gate.connections,
+                "rtt_ms": self.gate.rtt_ms,
+            },
+        }
+
+    def _resynced(self, incarnation: int) -> bool:
+        running = self.engine.running
+        return running is None or running.incarnation != incarnation or self._synced(self.name)
+
+    def _make_tables(self, replica: EngineReplica) -> None:
+        # The port answers a moment before the engine's handlers are ready.
+        trouble: list[ReplicaDown] = []
+
+        def made() -> bool:
+            try:
+                replica.create_tables(self._tables)
+            except ReplicaDown as error:
+                trouble.append(error)
+                return False
+            return True
+
+        if not wait_until(made, 10, stopping=self._stopping):
+            raise LabError(f"{self.name}: the tables could not be made: {trouble[-1]}")
+
+    def _crashed(self, incarnation: int) -> None:
+        """The engine ended by itself: shut the door at once, then start it again, empty."""
+        with self._life:
+            if self._state is RegionState.STOPPED or self.engine.incarnations != incarnation:
+                return
+            self._replica = None
+            self.gate.not_ready()
+            now = time.monotonic()
+            self._crashes.append(now)
+            often = len(self._crashes) == CRASHES_ALLOWED and now - self._crashes[0] < CRASH_WINDOW_S
+            self._state = RegionState.FAILED if often else RegionState.STOPPED
+        if often:
+            log.error("the engine of %s crashed %d times: it stays down", self.name, CRASHES_ALLOWED)
+            return
+        log.warning("the engine of %s ended without being told to: it starts again, empty", self.name)
+        try:
+            self.start()
+        except LabStopping:
+            return
+        except LabError as error:
+            log.error("%s", error)

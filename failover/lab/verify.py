@@ -1,0 +1,159 @@
+"""Looks, from outside the lab, whether a fault is really felt and really gone.
+
+Runs in the caller's process and uses real means only: a DNS query over UDP, a TCP connection, a process id, an item
+written to one replica and looked for in the other. What the lab believes of itself is asked only for addresses.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dnslib import QTYPE, RCODE, DNSError, DNSRecord
+
+from failover.lab.config import endpoint_host
+from failover.lab.errors import LabError, ReplicaDown
+from failover.lab.replica import EngineReplica
+from failover.lab.waiting import wait_until
+
+PROBE_HASH = "lab-probe"
+PROBE_LIFE_S = 3600
+HELD_S = 1.0
+"""How long a probe item must stay away for a pause to be believed: some ten times the usual lag."""
+ARRIVES_S = 10.0
+State = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was seen from outside: ``holds`` when it is as it should be."""
+
+    holds: bool
+    text: str
+
+
+def region_of(state: State, region: str) -> dict[str, Any]:
+    """The region's part of a state document."""
+    for row in state["regions"]:
+        if row["name"] == region:
+            found: dict[str, Any] = row
+            return found
+    raise LabError(f"the lab's state has no region {region}")
+
+
+def took_hold(state: State, fault: dict[str, Any]) -> Finding:
+    """Whether a fault is felt. ``state`` is from just before it was set: it still knows a stopped engine's pid."""
+    check = CHECKS.get(fault["kind"])
+    if check is None:
+        return Finding(False, f"nobody knows how to check {fault['kind']}")
+    finding = check(state, fault["region"], True)
+    if fault["cut"]:
+        count = fault["cut"]
+        return Finding(finding.holds, f"{finding.text}; {count} open connection{'s were' if count > 1 else ' was'} cut")
+    return finding
+
+
+def is_gone(state: State, fault: dict[str, Any]) -> Finding:
+    """Whether a cleared fault is no longer felt."""
+    check = CHECKS.get(fault["kind"])
+    return check(state, fault["region"], False) if check else Finding(False, f"nobody can check {fault['kind']}")
+
+
+def ask_nameserver(state: State, name: str) -> tuple[str, list[str]]:
+    """A real query over UDP: the answer's code (``NOERROR`` ...) and its A records."""
+    server = state["nameserver"]
+    try:
+        reply = DNSRecord.parse(DNSRecord.question(name, "A").send(server["host"], server["port"], timeout=2))
+    except TimeoutError:
+        return "SILENCE", []
+    except (OSError, DNSError) as error:
+        return str(error), []
+    return RCODE.get(reply.header.rcode), [str(row.rdata) for row in reply.rr if row.rtype == QTYPE.A]
+
+
+def connects(port: int) -> str:
+    """A real connection: "accepted", "refused", or what else happened."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2):
+            return "accepted"
+    except ConnectionRefusedError:
+        return "refused"
+    except OSError as error:
+        return str(error)
+
+
+def process_lives(pid: int) -> bool:
+    """Whether there is a process with this id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _dns_empty(state: State, region: str, broken: bool) -> Finding:
+    name = endpoint_host(region)
+    code, addresses = ask_nameserver(state, name)
+    expected = code == "NOERROR" and (not addresses if broken else addresses == ["127.0.0.1"])
+    return Finding(expected, f"the nameserver answers {code} with {len(addresses)} addresses for {name}")
+
+
+def _refuse(state: State, region: str, broken: bool) -> Finding:
+    port = region_of(state, region)["front"]["port"]
+    seen = connects(port)
+    return Finding(seen == ("refused" if broken else "accepted"), f"a connection to {region} (port {port}) is {seen}")
+
+
+def _stop(state: State, region: str, broken: bool) -> Finding:
+    door = _refuse(state, region, broken)
+    pid = region_of(state, region)["engine"]["pid"]
+    lives = pid is not None and process_lives(pid)
+    engine = f"its engine runs (pid {pid})" if lives else "its engine is gone"
+    return Finding(door.holds and lives is not broken, f"{door.text}, {engine}")
+
+
+def _replication_pause(state: State, region: str, broken: bool) -> Finding:
+    peers = [row["name"] for row in state["regions"] if row["name"] != region]
+    findings = [
+        _probe(state, source, target, broken) for peer in peers for source, target in ((region, peer), (peer, region))
+    ]
+    return Finding(all(finding.holds for finding in findings), "; ".join(finding.text for finding in findings))
+
+
+def _probe(state: State, source: str, target: str, broken: bool) -> Finding:
+    table = state["probe_table"]
+    try:
+        here, there = _replica(state, source), _replica(state, target)
+        values = (PROBE_HASH, f"{uuid.uuid4()}#{source}")
+        key = {name: {"S": value} for name, value in zip(here.key_names(table), values, strict=False)}
+        written = time.time()
+        stamp = {"updated_at": {"N": str(int(written * 1e6))}, "updated_in": {"S": source}}
+        here.put(table, key | stamp | {"expires_at": {"N": str(int(written) + PROBE_LIFE_S)}})
+        arrived = wait_until(lambda: there.get(table, key) is not None, HELD_S if broken else ARRIVES_S)
+    except ReplicaDown as error:
+        return Finding(False, f"{source} to {target} cannot be probed: {error}")
+    took = f"arrived in {target} after {(time.time() - written) * 1000:.0f} ms"
+    text = took if arrived else f"did not arrive in {target} within {HELD_S if broken else ARRIVES_S:g} s"
+    return Finding(arrived is not broken, f"an item written in {source} {text}")
+
+
+def _replica(state: State, region: str) -> EngineReplica:
+    engine = region_of(state, region)["engine"]
+    if engine["port"] is None:
+        raise ReplicaDown(f"the engine of {region} is stopped")
+    return EngineReplica(region, engine["incarnation"], engine["port"])
+
+
+CHECKS: dict[str, Callable[[State, str, bool], Finding]] = {
+    "dns-empty": _dns_empty,
+    "refuse": _refuse,
+    "stop": _stop,
+    "replication-pause": _replication_pause,
+}
