@@ -94,7 +94,7 @@ def _handler(book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -
             """Say nothing: what matters is in the lab's own log."""
 
         def _admitted(self) -> bool:
-            host, port = self.server.server_address[:2]  # type: ignore[misc]  # an IPv4 server's address is a pair
+            host, port = self.connection.getsockname()
             if self.headers.get("Host") != f"{host}:{port}":
                 return self._reply(HTTPStatus.MISDIRECTED_REQUEST, {"error": "wrong Host"})
             given = self.headers.get("Authorization", "").encode()
