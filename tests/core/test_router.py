@@ -1,0 +1,410 @@
+"""The router's rules, one a test, on a fake clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from failover.core.breaker import CircuitState
+from failover.core.config import RouterConfig
+from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
+from failover.core.fakes import answers, fails
+from failover.core.interfaces import Consistency
+from tests.core.support import CONFIG, EAST, WEST, Bench, decision, where
+
+A, B, C, D = ErrorClass.NOT_SENT, ErrorClass.UNKNOWN, ErrorClass.REFUSED, ErrorClass.CALLER
+OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED
+
+
+def write(bench: Bench, *, idempotent: bool = True) -> str:
+    return bench.router.call(where, idempotent=idempotent).value
+
+
+def open_own(bench: Bench, region: str = EAST, failures: int = 3) -> None:
+    bench.runner.plays(region, *[fails(A)] * failures)
+    for _ in range(failures):
+        write(bench)
+
+
+def test_a_call_goes_to_the_first_region_by_priority() -> None:
+    bench = Bench()
+    routed = bench.router.call(where, idempotent=True)
+    assert (routed.value, routed.region) == (EAST, EAST)
+    assert [(one.region, one.outcome) for one in routed.attempts] == [(EAST, Outcome.OK)]
+
+
+def test_a_request_that_was_not_sent_goes_to_the_next_region_at_once() -> None:
+    bench = Bench()
+    bench.runner.plays(EAST, fails(A, seconds=0.003))
+    routed = bench.router.call(where, idempotent=False)
+    assert routed.region == WEST
+    assert [(one.region, one.outcome, round(one.ms, 1)) for one in routed.attempts] == [
+        (EAST, Outcome.DNS, 3.0),
+        (WEST, Outcome.OK, 0.0),
+    ]
+
+
+def test_an_unknown_outcome_goes_to_the_next_region_when_the_write_may_be_repeated() -> None:
+    bench = Bench()
+    bench.runner.plays(EAST, fails(B))
+    assert write(bench) == WEST
+
+
+def test_a_write_that_may_not_be_repeated_is_never_repeated_after_an_unknown_outcome() -> None:
+    bench = Bench()
+    bench.runner.plays(EAST, fails(B))
+    with pytest.raises(OutcomeUnknown) as caught:
+        write(bench, idempotent=False)
+    assert bench.asked() == [EAST]
+    assert [one.outcome for one in caught.value.attempts] == [Outcome.SERVER_ERROR]
+
+
+def test_the_callers_own_error_is_raised_unchanged_and_never_fails_over_nor_counts() -> None:
+    bench = Bench()
+    refused = KeyError("the condition does not hold")
+    bench.runner.always(EAST, fails(D, error=refused))
+    for _ in range(5):
+        with pytest.raises(KeyError) as caught:
+            write(bench)
+        assert caught.value is refused
+    assert bench.asked() == [EAST] * 5
+    report = bench.router.report()
+    assert (report.refused, report.regions[EAST].failed, report.regions[EAST].circuit) == (5, 0, CLOSED)
+
+
+def test_a_throttled_attempt_is_repeated_once_after_a_jittered_pause() -> None:
+    bench = Bench()
+    bench.runner.plays(EAST, fails(C))
+    before = bench.clock.monotonic()
+    routed = bench.router.call(where, idempotent=False)
+    assert [one.outcome for one in routed.attempts] == [Outcome.THROTTLED, Outcome.OK]
+    assert bench.clock.monotonic() - before == pytest.approx(CONFIG.throttle_retry_s)
+
+
+def test_throttling_that_outlasts_its_repeat_goes_to_the_next_region_without_counting() -> None:
+    bench = Bench()
+    bench.runner.always(EAST, fails(C))
+    for _ in range(5):
+        assert write(bench, idempotent=False) == WEST
+    assert bench.asked() == [EAST, EAST, WEST] * 5
+    assert bench.circuit(EAST) is CLOSED
+    assert bench.router.report().regions[EAST].failed == 0
+
+
+def test_a_throttled_attempt_is_not_repeated_when_there_is_no_time_left_for_the_pause() -> None:
+    bench = Bench(EAST, config=RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0))
+    bench.runner.always(EAST, fails(C, seconds=0.96))
+    with pytest.raises(NoRegionAnswered):
+        write(bench)
+    assert bench.asked() == [EAST]
+
+
+@pytest.mark.parametrize("error_class", [A, B], ids=["not sent", "outcome unknown"])
+def test_three_failures_in_a_row_open_the_circuit_and_the_region_is_passed_over(error_class: ErrorClass) -> None:
+    bench = Bench()
+    bench.runner.plays(EAST, *[fails(error_class)] * 3)
+    for _ in range(2):
+        write(bench)
+    assert bench.circuit(EAST) is CLOSED
+    write(bench)
+    assert bench.circuit(EAST) is OPEN
+    routed = bench.router.call(where, idempotent=True)
+    assert [(one.region, one.outcome) for one in routed.attempts] == [(EAST, Outcome.SKIPPED), (WEST, Outcome.OK)]
+    report = bench.router.report().regions[EAST]
+    assert report.openings == 1
+    assert "3 failures in a row" in report.last_reason
+
+
+def test_a_success_ends_the_row_of_failures() -> None:
+    bench = Bench()
+    bench.runner.plays(EAST, fails(A), fails(A), answers(), fails(A), fails(A))
+    for _ in range(5):
+        write(bench)
+    assert bench.circuit(EAST) is CLOSED
+
+
+def test_when_every_circuit_is_open_all_regions_are_tried_rather_than_none() -> None:
+    bench = Bench()
+    bench.follow(east=OPEN, west=OPEN)
+    assert bench.router.order() == (EAST, WEST)
+    bench.runner.plays(EAST, fails(A))
+    routed = bench.router.call(where, idempotent=True)
+    assert [(one.region, one.outcome) for one in routed.attempts] == [(EAST, Outcome.DNS), (WEST, Outcome.OK)]
+
+
+def test_when_the_regions_that_look_well_fail_those_passed_over_are_the_last_resort() -> None:
+    bench = Bench()
+    bench.follow(east=OPEN, west=CLOSED)
+    bench.runner.plays(WEST, fails(A))
+    routed = bench.router.call(where, idempotent=False)
+    assert [(one.region, one.outcome) for one in routed.attempts] == [
+        (EAST, Outcome.SKIPPED),
+        (WEST, Outcome.DNS),
+        (EAST, Outcome.OK),
+    ]
+
+
+def test_no_region_is_attempted_twice_in_one_call_but_for_throttling() -> None:
+    bench = Bench("a", "b", "c")
+    for name in ("a", "b", "c"):
+        bench.runner.always(name, fails(A))
+    with pytest.raises(NoRegionAnswered) as caught:
+        write(bench)
+    assert bench.asked() == ["a", "b", "c"]
+    assert [one.region for one in caught.value.attempts] == ["a", "b", "c"]
+
+
+def test_with_both_regions_hanging_the_call_ends_within_its_deadline_and_tells_every_attempt() -> None:
+    bench = Bench()
+    for name in (EAST, WEST):
+        bench.runner.always(name, answers(seconds=3600))
+    before = bench.clock.monotonic()
+    with pytest.raises(NoRegionAnswered) as caught:
+        write(bench)
+    assert bench.clock.monotonic() - before <= CONFIG.deadline_s
+    assert [(one.region, one.outcome) for one in caught.value.attempts] == [
+        (EAST, Outcome.TIMEOUT),
+        (WEST, Outcome.TIMEOUT),
+    ]
+    assert EAST in str(caught.value)
+
+
+def test_an_attempt_gets_no_more_than_its_cap_and_the_last_one_no_more_than_what_is_left() -> None:
+    bench = Bench("a", "b", "c", "d")
+    for name in ("a", "b", "c", "d"):
+        bench.runner.always(name, answers(seconds=3600))
+    with pytest.raises(NoRegionAnswered):
+        write(bench)
+    assert [call.timeout for call in bench.runner.calls] == pytest.approx([1.2, 1.2, 0.6])
+
+
+def test_a_pinned_region_is_tried_first_and_keeps_its_pin_through_failures() -> None:
+    bench = Bench()
+    bench.follow(decision=decision(WEST))
+    assert bench.router.order() == (WEST, EAST)
+    bench.runner.plays(WEST, fails(A))
+    assert write(bench) == EAST
+    assert bench.router.order() == (WEST, EAST)
+    assert write(bench) == WEST
+
+
+def test_a_forced_pin_to_an_unreachable_region_still_fails_over_vote_by_vote() -> None:
+    bench = Bench()
+    bench.follow(decision=decision(WEST, forced=True), east=CLOSED, west=OPEN)
+    bench.runner.always(WEST, fails(A))
+    assert [write(bench) for _ in range(5)] == [EAST] * 5
+
+
+def test_a_pin_to_a_region_that_is_not_configured_changes_nothing() -> None:
+    bench = Bench()
+    bench.follow(decision=decision("eu-west-1"))
+    assert bench.router.order() == (EAST, WEST)
+
+
+def test_an_open_circuit_goes_half_open_after_its_wait_and_closes_after_enough_trials() -> None:
+    bench = Bench()
+    open_own(bench)
+    bench.clock.wait(CONFIG.hold_s - 0.001)
+    assert write(bench) == WEST
+    bench.clock.wait(0.001)
+    for _ in range(CONFIG.trials_to_close):
+        assert bench.circuit(EAST) is HALF_OPEN
+        assert write(bench) == EAST
+    assert bench.circuit(EAST) is CLOSED
+
+
+def test_a_half_open_region_is_tried_in_its_place_but_is_not_active() -> None:
+    bench = Bench()
+    open_own(bench)
+    bench.clock.wait(CONFIG.hold_s)
+    assert bench.router.order() == (EAST, WEST)
+    assert bench.router.active() == WEST
+
+
+def test_half_open_lets_one_trial_through_at_a_time() -> None:
+    bench = Bench()
+    open_own(bench)
+    bench.clock.wait(CONFIG.hold_s)
+    within: list[tuple[Attempt, ...]] = []
+
+    def meanwhile(bound: object) -> str:
+        within.append(bench.router.call(where, idempotent=True).attempts)
+        return "done"
+
+    assert bench.router.call(meanwhile, idempotent=True).region == EAST
+    assert [(one.region, one.outcome) for one in within[0]] == [(EAST, Outcome.SKIPPED), (WEST, Outcome.OK)]
+    assert write(bench) == EAST
+
+
+def test_a_failed_trial_opens_again_and_the_wait_doubles_up_to_the_cap() -> None:
+    bench = Bench()
+    open_own(bench)
+    bench.runner.always(EAST, fails(A))
+    for wait in (5, 10, 20, 40, 60, 60):
+        bench.clock.wait(wait - 0.01)
+        assert bench.circuit(EAST) is OPEN
+        bench.clock.wait(0.01)
+        assert bench.circuit(EAST) is HALF_OPEN
+        assert write(bench) == WEST
+        assert bench.circuit(EAST) is OPEN
+
+
+def test_a_circuit_that_stayed_closed_for_the_cap_starts_again_at_the_shortest_wait() -> None:
+    bench = Bench()
+    open_own(bench)
+    for rest, wait in ((1.0, 10), (CONFIG.hold_cap_s, 5)):
+        bench.clock.wait(CONFIG.hold_cap_s)
+        for _ in range(CONFIG.trials_to_close):
+            write(bench)
+        assert bench.circuit(EAST) is CLOSED
+        bench.clock.wait(rest)
+        open_own(bench)
+        bench.clock.wait(wait - 0.01)
+        assert bench.circuit(EAST) is OPEN
+        bench.clock.wait(0.01)
+        assert bench.circuit(EAST) is HALF_OPEN
+
+
+def test_a_throttled_or_refused_trial_neither_closes_nor_opens_and_frees_its_place() -> None:
+    bench = Bench()
+    open_own(bench)
+    bench.clock.wait(CONFIG.hold_s)
+    bench.runner.plays(EAST, fails(C), fails(C), fails(D))
+    assert write(bench) == WEST
+    with pytest.raises(RuntimeError):
+        write(bench)
+    assert bench.circuit(EAST) is HALF_OPEN
+    assert write(bench) == EAST
+
+
+def test_an_answer_that_began_before_the_circuit_opened_does_not_decide_about_it() -> None:
+    bench = Bench(config=RouterConfig(trials_to_close=1))
+
+    def slow(bound: object) -> str:
+        open_own(bench)
+        bench.clock.wait(CONFIG.hold_s)
+        assert bench.circuit(EAST) is HALF_OPEN
+        return "late"
+
+    assert bench.router.call(slow, idempotent=True).value == "late"
+    assert bench.circuit(EAST) is HALF_OPEN
+    assert write(bench) == EAST
+    assert bench.circuit(EAST) is CLOSED
+
+
+def test_the_worse_of_the_hosts_and_the_workers_own_circuit_counts() -> None:
+    bench = Bench()
+    bench.follow(east=OPEN, west=CLOSED)
+    assert bench.router.order() == (WEST,)
+    bench.follow(east=CLOSED, west=CLOSED)
+    assert bench.router.order() == (EAST, WEST)
+    open_own(bench)
+    bench.follow(east=CLOSED, west=CLOSED)
+    assert bench.router.order() == (WEST,)
+
+
+def test_an_own_open_circuit_waits_for_the_hosts_to_let_it_try_again() -> None:
+    bench = Bench()
+    open_own(bench)
+    bench.clock.wait(CONFIG.hold_s)
+    bench.follow(east=OPEN, west=CLOSED)
+    assert bench.circuit(EAST) is OPEN
+    bench.follow(east=HALF_OPEN, west=CLOSED)
+    assert bench.circuit(EAST) is HALF_OPEN
+
+
+def test_a_failed_trial_of_the_hosts_half_open_circuit_opens_the_workers_own_at_once() -> None:
+    bench = Bench()
+    bench.follow(east=HALF_OPEN, west=CLOSED)
+    bench.runner.plays(EAST, fails(A))
+    assert write(bench) == WEST
+    assert bench.circuit(EAST) is OPEN
+    report = bench.router.report().regions[EAST]
+    assert (report.trials_failed, report.openings) == (1, 1)
+
+
+def test_passed_trials_of_the_hosts_half_open_circuit_are_reported() -> None:
+    bench = Bench()
+    bench.follow(east=HALF_OPEN, west=CLOSED)
+    for _ in range(4):
+        assert write(bench) == EAST
+    assert bench.router.report().regions[EAST].trials_passed == 4
+
+
+def test_with_a_stale_host_view_only_the_workers_own_circuits_count() -> None:
+    bench = Bench()
+    bench.follow(east=OPEN, west=CLOSED)
+    bench.clock.wait(CONFIG.stale_after_s)
+    assert bench.router.order() == (WEST,)
+    bench.clock.wait(0.1)
+    assert bench.router.order() == (EAST, WEST)
+    bench.follow(east=OPEN, west=CLOSED, age_s=CONFIG.stale_after_s + 1)
+    assert bench.router.order() == (EAST, WEST)
+
+
+def test_the_last_known_routing_decision_holds_for_ever() -> None:
+    bench = Bench()
+    bench.follow(decision=decision(WEST, epoch=3))
+    bench.clock.wait(86_400)
+    assert bench.router.order() == (WEST, EAST)
+    bench.follow(decision=None)
+    assert bench.router.order() == (WEST, EAST)
+    bench.follow(decision=decision(EAST, epoch=2, id="older"))
+    assert bench.router.order() == (WEST, EAST)
+    bench.follow(decision=decision(None, epoch=4, id="newer"))
+    assert bench.router.order() == (EAST, WEST)
+
+
+@pytest.mark.parametrize(
+    ("asked", "at_home", "away"),
+    [
+        (Consistency.EVENTUAL, Consistency.EVENTUAL, Consistency.EVENTUAL),
+        (Consistency.STRONG, Consistency.STRONG, Consistency.STRONG),
+        (Consistency.STRONG_ELSE_EVENTUAL, Consistency.STRONG, Consistency.EVENTUAL),
+    ],
+)
+def test_a_strong_read_is_strong_at_home_and_says_when_failover_degraded_it(
+    asked: Consistency, at_home: Consistency, away: Consistency
+) -> None:
+    bench = Bench()
+    first = bench.router.call(where, idempotent=True, consistency=asked)
+    assert (first.given, first.degraded) == (at_home, False)
+    bench.runner.plays(EAST, fails(A))
+    second = bench.router.call(where, idempotent=True, consistency=asked)
+    assert (second.asked, second.given, second.degraded) == (asked, away, at_home != away)
+    assert [call.strong for call in bench.runner.calls if call.region == WEST] == [away is Consistency.STRONG]
+
+
+def test_a_strong_else_eventual_read_is_degraded_when_home_is_passed_over() -> None:
+    bench = Bench()
+    bench.follow(east=OPEN, west=CLOSED)
+    routed = bench.router.call(where, idempotent=True, consistency=Consistency.STRONG_ELSE_EVENTUAL)
+    assert (routed.region, routed.given) == (WEST, Consistency.EVENTUAL)
+
+
+def test_reports_add_up() -> None:
+    bench = Bench()
+    bench.runner.plays(EAST, answers(seconds=0.004), fails(A), fails(D), fails(B))
+    bench.runner.plays(WEST, answers(seconds=0.08))
+    write(bench)
+    write(bench)
+    with pytest.raises(RuntimeError):
+        write(bench)
+    with pytest.raises(OutcomeUnknown):
+        write(bench, idempotent=False)
+    report = bench.router.report()
+    assert (report.calls, report.answered, report.refused, report.unanswered, report.failed_over) == (4, 2, 1, 1, 1)
+    east = report.regions[EAST]
+    assert (east.requests, east.ok, east.failed) == (4, 1, 2)
+    assert east.failures == {"dns": 1, "denied": 1, "server-error": 1}
+    assert sum(east.latency) == east.ok
+    assert east.consecutive_failures == 2
+    assert sum(report.regions[WEST].latency) == 1
+
+
+def test_a_caller_may_watch_each_attempt_as_it_ends_also_when_the_call_raises() -> None:
+    bench = Bench()
+    bench.runner.plays(EAST, fails(D))
+    seen: list[Attempt] = []
+    with pytest.raises(RuntimeError):
+        bench.router.call(where, idempotent=True, on_attempt=seen.append)
+    assert [one.outcome for one in seen] == [Outcome.DENIED]

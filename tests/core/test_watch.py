@@ -1,0 +1,453 @@
+"""The monitor's rules, one a test: what opens a host's circuit, what lets it come back, and what is told about it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from failover.core.breaker import CircuitState
+from failover.core.config import RouterConfig
+from failover.core.errors import ErrorClass
+from failover.core.events import AUTOMATIC, EventKind
+from failover.core.health import Canary, Layer
+from failover.core.regions import Region
+from failover.core.watch import FORGET_WORKERS_S, Watch
+from tests.core.support import CONFIG, EAST, GOOD, REGIONS, WEST, Post, decision, denied, failing, met, passing
+
+OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED
+
+
+def kinds(post: Post) -> list[EventKind]:
+    return [event.kind for event in post.events]
+
+
+def opened_by_canaries() -> Post:
+    post = Post()
+    post.step(5)
+    post.canaries[EAST] = failing()
+    post.step(3)
+    assert post.state(EAST) is OPEN
+    return post
+
+
+def opened_by_traffic() -> Post:
+    post = Post()
+    post.reports()
+    post.step(5)
+    post.reports(w1={EAST: met(3, 3, openings=1, circuit=OPEN, last_reason="3 failures in a row: timeout")})
+    post.step()
+    assert post.state(EAST) is OPEN
+    return post
+
+
+def test_three_canaries_failed_in_a_row_open_the_circuit_and_fail_over() -> None:
+    post = Post()
+    post.step(5)
+    post.canaries[EAST] = failing()
+    post.step(2)
+    assert (post.state(EAST), post.active()) == (CLOSED, EAST)
+    post.step()
+    assert (post.state(EAST), post.active()) == (OPEN, WEST)
+    assert kinds(post) == [EventKind.CIRCUIT_OPENED, EventKind.FAILOVER]
+    opened, failover = post.events
+    assert (opened.from_, opened.to, opened.actor, opened.region) == ("closed", "open", AUTOMATIC, EAST)
+    assert "3 canaries failed in a row: DNS fails (no address)" in opened.reason
+    assert (failover.from_, failover.to, failover.reason) == (EAST, WEST, "us-east-1's DNS fails (no address)")
+
+
+def test_a_canary_that_may_not_look_opens_nothing() -> None:
+    post = Post()
+    post.step(5)
+    post.canaries[EAST] = denied()
+    post.step(50)
+    assert (post.state(EAST), post.events) == (CLOSED, [])
+    assert post.watch.status(post.now, post.wall, [])["regions"][0]["state"] == "unknown"
+
+
+def test_a_canary_that_may_not_look_closes_nothing() -> None:
+    post = opened_by_canaries()
+    post.canaries[EAST] = denied()
+    post.step(200)
+    assert post.state(EAST) is OPEN
+
+
+def test_a_throttled_canary_opens_nothing() -> None:
+    post = Post()
+    throttled = Layer(False, 1.0, "throttled", ErrorClass.REFUSED)
+    post.canaries[EAST] = Canary(GOOD, GOOD, throttled, throttled)
+    post.step(20)
+    assert post.state(EAST) is CLOSED
+
+
+def test_a_workers_opening_opens_the_hosts_circuit() -> None:
+    post = opened_by_traffic()
+    assert "3 failures in a row: timeout" in post.events[0].reason
+
+
+def test_a_worker_that_has_a_circuit_open_when_the_monitor_starts_opens_the_hosts() -> None:
+    post = Post()
+    post.reports(w1={EAST: met(100, 3, openings=1, circuit=OPEN, last_reason="timeout")})
+    post.step()
+    assert post.state(EAST) is OPEN
+
+
+def test_what_workers_met_before_the_monitor_started_counts_for_nothing() -> None:
+    post = Post()
+    post.reports(w1={EAST: met(1000, 900, openings=7)})
+    post.step()
+    assert post.state(EAST) is CLOSED
+    assert post.watch.status(post.now, post.wall, [])["regions"][0]["requests_2m"] == 0
+
+
+@pytest.mark.parametrize(
+    ("requests", "failed", "state"),
+    [(40, 3, OPEN), (39, 30, CLOSED), (100, 5, CLOSED), (100, 6, OPEN)],
+    ids=["over five percent", "too few to say", "exactly five percent", "just over"],
+)
+def test_an_error_rate_over_the_threshold_opens_when_there_is_enough_traffic(
+    requests: int, failed: int, state: CircuitState
+) -> None:
+    post = Post()
+    post.reports()
+    half = requests // 2
+    post.reports(w1={EAST: met(half, failed)}, w2={EAST: met(requests - half)})
+    post.step()
+    assert post.state(EAST) is state
+
+
+def test_the_error_rate_forgets_what_is_older_than_its_window() -> None:
+    post = Post()
+    post.reports()
+    post.reports(w1={EAST: met(38, 30)})
+    post.step(seconds=CONFIG.error_window_s)
+    post.reports(w1={EAST: met(78, 30)})
+    post.step()
+    assert post.state(EAST) is CLOSED
+
+
+def test_reports_are_cumulative_and_survive_workers_that_vanish_restart_and_return() -> None:
+    post = Post()
+
+    def seen() -> int:
+        return post.watch.status(post.now, post.wall, [])["regions"][0]["requests_2m"]
+
+    post.reports()
+    post.reports(w1={EAST: met(10)}, w2={EAST: met(5)})
+    post.reports(w1={EAST: met(10)}, w2={EAST: met(5)})
+    assert seen() == 15
+    post.reports(w2={EAST: met(6)})
+    assert seen() == 16
+    post.reports(w1={EAST: met(12)}, w2={EAST: met(6)})
+    assert seen() == 18
+    post.reports(w2={EAST: met(6)}, w3={EAST: met(2)})
+    assert seen() == 20
+    post.reports(w2={EAST: met(1)})
+    assert seen() == 21
+
+
+def test_workers_that_vanished_long_ago_are_forgotten() -> None:
+    post = Post()
+    post.reports()
+    for number in range(20):
+        post.reports(**{f"w{number}": {EAST: met(1)}})
+        post.now += FORGET_WORKERS_S + 1
+    assert len(post.watch._reports) == 1  # what is kept must not grow with the workers that ever were
+
+
+def test_failback_needs_canaries_passed_in_a_row() -> None:
+    post = opened_by_canaries()
+    post.step(40)
+    for _ in range(10):
+        post.canaries[EAST] = passing()
+        post.step(CONFIG.canaries_to_close - 1)
+        post.canaries[EAST] = failing()
+        post.step()
+    assert post.state(EAST) is OPEN
+    post.canaries[EAST] = passing()
+    post.step(CONFIG.canaries_to_close)
+    assert post.state(EAST) is HALF_OPEN
+
+
+def test_failback_needs_the_hold_to_be_over() -> None:
+    post = opened_by_canaries()
+    opened_at = post.now
+    post.canaries[EAST] = passing()
+    post.until(EAST, HALF_OPEN)
+    assert post.now - opened_at == CONFIG.hold_s
+
+
+def test_failback_waits_while_replication_into_the_region_is_behind() -> None:
+    post = opened_by_canaries()
+    post.paused.add((WEST, EAST))
+    post.canaries[EAST] = passing()
+    post.step(60)
+    assert post.state(EAST) is OPEN
+    post.paused.clear()
+    post.until(EAST, HALF_OPEN, most=3)
+
+
+def test_failback_waits_while_the_lag_is_unknown() -> None:
+    watch = Watch(REGIONS, config=CONFIG)
+    for now in range(3):
+        watch.on_canary(EAST, failing(), now)
+    watch.tick(2, 2)
+    for now in range(3, 60):
+        watch.on_canary(EAST, passing(), now)
+        watch.on_canary(WEST, passing(), now)
+        watch.tick(now, now)
+    assert watch.view().circuits[EAST].state is OPEN
+    row = next(one for one in watch.status(60, 60, [])["explain"] if one["rule"] == "failback-lag")
+    assert (row["value"], row["met"]) == (None, False)
+    assert "unknown, which blocks failback" in row["text"]
+
+
+def test_a_region_comes_back_without_a_lag_when_no_other_region_takes_traffic() -> None:
+    post = Post()
+    post.step(5)
+    post.canaries = {EAST: failing(), WEST: failing()}
+    post.step(3)
+    assert post.watch.status(post.now, post.wall, [])["summary"].startswith("Serving from us-east-1")
+    post.paused = {(WEST, EAST), (EAST, WEST)}
+    post.canaries[EAST] = passing()
+    post.until(EAST, CLOSED)
+    assert (post.state(WEST), post.active()) == (OPEN, EAST)
+
+
+def test_passing_canaries_close_a_half_open_circuit_and_fail_back() -> None:
+    post = opened_by_canaries()
+    post.canaries[EAST] = passing()
+    post.until(EAST, CLOSED)
+    assert post.active() == EAST
+    assert kinds(post) == [
+        EventKind.CIRCUIT_OPENED,
+        EventKind.FAILOVER,
+        EventKind.CIRCUIT_HALF_OPEN,
+        EventKind.CIRCUIT_CLOSED,
+        EventKind.FAILBACK,
+    ]
+
+
+def test_a_half_open_region_is_not_active_until_it_closes() -> None:
+    post = opened_by_canaries()
+    post.canaries[EAST] = passing()
+    post.until(EAST, HALF_OPEN)
+    assert post.active() == WEST
+
+
+def test_a_failed_canary_sends_half_open_back_to_open_with_the_doubled_hold() -> None:
+    post = opened_by_canaries()
+    post.canaries[EAST] = passing()
+    post.until(EAST, HALF_OPEN)
+    post.canaries[EAST] = failing()
+    post.step()
+    assert post.state(EAST) is OPEN
+    opened_at = post.now
+    post.canaries[EAST] = passing()
+    post.until(EAST, HALF_OPEN)
+    assert post.now - opened_at == 2 * CONFIG.hold_s
+
+
+def test_passing_canaries_never_close_a_circuit_while_live_traffic_fails() -> None:
+    post = opened_by_traffic()
+    failed, openings = 3, 1
+    for _ in range(600):
+        post.step()
+        if post.state(EAST) is HALF_OPEN:
+            failed, openings = failed + 1, openings + 1
+            trial = met(failed, failed, trials_failed=failed - 3, openings=openings, last_reason="a trial failed")
+            post.reports(w1={EAST: trial})
+    assert EventKind.CIRCUIT_CLOSED not in kinds(post)
+    assert kinds(post).count(EventKind.CIRCUIT_OPENED) > 3
+
+
+def test_a_disputed_circuit_is_closed_by_live_trials() -> None:
+    post = opened_by_traffic()
+    post.until(EAST, HALF_OPEN)
+    post.step(20)
+    assert post.state(EAST) is HALF_OPEN
+    post.reports(w1={EAST: met(5, 3, openings=1, trials_passed=2)}, w2={EAST: met(1, trials_passed=1)})
+    post.step()
+    assert post.state(EAST) is CLOSED
+
+
+def test_a_dispute_ends_when_live_traffic_has_not_failed_for_the_whole_window() -> None:
+    post = opened_by_traffic()
+    post.until(EAST, CLOSED)
+    assert post.now >= 1000 + CONFIG.error_window_s
+
+
+def test_live_trials_do_not_close_a_circuit_while_replication_is_behind() -> None:
+    post = opened_by_traffic()
+    post.until(EAST, HALF_OPEN)
+    post.paused.add((WEST, EAST))
+    post.step(10)
+    post.reports(w1={EAST: met(9, 3, openings=1, trials_passed=6)})
+    post.step()
+    assert post.state(EAST) is HALF_OPEN
+    post.paused.clear()
+    post.step()
+    assert post.state(EAST) is CLOSED
+
+
+def test_what_opened_the_circuit_does_not_open_it_again_after_it_closed() -> None:
+    post = Post()
+    post.reports()
+    post.step(5)
+    post.reports(w1={EAST: met(100, 50)})
+    post.step()
+    assert post.state(EAST) is OPEN
+    post.until(EAST, HALF_OPEN)
+    post.reports(w1={EAST: met(103, 50, trials_passed=3)})
+    post.step(20)
+    assert post.state(EAST) is CLOSED
+
+
+def test_a_pin_is_one_event_with_its_actor_and_reason_and_switches_the_active_region() -> None:
+    post = Post()
+    post.step(5)
+    post.watch.on_decision(decision(WEST), [], post.now)
+    post.step(3)
+    assert kinds(post) == [EventKind.ROUTING_PINNED, EventKind.SWITCHED]
+    pinned, switched = post.events
+    assert (pinned.from_, pinned.to, pinned.actor, pinned.reason, pinned.at) == (
+        "auto", WEST, "instructor", "for the class", 1.0,
+    )  # fmt: skip
+    assert (switched.from_, switched.to, switched.actor) == (EAST, WEST, "instructor")
+    assert post.watch.view().decision == decision(WEST)
+
+
+def test_a_forced_pin_is_recorded_as_forced_and_traffic_fails_over_all_the_same() -> None:
+    post = opened_by_canaries()
+    assert "unreachable" in (post.watch.refuse_pin(EAST, post.now) or "")
+    assert post.watch.refuse_pin(EAST, post.now, forced=True) is None
+    post.watch.on_decision(decision(EAST, forced=True), [], post.now)
+    post.step(3)
+    assert "(forced)" in post.events[-1].reason
+    assert post.active() == WEST
+
+
+def test_a_pin_survives_the_failure_of_its_region() -> None:
+    post = Post()
+    post.watch.on_decision(decision(WEST), [], post.now)
+    post.step(5)
+    post.canaries[WEST] = failing()
+    post.step(3)
+    status = post.watch.status(post.now, post.wall, [])
+    assert (status["routing"]["mode"], status["routing"]["active"]) == ("pinned", EAST)
+    assert "pinned, but us-west-2's DNS fails" in status["summary"]
+    post.canaries[WEST] = passing()
+    post.until(WEST, CLOSED)
+    assert post.active() == WEST
+    assert post.events[-1].kind is EventKind.FAILBACK
+
+
+def test_a_superseded_decision_yields_one_event_that_names_both() -> None:
+    post = Post()
+    winner, loser = decision(WEST, id="b", at=2.0), decision(None, id="a", at=1.0)
+    for _ in range(3):
+        post.watch.on_decision(winner, [loser], post.now)
+        post.step()
+    (event,) = [one for one in post.events if one.kind is EventKind.ROUTING_SUPERSEDED]
+    assert (event.id, event.from_, event.to) == ("superseded-a", "auto", WEST)
+
+
+def test_an_older_decision_or_none_does_not_undo_the_last_known_one() -> None:
+    post = Post()
+    post.watch.on_decision(decision(WEST, epoch=5, id="new"), [], post.now)
+    post.watch.on_decision(decision(EAST, epoch=4, id="old"), [], post.now)
+    post.watch.on_decision(None, [], post.now)
+    post.step()
+    assert post.active() == WEST
+
+
+def test_a_monitor_that_restarts_begins_where_it_ended() -> None:
+    post = opened_by_canaries()
+    post.watch.on_decision(decision(WEST), [], post.now)
+    post.step()
+    again = Post()
+    again.watch.restore(post.watch.view(), again.now)
+    assert (again.state(EAST), again.active()) == (OPEN, WEST)
+    assert again.watch.view().decision == decision(WEST)
+    again.step()
+    assert again.events == []
+
+
+def test_a_replication_pause_raises_one_alarm_and_its_end_clears_it() -> None:
+    post = Post()
+    post.step(5)
+    post.paused.add((EAST, WEST))
+    post.step(20)
+    line = next(one for one in post.watch.status(post.now, post.wall, [])["replication"] if one["to"] == WEST)
+    assert (line["from"], line["state"], line["lag_ms"]) == (EAST, "slow", 9500)
+    alarms = post.watch.status(post.now, post.wall, [])["alarms"]
+    assert [one["region"] for one in alarms if one["state"] == "alarm"] == [WEST]
+    post.paused.clear()
+    post.step(2)
+    assert [(one.kind, one.from_, one.to) for one in post.events] == [
+        (EventKind.LAG_ALARM, EAST, WEST),
+        (EventKind.LAG_CLEARED, EAST, WEST),
+    ]
+
+
+def test_the_lag_into_a_region_that_cannot_be_read_is_unknown() -> None:
+    post = Post()
+    post.step(5)
+    gone = Layer(False, 1.0, "timeout", ErrorClass.UNKNOWN)
+    post.canaries[EAST] = Canary(GOOD, GOOD, gone, gone)
+    post.step()
+    into = {one["to"]: one["state"] for one in post.watch.status(post.now, post.wall, [])["replication"]}
+    assert into == {EAST: "unknown", WEST: "ok"}
+
+
+def test_the_status_document_is_plain_json_with_every_rule_for_every_region_also_when_nothing_happened() -> None:
+    post = Post()
+    post.step(5)
+    status = post.watch.status(post.now, post.wall, post.events)
+    assert json.loads(json.dumps(status)) == status
+    rules = {(row["rule"], row["region"]) for row in status["explain"]}
+    assert len(rules) == len(status["explain"]) == 18
+    assert all(row["text"].startswith(row["region"]) and row["text"].endswith(".") for row in status["explain"])
+    assert status["regions"][0]["checks"]["dns"] == {"ok": True, "ms": 1.0, "detail": ""}
+    assert status["generated_at"] == "2025-10-20T07:00:02.500Z"
+    assert status["summary"] == (
+        "Serving from us-east-1 since 07:00:00 UTC: it is the first choice and every circuit is closed. "
+        "Replication is 0.0 s behind."
+    )
+
+
+def test_the_summary_says_who_serves_since_when_why_and_how_far_replication_is_behind() -> None:
+    post = opened_by_canaries()
+    post.step(2)
+    assert post.watch.status(post.now, post.wall, [])["summary"] == (
+        "Serving from us-west-2 since 07:00:04 UTC: us-east-1's DNS fails (no address). Replication is 0.0 s behind."
+    )
+
+
+def test_before_the_first_canary_nothing_is_known_and_nothing_breaks() -> None:
+    watch = Watch(REGIONS, config=CONFIG)
+    status = watch.status(0.0, 0.0, [])
+    assert [one["state"] for one in status["regions"]] == ["unknown", "unknown"]
+    assert set(status["regions"][0]["checks"]) == {"dns", "connect", "write", "read"}
+    assert status["regions"][0]["age_ms"] is None
+    assert "lag is unknown" in status["summary"]
+
+
+def test_one_region_alone_can_fail_and_come_back() -> None:
+    post = Post(regions=(Region(EAST, 0),))
+    post.canaries[EAST] = failing()
+    post.step(3)
+    assert (post.state(EAST), post.active()) == (OPEN, EAST)
+    post.canaries[EAST] = passing()
+    post.until(EAST, CLOSED)
+
+
+def test_latency_percentiles_come_from_the_workers_histograms() -> None:
+    post = Post(config=RouterConfig())
+    post.reports()
+    latency = [0] * 22
+    latency[2], latency[11] = 90, 10
+    post.reports(w1={EAST: met(100, latency=tuple(latency))})
+    region = post.watch.status(post.now, post.wall, [])["regions"][0]
+    assert region["p50_ms"] == pytest.approx(2.6)
+    assert region["p99_ms"] == pytest.approx(97.0)
