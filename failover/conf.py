@@ -1,7 +1,7 @@
 """The failover engine's settings: parsed from text, validated once, every mistake named at once.
 
-`FailoverConfig.parse(settings.FAILOVER)` is called by the system checks (which report the mistakes) and by the wiring (which refuses to
-start with any). A default is named here and nowhere else.
+`FailoverConfig.parse(settings.FAILOVER)` is called by the system checks (which report the mistakes) and by the wiring
+(which refuses to start with any). A default is named here and nowhere else.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ class ConfigurationError(ValueError):
 class FailoverConfig:
     """What the composition root needs. Times are seconds unless the name says otherwise.
 
-    `regions` are in order of priority, this stack's own first. `endpoints` maps a region to its URL; a region that is not named there has AWS's
-    public endpoint. `nameserver` is `(address, port)`, or None for the host's own resolver. `run_dir` holds the monitor's status and the web
-    workers' reports, and is shared by the processes of one host only.
+    `regions` are in order of priority, this stack's own first. `endpoints` maps a region to its URL; a region that is
+    not named there has AWS's public endpoint. `nameserver` is `(address, port)`, or None for the host's own resolver.
+    `run_dir` holds the monitor's status and the web workers' reports, and is shared by the processes of one host
+    only.
     """
 
     regions: tuple[str, ...]
@@ -107,9 +108,8 @@ def _regions(text: str, problems: list[Problem]) -> tuple[str, ...]:
     hint = "list the regions by priority, for example us-east-1,us-west-2"
     if not names:
         problems.append(Problem("FAILOVER_REGIONS", "names no region", hint))
-    for name in names:
-        if not REGION.match(name):
-            problems.append(Problem("FAILOVER_REGIONS", f"{name!r} is not the name of a region", hint))
+    strange = [name for name in names if not REGION.match(name)]
+    problems += [Problem("FAILOVER_REGIONS", f"{name!r} is not the name of a region", hint) for name in strange]
     if len(set(names)) != len(names):
         problems.append(Problem("FAILOVER_REGIONS", "names a region twice", hint))
     return names
@@ -145,7 +145,12 @@ def _nameserver(text: str, problems: list[Problem]) -> tuple[str, int] | None:
 
 
 def _number(
-    raw: Mapping[str, str], name: str, low: float, high: float, problems: list[Problem], cast: Callable[[str], float] = float
+    raw: Mapping[str, str],
+    name: str,
+    low: float,
+    high: float,
+    problems: list[Problem],
+    cast: Callable[[str], float] = float,
 ) -> float | None:
     text = raw[name]
     try:
@@ -153,6 +158,8 @@ def _number(
     except ValueError:
         value = float("nan")
     if not low <= value <= high:
-        problems.append(Problem(f"FAILOVER_{name}", f"{text!r} is not a number from {low:g} to {high:g}", "see .env.example"))
+        problems.append(
+            Problem(f"FAILOVER_{name}", f"{text!r} is not a number from {low:g} to {high:g}", "see .env.example")
+        )
         return None
     return value

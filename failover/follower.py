@@ -14,7 +14,9 @@ PERIOD_S = 0.2  # a flip must reach every worker within a second of the decision
 
 
 class Follower:
-    """Looks at the monitor's file five times a second and reads it when it has changed; writes a report when there is something new."""
+    """Looks at the monitor's file five times a second and reads it when it has changed; writes a report when there is
+    something new.
+    """
 
     def __init__(self, router: Router, files: HostFiles, clock: Clock, *, worker: str) -> None:
         self._router = router

@@ -1,9 +1,10 @@
 """The only door to the regions, for `polls` and for the dashboard.
 
-`write` and `read` run an operation in the region that the router picks, failing over by its rules, and return a `Routed` result: the value, the
-region, every attempt with its reason and time. An operation is a function of a `Bound` (the region's name, whether reads are to be strong); within it,
-models that derive from `RegionalModel` talk to that region. It may run more than once and in several regions, so it returns plain values and
-never an open iterator.
+`write` and `read` run an operation in the region that the router picks, failing over by its rules, and return a
+`Routed` result: the value, the region, every attempt with its reason and time. An operation is a function of a
+`Bound` (the region's name, whether reads are to be strong); within it, models that derive from `RegionalModel` talk
+to that region. It may run more than once and in several regions, so it returns plain values and never an open
+iterator.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from .core.breaker import CircuitState
 from .core.errors import (
     Attempt,
     ErrorClass,
-    Failure,
     FailoverError,
+    Failure,
     NoRegionAnswered,
     Outcome,
     OutcomeUnknown,
@@ -73,10 +74,11 @@ clock: Clock = SystemClock()
 
 
 def write(op: Callable[[Bound], T], *, idempotent: bool) -> Routed[T]:
-    """Runs a writing operation. `idempotent=True` says that repeating it in any region does no harm: only then does an unknown outcome fail over.
+    """Runs a writing operation. `idempotent=True` says that repeating it in any region does no harm: only then does
+    an unknown outcome fail over.
 
-    Raises `NoRegionAnswered` (or its subclass `OutcomeUnknown`) when no region answered before the deadline; what the database refuses as the
-    caller's own business is raised as it came.
+    Raises `NoRegionAnswered` (or its subclass `OutcomeUnknown`) when no region answered before the deadline; what the
+    database refuses as the caller's own business is raised as it came.
     """
     return _call(op, idempotent=idempotent, consistency=Consistency.EVENTUAL)
 
@@ -87,10 +89,11 @@ def read(op: Callable[[Bound], T], *, consistency: Consistency = Consistency.EVE
 
 
 def everywhere(op: Callable[[Bound], T], *, timeout: float) -> dict[str, T]:
-    """Runs `op` at once in every region whose circuit lets traffic through; returns the value by region, of those that answered.
+    """Runs `op` at once in every region whose circuit lets traffic through; returns the value by region, of those
+    that answered.
 
-    None is waited for longer than `timeout` seconds. Raises `NoRegionAnswered` when none answered, or the database's own refusal when that was
-    all that came back.
+    None is waited for longer than `timeout` seconds. Raises `NoRegionAnswered` when none answered, or the database's
+    own refusal when that was all that came back.
     """
     wired = wiring.current()
     started = wired.clock.monotonic()
@@ -108,7 +111,9 @@ def everywhere(op: Callable[[Bound], T], *, timeout: float) -> dict[str, T]:
 
 @contextmanager
 def at(region: str) -> Iterator[Bound]:
-    """Within the block, models talk to `region`, without routing: for commands and audits. Raises `ValueError` for an unknown region."""
+    """Within the block, models talk to `region`, without routing: for commands and audits. Raises `ValueError` for an
+    unknown region.
+    """
     wired = wiring.current()
     if region not in wired.config.regions:
         raise ValueError(f"{region} is not one of {', '.join(wired.config.regions)}")
@@ -122,7 +127,9 @@ def regions() -> tuple[str, ...]:
 
 
 def status() -> StatusDocument | None:
-    """What this host's monitor published last, or None when none has run here. How old it is, its `generated_at` says."""
+    """What this host's monitor published last, or None when none has run here. How old it is, its `generated_at`
+    says.
+    """
     wired = wiring.current()
     published = wired.files.published(now=wired.clock.wall())
     return published.status if published else None
@@ -136,8 +143,8 @@ def refuse_pin(region: str) -> str | None:
 def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: bool = False) -> Decision:
     """Sets the routing, in every region that answers; sticky until someone changes it.
 
-    Raises `RoutingRefused` when a safety rule forbids it (and `force` was not given, or cannot help), `ValueError` for a missing reason or a mode and
-    region that do not go together, `NoRegionAnswered` when no region took it.
+    Raises `RoutingRefused` when a safety rule forbids it (and `force` was not given, or cannot help), `ValueError`
+    for a missing reason or a mode and region that do not go together, `NoRegionAnswered` when no region took it.
     """
     if not reason.strip():
         raise ValueError("a reason is required")

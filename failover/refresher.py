@@ -21,12 +21,14 @@ class _Entry(Generic[V]):
 
 
 class Refresher(Generic[V]):
-    """A cache by key whose entries are fetched again every `period_s` seconds while they are in use (asked for within `idle_s`).
+    """A cache by key whose entries are fetched again every `period_s` seconds while they are in use (asked for within
+    `idle_s`).
 
-    `fetch(key)` returns what it finds now, or raises; `merge(known, found)` says what is known then, so a region that did not answer, or a fetch
-    that was overtaken by a write of this process, takes nothing away. What `fetch` raises reaches the caller only when nothing is known yet. An empty
-    (falsy) find is handed on but not kept: guessing keys fills no memory and causes no background reads. Thread-safe; one daemon thread a
-    process, started by the first find; at most `limit` keys.
+    `fetch(key)` returns what it finds now, or raises; `merge(known, found)` says what is known then, so a region that
+    did not answer, or a fetch that was overtaken by a write of this process, takes nothing away. What `fetch` raises
+    reaches the caller only when nothing is known yet. An empty (falsy) find is handed on but not kept: guessing keys
+    fills no memory and causes no background reads. Thread-safe; one daemon thread a process, started by the first
+    find; at most `limit` keys.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class Refresher(Generic[V]):
         self._thread: threading.Thread | None = None
 
     def get(self, key: str) -> V:
-        """The value, from memory when it is in use, else fetched now. Raises what `fetch` raises when nothing is known."""
+        """The value, from memory when it is in use, else fetched now. Raises what `fetch` raises when nothing is
+        known.
+        """
         now = self._clock.monotonic()
         with self._lock:
             entry = self._entries.get(key)

@@ -67,7 +67,7 @@ def router_config(config: FailoverConfig) -> RouterConfig:
     """The engine's numbers: what the settings name, and the engine's own defaults for the rest."""
     return RouterConfig(
         deadline_s=config.deadline_s,
-        # One connection and one reply, each on its own timeout, must fit into an attempt; two attempts into the deadline.
+        # A connection or a reply that takes too long ends on its own timeout first: that says more than a cut.
         attempt_timeout_s=min(config.deadline_s, max(config.connect_timeout_s, config.read_timeout_s) * 1.2),
         hold_s=config.hold_s,
         hold_cap_s=config.hold_s * 12,
@@ -96,7 +96,9 @@ def parse_settings() -> FailoverConfig:
 
 
 def build(config: FailoverConfig) -> Wired:
-    """Builds and installs what this process needs. Clients are made here because making one is slow and not thread-safe."""
+    """Builds and installs what this process needs. Clients are made here because making one is slow and not
+    thread-safe.
+    """
     clock = SystemClock()
     resolver = make_resolver(config)
     restore = dns.install(resolver)
@@ -104,7 +106,11 @@ def build(config: FailoverConfig) -> Wired:
     use_connections(Connections(clients))
     runner = PooledRunner(config.regions, threads=2 * config.threads)
     router = Router(
-        regions_of(config), config=router_config(config), clock=clock, runner=runner, jitter=random.SystemRandom().random
+        regions_of(config),
+        config=router_config(config),
+        clock=clock,
+        runner=runner,
+        jitter=random.SystemRandom().random,
     )
     files = HostFiles(config.run_dir)
     follower = Follower(router, files, clock, worker=f"{os.getpid()}-{int(clock.wall() * 1000)}")

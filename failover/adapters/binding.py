@@ -1,8 +1,9 @@
 """PynamoDB across regions: one model class, the region taken from a context variable.
 
-PynamoDB caches one connection per model class and ignores later changes of `Meta.region`, so the classmethod `_get_connection` is overridden
-to return the connection of the region that is bound. It is a private name, like `Connection._client`; both are used only here, PynamoDB is pinned,
-and `tests/adapters/test_binding.py` fails loudly when an upgrade changes them.
+PynamoDB caches one connection per model class and ignores later changes of `Meta.region`, so the classmethod
+`_get_connection` is overridden to return the connection of the region that is bound. It is a private name, like
+`Connection._client`; both are used only here, PynamoDB is pinned, and `tests/adapters/test_binding.py` fails loudly
+when an upgrade changes them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class RegionNotBound(FailoverError):
 
 @contextmanager
 def bind(region: str) -> Iterator[None]:
-    """Within the block, and in this context only, models talk to `region`. Always reset: a leak would reach the thread's next request."""
+    """Within the block, and in this context only, models talk to `region`. Always reset: a leak would reach the
+    thread's next request.
+    """
     token = _region.set(region)
     try:
         yield
@@ -56,7 +59,9 @@ class Connections:
         self._lock = threading.Lock()
 
     def of(self, model: type[Model]) -> TableConnection:
-        """The connection of `model` in the bound region. Raises `RegionNotBound`, and KeyError for a region that is not configured."""
+        """The connection of `model` in the bound region. Raises `RegionNotBound`, and KeyError for a region that is
+        not configured.
+        """
         region = bound_region()
         made = self._made.get((model, region))
         if made is None:
@@ -85,6 +90,7 @@ def table_description(model: type[Model]) -> dict[str, Any]:
             {"AttributeName": key["AttributeName"], "KeyType": str(key["KeyType"])} for key in schema["key_schema"]
         ],
         "AttributeDefinitions": [
-            {"AttributeName": a["AttributeName"], "AttributeType": a["AttributeType"]} for a in schema["attribute_definitions"]
+            {"AttributeName": a["AttributeName"], "AttributeType": a["AttributeType"]}
+            for a in schema["attribute_definitions"]
         ],
     }

@@ -1,7 +1,7 @@
 """The `survey-control` table: heartbeats, the routing decision, the event log. No third service is needed to flip.
 
-Every row's key ends in the region that wrote it, so no row is ever written by two regions, and readers merge. Each function here works in the bound
-region; doing it in every region is the caller's part.
+Every row's key ends in the region that wrote it, so no row is ever written by two regions, and readers merge. Each
+function here works in the bound region; doing it in every region is the caller's part.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class ControlRow(RegionalModel):
 
 @dataclass(frozen=True)
 class Beat:
-    """A heartbeat as a replica holds it: written by `host` in `origin` as its `seq`th, at `at` (seconds since the epoch, the writer's clock)."""
+    """A heartbeat as a replica holds it: written by `host` in `origin` as its `seq`th, at `at` (seconds since the
+    epoch, the writer's clock).
+    """
 
     host: str
     origin: str
@@ -56,7 +58,9 @@ def write_beat(host: str, seq: int, at: float, counters: dict[str, Any]) -> None
 
 
 def read_back(host: str) -> int:
-    """The read canary: this host's beat in the bound region, strongly consistent. Raises LookupError when it is not there."""
+    """The read canary: this host's beat in the bound region, strongly consistent. Raises LookupError when it is not
+    there.
+    """
     for row in ControlRow.query(HEARTBEAT, ControlRow.item == _key(host), consistent_read=True):
         return int(row.sequence or 0)
     raise LookupError(f"the heartbeat of {host} is not there")
@@ -92,7 +96,9 @@ def write_event(event: Event) -> None:
 
 
 def read_events(limit: int) -> list[Event]:
-    """The latest `limit` events, newest first, as the bound region's replica holds them. An event written in two regions comes once."""
+    """The latest `limit` events, newest first, as the bound region's replica holds them. An event written in two
+    regions comes once.
+    """
     found: dict[str, Event] = {}
     for row in ControlRow.query(EVENT, scan_index_forward=False, limit=2 * limit):
         content = json.loads(row.document)

@@ -1,8 +1,9 @@
 """Name resolution of the region endpoints, bounded in time; every other name is left to the host untouched.
 
-`connect_timeout` does not cover name resolution: with a silent resolver one call takes 10 s with glibc (measured; 40 s with the SDK's four
-attempts). So `socket.getaddrinfo` is wrapped for the endpoint names only. With a nameserver configured it is asked directly; without one the host's
-own resolver is asked from a helper thread that is not waited for any longer than the bound.
+`connect_timeout` does not cover name resolution: with a silent resolver one call takes 10 s with glibc (measured; 40
+s with the SDK's four attempts). So `socket.getaddrinfo` is wrapped for the endpoint names only. With a nameserver
+configured it is asked directly; without one the host's own resolver is asked from a helper thread that is not waited
+for any longer than the bound.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ EAI_NODATA = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
 class Resolver:
     """Resolves the endpoint names within `timeout` seconds.
 
-    Raises `socket.gaierror` as the host's resolver would: EAI_NODATA for an empty answer, EAI_NONAME for a name that does not exist, EAI_AGAIN for
-    a server failure or silence.
+    Raises `socket.gaierror` as the host's resolver would: EAI_NODATA for an empty answer, EAI_NONAME for a name that
+    does not exist, EAI_AGAIN for a server failure or silence.
     """
 
     def __init__(self, hosts: Iterable[str], nameserver: tuple[str, int] | None, *, timeout: float) -> None:
@@ -44,7 +45,9 @@ class Resolver:
             return sorted({str(info[4][0]) for info in self._ask_host(host, 443, socket.AF_INET, socket.SOCK_STREAM)})
         return self._ask_nameserver(host, self._nameserver)
 
-    def getaddrinfo(self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> AddressInfo:
+    def getaddrinfo(
+        self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> AddressInfo:
         """A stand-in for `socket.getaddrinfo`."""
         name = host.decode() if isinstance(host, bytes) else host
         if not isinstance(name, str) or name.lower().rstrip(".") not in self.hosts:
@@ -88,9 +91,11 @@ class Resolver:
 
 
 def install(resolver: Resolver) -> Callable[[], None]:
-    """Puts `resolver` in the place of `socket.getaddrinfo` for this process; returns the function that puts back what was there."""
+    """Puts `resolver` in the place of `socket.getaddrinfo` for this process; returns the function that puts back what
+    was there.
+    """
     before = socket.getaddrinfo
-    socket.getaddrinfo = resolver.getaddrinfo  # type: ignore[assignment]  # the stub spells out every overload
+    socket.getaddrinfo = resolver.getaddrinfo
 
     def restore() -> None:
         socket.getaddrinfo = before

@@ -1,7 +1,8 @@
 """The SDK's errors, translated once, at the edge, with their cause kept.
 
-What an error says about a write decides what the router may do, so each maps to one of four classes (measured, not read from documentation:
-which exception a fault raises, and whether the request can have been applied). What is in none of them counts as "outcome unknown".
+What an error says about a write decides what the router may do, so each maps to one of four classes (measured, not
+read from documentation: which exception a fault raises, and whether the request can have been applied). What is in
+none of them counts as "outcome unknown".
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ THROTTLED = frozenset(
         "ReplicatedWriteConflictException",
     }
 )
-SERVER_ERRORS = frozenset({"InternalServerError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableException"})
+SERVER_ERRORS = frozenset(
+    {"InternalServerError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableException"}
+)
 # Resolution ended; what it said differs, and a class wants to see the difference.
 DNS_DETAIL = {
     getattr(socket, "EAI_NODATA", -5): "DNS answers empty",
@@ -36,7 +39,9 @@ DNS_DETAIL = {
 
 
 class TruncatedReply(Exception):
-    """A reply whose body is shorter than announced, or fails its checksum: botocore would hand it on as an empty result."""
+    """A reply whose body is shorter than announced, or fails its checksum: botocore would hand it on as an empty
+    result.
+    """
 
 
 def classify(error: BaseException) -> Failure:
@@ -74,11 +79,16 @@ def classify(error: BaseException) -> Failure:
 def is_condition_failure(error: BaseException) -> bool:
     """Whether DynamoDB refused a write because its condition did not hold."""
     cause = _root(error)
-    return isinstance(cause, sdk.ClientError) and cause.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException"
+    return (
+        isinstance(cause, sdk.ClientError)
+        and cause.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException"
+    )
 
 
 def _root(error: BaseException) -> BaseException:
-    """The SDK's error below PynamoDB's wrapping. Its `cause_response_code` raises AttributeError on timeouts, so it is not asked."""
+    """The SDK's error below PynamoDB's wrapping. Its `cause_response_code` raises AttributeError on timeouts, so it
+    is not asked.
+    """
     while isinstance(error, PynamoDBException) and error.cause is not None:
         error = error.cause
     return error

@@ -1,7 +1,7 @@
 """What the processes of one host tell each other, through small files below the run directory.
 
-The monitor publishes one file; each web worker writes its own report. Every file is replaced as a whole, so a reader never sees half of one, and
-a process that is killed leaves at worst an old file behind, which its age gives away.
+The monitor publishes one file; each web worker writes its own report. Every file is replaced as a whole, so a reader
+never sees half of one, and a process that is killed leaves at worst an old file behind, which its age gives away.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from failover.core.status import (
 
 @dataclass(frozen=True)
 class Published:
-    """What the monitor published: its verdict for the workers, the document for people, and when (seconds since the epoch)."""
+    """What the monitor published: its verdict for the workers, the document for people, and when (seconds since the
+    epoch).
+    """
 
     at: float
     view: HostView
@@ -46,7 +48,9 @@ class HostFiles:
         _replace(self._status, {"at": at, "view": view_to_json(view), "status": status})
 
     def published(self, *, now: float) -> Published | None:
-        """What the monitor said last, or None when none ever ran here. `now` (seconds since the epoch) dates the view."""
+        """What the monitor said last, or None when none ever ran here. `now` (seconds since the epoch) dates the
+        view.
+        """
         content = _load(self._status)
         if content is None:
             return None

@@ -23,7 +23,9 @@ ModelT = TypeVar("ModelT", bound="RegionalModel")
 
 @dataclass(frozen=True)
 class TableSpec:
-    """A table as it is to be made: `create` holds the arguments of CreateTable; `replicated` tables have a replica in every region."""
+    """A table as it is to be made: `create` holds the arguments of CreateTable; `replicated` tables have a replica in
+    every region.
+    """
 
     name: str
     create: dict[str, Any]
@@ -33,7 +35,9 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class PutResult(Generic[ModelT]):
-    """What came of a put: `written` is False when its condition refused it; `old` is the item that was replaced, if there was one."""
+    """What came of a put: `written` is False when its condition refused it; `old` is the item that was replaced, if
+    there was one.
+    """
 
     written: bool
     old: ModelT | None
@@ -68,8 +72,9 @@ def use_connections(connections: Connections | None) -> None:
 class RegionalModel(Model):
     """A PynamoDB model that talks to whichever region is bound (gateway.read, gateway.write, gateway.at).
 
-    Subclasses give their `Meta` a `table_name` and may say `replicated = False`. Defining one registers its table. Every item carries
-    `updated_at`, which must never decrease for one key and settles two copies of an item, and `updated_in`, the region that wrote it.
+    Subclasses give their `Meta` a `table_name` and may say `replicated = False`. Defining one registers its table.
+    Every item carries `updated_at`, which must never decrease for one key and settles two copies of an item, and
+    `updated_in`, the region that wrote it.
     """
 
     updated_at = NumberAttribute()
@@ -91,14 +96,16 @@ class RegionalModel(Model):
     def put(self, condition: Condition | None = None, *, updated_at: int | None = None) -> PutResult[Self]:
         """Writes the whole item in the bound region.
 
-        `updated_at` is for items whose order is not that of the clock (it must never decrease for one key); by default it is this process's
-        next microsecond. A refused condition is a result, not an error; what else goes wrong is raised as PynamoDB's PutError.
+        `updated_at` is for items whose order is not that of the clock (it must never decrease for one key); by
+        default it is this process's next microsecond. A refused condition is a result, not an error; what else goes
+        wrong is raised as PynamoDB's PutError.
         """
         self.updated_at = stamp() if updated_at is None else updated_at
         self.updated_in = bound_region()
         arguments, options = self._get_save_args(condition=condition)
+        options["return_values"] = "ALL_OLD"
         try:
-            reply = self._get_connection().put_item(*arguments, return_values="ALL_OLD", **options)
+            reply = self._get_connection().put_item(*arguments, **options)
         except PutError as error:
             if is_condition_failure(error):
                 return PutResult(written=False, old=None)
@@ -113,7 +120,7 @@ def tables() -> tuple[TableSpec, ...]:
 
 
 def _spec(model: type[RegionalModel]) -> TableSpec:
-    ttl = model._ttl_attribute()
+    ttl = model._ttl_attribute()  # type: ignore[no-untyped-call]  # PynamoDB left it so
     return TableSpec(
         name=model.Meta.table_name,
         create={

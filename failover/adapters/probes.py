@@ -1,7 +1,8 @@
 """The active canary: DNS, connect, write and read, each on its own, over a fresh connection.
 
-Pooled connections hide a DNS outage completely (measured), so the canary drops its client's pool first and walks the whole way anew. A layer that
-was not reached is unknown, not failed: the sentence "DNS answers empty" must not be followed by "and writes fail".
+Pooled connections hide a DNS outage completely (measured), so the canary drops its client's pool first and walks the
+whole way anew. A layer that was not reached is unknown, not failed: the sentence "DNS answers empty" must not be
+followed by "and writes fail".
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.health import LAYERS, Canary, Layer
+from failover.core.health import Canary, Layer
 from failover.core.interfaces import Clock
 
 from .dns import Resolver
@@ -26,9 +27,13 @@ NOT_REACHED = Layer(ok=None, ms=None, detail="not reached", error_class=None)
 
 
 class Probe:
-    """Walks one region's four layers. `write` and `read` are the canary operations, run with the region bound by the caller."""
+    """Walks one region's four layers. `write` and `read` are the canary operations, run with the region bound by the
+    caller.
+    """
 
-    def __init__(self, endpoint: str, client: DynamoDBClient, resolver: Resolver, clock: Clock, *, timeout: float) -> None:
+    def __init__(
+        self, endpoint: str, client: DynamoDBClient, resolver: Resolver, clock: Clock, *, timeout: float
+    ) -> None:
         self._parts = urlsplit(endpoint)
         self._client = client
         self._resolver = resolver
@@ -38,7 +43,7 @@ class Probe:
     def run(self, seq: int, write: Callable[[], object], read: Callable[[], object]) -> Canary:
         """One canary. Never raises; stops at the first layer that fails."""
         self._client.close()  # what is pooled would hide exactly the fault that this looks for
-        layers = dict.fromkeys(LAYERS, NOT_REACHED)
+        layers = dict.fromkeys(("dns", "connect", "write", "read"), NOT_REACHED)
         addresses: list[str] = []
         steps: tuple[tuple[str, Callable[[], object]], ...] = (
             ("dns", lambda: addresses.extend(self._resolver.addresses(self._parts.hostname or ""))),
@@ -68,7 +73,9 @@ def _failure(step: Callable[[], object]) -> Failure | None:
     try:
         step()
     except socket.gaierror as error:
-        return Failure(ErrorClass.NOT_SENT, Outcome.DNS, DNS_DETAIL.get(error.errno or 0, "DNS gives no address"), error)
+        return Failure(
+            ErrorClass.NOT_SENT, Outcome.DNS, DNS_DETAIL.get(error.errno or 0, "DNS gives no address"), error
+        )
     except ssl.SSLError as error:
         return Failure(ErrorClass.NOT_SENT, Outcome.TLS, "the TLS handshake failed", error)
     except TimeoutError as error:

@@ -1,8 +1,9 @@
 """Runs one attempt in one region, and gives up on time whatever the region does.
 
-A read timeout is per `recv`, so one byte every half second never times out (measured: 84 s, then success). Hence an attempt runs in a thread
-of a small pool of that region's own and is waited for only so long. A call that was given up on keeps its pool thread until the SDK's own
-timeouts end it; when a region holds all of its threads, further calls fail at once as "not sent" instead of piling up behind it.
+A read timeout is per `recv`, so one byte every half second never times out (measured: 84 s, then success). Hence an
+attempt runs in a thread of a small pool of that region's own and is waited for only so long. A call that was given up
+on keeps its pool thread until the SDK's own timeouts end it; when a region holds all of its threads, further calls
+fail at once as "not sent" instead of piling up behind it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from concurrent.futures import Future, wait
 from contextvars import copy_context
 from typing import TypeVar
 
-from failover.core.errors import ErrorClass, Failure, FailoverError, Outcome
+from failover.core.errors import ErrorClass, FailoverError, Failure, Outcome
 from failover.core.interfaces import Bound, Success
 
 from .binding import bind
@@ -28,7 +29,8 @@ class RegionBusy(FailoverError):
 
 
 class DaemonPool:
-    """At most `size` threads, made when needed. They are daemons: a call that hangs must not hold up the end of the process.
+    """At most `size` threads, made when needed. They are daemons: a call that hangs must not hold up the end of the
+    process.
 
     (`concurrent.futures.ThreadPoolExecutor` joins its threads at exit.)
     """

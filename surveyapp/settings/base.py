@@ -1,7 +1,7 @@
 """What every installation shares. Each variable read here is described in `.env.example`.
 
-Values that the failover engine needs are kept as text and validated once, by `failover.conf`, so that a bad one is a numbered system check with a
-hint and not a traceback.
+Values that the failover engine needs are kept as text and validated once, by `failover.conf`, so that a bad one is a
+numbered system check with a hint and not a traceback.
 """
 
 from pathlib import Path
@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "failover",
+    "failover.dashboard",
     "polls",
 ]
 
@@ -67,7 +68,7 @@ TEMPLATES = [
     },
 ]
 
-# SQLite holds only instructors' accounts and the login lockout, and is disposable: no SQL server can take the survey down.
+# SQLite holds only instructors' accounts and the login lockout: no SQL server can take the survey down.
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",

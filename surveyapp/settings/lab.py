@@ -3,6 +3,7 @@
 Only the environment differs from production, and the lab's own commands (`lab`, `demo`, `fault`) exist only here.
 """
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -20,10 +21,8 @@ def _secrets_file() -> Path:
         draft = path.with_suffix(f".{os.getpid()}")
         with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as handle:
             handle.write(f"DJANGO_SECRET_KEY={secrets.token_urlsafe(50)}\n")
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(draft, path)  # the first of two processes wins, and both read the same key
-        except FileExistsError:
-            pass
         draft.unlink()
     return path
 

@@ -1,0 +1,32 @@
+"""gunicorn for one host: threads, because a vote waits for the network and not for the CPU. Run the monitor beside it."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+wsgi_app = "surveyapp.wsgi:application"
+chdir = str(ROOT)
+bind = os.environ.get("BIND", "127.0.0.1:8000")
+worker_class = "gthread"
+workers = int(os.environ.get("WORKERS", "2"))
+# As many as the connection pools and the bulkheads of the failover engine are sized for (FAILOVER_THREADS).
+threads = int(os.environ.get("FAILOVER_THREADS") or 8)
+# Longer than the deadline of a vote by far: a worker is killed only when it is truly stuck.
+timeout = 30
+graceful_timeout = 5
+keepalive = 5
+limit_request_line = 4094
+limit_request_fields = 50
+errorlog = "-"
+loglevel = "warning"
+
+
+def on_starting(server):  # type: ignore[no-untyped-def]  # gunicorn's hook
+    """In the demo the web tier ends with the process that started it, however that ends."""
+    from failover import lifeline
+
+    lifeline.hold(lambda: os.kill(os.getpid(), signal.SIGTERM))

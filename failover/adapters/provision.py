@@ -1,0 +1,43 @@
+"""Making tables: CreateTable, TTL, and on AWS the replicas of a global table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from .models import TableSpec
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def create_missing(client: DynamoDBClient, spec: TableSpec) -> bool:
+    """Makes the table unless it exists, and waits until it is active; returns whether it was made."""
+    try:
+        client.create_table(**spec.create)
+        made = True
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceInUseException":
+            raise
+        made = False
+    client.get_waiter("table_exists").wait(TableName=spec.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    if spec.ttl_attribute and made:
+        client.update_time_to_live(
+            TableName=spec.name, TimeToLiveSpecification={"Enabled": True, "AttributeName": spec.ttl_attribute}
+        )
+    return made
+
+
+def add_replicas(client: DynamoDBClient, spec: TableSpec, regions: Sequence[str]) -> list[str]:
+    """Adds the other `regions` as replicas of the table, one after another as AWS requires; returns those that were
+    missing.
+    """
+    described = client.describe_table(TableName=spec.name)["Table"]
+    present = {replica.get("RegionName") for replica in described.get("Replicas", [])}
+    added = [region for region in regions[1:] if region not in present]
+    for region in added:
+        client.update_table(TableName=spec.name, ReplicaUpdates=[{"Create": {"RegionName": region}}])
+        client.get_waiter("table_exists").wait(TableName=spec.name, WaiterConfig={"Delay": 5, "MaxAttempts": 240})
+    return added

@@ -1,0 +1,52 @@
+"""``manage.py demo``: the whole demo in the foreground. Ctrl-C or SIGTERM stops everything that it started."""
+
+import os
+import secrets
+import signal
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from failover.lab.demo import Demo, DemoConfig
+from failover.lab.errors import LabError
+
+INSTRUCTOR = "instructor"
+
+
+class Command(BaseCommand):
+    """Prints one ready line when students can vote."""
+
+    help = "Runs the lab, the monitor and the web tier; variables: PORT, HOST, WORKERS, ENGINE, LAB_RTT_MS, LAB_DIR."
+    requires_system_checks = ()  # the application's settings need the lab's app.env, which is not there yet
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Blocks until stopped."""
+        password = os.environ.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
+
+        def say(line: str) -> None:
+            self.stdout.write(line)
+            self.stdout.flush()
+
+        try:
+            config = DemoConfig.from_env(os.environ, lab_dir=Path(settings.LAB_DIR), password=password)
+            demo = Demo(config, say=say)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, lambda *_: demo.stop())
+            demo.run(lambda: _prepare_accounts(password))
+        except LabError as error:
+            raise CommandError(str(error)) from error
+
+
+def _prepare_accounts(password: str) -> None:
+    """The accounts' tables, and the one instructor with this start's password."""
+    from django.contrib.auth import get_user_model
+
+    call_command("migrate", verbosity=0, interactive=False)
+    user, _ = get_user_model().objects.get_or_create(
+        username=INSTRUCTOR, defaults={"is_staff": True, "is_superuser": True}
+    )
+    user.set_password(password)
+    user.save(update_fields=["password"])

@@ -1,0 +1,31 @@
+"""A process that must not outlive its parent, also when the parent is killed with -9.
+
+The parent keeps the writing end of a pipe open and passes the number of the reading end in an environment variable.
+When the parent is gone, however it went, the pipe ends.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+
+VARIABLE = "SURVEY_LIFELINE_FD"
+
+
+def hold(on_gone: Callable[[], None], environ: Mapping[str, str] = os.environ) -> None:
+    """Calls `on_gone` from a daemon thread once the parent is gone. Does nothing where no parent asked for it."""
+    number = environ.get(VARIABLE, "")
+    if not number.isdecimal():
+        return
+    descriptor = int(number)
+
+    def wait() -> None:
+        try:
+            while os.read(descriptor, 1):
+                pass
+        except OSError:
+            return  # no such descriptor: the variable came from another process and means nothing here
+        on_gone()
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()

@@ -1,0 +1,27 @@
+"""`manage.py monitor`: the one process a host that watches the regions. Run it beside the web workers."""
+
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from failover import lifeline, wiring
+from failover.monitor import Monitor, MonitorRunning
+
+
+class Command(BaseCommand):
+    """Runs until SIGTERM, Ctrl-C, or the end of the process that started it."""
+
+    help = "Watches the regions: canaries, heartbeats, routing; publishes one status for this host's web workers."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Blocks until stopped."""
+        config = wiring.parse_settings()
+        monitor = Monitor(config, wiring.router_config(config), wiring.regions_of(config), wiring.make_resolver(config))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: monitor.stop())
+        lifeline.hold(monitor.stop)
+        try:
+            monitor.run()
+        except MonitorRunning as error:
+            raise CommandError(str(error)) from error

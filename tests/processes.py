@@ -1,0 +1,62 @@
+"""Starts this project's own processes for a test, and ends them by pid, also when the test fails."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MANAGE = [sys.executable, str(ROOT / "manage.py")]
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def manage_environment(lab_dir: Path, **extra: str) -> dict[str, str]:
+    """This process's environment, without what it knows of other labs."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("FAILOVER_", "DJANGO_", "AWS_", "SURVEY_"))}
+    return {**kept, "LAB_DIR": str(lab_dir), "PYTHONUNBUFFERED": "1", **extra}
+
+
+@contextlib.contextmanager
+def running(*arguments: str, lab_dir: Path, **extra: str) -> Iterator[subprocess.Popen[str]]:
+    """`manage.py ARGUMENTS` in the background; SIGTERM at the end, SIGKILL if that takes longer than 20 s."""
+    process = subprocess.Popen(
+        [*MANAGE, *arguments],
+        cwd=ROOT,
+        env=manage_environment(lab_dir, **extra),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        process.communicate()
+
+
+def manage(*arguments: str, lab_dir: Path, timeout: float = 60, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Runs `manage.py ARGUMENTS` to its end and returns what it printed."""
+    return subprocess.run(
+        [*MANAGE, *arguments],
+        cwd=ROOT,
+        env=manage_environment(lab_dir, **extra),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
