@@ -1,0 +1,10 @@
+"""The failover dashboard as a Django app, so that its static files are found."""
+
+from django.apps import AppConfig
+
+
+class DashboardConfig(AppConfig):
+    """Pages only: no model, no thread, no process."""
+
+    name = "failover.dashboard"
+    label = "failover_dashboard"

@@ -1,0 +1,79 @@
+"""The routing toggle's form: the mode, the region, a reason, and the region's name typed as confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+
+REASON_LENGTH = 200
+
+
+class ModeField(forms.ChoiceField):
+    """`auto` or `pinned`; the command line's word `pin` is understood too."""
+
+    def to_python(self, value: Any) -> str:
+        """The mode's one spelling."""
+        found = str(super().to_python(value))
+        return "pinned" if found == "pin" else found
+
+
+class RoutingForm(forms.Form):
+    """What a person decides about routing. Safety rules are not judged here: the gateway asks them."""
+
+    mode = ModeField(
+        choices=[("auto", "Auto: the rules choose"), ("pinned", "Pin a region")],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose auto or a pin.", "invalid_choice": "Choose auto or a pin."},
+    )
+    reason = forms.CharField(
+        label="Reason",
+        help_text="Everyone who reads the log sees it.",
+        max_length=REASON_LENGTH,
+        error_messages={"required": "Say why: the reason is kept in the log."},
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    confirm = forms.CharField(
+        label="Type the region's name to confirm",
+        required=False,
+        max_length=60,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    force = forms.BooleanField(label="Pin it all the same. The override is recorded.", required=False)
+
+    def __init__(self, *args: Any, regions: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["region"] = forms.ChoiceField(
+            label="Region to pin",
+            choices=[(name, name) for name in regions],
+            required=False,
+            widget=forms.RadioSelect,
+            error_messages={
+                "invalid_choice": f"%(value)s is not one of the configured regions ({', '.join(regions)})."
+            },
+        )
+        self.order_fields(["mode", "region", "reason", "confirm", "force"])
+
+    offer_force = False
+    """Whether the page shows the checkbox that overrides a safety rule: only once one has spoken."""
+
+    def refused(self, rule: str) -> None:
+        """Show the safety rule at the region, and offer to override it."""
+        self.add_error("region", f"Refused: {rule}")
+        self.offer_force = True
+
+    def clean(self) -> dict[str, Any]:
+        """A pin needs its region, and the region's name typed out; auto needs neither."""
+        cleaned = super().clean() or {}
+        if cleaned.get("mode") != "pinned":
+            # What was left in the pin's fields is no part of a return to auto, and must not stand in its way.
+            for name in ("region", "confirm"):
+                self.errors.pop(name, None)
+            return {**cleaned, "region": "", "confirm": "", "force": False}
+        region = cleaned.get("region", "")
+        if "region" not in self.errors and not region:
+            self.add_error("region", "Choose the region to pin.")
+        elif region and cleaned.get("confirm", "") != region:
+            self.add_error("confirm", f"Type {region} to confirm.")
+        return cleaned

@@ -1,0 +1,35 @@
+"""The alarms: those that ring, and that the others are quiet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from failover.core.status import AlarmDocument
+from failover.dashboard.figures import words
+from failover.dashboard.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alarm that rings."""
+
+    name: str
+    region: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """`ringing` in the document's order; `quiet` counts the rest."""
+
+    ringing: tuple[Alarm, ...]
+    quiet: int
+
+
+def build(reading: Reading) -> Alarms:
+    """What rings now."""
+    alarms: list[AlarmDocument] = reading.status["alarms"] if reading.status is not None else []
+    ringing = tuple(
+        Alarm(words(one["name"]), one["region"], one["detail"]) for one in alarms if one["state"] == "alarm"
+    )
+    return Alarms(ringing, len(alarms) - len(ringing))

@@ -1,0 +1,92 @@
+"""A tile for each region: its health by layer, its circuit, and its last two minutes of live traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from failover.core.status import CheckDocument, RegionDocument, StatusDocument
+from failover.dashboard.figures import Tone, ago, duration, percent, tone
+from failover.dashboard.reading import Reading
+
+TITLES = {"dns": "DNS", "connect": "Connect", "write": "Write", "read": "Read"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of the latest canary."""
+
+    title: str
+    tone: Tone
+    word: str
+    time: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One region. `stale` when its figures are older than anyone should trust."""
+
+    name: str
+    place: str
+    serving: bool
+    pinned: bool
+    state: str
+    tone: Tone
+    circuit: str
+    circuit_tone: Tone
+    layers: tuple[Layer, ...]
+    requests: int
+    errors: str
+    failing: bool
+    p50: str
+    p99: str
+    age: str
+    stale: bool
+
+    @property
+    def broken(self) -> tuple[Layer, ...]:
+        """The layers that have something to say."""
+        return tuple(layer for layer in self.layers if layer.detail and layer.tone != "ok")
+
+
+def build(reading: Reading) -> tuple[Tile, ...]:
+    """The tiles by priority."""
+    if reading.status is None:
+        return ()
+    status = reading.status
+    ordered = sorted(status["regions"], key=lambda region: region["priority"])
+    return tuple(_tile(region, place, status, reading) for place, region in enumerate(ordered, start=1))
+
+
+def _tile(region: RegionDocument, place: int, status: StatusDocument, reading: Reading) -> Tile:
+    routing = status["routing"]
+    serving = routing["active"] == region["name"]
+    return Tile(
+        name=region["name"],
+        place="home" if place == 1 else f"choice {place}",
+        serving=serving,
+        pinned=serving and routing["mode"] == "pinned",
+        state=region["state"],
+        tone=tone(region["state"]),
+        circuit=region["circuit"],
+        circuit_tone=tone(region["circuit"]),
+        layers=tuple(_layer(TITLES.get(name, name), check) for name, check in region["checks"].items()),
+        requests=region["requests_2m"],
+        errors=percent(region["error_rate_2m"]) if region["requests_2m"] else "none",
+        failing=region["requests_2m"] > 0 and region["error_rate_2m"] > 0,
+        p50=duration(region["p50_ms"]),
+        p99=duration(region["p99_ms"]),
+        age=ago(region["age_ms"]),
+        stale=reading.stale or region["state"] == "unknown",
+    )
+
+
+def _layer(title: str, check: CheckDocument) -> Layer:
+    match check["ok"]:
+        case True:
+            found: tuple[Tone, str] = ("ok", "ok")
+        case False:
+            found = ("bad", "failed")
+        case None:
+            found = ("unknown", "not reached")
+    return Layer(title, found[0], found[1], duration(check["ms"]), check["detail"])

@@ -1,0 +1,76 @@
+"""Who decides where traffic goes, and what each choice of the form would do now, refusals included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from failover.core.status import StatusDocument
+from failover.dashboard.reading import Reading, moment
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One position of the toggle and its consequence. `refusal` is the safety rule that stands against it now."""
+
+    label: str
+    effect: str
+    refusal: str | None = None
+    holds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The decision that holds, and the choices. `known` is False without a status."""
+
+    known: bool
+    mode: str = ""
+    active: str = ""
+    since: datetime | None = None
+    actor: str = ""
+    reason: str = ""
+    epoch: int = 0
+    choices: tuple[Choice, ...] = ()
+
+
+def build(reading: Reading) -> Routing:
+    """The routing as published."""
+    status = reading.status
+    if status is None:
+        return Routing(known=False)
+    routing = status["routing"]
+    return Routing(
+        known=True,
+        mode=routing["mode"],
+        active=routing["active"],
+        since=moment(routing["since"]),
+        actor=routing["actor"],
+        reason=routing["reason"],
+        epoch=routing["epoch"],
+        choices=(_auto(status), *(_pin(status, name, refusal) for name, refusal in reading.refusals.items())),
+    )
+
+
+def _auto(status: StatusDocument) -> Choice:
+    if status["routing"]["mode"] == "auto":
+        return Choice("Auto", "holds now: the rules choose the region, by health and priority.", holds=True)
+    return Choice("Auto", "the rules choose again; traffic returns to the first healthy region by priority.")
+
+
+def _pin(status: StatusDocument, name: str, refusal: str | None) -> Choice:
+    routing = status["routing"]
+    label = f"Pin {name}"
+    if routing["mode"] == "pinned" and _pinned_region(status) == name:
+        return Choice(label, "holds now, until a person changes it.", holds=True)
+    others = " and ".join(region["name"] for region in status["regions"] if region["name"] != name)
+    fallback = f" While it fails, votes go to {others}." if others else ""
+    if routing["active"] == name:
+        return Choice(label, f"nothing moves now, and traffic stays when the rules would leave.{fallback}", refusal)
+    return Choice(label, f"traffic moves from {routing['active']} within a second and stays.{fallback}", refusal)
+
+
+def _pinned_region(status: StatusDocument) -> str:
+    """The region of the latest pin among the events, else the active one: the routing part does not name it."""
+    pins = [event for event in status["events"] if event["kind"] == "routing-pinned"]
+    latest = max(pins, key=lambda event: event["at"], default=None)
+    return latest["to"] if latest is not None else status["routing"]["active"]

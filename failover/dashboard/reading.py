@@ -1,0 +1,53 @@
+"""One reading of the published status: the document, how old it is, and whether that is too old to trust."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from failover import gateway
+from failover.core.config import RouterConfig
+from failover.core.status import StatusDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a page or a command knows when it looks. `status` is None when no monitor has ever reported here.
+
+    `age_s` is the time since the monitor wrote the document, in seconds; None when nobody can tell. `refusals` has, for
+    every configured region by priority, the safety rule that forbids pinning it now, or None.
+    """
+
+    status: StatusDocument | None
+    age_s: float | None = None
+    refusals: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the monitor has been silent for longer than a web worker trusts it (`RouterConfig.stale_after_s`)."""
+        return self.age_s is None or self.age_s > RouterConfig().stale_after_s
+
+
+def current() -> Reading:
+    """What this host's monitor published last. Computes nothing, and never raises because there is nothing yet."""
+    refusals = {region: gateway.refuse_pin(region) for region in gateway.regions()}
+    status = gateway.status()
+    if status is None:
+        return Reading(None, refusals=refusals)
+    return Reading(status, age_of(status, gateway.clock.wall()), refusals)
+
+
+def age_of(status: StatusDocument, now: float) -> float | None:
+    """Seconds between the document's own time and `now` (seconds since the epoch); None when it carries none."""
+    written = moment(status["generated_at"])
+    return None if written is None else max(0.0, now - written.timestamp())
+
+
+def moment(text: str) -> datetime | None:
+    """An ISO 8601 time of the document, or None for anything else."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None

@@ -1,0 +1,122 @@
+"""The dashboard's views: they read a status and never compute one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from http import HTTPStatus
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import get_conditional_response, patch_cache_control
+from django.views.decorators.http import require_GET, require_http_methods
+
+from failover import gateway
+from failover.core.config import RouterConfig
+from failover.core.errors import FailoverError, RoutingRefused
+from failover.dashboard import reading as readings
+from failover.dashboard.forms import RoutingForm
+from failover.dashboard.panels import render_all
+from failover.dashboard.panels.sentence import NO_MONITOR
+from failover.dashboard.problems import problem, staff_or_problem
+from failover.dashboard.reading import Reading
+
+AGE_HEADER = "X-Status-Age"
+"""How old the status is, in milliseconds; also on a 304, whose body cannot say it."""
+
+
+@require_GET
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """The page. The address of a pin is never in it: changing the routing is a POST of its own."""
+    return _page(request, RoutingForm(regions=gateway.regions(), initial={"mode": "auto"}))
+
+
+@require_GET
+@staff_or_problem
+def live(request: HttpRequest) -> HttpResponse:
+    """The panels alone, for the page that is open: 304 as long as nothing that they show has changed."""
+    reading = readings.current()
+    panels = render_all(reading).values()
+    etag = _etag(*(panel.digest for panel in panels))
+    return _dated(request, render(request, "failover/live.html", {"panels": panels}), etag, reading)
+
+
+@require_GET
+@staff_or_problem
+def status_json(request: HttpRequest) -> HttpResponse:
+    """The status document as the monitor published it; 503 when there is none."""
+    reading = readings.current()
+    if reading.status is None:
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, NO_MONITOR)
+    etag = _etag(json.dumps(reading.status, sort_keys=True))
+    return _dated(request, JsonResponse(reading.status), etag, reading)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def routing(request: HttpRequest) -> HttpResponse:
+    """Changes the routing: 422 for what was typed, 409 for a safety rule, 503 when no region took the decision."""
+    if request.method != "POST":
+        return HttpResponseRedirect(reverse("failover:dashboard"))
+    form = RoutingForm(request.POST, regions=gateway.regions())
+    if not form.is_valid():
+        return _page(request, form, HTTPStatus.UNPROCESSABLE_ENTITY)
+    wish = form.cleaned_data
+    region = wish["region"] or None
+    try:
+        decision = gateway.route(
+            wish["mode"], region, actor=request.user.get_username(), reason=wish["reason"], force=wish["force"]
+        )
+    except RoutingRefused as refused:
+        form.refused(refused.rule)
+        return _page(request, form, HTTPStatus.CONFLICT)
+    except FailoverError as error:
+        form.add_error(None, f"Nothing was changed: {error}.")
+        return _page(request, form, HTTPStatus.SERVICE_UNAVAILABLE)
+    messages.success(request, told(decision))
+    return HttpResponseRedirect(reverse("failover:dashboard"))
+
+
+def told(decision: gateway.Decision) -> str:
+    """What a decision will do, for the person who has just made it."""
+    if decision.mode == "auto":
+        return "Routing is automatic: within a second every worker follows the rules again, by health and priority."
+    forced = " A safety rule was overridden, and the log says so." if decision.forced else ""
+    return (
+        f"{decision.region} is pinned: within a second every worker tries it first, until someone changes that. "
+        f"While it fails, votes go on to the next region.{forced}"
+    )
+
+
+def _page(request: HttpRequest, form: RoutingForm, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
+    reading = readings.current()
+    context = {
+        **admin.site.each_context(request),
+        "title": "Failover",
+        "form": form,
+        "panels": render_all(reading),
+        "reading": reading,
+        "age_ms": _age_ms(reading),
+        "stale_after_ms": round(RouterConfig().stale_after_s * 1000),
+    }
+    response = render(request, "failover/page.html", context, status=status.value)
+    patch_cache_control(response, private=True, no_store=True)
+    return response
+
+
+def _dated(request: HttpRequest, response: HttpResponse, etag: str, reading: Reading) -> HttpResponse:
+    response["ETag"] = etag
+    patch_cache_control(response, private=True, no_cache=True)
+    unchanged = get_conditional_response(request, etag=etag, response=response)
+    found = unchanged if isinstance(unchanged, HttpResponse) else response
+    found[AGE_HEADER] = _age_ms(reading)
+    return found
+
+
+def _age_ms(reading: Reading) -> str:
+    return "" if reading.age_s is None else f"{reading.age_s * 1000:.0f}"
+
+
+def _etag(*parts: str) -> str:
+    return f'"{hashlib.sha256("".join(parts).encode()).hexdigest()[:32]}"'
