@@ -1,0 +1,118 @@
+"""What canaries say about a region."""
+
+from __future__ import annotations
+
+import pytest
+
+from failover.core.detector import Sample, Window
+from failover.core.errors import ErrorClass
+from failover.core.health import Canary, Health, HealthState, Layer, Verdict, on_canary, state_of
+from tests.core.support import CONFIG, GOOD, denied, failing, passing
+
+
+def after(*canaries: Canary) -> Health:
+    health = Health()
+    for now, canary in enumerate(canaries):
+        health = on_canary(health, canary, config=CONFIG, now=now)
+    return health
+
+
+def word(*canaries: Canary, traffic_fails: bool = False, later: float = 0.0) -> HealthState:
+    return state_of(after(*canaries), traffic_fails=traffic_fails, config=CONFIG, now=len(canaries) - 1 + later)
+
+
+@pytest.mark.parametrize(
+    ("canary", "verdict"),
+    [
+        (passing(), Verdict.PASSED),
+        (Canary(Layer(None), GOOD, GOOD, GOOD), Verdict.PASSED),
+        (failing(), Verdict.FAILED),
+        (Canary(GOOD, GOOD, Layer(False, 1.0, "what no table knows"), GOOD), Verdict.FAILED),
+        (denied(), Verdict.SAYS_NOTHING),
+        (Canary(GOOD, GOOD, Layer(False, error_class=ErrorClass.REFUSED), GOOD), Verdict.SAYS_NOTHING),
+        (
+            Canary(
+                GOOD,
+                GOOD,
+                Layer(False, error_class=ErrorClass.CALLER),
+                Layer(False, error_class=ErrorClass.UNKNOWN),
+            ),
+            Verdict.FAILED,
+        ),
+        (Canary(GOOD, GOOD, GOOD), Verdict.SAYS_NOTHING),
+        (Canary(), Verdict.SAYS_NOTHING),
+    ],
+    ids=[
+        "all layers work",
+        "a layer that was not looked at does no harm",
+        "no address",
+        "an unclassified failure counts",
+        "no permission",
+        "throttled",
+        "no permission to write and reads that time out",
+        "reads were not reached",
+        "nothing was reached",
+    ],
+)
+def test_the_verdict_of_one_canary(canary: Canary, verdict: Verdict) -> None:
+    assert canary.verdict is verdict
+
+
+def test_a_canary_that_says_nothing_breaks_no_row() -> None:
+    health = after(failing(), denied(), failing())
+    assert (health.failures, health.passes) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("canaries", "state"),
+    [
+        ([], HealthState.UNKNOWN),
+        ([passing()], HealthState.HEALTHY),
+        ([passing(), failing()], HealthState.DEGRADED),
+        ([failing()] * 3, HealthState.UNREACHABLE),
+        ([failing()] * 3 + [passing()], HealthState.DEGRADED),
+        ([failing()] * 3 + [passing()] * 3, HealthState.HEALTHY),
+        ([failing()] * 3 + [denied()], HealthState.UNKNOWN),
+    ],
+    ids=[
+        "never looked",
+        "passes",
+        "failed once",
+        "failed three times",
+        "passed once since",
+        "passed three times since",
+        "may not look",
+    ],
+)
+def test_one_word_for_a_region(canaries: list[Canary], state: HealthState) -> None:
+    assert word(*canaries) is state
+
+
+def test_a_region_whose_live_traffic_fails_is_degraded_whatever_its_canaries_say() -> None:
+    assert word(passing(), traffic_fails=True) is HealthState.DEGRADED
+
+
+def test_a_region_that_nobody_looked_at_lately_is_unknown() -> None:
+    assert word(passing(), later=CONFIG.quiet_s + 0.1) is HealthState.UNKNOWN
+
+
+def test_a_window_forgets_by_the_bucket_and_can_be_asked_from_a_moment_on() -> None:
+    window = Window(120.0)
+    for now in range(0, 120, 5):
+        window.add(Sample(requests=1), now)
+    assert window.total(119).requests == 24
+    assert window.total(119, since=60).requests == 12
+    assert window.total(125).requests == 22
+    assert window.total(1000).requests == 0
+
+
+@pytest.mark.parametrize(("share", "ms"), [(0.5, 2.5), (1.0, 3.0)])
+def test_a_percentile_lies_inside_its_bucket(share: float, ms: float) -> None:
+    latency = [0] * 22
+    latency[2] = 10
+    assert Sample(10, 0, tuple(latency)).percentile(share) == pytest.approx(ms)
+
+
+def test_a_percentile_of_nothing_is_none_and_one_above_the_last_bound_is_at_least_it() -> None:
+    assert Sample().percentile(0.5) is None
+    assert Sample(1, 0, (0,) * 21 + (1,)).percentile(0.5) == 3000

@@ -1,0 +1,100 @@
+"""Which decision holds, which region comes first, and which pins are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from failover.core.breaker import CircuitState
+from failover.core.health import HealthState
+from failover.core.policy import Decision, latest, plan, refuse_pin
+from failover.core.regions import Region, by_priority
+from tests.core.support import EAST, REGIONS, WEST, decision
+
+OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED
+HEALTHY, UNREACHABLE, UNKNOWN = HealthState.HEALTHY, HealthState.UNREACHABLE, HealthState.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("winner", "loser"),
+    [
+        (decision(EAST, epoch=2, id="a", at=1), decision(WEST, epoch=1, id="b", at=9)),
+        (decision(EAST, epoch=1, id="a", at=2), decision(WEST, epoch=1, id="b", at=1)),
+        (decision(EAST, epoch=1, id="b", at=1), decision(WEST, epoch=1, id="a", at=1)),
+    ],
+    ids=["the highest epoch", "then the later one", "then the higher id"],
+)
+def test_every_reader_picks_the_same_decision_in_whatever_order_it_reads(winner: Decision, loser: Decision) -> None:
+    assert latest([winner, loser, winner]) == latest([loser, winner]) == (winner, (loser,))
+
+
+def test_a_decision_that_was_simply_followed_by_another_is_not_superseded() -> None:
+    old, new = decision(EAST, epoch=1, id="old", at=1), decision(WEST, epoch=2, id="new", at=2)
+    assert latest([old, new]) == (new, ())
+    assert latest([]) == (None, ())
+
+
+@pytest.mark.parametrize(("mode", "region"), [("pinned", None), ("auto", EAST), ("manual", EAST)])
+def test_a_decision_that_makes_no_sense_cannot_be_made(mode: str, region: str | None) -> None:
+    with pytest.raises(ValueError, match="auto"):
+        Decision(mode, region, 1, "id", "me", "why", 0.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("circuits", "pinned", "order", "active", "panic"),
+    [
+        ({}, None, (EAST, WEST), EAST, False),
+        ({EAST: OPEN}, None, (WEST,), WEST, False),
+        ({EAST: HALF_OPEN}, None, (EAST, WEST), WEST, False),
+        ({EAST: HALF_OPEN, WEST: OPEN}, None, (EAST,), EAST, False),
+        ({EAST: OPEN, WEST: OPEN}, None, (EAST, WEST), EAST, True),
+        ({EAST: OPEN, WEST: OPEN}, WEST, (WEST, EAST), WEST, True),
+        ({}, WEST, (WEST, EAST), WEST, False),
+        ({WEST: OPEN}, WEST, (EAST,), EAST, False),
+    ],
+    ids=[
+        "all well: by priority",
+        "an open circuit is left out",
+        "half-open keeps its place but is not active",
+        "half-open serves when nothing else is left",
+        "all open: all are tried",
+        "all open: the pin still comes first",
+        "a pin comes first",
+        "a pin to an open circuit is no wall",
+    ],
+)
+def test_the_plan(
+    circuits: dict[str, CircuitState], pinned: str | None, order: tuple[str, ...], active: str, panic: bool
+) -> None:
+    made = plan(REGIONS, circuits, decision(pinned))
+    assert (made.order, made.active, made.panic) == (order, active, panic)
+
+
+@pytest.mark.parametrize(
+    ("health", "circuit", "other", "forced", "says"),
+    [
+        (HEALTHY, CLOSED, CLOSED, False, None),
+        (UNREACHABLE, CLOSED, CLOSED, False, "unreachable"),
+        (HEALTHY, OPEN, CLOSED, False, "circuit is open"),
+        (UNKNOWN, CLOSED, OPEN, False, "leave no region"),
+        (UNKNOWN, CLOSED, CLOSED, False, None),
+        (UNREACHABLE, OPEN, OPEN, True, None),
+    ],
+)
+def test_a_pin_is_refused_for_a_region_that_cannot_serve_unless_it_is_forced(
+    health: HealthState, circuit: CircuitState, other: CircuitState, forced: bool, says: str | None
+) -> None:
+    said = refuse_pin(WEST, health={WEST: health}, circuits={EAST: other, WEST: circuit}, forced=forced)
+    assert said is None if says is None else says in (said or "")
+
+
+def test_a_pin_to_a_region_that_does_not_exist_is_refused_also_when_forced() -> None:
+    said = refuse_pin("mars-1", health={}, circuits={EAST: CLOSED}, forced=True)
+    assert "not one of the configured regions" in (said or "")
+
+
+def test_regions_are_ordered_by_priority_and_named_once() -> None:
+    assert [one.name for one in by_priority([Region("b", 2), Region("a", 1)])] == ["a", "b"]
+    with pytest.raises(ValueError, match="twice"):
+        by_priority([Region("a", 1), Region("a", 2)])
+    with pytest.raises(ValueError, match="at least one"):
+        by_priority([])

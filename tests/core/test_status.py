@@ -1,0 +1,97 @@
+"""Reports and views travel as JSON files and come back as they were; whatever else is found there is a ValueError."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from failover.core.breaker import CircuitState
+from failover.core.config import RouterConfig
+from failover.core.errors import ErrorClass
+from failover.core.fakes import answers, fails
+from failover.core.status import (
+    HostCircuit,
+    HostView,
+    decision_from_json,
+    decision_to_json,
+    report_from_json,
+    report_to_json,
+    view_from_json,
+    view_to_json,
+)
+from tests.core.support import EAST, WEST, Bench, decision, where
+
+
+def test_a_workers_report_survives_the_journey() -> None:
+    bench = Bench()
+    bench.runner.plays(EAST, *[fails(ErrorClass.NOT_SENT)] * 3)
+    bench.runner.plays(WEST, answers(seconds=0.5))
+    for _ in range(4):
+        bench.router.call(where, idempotent=True)
+    report = bench.router.report()
+    assert report_from_json(json.loads(json.dumps(report_to_json(report)))) == report
+
+
+@pytest.mark.parametrize("region", [None, WEST], ids=["auto", "pinned"])
+def test_a_hosts_view_and_its_decision_survive_the_journey(region: str | None) -> None:
+    made = decision(region, forced=True)
+    view = HostView(made, {EAST: HostCircuit(CircuitState.OPEN, "no address")}, 1.5)
+    assert view_from_json(json.loads(json.dumps(view_to_json(view))), age_s=1.5) == view
+    assert decision_from_json(json.loads(json.dumps(decision_to_json(made)))) == made
+
+
+def test_a_view_without_a_decision_survives_the_journey() -> None:
+    view = HostView(None, {}, 0.0)
+    assert view_from_json(view_to_json(view), age_s=0.0) == view
+
+
+GOOD_REPORT: dict[str, Any] = report_to_json(Bench().router.report())
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        [],
+        {},
+        {**GOOD_REPORT, "regions": 5},
+        {**GOOD_REPORT, "calls": "many"},
+        {**GOOD_REPORT, "regions": {EAST: {}}},
+        {**GOOD_REPORT, "regions": {EAST: {**GOOD_REPORT["regions"][EAST], "latency": [1]}}},
+        {**GOOD_REPORT, "regions": {EAST: {**GOOD_REPORT["regions"][EAST], "circuit": "ajar"}}},
+    ],
+)
+def test_what_is_not_a_report_is_a_value_error(document: object) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  any sentence will do, the kind is the promise
+        report_from_json(document)
+
+
+@pytest.mark.parametrize(
+    "document", [None, "", {}, {"decision": None, "circuits": {EAST: {"state": "ajar", "reason": ""}}}]
+)
+def test_what_is_not_a_view_is_a_value_error(document: object) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  any sentence will do, the kind is the promise
+        view_from_json(document, age_s=0.0)
+
+
+@pytest.mark.parametrize("document", [None, {}, {**decision_to_json(decision(None)), "mode": "sometimes"}])
+def test_what_is_not_a_decision_is_a_value_error(document: object) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  any sentence will do, the kind is the promise
+        decision_from_json(document)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"deadline_s": 0},
+        {"failures_to_open": -1},
+        {"hold_s": 10, "hold_cap_s": 5},
+        {"error_rate": 1.0},
+        {"lag_limit_ms": 10, "lag_stalled_ms": 5},
+    ],
+)
+def test_a_configuration_that_makes_no_sense_cannot_be_made(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        RouterConfig(**wrong)
