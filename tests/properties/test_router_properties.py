@@ -1,0 +1,184 @@
+"""What holds for every call, whatever the regions do and whatever the monitor says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from failover.core.breaker import CircuitState
+from failover.core.config import RouterConfig
+from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
+from failover.core.fakes import FakeClock, ScriptedRunner, Step, answers, fails
+from failover.core.interfaces import Bound, Consistency
+from failover.core.policy import Decision
+from failover.core.regions import Region
+from failover.core.router import Router
+from failover.core.status import HostCircuit, HostView
+
+NAMES = ("us-east-1", "us-west-2", "eu-west-1", "ap-south-1")
+seconds = st.sampled_from([0.0, 0.003, 0.4, 1.1999, 1.2, 3600.0])
+steps = st.one_of(
+    st.builds(lambda taken: answers(seconds=taken), seconds),
+    st.builds(lambda kind, taken: fails(kind, seconds=taken), st.sampled_from(ErrorClass), seconds),
+)
+views = st.builds(
+    HostView,
+    decision=st.one_of(
+        st.none(),
+        st.builds(
+            lambda region, epoch: Decision("pinned" if region else "auto", region, epoch, f"d{epoch}", "a", "r", epoch),
+            st.sampled_from([None, *NAMES]),
+            st.integers(1, 9),
+        ),
+    ),
+    circuits=st.dictionaries(st.sampled_from(NAMES), st.builds(HostCircuit, st.sampled_from(CircuitState))),
+    age_s=st.sampled_from([0.0, 1.0, 100.0]),
+)
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One call: whether it may be repeated, how it reads, how long after the last, and a view that arrives before."""
+
+    idempotent: bool
+    consistency: Consistency
+    pause: float
+    view: HostView | None
+
+
+votes = st.builds(
+    Vote, st.booleans(), st.sampled_from(Consistency), st.sampled_from([0.0, 0.1, 6.0, 120.0]), st.none() | views
+)
+
+
+class World:
+    """A router over a script, and what it has been told and has answered."""
+
+    def __init__(self, names: tuple[str, ...], script: dict[str, list[Step]], jitter: float) -> None:
+        self.names = names
+        self.clock = FakeClock()
+        self.runner = ScriptedRunner(self.clock)
+        for name in names:
+            self.runner.plays(name, *script.get(name, []))
+        self.config = RouterConfig()
+        regions = [Region(name, number) for number, name in enumerate(names)]
+        self.router = Router(regions, config=self.config, clock=self.clock, runner=self.runner, jitter=lambda: jitter)
+        self.pin: tuple[int, str | None] = (0, None)
+        self.ended: Counter[str] = Counter()
+        self.applied: list[str] = []
+
+    def cast(self, vote: Vote) -> None:
+        """One vote, and every promise about it."""
+        self.clock.wait(vote.pause)
+        if vote.view is not None:
+            self.router.follow(vote.view)
+            told = vote.view.decision
+            if told is not None and (told.epoch, told.at) >= (self.pin[0], self.pin[0]):
+                self.pin = (told.epoch, told.region)
+        order = self.router.order()
+        assert order
+        assert len(set(order)) == len(order)
+        self.applied, asked_before = [], len(self.runner.calls)
+        began = self.clock.monotonic()
+        attempts = self._call(vote)
+        assert self.clock.monotonic() - began <= self.config.deadline_s + 1e-9
+        asked = self.runner.calls[asked_before:]
+        assert all(call.timeout <= self.config.attempt_timeout_s for call in asked)
+        tried = [one for one in attempts if one.outcome is not Outcome.SKIPPED]
+        assert [one.region for one in tried] == [call.region for call in asked]
+        assert tried, "a call that asked nobody"
+        for name, count in Counter(one.region for one in tried).items():
+            throttled = next(one for one in tried if one.region == name).outcome is Outcome.THROTTLED
+            assert count <= 1 + throttled
+        for one in tried[:-1]:
+            assert one.error_class is not ErrorClass.CALLER
+            assert vote.idempotent or one.error_class is not ErrorClass.UNKNOWN
+        if self.pin[1] in self.names:
+            assert attempts[0].region == self.pin[1]
+        assert len(self.applied) <= 1
+
+    def _call(self, vote: Vote) -> tuple[Attempt, ...]:
+        seen: list[Attempt] = []
+
+        def op(bound: Bound) -> str:
+            self.applied.append(bound.region)
+            return bound.region
+
+        try:
+            routed = self.router.call(
+                op, idempotent=vote.idempotent, consistency=vote.consistency, on_attempt=seen.append
+            )
+        except NoRegionAnswered as unanswered:
+            self.ended["unanswered"] += 1
+            told, unknown = unanswered.attempts, isinstance(unanswered, OutcomeUnknown)
+        except RuntimeError:
+            self.ended["refused"] += 1
+            told, unknown = tuple(seen), False
+            assert seen[-1].error_class is ErrorClass.CALLER
+        else:
+            self.ended["answered"] += 1
+            told, unknown = routed.attempts, False
+            assert routed.region == routed.value == seen[-1].region
+            assert vote.consistency is not Consistency.STRONG or routed.given is Consistency.STRONG
+            assert self.runner.calls[-1].strong == (routed.given is Consistency.STRONG)
+        assert told == tuple(seen)
+        assert unknown == (not vote.idempotent and seen[-1].error_class is ErrorClass.UNKNOWN)
+        return told
+
+    def counters_add_up(self) -> None:
+        """Nothing is counted twice or lost."""
+        report = self.router.report()
+        assert report.calls == sum(self.ended.values())
+        assert (report.answered, report.refused, report.unanswered) == tuple(
+            self.ended[name] for name in ("answered", "refused", "unanswered")
+        )
+        asked = Counter(call.region for call in self.runner.calls)
+        for name, region in report.regions.items():
+            assert region.requests == asked[name] == region.ok + sum(region.failures.values())
+            assert region.ok == sum(region.latency)
+            not_counted = region.failures.get("throttled", 0) + region.failures.get("denied", 0)
+            assert region.failed == sum(region.failures.values()) - not_counted
+            assert region.trials_passed <= region.ok
+            assert region.trials_failed <= region.failed
+
+
+@given(
+    names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True).map(tuple),
+    script=st.dictionaries(st.sampled_from(NAMES), st.lists(steps, max_size=25)),
+    cast=st.lists(votes, min_size=1, max_size=25),
+    jitter=st.floats(0, 1),
+)
+def test_every_call_keeps_the_promises_whatever_the_regions_do(
+    names: tuple[str, ...], script: dict[str, list[Step]], cast: list[Vote], jitter: float
+) -> None:
+    world = World(names, script, jitter)
+    for vote in cast:
+        world.cast(vote)
+    world.counters_add_up()
+
+
+@given(
+    dead=st.sets(st.sampled_from(NAMES), max_size=3),
+    kind=st.sampled_from([ErrorClass.NOT_SENT, ErrorClass.UNKNOWN, ErrorClass.REFUSED]),
+    cast=st.lists(votes, min_size=1, max_size=20),
+)
+def test_while_one_region_answers_every_repeatable_vote_is_taken_when_failures_are_quick(
+    dead: set[str], kind: ErrorClass, cast: list[Vote]
+) -> None:
+    world = World(NAMES, {}, 0.5)
+    for name in dead:
+        world.runner.always(name, fails(kind, seconds=0.01))
+    for vote in cast:
+        world.cast(Vote(True, vote.consistency, vote.pause, vote.view))
+    assert world.ended["answered"] == len(cast)
+
+
+@given(failures=st.lists(st.sampled_from([ErrorClass.REFUSED, ErrorClass.CALLER]), max_size=60))
+def test_no_number_of_refusals_opens_a_circuit(failures: list[ErrorClass]) -> None:
+    world = World(NAMES[:1], {NAMES[0]: [fails(kind) for kind in failures]}, 0.0)
+    for _ in failures:
+        world.cast(Vote(True, Consistency.EVENTUAL, 0.0, None))
+    assert world.router.report().regions[NAMES[0]].circuit is CircuitState.CLOSED
