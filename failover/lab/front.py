@@ -10,7 +10,6 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
 
 BUFFER_LIMIT = 1 << 20
 """Bytes on their way in one direction above which the sender is no longer read."""
@@ -25,15 +24,13 @@ class Pipe:
     round trip costs one round trip however many chunks it has.
     """
 
-    def __init__(self, reader: asyncio.Transport, writer: asyncio.Transport, on_end: Callable[[], None]) -> None:
+    def __init__(self, reader: asyncio.Transport, writer: asyncio.Transport) -> None:
         self._loop = asyncio.get_running_loop()
-        self._on_end = on_end
         self._reader = reader
         self._writer = writer
         self._wire: deque[tuple[float, bytes | None]] = deque()
         self._waiting = 0
         self._writable = True
-        self.ended = False
         self._timer: asyncio.TimerHandle | None = None
 
     def feed(self, data: bytes | None, due: float) -> None:
@@ -65,9 +62,8 @@ class Pipe:
             if self._writer.is_closing():
                 continue
             if data is None:
-                self.ended = True
-                self._writer.write_eof()
-                self._on_end()
+                # HTTP knows no half-closed connection, and an engine that is told of one keeps it for ever.
+                self._writer.close()
             else:
                 self._waiting -= len(data)
                 self._writer.write(data)
@@ -123,6 +119,8 @@ class _End(asyncio.Protocol):
 class _ClientEnd(_End):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        # asyncio does this only for sockets that it made itself; without it every second reply waits 40 ms for an ACK.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection.accepted()
 
 
@@ -153,20 +151,11 @@ class Connection:
         if self.client.transport is None or self.client.transport.is_closing() or self.engine.transport is None:
             self.cut()
             return
-        self.client.out = self.engine.into = Pipe(self.client.transport, self.engine.transport, self._ended)
-        self.engine.out = self.client.into = Pipe(self.engine.transport, self.client.transport, self._ended)
+        self.client.out = self.engine.into = Pipe(self.client.transport, self.engine.transport)
+        self.engine.out = self.client.into = Pipe(self.engine.transport, self.client.transport)
         early, self._early = self._early, []
         for data in early:
             self.arrived(self.client, data)
-
-    def _ended(self) -> None:
-        """Both ends have said their last word: nobody else would close the sockets."""
-        for end in (self.client, self.engine):
-            if end.out is None or not end.out.ended or end.transport is None:
-                return
-        for end in (self.client, self.engine):
-            if end.transport:
-                end.transport.close()
 
     def arrived(self, end: _End, data: bytes | None) -> None:
         """Bytes, or the end of them, from one end: half a round trip later they are at the other."""
