@@ -1,0 +1,54 @@
+"""A value that many ask for and that costs something: read once a second by whoever comes first, not once for each
+phone in the hall.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+MOST_KEYS = 200
+
+
+class Cached(Generic[K, V]):
+    """Thread-safe. A value older than `fresh_s` seconds is read again, by one caller at a time while the others get the
+    last one.
+
+    When reading raises `survives`, the last known value is given instead, for as long as there is one.
+    """
+
+    def __init__(
+        self, read: Callable[[K], V], *, fresh_s: float, monotonic: Callable[[], float], survives: type[Exception]
+    ) -> None:
+        self._read = read
+        self._fresh_s = fresh_s
+        self._monotonic = monotonic
+        self._survives = survives
+        self._lock = Lock()
+        self._values: OrderedDict[K, tuple[V, float]] = OrderedDict()
+        self._reading: set[K] = set()
+
+    def get(self, key: K) -> V:
+        """The value for `key`."""
+        with self._lock:
+            held = self._values.get(key)
+            if held is not None and (self._monotonic() - held[1] < self._fresh_s or key in self._reading):
+                return held[0]
+            self._reading.add(key)
+        try:
+            value = self._read(key)
+        except self._survives:
+            if held is None:
+                raise
+            return held[0]
+        finally:
+            with self._lock:
+                self._reading.discard(key)
+        with self._lock:
+            self._values[key] = (value, self._monotonic())
+            self._values.move_to_end(key)
+            if len(self._values) > MOST_KEYS:
+                self._values.popitem(last=False)
+        return value

@@ -1,0 +1,99 @@
+"""The ballot as a Django form, built from the survey's definition."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+
+from . import answers
+from .definitions import Kind, Question
+from .surveys import Survey
+
+PREFIX = "q_"
+
+
+class AnswerField(forms.Field):
+    """One question. The rules are those of the API (answers.py): this field only speaks HTML."""
+
+    def __init__(self, question: Question, initial: Any = None) -> None:
+        self.question = question
+        choices = [(option.id, option.text) for option in question.choices]
+        widget: forms.Widget
+        match question.kind:
+            case Kind.SINGLE | Kind.RATING:
+                widget = forms.RadioSelect(choices=choices)
+            case Kind.MULTIPLE:
+                widget = forms.CheckboxSelectMultiple(choices=choices)
+            case Kind.TEXT:
+                widget = forms.Textarea(attrs={"rows": 4, "maxlength": answers.LONGEST_ANSWER})
+        super().__init__(
+            label=question.text, help_text=_hint(question), required=question.required, initial=initial, widget=widget
+        )
+
+    def to_python(self, value: Any) -> Any:
+        """What the API would have been sent."""
+        if (
+            self.question.kind is Kind.RATING
+            and isinstance(value, str)
+            and value.isascii()
+            and value.isdecimal()
+            and len(value) < 4
+        ):
+            return int(value)
+        return value
+
+    def validate(self, value: Any) -> None:
+        """Nothing here: `clean` asks the question itself."""
+
+    def clean(self, value: Any) -> Any:
+        """The canonical answer, or None. Raises ValidationError with the sentence that the voter reads."""
+        try:
+            return answers.check(self.question, self.to_python(value))
+        except answers.AnswerInvalid as error:
+            raise forms.ValidationError(str(error), code="invalid") from error
+
+
+class BallotForm(forms.Form):
+    """All questions of a survey, and what makes a repeat harmless: the signed token and the vote's name."""
+
+    token = forms.CharField(widget=forms.HiddenInput, required=False)
+    vote_id = forms.CharField(widget=forms.HiddenInput, required=False)
+    use_required_attribute = False  # the server's summary names every mistake at once; a browser shows one
+
+    def __init__(self, survey: Survey, *args: Any, given: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for question in survey.questions:
+            self.fields[PREFIX + question.id] = AnswerField(question, (given or {}).get(question.id))
+
+    @property
+    def questions(self) -> list[forms.BoundField]:
+        """The visible fields, in the survey's order."""
+        return self.visible_fields()
+
+    def answers(self) -> dict[str, Any]:
+        """Canonical answers by question id, of a valid form."""
+        return {
+            name.removeprefix(PREFIX): value
+            for name, value in self.cleaned_data.items()
+            if name.startswith(PREFIX) and value is not None
+        }
+
+
+class ImportForm(forms.Form):
+    """A survey as a JSON file."""
+
+    file = forms.FileField(
+        label="Survey file", help_text="JSON, at most 200 KB", error_messages={"required": "Choose a file."}
+    )
+
+
+def _hint(question: Question) -> str:
+    match question.kind:
+        case Kind.MULTIPLE:
+            return _("Choose all that apply.")
+        case Kind.RATING:
+            return _("1 is the lowest, %(scale)d the highest.") % {"scale": question.scale}
+        case Kind.TEXT:
+            return _("At most 1,000 characters.")
+        case Kind.SINGLE:
+            return ""

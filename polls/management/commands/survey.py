@@ -1,0 +1,125 @@
+"""Surveys without the web page: import, export, list, open, close, reset."""
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from failover import gateway
+from polls import codes, definitions, selectors, services, strict_json
+from polls.models import DatabaseError
+from polls.surveys import Survey
+
+
+class Command(BaseCommand):
+    """`manage.py survey ACTION`: what is wrong is one line on stderr and exit code 1, and nothing was changed."""
+
+    help = "Import, export, list, open, close or reset surveys."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """One subcommand an action."""
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+        importing = actions.add_parser("import", help="make a survey from a JSON file; prints its code")
+        importing.add_argument("file", type=Path, metavar="FILE.json")
+        exporting = actions.add_parser("export", help="print a survey, or its ballots, as JSON")
+        exporting.add_argument("code")
+        exporting.add_argument(
+            "--ballots", action="store_true", help="the merged ballots of the current round, one a voter"
+        )
+        exporting.add_argument("--region", help="read this region's replica")
+        exporting.add_argument("--raw", action="store_true", help="the rows of one region's replica, not merged")
+        actions.add_parser("list", help="print every survey")
+        for action, purpose in (
+            ("open", "take votes"),
+            ("close", "take no more votes"),
+            ("reset", "begin a new round"),
+        ):
+            actions.add_parser(action, help=purpose).add_argument("code")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Runs one action."""
+        action = {
+            "import": self.import_,
+            "export": self.export,
+            "list": self.list,
+            "open": self.change,
+            "close": self.change,
+            "reset": self.change,
+        }[options["action"]]
+        try:
+            action(options)
+        except selectors.SurveyUnknown as error:
+            raise CommandError(f"no survey has the code {error}") from error
+        except (services.ServiceRefused, gateway.FailoverError) as error:
+            raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            raise CommandError(f"{options.get('region') or 'the region'} did not answer: {error}") from error
+
+    def import_(self, options: dict[str, Any]) -> None:
+        """Makes a survey, or finds that the very same one exists."""
+        file: Path = options["file"]
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise CommandError(f"cannot read {file}: {error.strerror}") from error
+        if len(data) > definitions.LARGEST_BYTES:
+            raise CommandError(f"{file} is larger than 200 KB")
+        try:
+            definition = definitions.parse(strict_json.loads(data))
+        except strict_json.Malformed as error:
+            raise CommandError(f"{file}: {error}") from error
+        except definitions.DefinitionInvalid as error:
+            raise CommandError("\n".join(f"{file}: {message}" for message in error.messages)) from error
+        self.stdout.write(services.survey_create(definition=definition).code)
+
+    def export(self, options: dict[str, Any]) -> None:
+        """Prints the survey JSON, or its ballots."""
+        survey = _survey(options["code"])
+        region = options["region"]
+        if region is not None and region not in gateway.regions():
+            raise CommandError(f"{region} is not one of {', '.join(gateway.regions())}")
+        if not options["ballots"] and not options["raw"]:
+            self._print(definitions.to_json(survey.definition))
+            return
+        if options["raw"]:
+            if region is None:
+                raise CommandError("--raw needs --region: it shows one region's replica")
+            rows = [row.as_json() for row in selectors.ballots_at(survey, region)]
+            self._print({"code": survey.code, "round": survey.round, "region": region, "rows": rows})
+            return
+        known = selectors.ballots(survey, region=region)
+        ballots = [{"voter": cast.voter, "vote_id": cast.vote_id, "answers": cast.answers} for cast in known.value]
+        self._print({"code": survey.code, "round": survey.round, "region": known.region, "ballots": ballots})
+
+    def list(self, _options: dict[str, Any]) -> None:
+        """Prints a line a survey."""
+        for survey in selectors.survey_list().value:
+            self.stdout.write(f"{survey.code}\t{survey.state.value}\tround {survey.round}\t{survey.title}")
+
+    def change(self, options: dict[str, Any]) -> None:
+        """Opens, closes or resets."""
+        code = _code(options["code"])
+        match options["action"]:
+            case "open":
+                survey = services.survey_open(code=code)
+            case "close":
+                survey = services.survey_close(code=code)
+            case _:
+                survey = services.survey_reset(code=code)
+        self.stdout.write(f"{survey.code}\t{survey.state.value}\tround {survey.round}")
+
+    def _print(self, document: object) -> None:
+        self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _code(text: str) -> str:
+    code = codes.normalise(text)
+    if code is None:
+        raise CommandError(f"{text} cannot be a code: it has 4 to 12 letters and digits")
+    return code
+
+
+def _survey(text: str) -> Survey:
+    return selectors.survey_get(_code(text)).value

@@ -1,0 +1,94 @@
+"""The survey's tables in DynamoDB. Not the Django ORM: these are PynamoDB models, bound to a region by the gateway, and
+have no migrations.
+
+Every key ends in the region that wrote the item, so no item is ever written by two regions and readers merge
+(merge.py).
+"""
+
+import hashlib
+
+from pynamodb.attributes import JSONAttribute, NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.exceptions import PynamoDBException as DatabaseError
+
+from failover.gateway import RegionalModel
+
+from .merge import Cast, Field, Row
+
+__all__ = ["BallotRow", "DatabaseError", "SurveyRow", "shard_key", "shard_prefix", "voter_key"]
+
+SEPARATOR = "#"
+
+
+class SurveyRow(RegionalModel):
+    """What one region changed about one survey. `fields` maps a property to {"v": value, "at": milliseconds since the
+    epoch}.
+    """
+
+    class Meta:
+        table_name = "survey-definitions"
+
+    code = UnicodeAttribute(hash_key=True)
+    region = UnicodeAttribute(range_key=True)
+    round = NumberAttribute()
+    fields = JSONAttribute()
+
+    def row(self) -> Row:
+        """The row as plain data."""
+        return Row(int(self.round), {name: Field(entry["v"], int(entry["at"])) for name, entry in self.fields.items()})
+
+    @staticmethod
+    def packed(row: Row) -> dict[str, dict[str, object]]:
+        """The attribute `fields` of a row."""
+        return {name: {"v": entry.value, "at": entry.at} for name, entry in row.fields.items()}
+
+
+class BallotRow(RegionalModel):
+    """What one voter said in one round, as one region wrote it. All ballots of a round have the same `expires_at`."""
+
+    class Meta:
+        table_name = "survey-votes"
+
+    shard = UnicodeAttribute(hash_key=True)
+    voter_region = UnicodeAttribute(range_key=True)
+    vote_id = UnicodeAttribute()
+    digest = UnicodeAttribute()
+    answers = JSONAttribute()
+    expires_at = TTLAttribute()
+
+    def cast(self) -> Cast:
+        """The ballot as plain data."""
+        return Cast(self.voter, self.vote_id, self.digest, self.answers)
+
+    def as_json(self) -> dict[str, object]:
+        """The row as an audit shows it: `updated_at` in microseconds, `expires_at` in seconds since the epoch."""
+        return {
+            "shard": str(self.shard),
+            "voter": self.voter,
+            "region": str(self.updated_in),
+            "vote_id": str(self.vote_id),
+            "digest": str(self.digest),
+            "answers": self.answers,
+            "updated_at": int(self.updated_at),
+            "expires_at": int(self.expires_at.timestamp()),
+        }
+
+    @property
+    def voter(self) -> str:
+        """Whose ballot this is: url-safe characters, so the separator is none of them."""
+        return str(self.voter_region).partition(SEPARATOR)[0]
+
+
+def shard_prefix(code: str, number: int) -> str:
+    """What the shard keys of one round of a survey start with."""
+    return f"{code}{SEPARATOR}{number}{SEPARATOR}"
+
+
+def shard_key(code: str, number: int, voter: str, shards: int) -> str:
+    """The shard that a voter's ballots of one round lie in; fixed for ever, so a survey's shard count never changes."""
+    place = int.from_bytes(hashlib.sha256(voter.encode()).digest()[:4], "big") % shards
+    return f"{shard_prefix(code, number)}{place}"
+
+
+def voter_key(voter: str, region: str) -> str:
+    """The range key of a voter's ballot written by one region."""
+    return f"{voter}{SEPARATOR}{region}"

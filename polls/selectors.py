@@ -1,0 +1,192 @@
+"""Reads. Every result carries the region that served it and when it was read, so a page can say how old it is."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from failover import gateway
+
+from . import tally
+from .cached import Cached
+from .merge import Cast, Row, merge, merge_ballots, stands
+from .models import BallotRow, SurveyRow, shard_key, shard_prefix, voter_key
+from .surveys import Survey, from_row
+
+T = TypeVar("T")
+READ_TIMEOUT_S = 1.0  # a region that has not told its rows by then is not waited for
+
+
+@dataclass(frozen=True)
+class Known(Generic[T]):
+    """A value, the region that told it, and when (seconds since the epoch)."""
+
+    value: T
+    region: str
+    at: float
+
+    def age_ms(self) -> int:
+        """How old it is now, in milliseconds."""
+        return max(0, round((gateway.clock.wall() - self.at) * 1000))
+
+
+@dataclass(frozen=True)
+class Results:
+    """The counts of one round, as one region's replica holds them."""
+
+    survey: Survey
+    tally: tally.Tally
+
+
+class SurveyUnknown(LookupError):
+    """No region that answers knows this code."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A survey and the merged row that describes it."""
+
+    row: Row
+    survey: Survey
+    region: str
+    at: float
+
+    @classmethod
+    def of(cls, code: str, rows: Iterable[Row], *, region: str) -> "Found | None":
+        """What these rows come to now; None while there is none."""
+        row = merge(rows)
+        return cls(row, from_row(code, row), region, gateway.clock.wall()) if row.round else None
+
+
+def _merged(known: Found | None, found: Found | None) -> Found | None:
+    """Nothing that was known is taken away: a close or a reset stays in force here while the region that took it does
+    not answer.
+    """
+    if known is None or found is None:
+        return known or found
+    row = merge([known.row, found.row])
+    survey = (
+        known.survey if row == known.row else found.survey if row == found.row else from_row(known.survey.code, row)
+    )
+    return Found(row, survey, found.region, found.at)
+
+
+def read_now(code: str) -> Found | None:
+    """The survey, asked of every region now. Raises NoRegionAnswered when none answers."""
+    told = _everywhere(lambda bound: [item.row() for item in SurveyRow.query(code, consistent_read=bound.strong)])
+    return Found.of(code, (row for rows in told.values() for row in rows), region=next(iter(told)))
+
+
+_surveys: gateway.Refresher[Found | None] = gateway.Refresher(
+    read_now, merge=_merged, clock=gateway.clock, period_s=1.0, idle_s=60.0
+)
+
+
+def learn(code: str, row: Row, *, region: str) -> Survey:
+    """What this process has just written to `region` is known to it at once. Returns the survey as it is known then."""
+    known = _surveys.put(code, Found.of(code, [row], region=region))
+    if known is None:
+        raise SurveyUnknown(code)
+    return known.survey
+
+
+def survey_get(code: str) -> Known[Survey]:
+    """The survey, at most a second old while regions answer. Raises SurveyUnknown, NoRegionAnswered."""
+    known = _surveys.get(code)
+    if known is None:
+        raise SurveyUnknown(code)
+    return Known(known.survey, known.region, known.at)
+
+
+def survey_list() -> Known[list[Survey]]:
+    """Every survey, by code, merged from every region that answers. Raises NoRegionAnswered."""
+    told = _everywhere(
+        lambda bound: [(str(item.code), item.row()) for item in SurveyRow.scan(consistent_read=bound.strong)]
+    )
+    rows: dict[str, list[Row]] = {}
+    for code, row in (pair for pairs in told.values() for pair in pairs):
+        rows.setdefault(code, []).append(row)
+    surveys = [from_row(code, merge(found)) for code, found in sorted(rows.items())]
+    return Known(surveys, next(iter(told)), gateway.clock.wall())
+
+
+def _everywhere(op: Callable[[gateway.Bound], T]) -> dict[str, T]:
+    """What the regions that answer tell, by region, in the order of their priority. Raises NoRegionAnswered when none
+    does.
+    """
+    told = gateway.everywhere(op, timeout=READ_TIMEOUT_S)
+    return {region: told[region] for region in gateway.regions() if region in told}
+
+
+def ballot_get(survey: Survey, voter: str) -> Known[Cast | None]:
+    """What a voter said in the current round. Raises NoRegionAnswered."""
+    keys = ballot_keys(survey, voter)
+    routed = gateway.read(
+        lambda bound: [item.cast() for item in BallotRow.batch_get(keys, consistent_read=bound.strong)]
+    )
+    return Known(stands(routed.value, may_change=survey.allow_change), routed.region, gateway.clock.wall())
+
+
+def ballot_keys(survey: Survey, voter: str) -> list[tuple[str, str]]:
+    """Where a voter's ballots of the current round may lie: one key a region of writing."""
+    shard = shard_key(survey.code, survey.round, voter, survey.shards)
+    return [(shard, voter_key(voter, region)) for region in gateway.regions()]
+
+
+def ballots_raw(survey: Survey, bound: gateway.Bound) -> list[BallotRow]:
+    """Every ballot row of the current round in the bound region's replica, in the order of their keys."""
+    found = BallotRow.scan(
+        BallotRow.shard.startswith(shard_prefix(survey.code, survey.round)), consistent_read=bound.strong
+    )
+    return sorted(found, key=lambda row: (str(row.shard), str(row.voter_region)))
+
+
+def ballots_at(survey: Survey, region: str) -> list[BallotRow]:
+    """The rows of one region's replica, without routing: for audits. Raises whatever reading there raises."""
+    with gateway.at(region) as bound:
+        return ballots_raw(survey, bound)
+
+
+def ballots(survey: Survey, *, region: str | None = None) -> Known[list[Cast]]:
+    """One ballot a voter, by time of voting; from `region`'s replica, or from wherever it is answered.
+
+    Raises NoRegionAnswered.
+    """
+    if region is not None:
+        casts = [row.cast() for row in ballots_at(survey, region)]
+    else:
+        routed = gateway.read(lambda bound: [row.cast() for row in ballots_raw(survey, bound)])
+        casts, region = routed.value, routed.region
+    merged = merge_ballots(casts, may_change=survey.allow_change)
+    return Known(sorted(merged.values(), key=lambda cast: cast.rank), region, gateway.clock.wall())
+
+
+def _count(survey: Survey) -> Known[Results]:
+    routed = gateway.read(lambda bound: [row.cast() for row in ballots_raw(survey, bound)])
+    counted = tally.count(routed.value, options=survey.option_ids, may_change=survey.allow_change)
+    return Known(Results(survey, counted), routed.region, gateway.clock.wall())
+
+
+_counts: Cached[Survey, Known[Results]] = Cached(
+    _count, fresh_s=1.0, monotonic=lambda: gateway.clock.monotonic(), survives=gateway.NoRegionAnswered
+)
+
+
+def results(survey: Survey) -> Known[Results]:
+    """The counts of the current round, at most a second old; older, and saying so, while no region answers. Raises
+    NoRegionAnswered.
+    """
+    return _counts.get(survey)
+
+
+def voters_by_round() -> dict[str, int]:
+    """How many voted, by "CODE#round", over all surveys in one reading. Raises NoRegionAnswered."""
+    routed = gateway.read(
+        lambda bound: {
+            (str(row.shard).rpartition("#")[0], row.voter)
+            for row in BallotRow.scan(attributes_to_get=["shard", "voter_region"], consistent_read=bound.strong)
+        }
+    )
+    found: dict[str, int] = {}
+    for key, _voter in routed.value:
+        found[key] = found.get(key, 0) + 1
+    return found

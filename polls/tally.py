@@ -1,0 +1,40 @@
+"""Ballots -> counts. One pure function for the results page, the shard's tally and the audit; standard library only."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .merge import Cast, merge_ballots
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many voted, how many answered each question, and how often each option was chosen."""
+
+    voters: int
+    answered: Mapping[str, int]
+    chosen: Mapping[str, Mapping[str, int]]
+
+
+def count(casts: Iterable[Cast], *, options: Mapping[str, Sequence[str]], may_change: bool) -> Tally:
+    """Merge each voter's ballots, then count the answers.
+
+    `options` holds the option ids of every question (a rating's are "1" to its scale; a free text has none and is only
+    counted as answered).
+    """
+    ballots = merge_ballots(casts, may_change=may_change)
+    answered = dict.fromkeys(options, 0)
+    chosen = {question: dict.fromkeys(ids, 0) for question, ids in options.items()}
+    for ballot in ballots.values():
+        for question, answer in ballot.answers.items():
+            if question not in chosen:
+                continue
+            answered[question] += 1
+            for option in {str(item) for item in (answer if isinstance(answer, list) else [answer])}:
+                if option in chosen[question]:
+                    chosen[question][option] += 1
+    return Tally(len(ballots), answered, chosen)
+
+
+def percent(part: int, whole: int) -> float:
+    """Of those who answered, to one decimal; 0 while nobody has."""
+    return round(100 * part / whole, 1) if whole else 0.0

@@ -1,0 +1,37 @@
+"""The pages and the API of the survey; the addresses are fixed by contract."""
+
+from django.urls import path, register_converter
+
+from . import codes, views
+
+
+class CodeConverter:
+    """A join code as people type it; whatever cannot be one is an address that does not exist."""
+
+    regex = "[^/]+"
+
+    def to_python(self, value: str) -> str:
+        """The code in capitals."""
+        code = codes.normalise(value)
+        if code is None:
+            raise ValueError
+        return code
+
+    def to_url(self, value: str) -> str:
+        """A code is its own address."""
+        return value
+
+
+register_converter(CodeConverter, "code")
+
+app_name = "polls"
+urlpatterns = [
+    path("", views.join, name="join"),
+    path("s/<code:code>/", views.survey, name="survey"),
+    path("s/<code:code>/receipt/", views.receipt, name="receipt"),
+    path("s/<code:code>/results/", views.results, name="results"),
+    path("s/<code:code>/results.json", views.results_json, name="results-json"),
+    path("s/<code:code>/qr.svg", views.qr, name="qr"),
+    path("api/v1/surveys/<str:code>/", views.api_survey, name="api-survey"),
+    path("api/v1/surveys/<str:code>/ballots", views.api_ballots, name="api-ballots"),
+]

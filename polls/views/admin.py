@@ -1,0 +1,127 @@
+"""The instructor's surveys: what is open, how many voted, and the buttons."""
+
+from collections.abc import Callable
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.decorators import staff_member_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from failover import gateway
+
+from .. import codes, definitions, selectors, services, strict_json
+from ..forms import ImportForm
+from ..surveys import Survey
+from .common import failures, no_region, survey_url
+
+
+@never_cache
+@staff_member_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def survey_list(request: HttpRequest) -> HttpResponse:
+    """Every survey with its state and buttons; POST imports a JSON file."""
+    form = ImportForm(request.POST or None, request.FILES or None) if request.method == "POST" else ImportForm()
+    mistakes: list[str] = []
+    if request.method == "POST":
+        mistakes = _import(request, form)
+        if not mistakes:
+            return redirect("surveys:list")
+    try:
+        known = selectors.survey_list()
+        voters = selectors.voters_by_round()
+    except gateway.NoRegionAnswered as error:
+        return no_region(request, error)
+    rows = [
+        {
+            "survey": survey,
+            "voters": voters.get(f"{survey.code}#{survey.round}", 0),
+            "url": survey_url(request, survey.code),
+        }
+        for survey in known.value
+    ]
+    context = {
+        **admin.site.each_context(request),
+        "rows": rows,
+        "form": form,
+        "mistakes": mistakes,
+        "region": known.region,
+    }
+    return render(request, "polls/admin_list.html", context, status=422 if mistakes else 200)
+
+
+@staff_member_required
+@require_POST
+def survey_open(request: HttpRequest, code: str) -> HttpResponse:
+    """Take votes again."""
+    return _changed(request, code, services.survey_open, _("%(code)s is open."))
+
+
+@staff_member_required
+@require_POST
+def survey_close(request: HttpRequest, code: str) -> HttpResponse:
+    """Take no more votes."""
+    return _changed(request, code, services.survey_close, _("%(code)s is closed."))
+
+
+@never_cache
+@staff_member_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def survey_reset(request: HttpRequest, code: str) -> HttpResponse:
+    """Begin a new round, after the code was typed: results start from zero and everybody may vote again."""
+    try:
+        known = selectors.survey_get(code)
+    except selectors.SurveyUnknown:
+        raise Http404(_("No survey has the code %(code)s.") % {"code": code}) from None
+    except gateway.NoRegionAnswered as error:
+        return no_region(request, error)
+    mistake = ""
+    if request.method == "POST":
+        if codes.normalise(request.POST.get("confirm", "")) == code:
+            return _changed(request, code, services.survey_reset, _("%(code)s was reset; it is in round %(round)d."))
+        mistake = _("Type %(code)s to confirm; nothing was changed.") % {"code": code}
+    context = {
+        **admin.site.each_context(request),
+        "survey": known.value,
+        "mistake": mistake,
+        "typed": request.POST.get("confirm", "")[:40],
+    }
+    return render(request, "polls/admin_reset.html", context, status=422 if mistake else 200)
+
+
+def _changed(request: HttpRequest, code: str, service: Callable[..., Survey], sentence: str) -> HttpResponse:
+    try:
+        survey = service(code=code)
+    except selectors.SurveyUnknown:
+        raise Http404(_("No survey has the code %(code)s.") % {"code": code}) from None
+    except gateway.NoRegionAnswered as error:
+        tried = " ".join(failures(error))
+        messages.error(
+            request, _("No region took the change. %(tried)s Look at the list and try again.") % {"tried": tried}
+        )
+    else:
+        messages.success(request, sentence % {"code": code, "round": survey.round})
+    return redirect("surveys:list")
+
+
+def _import(request: HttpRequest, form: ImportForm) -> list[str]:
+    """Make the survey of the uploaded file; returns one sentence a mistake."""
+    if not form.is_valid():
+        return [str(error) for error in form.errors["file"]]
+    uploaded = form.cleaned_data["file"]
+    if uploaded.size > definitions.LARGEST_BYTES:
+        return [_("The file is larger than 200 KB.")]
+    try:
+        survey = services.survey_create(definition=definitions.parse(strict_json.loads(uploaded.read())))
+    except strict_json.Malformed as error:
+        return [str(error)]
+    except definitions.DefinitionInvalid as error:
+        return error.messages
+    except services.ServiceRefused as error:
+        return [str(error)]
+    except gateway.NoRegionAnswered as error:
+        return [_("No region took the survey; nothing is certain."), *failures(error)]
+    messages.success(request, _("%(code)s is ready.") % {"code": survey.code})
+    return []

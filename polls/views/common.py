@@ -1,0 +1,63 @@
+"""What every page needs: the survey or a page that says why there is none, and the region's name on the reply."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from failover import gateway
+
+from .. import selectors, words
+from ..surveys import Survey
+
+P = ParamSpec("P")
+RETRY_S = 2  # a page that found no region asks to be loaded again after so many seconds
+
+
+def with_survey(
+    view: Callable[Concatenate[HttpRequest, selectors.Known[Survey], P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
+    """Hands the view its survey; 404 for a code that nobody knows, 503 in plain words while no region can say."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, code: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            known = selectors.survey_get(code)
+        except selectors.SurveyUnknown:
+            raise Http404(_("No survey has the code %(code)s.") % {"code": code}) from None
+        except gateway.NoRegionAnswered as error:
+            return no_region(request, error)
+        response = view(request, known, *args, **kwargs)
+        response.setdefault("X-Served-Region", known.region)
+        return response
+
+    return inner
+
+
+def no_region(request: HttpRequest, error: gateway.NoRegionAnswered) -> HttpResponse:
+    """503: what was tried, and that trying again is safe."""
+    context = {"failures": failures(error), "retry_s": RETRY_S}
+    response = render(request, "polls/no_region.html", context, status=503)
+    response["Retry-After"] = str(RETRY_S)
+    return response
+
+
+def failures(error: gateway.NoRegionAnswered) -> list[str]:
+    """A sentence for each region that was tried."""
+    return [words.failed(attempt.region, attempt.outcome.value) for attempt in error.attempts]
+
+
+def public_url(request: HttpRequest, path: str) -> str:
+    """An address as a phone must open it: the configured one, else the one that this request came to."""
+    base = settings.SURVEY_PUBLIC_URL.rstrip("/")
+    return f"{base}{path}" if base else request.build_absolute_uri(path)
+
+
+def survey_url(request: HttpRequest, code: str) -> str:
+    """Where students vote."""
+    return public_url(request, reverse("polls:survey", args=[code]))

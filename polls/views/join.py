@@ -1,0 +1,31 @@
+"""The first page: one field."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from failover import gateway
+
+from .. import codes, selectors
+
+
+@require_safe
+def join(request: HttpRequest) -> HttpResponse:
+    """Ask for a join code and lead to its survey."""
+    typed = request.GET.get("code", "")
+    if not typed.strip():
+        mistake = _("Enter the code that your instructor shows.") if "code" in request.GET else ""
+        return render(request, "polls/join.html", {"mistake": mistake}, status=400 if mistake else 200)
+    code = codes.normalise(typed)
+    if code is None:
+        mistake = _("A code has 4 to 12 letters and digits.")
+        return render(request, "polls/join.html", {"typed": typed[:40], "mistake": mistake}, status=400)
+    try:
+        selectors.survey_get(code)
+    except selectors.SurveyUnknown:
+        mistake = _("No survey has the code %(code)s. Check it on the screen in front.") % {"code": code}
+        return render(request, "polls/join.html", {"typed": typed[:40], "mistake": mistake}, status=404)
+    except gateway.NoRegionAnswered:
+        pass  # the survey's own page says what is wrong, and asks again
+    return redirect("polls:survey", code=code)

@@ -1,0 +1,47 @@
+"""What happened to a vote, in words that need no glossary."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+
+def story(attempts: Sequence[Mapping[str, Any]], region: str) -> list[str]:
+    """A sentence for each region that did not answer and one for the region that did, from the API's attempts."""
+    told = []
+    for attempt in attempts:
+        if attempt["region"] == region and attempt["outcome"] == "ok":
+            told.append(
+                _("%(region)s recorded your vote (%(ms)d ms).") % {"region": region, "ms": round(attempt["ms"])}
+            )
+        elif attempt["outcome"] != "ok":
+            told.append(failed(attempt["region"], attempt["outcome"]))
+    return told
+
+
+def failed(region: str, outcome: str) -> str:
+    """Why a region did not take part, in one sentence."""
+    return _("%(region)s %(reason)s.") % {"region": region, "reason": _reasons().get(outcome, outcome)}
+
+
+def ago(seconds: float) -> str:
+    """How long ago, to the second below a minute and to the minute above."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return _("%(number)d s ago") % {"number": whole}
+    minutes = whole // 60
+    return ngettext("%(number)d minute ago", "%(number)d minutes ago", minutes) % {"number": minutes}
+
+
+def _reasons() -> dict[str, str]:
+    return {
+        "dns": _("did not answer (DNS: no address)"),
+        "connect": _("did not answer (no connection)"),
+        "tls": _("did not answer (no secure connection)"),
+        "timeout": _("did not answer in time"),
+        "server-error": _("answered with an error"),
+        "throttled": _("was too busy"),
+        "denied": _("refused us access"),
+        "skipped": _("was known to be down and was not asked"),
+    }
