@@ -1,21 +1,15 @@
-"""How a command, a drill or a test talks to the running lab, and starts one of its own."""
+"""How a command, a drill or a test talks to the running lab."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from failover.lab.config import PROJECT
 from failover.lab.errors import FaultRefused, LabError, LabNotRunning
-from failover.lab.files import APP_ENV, CONTROL, TOKEN
-from failover.lab.waiting import wait_until
+from failover.lab.files import CONTROL, TOKEN
 
 TIMEOUT_S = 60.0
 """Clearing a stop waits until the engine is back and the replicas have been compared."""
@@ -75,87 +69,3 @@ class LabClient:
         if reply.status != http.HTTPStatus.OK:
             raise LabError(document["error"])
         return document
-
-
-class LabProcess:
-    """A lab as a child process that ends with its parent, whatever happens to the parent.
-
-    A context manager; inside it the lab is ready. ``command`` defaults to the lab without Django, which needs
-    ``specs``.
-    """
-
-    def __init__(
-        self,
-        lab_dir: Path,
-        *,
-        specs: Path | None = None,
-        command: list[str] | None = None,
-        env: dict[str, str] | None = None,
-    ) -> None:
-        self.lab_dir = lab_dir
-        self.client = LabClient(lab_dir)
-        default = [sys.executable, "-m", "failover.lab", "--lab-dir", str(lab_dir), "--specs", str(specs)]
-        self._command = command or default
-        self._env = os.environ | (env or {})
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lifeline: int | None = None
-
-    @property
-    def pid(self) -> int:
-        """The lab's own pid."""
-        if self._process is None:
-            raise LabNotRunning("the lab was not started")
-        return self._process.pid
-
-    def start(self, *, timeout_s: float = 60.0) -> None:
-        """Start and wait until it is ready. Raises LabError with the lab's own line when it is not."""
-        read_end, self._lifeline = os.pipe()
-        (self.lab_dir / "logs").mkdir(parents=True, exist_ok=True)
-        errors = self.lab_dir / "logs" / "lab-stderr.log"
-        with errors.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=PROJECT,
-                env=self._env | {"LAB_LIFELINE_FD": str(read_end), "LAB_DIR": str(self.lab_dir)},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                pass_fds=(read_end,),
-                start_new_session=True,  # Ctrl-C is the parent's to handle; the lifeline then ends the lab
-            )
-        os.close(read_end)
-        process = self._process
-        ready = wait_until(lambda: process.poll() is not None or self._ready(process.pid), timeout_s)
-        if process.poll() is not None or not ready:
-            self.stop()
-            said = errors.read_text(errors="replace").strip().splitlines()
-            raise LabError(said[-1] if said else f"the lab in {self.lab_dir} was not ready in {timeout_s:g} s")
-
-    def stop(self, *, timeout_s: float = 30.0) -> None:
-        """End it in order; harmless when it has ended."""
-        if self._lifeline is not None:
-            os.close(self._lifeline)
-            self._lifeline = None
-        if self._process is not None:
-            try:
-                self._process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-
-    def __enter__(self) -> LabProcess:
-        self.start()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def _ready(self, pid: int) -> bool:
-        """app.env is written last; another lab's would not carry this pid."""
-        try:
-            control = json.loads((self.lab_dir / CONTROL).read_text())
-        except (OSError, ValueError):
-            return False
-        return control.get("pid") == pid and (self.lab_dir / APP_ENV).exists()

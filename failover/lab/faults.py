@@ -20,6 +20,7 @@ from failover.lab.replication import Replication
 
 DEFAULT_S = 300.0
 LONGEST_S = 3600.0
+IDLE_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +38,15 @@ class Order:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault that is in force. ``until`` is on the monotonic clock; ``cut`` counts connections that were reset."""
+    """A fault that is in force. ``until`` is on the monotonic clock; ``cut`` counts connections that were reset.
+
+    ``ending`` once its time is over; a fault that could not be mended stays so until somebody clears it.
+    """
 
     order: Order
     until: float
     cut: int = 0
+    ending: bool = False
 
     def row(self) -> dict[str, Any]:
         """The fault as the state document shows it."""
@@ -209,12 +214,24 @@ class FaultBook:
         return fault.row()
 
     def clear(self, region: str | None = None) -> list[dict[str, Any]]:
-        """Mend one region, or all; returns the faults that were in force. Raises FaultRefused for an unknown region."""
+        """Mend one region, or all; returns the faults that were in force.
+
+        Raises FaultRefused for an unknown region, and LabError for one that could not be mended, after the others were.
+        """
         if region is not None and region not in self._world.regions:
             raise FaultRefused(self._unknown_region(region))
         with self._lock:
             doomed = [fault for name, fault in self._active.items() if region in (None, name)]
-        return [fault.row() for fault in doomed if self._mend(fault)]
+        mended, trouble = [], []
+        for fault in doomed:
+            try:
+                if self._mend(fault):
+                    mended.append(fault.row())
+            except LabError as error:
+                trouble.append(f"{fault.order.kind} in {fault.order.region} could not be mended: {error}")
+        if trouble:
+            raise LabError("; ".join(trouble))
+        return mended
 
     def _mend(self, fault: Fault) -> bool:
         order = fault.order
@@ -233,23 +250,25 @@ class FaultBook:
         while not self._closing:
             with self._lock:
                 now = time.monotonic()
-                due = [fault for fault in self._active.values() if fault.until <= now]
-                next_end = min((fault.until for fault in self._active.values()), default=now + 60)
+                waiting = [fault for fault in self._active.values() if not fault.ending]
+                due = [fault for fault in waiting if fault.until <= now]
+                next_end = min((fault.until for fault in waiting), default=now + IDLE_S)
+                for fault in due:
+                    self._active[fault.order.region] = replace(fault, ending=True)
             for fault in due:
-                try:
-                    self._mend(fault)
-                except LabStopping:
-                    return
-                except LabError as error:
-                    log.error("%s in %s could not be mended: %s", fault.order.kind, fault.order.region, error)
-                    self._drop(fault)
+                # Each in a thread of its own: one that takes long must not keep another from ending.
+                threading.Thread(target=self._end, args=(fault,), name="fault-end", daemon=True).start()
             if not due:
                 self._changed.wait(max(0.0, next_end - now))
                 self._changed.clear()
 
-    def _drop(self, fault: Fault) -> None:
-        with self._lock:
-            self._active.pop(fault.order.region, None)
+    def _end(self, fault: Fault) -> None:
+        try:
+            self._mend(fault)
+        except LabStopping:
+            return
+        except LabError as error:
+            log.error("%s in %s could not be mended: %s", fault.order.kind, fault.order.region, error)
 
     def _check(self, order: Order) -> FaultKind:
         if order.region not in self._world.regions:

@@ -15,11 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any
 
+from failover import lifeline
 from failover.lab import files
 from failover.lab.config import LabConfig, TableSpec
 from failover.lab.control import ControlServer
 from failover.lab.dns import NameServer
-from failover.lab.errors import LabError, LabStopping
+from failover.lab.errors import LabStopping
 from failover.lab.faults import FaultBook, World
 from failover.lab.gate import FrontLoop
 from failover.lab.region import Region, RegionState
@@ -148,7 +149,7 @@ def run_lab(config: LabConfig, tables: Sequence[TableSpec], *, say: Callable[[st
     stopping = threading.Event()
     _stop_on_signals(stopping)
     if config.lifeline_fd is not None:
-        _stop_with_parent(config.lifeline_fd, stopping)
+        lifeline.hold(stopping.set, {lifeline.VARIABLE: str(config.lifeline_fd)})
     lab = Lab(config, tables, stopping)
     try:
         lab.start()
@@ -167,6 +168,7 @@ def _log_to(config: LabConfig) -> None:
     logger = logging.getLogger("failover.lab")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    logger.propagate = False  # the terminal shows one line, the file the rest
 
 
 def _stop_on_signals(stopping: threading.Event) -> None:
@@ -175,18 +177,3 @@ def _stop_on_signals(stopping: threading.Event) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, on_signal)
-
-
-def _stop_with_parent(lifeline: int, stopping: threading.Event) -> None:
-    """The parent holds the other end of this pipe, and says nothing: the end of file means that it is gone."""
-
-    def watch() -> None:
-        try:
-            while os.read(lifeline, 64):
-                pass
-        except OSError as error:
-            raise LabError(f"LAB_LIFELINE_FD={lifeline} cannot be read: {error}") from error
-        finally:
-            stopping.set()
-
-    threading.Thread(target=watch, name="lifeline", daemon=True).start()

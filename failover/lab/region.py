@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from failover.lab.config import LabConfig, TableSpec
-from failover.lab.engines import Engine
+from failover.lab.engines import Engine, Running
 from failover.lab.errors import LabError, LabStopping, ReplicaDown
 from failover.lab.gate import FrontLoop, Gate
 from failover.lab.replica import EngineReplica
@@ -20,6 +20,7 @@ from failover.lab.waiting import wait_until
 CRASHES_ALLOWED = 3
 CRASH_WINDOW_S = 60.0
 """An engine that crashes more often than this is left down: something is wrong that a restart does not mend."""
+RESYNC_PATIENCE_S = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +74,9 @@ class Region:
     def start(self) -> None:
         """Start the engine, make its tables, and open the front once the replicas have been compared.
 
-        Returns when the front is open. Raises LabError when the engine or a table fails, LabStopping when the lab
-        stops.
+        Returns when the front is open, or after RESYNC_PATIENCE_S: the comparison cannot end while replication is
+        paused, and the front then opens by itself later. Raises LabError when the engine or a table fails,
+        LabStopping when the lab stops.
         """
         with self._life:
             if self._state in (RegionState.STARTING, RegionState.RESYNCING, RegionState.RUNNING):
@@ -91,11 +93,22 @@ class Region:
             self._replica = replica
             self._state = RegionState.RESYNCING
             self._changed()
-        wait_until(lambda: self._resynced(running.incarnation), float("inf"), stopping=self._stopping)
+        opener = threading.Thread(target=self._open, args=(running,), name=f"open-{self.name}", daemon=True)
+        opener.start()
+        opener.join(RESYNC_PATIENCE_S)
+        if self._stopping.is_set():
+            raise LabStopping(f"stopped while {self.name} was starting")
+
+    def _open(self, running: Running) -> None:
+        """Open the front as soon as this incarnation has been compared, unless another one took its place."""
+
+        def decided() -> bool:
+            return self.engine.running is not running or self._synced(self.name)
+
+        wait_until(decided, float("inf"), stopping=self._stopping)
         with self._life:
-            if self._stopping.is_set():
-                raise LabStopping(f"stopped while {self.name} was starting")
-            if self._state is RegionState.RESYNCING and self.engine.running is running:
+            ours = self._state is RegionState.RESYNCING and self.engine.running is running
+            if ours and not self._stopping.is_set():
                 self._state = RegionState.RUNNING
                 self.gate.ready(running.port)
 
@@ -127,10 +140,6 @@ class Region:
             },
         }
 
-    def _resynced(self, incarnation: int) -> bool:
-        running = self.engine.running
-        return running is None or running.incarnation != incarnation or self._synced(self.name)
-
     def _make_tables(self, replica: EngineReplica) -> None:
         # The port answers a moment before the engine's handlers are ready.
         trouble: list[ReplicaDown] = []
@@ -149,7 +158,7 @@ class Region:
     def _crashed(self, incarnation: int) -> None:
         """The engine ended by itself: shut the door at once, then start it again, empty."""
         with self._life:
-            if self._state is RegionState.STOPPED or self.engine.incarnations != incarnation:
+            if self._state in (RegionState.STOPPED, RegionState.FAILED) or self.engine.incarnations != incarnation:
                 return
             self._replica = None
             self.gate.not_ready()

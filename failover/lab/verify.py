@@ -52,10 +52,19 @@ def took_hold(state: State, fault: dict[str, Any]) -> Finding:
     if check is None:
         return Finding(False, f"nobody knows how to check {fault['kind']}")
     finding = check(state, fault["region"], True)
-    if fault["cut"]:
-        count = fault["cut"]
-        return Finding(finding.holds, f"{finding.text}; {count} open connection{'s were' if count > 1 else ' was'} cut")
-    return finding
+    return Finding(finding.holds, f"{finding.text}{_connections(fault)}")
+
+
+def _connections(fault: dict[str, Any]) -> str:
+    if fault["keep_connections"]:
+        return "; open connections were kept"
+    match fault["cut"]:
+        case 0:
+            return ""
+        case 1:
+            return "; 1 open connection was cut"
+        case count:
+            return f"; {count} open connections were cut"
 
 
 def is_gone(state: State, fault: dict[str, Any]) -> Finding:
@@ -115,7 +124,7 @@ def _stop(state: State, region: str, broken: bool) -> Finding:
     door = _refuse(state, region, broken)
     pid = region_of(state, region)["engine"]["pid"]
     lives = pid is not None and process_lives(pid)
-    engine = f"its engine runs (pid {pid})" if lives else "its engine is gone"
+    engine = f"its engine runs (pid {pid})" if lives else f"its engine (pid {pid}) is gone"
     return Finding(door.holds and lives is not broken, f"{door.text}, {engine}")
 
 

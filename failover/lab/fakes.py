@@ -1,0 +1,94 @@
+"""A replica in memory, for tests of the links: the real engine's contract, and it can be made to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from failover.lab.errors import CursorLost, ReplicaDown
+from failover.lab.link import Cursor, Page, Source
+from failover.lab.replicator import Item, Key, Stamp, key_of, later, stamp_of
+
+Deliver = Callable[[tuple[Item, ...]], tuple[Item, ...]]
+
+
+class FakeReplica:
+    """One incarnation. ``deliver`` may repeat and reorder what a stream gives; ``fail_after(n)`` lets n calls pass.
+
+    ``puts`` counts the attempts to write, refused ones too: an echo would show there.
+    """
+
+    def __init__(self, region: str, tables: Mapping[str, tuple[str, ...]], *, incarnation: int = 1) -> None:
+        self.region = region
+        self.incarnation = incarnation
+        self.deliver: Deliver = tuple
+        self.puts = 0
+        self._tables = dict(tables)
+        self._items: dict[str, dict[Key, Item]] = {table: {} for table in tables}
+        self._streams: dict[str, list[Item]] = {table: [] for table in tables}
+        self._calls_left: int | None = None
+
+    def restarted(self, *, keep_data: bool) -> FakeReplica:
+        """The next incarnation: its streams are empty, its data is what was saved."""
+        born = FakeReplica(self.region, self._tables, incarnation=self.incarnation + 1)
+        born.deliver = self.deliver
+        if keep_data:
+            born._items = {table: dict(items) for table, items in self._items.items()}
+        return born
+
+    def fail_after(self, calls: int | None) -> None:
+        """Raise ReplicaDown from the call after this many on; None makes it well again."""
+        self._calls_left = calls
+
+    def contents(self, table: str) -> dict[Key, Item]:
+        """What the table holds, whether the engine answers or not."""
+        return dict(self._items[table])
+
+    def history(self, table: str) -> tuple[Item, ...]:
+        """Every record of the table's stream in this incarnation."""
+        return tuple(self._streams[table])
+
+    def end_of_stream(self, table: str) -> Cursor:
+        """A mark behind the last record."""
+        self._call()
+        return Cursor((f"{self.incarnation}/{table}/{len(self._streams[table])}",))
+
+    def read(self, cursor: Cursor) -> Page:
+        """Everything behind the mark. A mark of another incarnation is lost."""
+        self._call()
+        incarnation, table, place = cursor.iterators[0].split("/")
+        if int(incarnation) != self.incarnation:
+            raise CursorLost(f"{self.region}: a cursor of incarnation {incarnation} in {self.incarnation}")
+        stream = self._streams[table]
+        end = Cursor((f"{incarnation}/{table}/{len(stream)}",))
+        news = tuple(stream[int(place) :])
+        return Page(self.deliver(news) if news else (), end)
+
+    def scan(self, table: str) -> Iterator[Item]:
+        """Every item."""
+        self._call()
+        return iter(list(self._items[table].values()))
+
+    def stamps(self, source: Source) -> dict[Key, Stamp]:
+        """Every travelling item's key and stamp."""
+        self._call()
+        found = ((key, stamp_of(item)) for key, item in self._items[source.table].items())
+        return {key: stamp for key, stamp in found if stamp}
+
+    def put_later(self, table: str, item: Item, stamp: Stamp) -> bool:
+        """Write the item unless a later one is there."""
+        self._call()
+        self.puts += 1
+        key = key_of(item, self._tables[table])
+        present = self._items[table].get(key)
+        if present is not None and not later(stamp, stamp_of(present)):
+            return False
+        self._items[table][key] = item
+        self._streams[table].append(item)
+        return True
+
+    def _call(self) -> None:
+        if self._calls_left is None:
+            return
+        if self._calls_left <= 0:
+            raise ReplicaDown(f"{self.region}: down, as the test asked")
+        self._calls_left -= 1
