@@ -1,4 +1,6 @@
-"""The live lab, for every test that needs regions: real engines, a real DNS server, real sockets, started once a session."""
+"""The live lab, for every test that needs regions: real engines, a real DNS server, real sockets, started once a
+session.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

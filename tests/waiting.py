@@ -8,7 +8,9 @@ T = TypeVar("T")
 
 
 def wait_until(probe: Callable[[], T], *, within: float, what: str) -> T:
-    """The first truthy value of `probe`, asked 20 times a second; fails the test after `within` seconds, saying what was awaited."""
+    """The first truthy value of `probe`, asked 20 times a second; fails the test after `within` seconds, saying what
+    was awaited.
+    """
     deadline = time.monotonic() + within
     while True:
         value = probe()

@@ -1,0 +1,67 @@
+# surveyapp: `make demo` and `make test` need Python >= 3.11 and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+ENGINE_VENV := .venv-engine
+BIN := $(VENV)/bin
+PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock clean
+
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.lab $(ENGINE_VENV)/.ok ## Run the demo: two regions, DNS and the web tier (PORT, HOST=lan, WORKERS, LAB_RTT_MS, LAB_DIR)
+	@exec $(BIN)/python manage.py demo
+
+test: $(VENV)/.dev $(ENGINE_VENV)/.ok chromium ## Run every check and every test
+	@$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## Lint, types, walls, Django's checks, templates
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy surveyapp failover polls
+	$(BIN)/lint-imports
+	$(BIN)/python -W error manage.py check --fail-level WARNING
+	$(BIN)/python -W error manage.py makemigrations --check --dry-run
+	@$(BIN)/python tests/deploy_check.py
+	$(BIN)/djlint templates --check --lint --quiet
+
+bench: $(VENV)/.dev $(ENGINE_VENV)/.ok ## Measure speed, as ratios beside a named peer in the same run
+	$(BIN)/python -m tests.bench
+
+lock: $(VENV)/.dev ## Pin every dependency again, hashed, from requirements/*.in
+	for name in base lab dev engine; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	    requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
+	done
+
+clean: ## Remove environments, state and caches
+	rm -rf $(VENV) $(ENGINE_VENV) .lab .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache staticfiles reports
+
+.PHONY: chromium
+chromium: $(VENV)/.dev
+	@$(BIN)/python tests/browser/chromium.py
+
+# One line for who has no Python or too old a one, before pip says it in fifty.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is needed (Debian: apt install python3-venv)" >&2; exit 1; }
+
+$(VENV)/.lab: requirements/base.txt requirements/lab.txt | $(VENV)/bin/python
+	@echo "installing the application and the lab ..."
+	@$(BIN)/python $(PIP) -r requirements/base.txt -r requirements/lab.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.lab
+	@echo "installing the tests and the checks ..."
+	@$(BIN)/python $(PIP) -r requirements/dev.txt
+	@touch $@
+
+$(ENGINE_VENV)/.ok: requirements/engine.txt | $(VENV)/bin/python
+	@echo "installing the engine into an environment of its own ..."
+	@$(BIN)/python -m venv $(ENGINE_VENV)
+	@$(ENGINE_VENV)/bin/python $(PIP) -r requirements/engine.txt
+	@touch $@
