@@ -22,6 +22,7 @@ def check(question: Question, raw: Any) -> Any:
 
     Raises AnswerInvalid.
     """
+    answer: Any
     match question.kind:
         case Kind.SINGLE:
             answer = _single(question, raw)

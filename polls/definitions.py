@@ -153,7 +153,7 @@ class _Reader:
         text = self.text(raw.get("text"), where, "text")
         required = self.flag(raw, "required", where)
         try:
-            kind = Kind(raw.get("kind"))
+            kind = Kind(str(raw.get("kind")))
         except ValueError:
             self.wrong(where, _("“kind” must be one of %(kinds)s.") % {"kinds": ", ".join(Kind)})
             return Question(name, text, Kind.TEXT)

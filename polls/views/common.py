@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,24 +14,21 @@ from failover import gateway
 from .. import selectors, words
 from ..surveys import Survey
 
-P = ParamSpec("P")
 RETRY_S = 2  # a page that found no region asks to be loaded again after so many seconds
 
 
-def with_survey(
-    view: Callable[Concatenate[HttpRequest, selectors.Known[Survey], P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
+def with_survey(view: Callable[[HttpRequest, selectors.Known[Survey]], HttpResponse]) -> Callable[..., HttpResponse]:
     """Hands the view its survey; 404 for a code that nobody knows, 503 in plain words while no region can say."""
 
     @wraps(view)
-    def inner(request: HttpRequest, code: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def inner(request: HttpRequest, code: str) -> HttpResponse:
         try:
             known = selectors.survey_get(code)
         except selectors.SurveyUnknown:
             raise Http404(_("No survey has the code %(code)s.") % {"code": code}) from None
         except gateway.NoRegionAnswered as error:
             return no_region(request, error)
-        response = view(request, known, *args, **kwargs)
+        response = view(request, known)
         response.setdefault("X-Served-Region", known.region)
         return response
 

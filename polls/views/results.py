@@ -65,7 +65,7 @@ def results(request: HttpRequest, known: selectors.Known[Survey]) -> HttpRespons
         "age_ms": age_ms,
         "ago": words.ago(age_ms / 1000),
         "stale": age_ms > STALE_MS,
-        "url": survey_url(request, survey.code),
+        "short_url": survey_url(request, survey.code).partition("://")[2].rstrip("/"),
     }
     if request.headers.get("HX-Request") == "true":
         response = _unless_unchanged(request, render(request, "polls/results_live.html", context))
