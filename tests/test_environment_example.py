@@ -1,0 +1,19 @@
+"""`.env.example` names every variable that the code reads, and no other."""
+
+import re
+
+from tests.deploy_check import ROOT
+
+READS = re.compile(
+    r"""(?:env\.\w+\(\s*|environ(?:\.get|\.setdefault)?[\[(]\s*|_whole\(environ,\s*|_number\(environ,\s*)["']([A-Z][A-Z0-9_]+)["']"""
+)
+# Set by one process for another, never by a person.
+BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+INTERNAL = {"DJANGO_SETTINGS_MODULE", "LAB_LIFELINE_FD", "SURVEY_LIFELINE_FD"}
+
+
+def test_env_example_names_every_variable_that_is_read_and_no_other() -> None:
+    sources = [p for folder in ("failover", "polls", "surveyapp", "deploy") for p in (ROOT / folder).rglob("*.py")]
+    read = {name for path in sources for name in READS.findall(path.read_text())} - INTERNAL
+    example = (ROOT / ".env.example").read_text()
+    assert read | BY_BOTOCORE == set(re.findall(r"^([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
