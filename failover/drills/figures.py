@@ -1,0 +1,60 @@
+"""Pure figures over a ledger, by the definitions of the drill report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import ceil
+
+from failover.drills.records import Ledger, Receipt, Try
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least `share` (0 to 1) of the values do not exceed; None of nothing."""
+    if not values:
+        return None
+    return sorted(values)[max(0, ceil(share * len(values)) - 1)]
+
+
+def first_receipts(ledger: Ledger) -> tuple[Receipt, ...]:
+    """The first acknowledgement of each vote: what came of repeats on purpose is no vote's latency."""
+    first: dict[str, Receipt] = {}
+    for receipt in ledger.receipts:
+        first.setdefault(receipt.vote_id, receipt)
+    return tuple(first.values())
+
+
+def latency_ms(ledger: Ledger, *, since: float = 0.0, until: float = float("inf")) -> dict[str, float | None]:
+    """`{"p50", "p99"}` of the votes first sent in [since, until), in ms, from the first try to the acknowledgement."""
+    times = waits_ms(ledger, since=since, until=until)
+    return {"p50": percentile(times, 0.5), "p99": percentile(times, 0.99)}
+
+
+def worst_ms(ledger: Ledger) -> float | None:
+    """The longest that any student waited for an acknowledgement."""
+    return max(waits_ms(ledger), default=None)
+
+
+def waits_ms(ledger: Ledger, *, since: float = 0.0, until: float = float("inf")) -> list[float]:
+    """How long each acknowledged vote that was first sent in [since, until) took, in ms, its repeats included."""
+    return [one.ms for one in first_receipts(ledger) if since <= ledger.votes[one.vote_id].at < until]
+
+
+def rto_ms(tries: Iterable[Try], *, fault_at: float) -> float | None:
+    """From the fault to the first success that follows the last failure; 0 when nothing failed, None without recovery.
+
+    `fault_at` is in seconds since the epoch. What failed before the fault is not the fault's doing.
+    """
+    after = sorted((one for one in tries if one.at >= fault_at), key=lambda one: one.at)
+    failures = [one.at for one in after if one.failed]
+    if not failures:
+        return 0.0
+    recovered = [one.at for one in after if not one.failed and one.at >= failures[-1]]
+    return (recovered[0] - fault_at) * 1000 if recovered else None
+
+
+def regions_served(ledger: Ledger) -> dict[str, int]:
+    """How many votes each region acknowledged."""
+    counts: dict[str, int] = {}
+    for receipt in first_receipts(ledger):
+        counts[receipt.region] = counts.get(receipt.region, 0) + 1
+    return dict(sorted(counts.items()))

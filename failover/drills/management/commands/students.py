@@ -1,0 +1,109 @@
+"""``manage.py students CODE``: a class for an instructor without twenty phones."""
+
+import asyncio
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from failover.conf import FailoverConfig
+from failover.drills.exports import ExportFailed, converged
+from failover.drills.figures import percentile, regions_served, waits_ms
+from failover.drills.ledger import check
+from failover.drills.records import Ledger, LedgerDamaged, LedgerFile
+from failover.drills.students import CannotVote, Class, Load, loopback
+
+COULD_NOT_RUN = 2
+CONVERGE_S = 60.0
+
+
+class Command(BaseCommand):
+    """Votes at a steady rate, and with ``--check`` looks for every acknowledged vote in every region."""
+
+    help = (
+        "Lets a class of students vote in a running demo. Exit 1: an acknowledged vote is missing or wrong (--check)."
+    )
+    requires_system_checks = ()  # it talks to the demo over HTTP, and must work while the application does not
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Load, where to, and whether to look afterwards."""
+        load = Load()
+        parser.add_argument("code", metavar="CODE")
+        parser.add_argument("--rate", type=float, default=load.rate, help="votes a second (%(default)g)")
+        parser.add_argument("--for", dest="seconds", type=float, default=load.seconds, help="seconds (%(default)g)")
+        parser.add_argument("--url", help="the application on this machine; default: the demo of LAB_DIR")
+        parser.add_argument("--ledger", type=Path, metavar="FILE", help="where to write down every vote")
+        parser.add_argument("--seed", type=int, help="the same students and answers again")
+        parser.add_argument(
+            "--check", action="store_true", help="wait until the regions are equal, then look for every vote"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Vote, say it in a line, look."""
+        try:
+            load = Load(rate=options["rate"], seconds=options["seconds"])
+            url = loopback(options["url"] or _demo_url(Path(settings.LAB_DIR)))
+            ledger = self._vote(load, url, options)
+        except (CannotVote, LedgerDamaged) as error:
+            raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
+        if options["check"]:
+            self._check(ledger)
+
+    def _vote(self, load: Load, url: str, options: dict[str, Any]) -> Ledger:
+        path = options["ledger"] or _ledger_path(Path(settings.LAB_DIR))
+        try:
+            with LedgerFile(path) as book:
+                lesson = Class(url, options["code"], book, random.Random(options["seed"]))
+                try:
+                    asyncio.run(lesson.vote(load))
+                except KeyboardInterrupt:
+                    self.stderr.write("Stopped early; what was sent until then is in the ledger.")
+        except FileExistsError:
+            raise CannotVote(f"{path} exists already, and a ledger is never continued: name another") from None
+        except CannotVote:
+            path.unlink()
+            raise
+        ledger = Ledger.read(path)
+        self.stdout.write(f"{_summary(ledger)}; ledger {path}")
+        return ledger
+
+    def _check(self, ledger: Ledger) -> None:
+        regions = FailoverConfig.parse(settings.FAILOVER).regions
+        try:
+            verdict = check(ledger, converged(ledger.run.code, regions, within_s=CONVERGE_S))
+        except ExportFailed as error:
+            raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
+        if not verdict.ok:
+            raise CommandError(verdict.summary())
+        self.stdout.write(f"Checked in {' and '.join(regions)}: {verdict.summary()}")
+
+
+def _demo_url(lab_dir: Path) -> str:
+    """The demo's web tier on this machine, also when phones find it under another address."""
+    try:
+        return f"http://127.0.0.1:{json.loads((lab_dir / 'demo.json').read_text())['port']}"
+    except (OSError, ValueError, KeyError):
+        raise CannotVote(f"no demo is running in {lab_dir}: start one with make demo, or give --url") from None
+
+
+def _ledger_path(lab_dir: Path) -> Path:
+    return lab_dir / "students" / f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 10**6:06d}.jsonl"
+
+
+def _summary(ledger: Ledger) -> str:
+    """One line. What was neither acknowledged nor refused, failed: the student does not know."""
+    acknowledged = {one.vote_id for one in ledger.receipts}
+    refused = {one.vote_id for one in ledger.refused} - acknowledged
+    repeats = len(ledger.tries) - len(ledger.votes)
+    waits = waits_ms(ledger)
+    served = ", ".join(f"{region} {count}" for region, count in regions_served(ledger).items()) or "no region"
+    return (
+        f"{len(ledger.votes)} votes by {len({vote.voter for vote in ledger.votes.values()})} students: "
+        f"{len(acknowledged)} acknowledged, {len(refused)} refused, "
+        f"{len(ledger.votes) - len(acknowledged) - len(refused)} failed, {repeats} sent again; "
+        f"worst {max(waits, default=0):.0f} ms, median {percentile(waits, 0.5) or 0:.0f} ms; served by {served}"
+    )

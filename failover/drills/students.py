@@ -1,0 +1,241 @@
+"""A class of students without phones: votes over HTTP at a steady rate, each written down before it is sent.
+
+A student names a vote before the first attempt and repeats it under the same name until it is acknowledged, refused
+for good, or given up. Some students change their vote later, some send the same vote again on purpose. Every request
+has a connection of its own, as from another phone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import random
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from failover.drills.records import GaveUp, Intent, LedgerFile, Receipt, Refused, Run, Sent, Try
+from failover.drills.vote_names import name_vote
+
+FASTEST = 200.0
+"""Votes a second: above what the web tier of one laptop takes, a ledger would measure the client."""
+LONGEST_S = 600.0
+MOST_TRIES = 8
+GIVE_UP_S = 30.0
+"""How long one vote is repeated, from its first try."""
+REPLY_TIMEOUT_S = 10.0
+"""Well above the application's own deadline (3 s): the client must not be what ends a request."""
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
+
+
+class CannotVote(Exception):
+    """The class cannot begin; one line that a person can act on."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """`rate` votes a second for `seconds`. `changes` and `repeats` are shares (0 to 1) of all votes."""
+
+    rate: float = 20.0
+    seconds: float = 20.0
+    changes: float = 0.1
+    repeats: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate <= FASTEST:
+            raise CannotVote(f"a rate is above 0 and at most {FASTEST:g} votes a second, not {self.rate:g}")
+        if not 0 < self.seconds <= LONGEST_S:
+            raise CannotVote(f"a class votes for more than 0 and at most {LONGEST_S:g} s, not {self.seconds:g}")
+        if min(self.changes, self.repeats) < 0 or self.changes + self.repeats > 1:
+            raise CannotVote("changes and repeats are shares of all votes, together at most 1")
+
+    @property
+    def votes(self) -> int:
+        """How many requests are begun, without what is repeated because it failed."""
+        return max(1, round(self.rate * self.seconds))
+
+
+def loopback(url: str) -> str:
+    """The URL without a trailing slash. Raises CannotVote for any host but this machine: this is a load generator."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        allowed = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        allowed = False
+    if parts.scheme != "http" or not allowed:
+        raise CannotVote(f"{url}: students vote on this machine only, as in --url http://127.0.0.1:8000/")
+    return url.rstrip("/")
+
+
+@dataclass
+class Student:
+    """One voter; votes one at a time."""
+
+    last: Sent
+    busy: bool = False
+
+
+@dataclass
+class Class:
+    """The students of one run against the application at `url`. `chance` decides who does what and answers what."""
+
+    url: str
+    code: str
+    book: LedgerFile
+    chance: random.Random = field(default_factory=random.Random)
+    voters: str = field(default_factory=lambda: f"student-{secrets.token_hex(4)}-")
+
+    async def vote(self, load: Load) -> None:
+        """Runs the load to its end and waits for what is under way. Raises CannotVote before the first vote only."""
+        # Phones do not share connections, and no proxy may stand between the students and this machine.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        async with httpx.AsyncClient(trust_env=False, limits=limits, timeout=REPLY_TIMEOUT_S) as client:
+            survey = await self._survey(client)
+            self._students: list[Student] = []
+            self._questions = survey["questions"]
+            if not survey["allow_change"]:
+                load = replace(load, changes=0.0)
+            self.book.write(Run(survey["code"], self.voters, bool(survey["allow_change"]), time.time()))
+            began = time.monotonic()
+            async with asyncio.TaskGroup() as group:
+                for number in range(load.votes):
+                    # Due by the plan, not after the last reply: a slow application must not make the load smaller.
+                    await asyncio.sleep(max(0.0, began + number / load.rate - time.monotonic()))
+                    student = self._turn(load)
+                    student.busy = True
+                    self.book.write(student.last)
+                    group.create_task(self._send(client, student))
+
+    async def _survey(self, client: httpx.AsyncClient) -> Mapping[str, Any]:
+        try:
+            reply = await client.get(f"{self.url}/api/v1/surveys/{self.code}/")
+        except httpx.TransportError as error:
+            raise CannotVote(f"{self.url} does not answer ({error or type(error).__name__})") from error
+        if reply.status_code != httpx.codes.OK:
+            raise CannotVote(f"survey {self.code} cannot be read: {_said(reply)} ({reply.status_code})")
+        survey: Mapping[str, Any] = reply.json()
+        return survey
+
+    def _turn(self, load: Load) -> Student:
+        """Who votes now, and what: a new student, or one who has voted and is not waiting for a reply."""
+        free = [student for student in self._students if not student.busy]
+        drawn = self.chance.random()
+        if free and drawn < load.changes + load.repeats:
+            student = self.chance.choice(free)
+            if drawn < load.repeats:
+                student.last = replace(student.last, intent=Intent.REPEAT, at=time.time())
+            else:
+                student.last = self._new_vote(student.last.voter, Intent.CHANGE, above=student.last.vote_id)
+            return student
+        student = Student(self._new_vote(f"{self.voters}{len(self._students):05d}", Intent.FIRST))
+        self._students.append(student)
+        return student
+
+    def _new_vote(self, voter: str, intent: Intent, *, above: str | None = None) -> Sent:
+        now = time.time()
+        name = name_vote(int(now * 1000), self.chance.getrandbits, above=above)
+        return Sent(voter, name, answers(self._questions, self.chance), intent, now)
+
+    async def _send(self, client: httpx.AsyncClient, student: Student) -> None:
+        try:
+            await self._until_answered(client, student.last)
+        finally:
+            student.busy = False
+
+    async def _until_answered(self, client: httpx.AsyncClient, sent: Sent) -> None:
+        """The same vote under the same name, until the ledger can say what came of it."""
+        began = time.monotonic()
+        for number in range(1, MOST_TRIES + 1):
+            reply, tried = await self._try(client, sent, number)
+            self.book.write(tried)
+            elapsed = time.monotonic() - began
+            if reply is not None and reply.is_success:
+                self.book.write(_receipt(sent, reply, number, elapsed * 1000))
+                return
+            if not tried.failed:
+                self.book.write(Refused(sent.vote_id, tried.http, tried.said, time.time()))
+                return
+            wait = self._wait(reply, number)
+            if number == MOST_TRIES or elapsed + wait > GIVE_UP_S:
+                self.book.write(GaveUp(sent.vote_id, number, elapsed * 1000, time.time()))
+                return
+            await asyncio.sleep(wait)
+
+    async def _try(self, client: httpx.AsyncClient, sent: Sent, number: int) -> tuple[httpx.Response | None, Try]:
+        began = time.monotonic()
+        body = {"voter": sent.voter, "vote_id": sent.vote_id, "answers": dict(sent.answers)}
+        reply = None
+        try:
+            reply = await client.post(f"{self.url}/api/v1/surveys/{self.code}/ballots", json=body)
+        except httpx.TransportError as error:
+            http, said = 0, type(error).__name__
+        else:
+            http, said = reply.status_code, _said(reply)
+            if reply.is_success and not _is_receipt(reply, sent):
+                # A success that does not say which vote it is about acknowledges nothing.
+                reply, http, said = None, 0, f"{http} without this vote's receipt"
+        return reply, Try(sent.vote_id, number, http, said, (time.monotonic() - began) * 1000, time.time())
+
+    def _wait(self, reply: httpx.Response | None, number: int) -> float:
+        """What the reply asks for, else doubling; jittered, so that a class does not come back as one."""
+        asked = reply.headers.get("Retry-After", "") if reply is not None else ""
+        base = float(asked) if asked.isdecimal() else FIRST_WAIT_S * 2 ** (number - 1)
+        return min(base, LONGEST_WAIT_S) * self.chance.uniform(0.75, 1.25)
+
+
+def answers(questions: list[Mapping[str, Any]], chance: random.Random) -> dict[str, Any]:
+    """An answer to every question, in the form in which the application keeps it."""
+    given: dict[str, Any] = {}
+    for question in questions:
+        options = [option["id"] for option in question.get("options", [])]
+        match question["kind"]:
+            case "single":
+                given[question["id"]] = chance.choice(options)
+            case "multiple":
+                chosen = set(chance.sample(options, chance.randint(1, len(options))))
+                given[question["id"]] = [option for option in options if option in chosen]
+            case "rating":
+                given[question["id"]] = chance.randint(1, question["scale"])
+            case _:
+                given[question["id"]] = f"answer {chance.randrange(1000)}"
+    return given
+
+
+def _receipt(sent: Sent, reply: httpx.Response, tries: int, ms: float) -> Receipt:
+    told = reply.json()
+    return Receipt(
+        vote_id=sent.vote_id,
+        round=told["round"],
+        region=told["region"],
+        status=told["status"],
+        http=reply.status_code,
+        attempts=tuple(told["attempts"]),
+        tries=tries,
+        ms=ms,
+        at=time.time(),
+    )
+
+
+def _is_receipt(reply: httpx.Response, sent: Sent) -> bool:
+    """A whole receipt for this very vote."""
+    try:
+        told = reply.json()
+        whole = {"vote_id", "round", "region", "status", "attempts"} <= told.keys()
+    except (ValueError, AttributeError):
+        return False
+    return whole and bool(told["vote_id"] == sent.vote_id)
+
+
+def _said(reply: httpx.Response) -> str:
+    """A reply in a word or a sentence: the status of a receipt, the reason of a refusal."""
+    try:
+        told = reply.json()
+        return str(told.get("reason") or told.get("detail") or told.get("status") or reply.reason_phrase)
+    except (ValueError, AttributeError):
+        return reply.reason_phrase
