@@ -65,6 +65,7 @@ def event_document(event: Event) -> EventDocument:
 def _routing(plan: Plan, decision: Decision | None, since: float) -> RoutingDocument:
     return {
         "mode": "auto" if decision is None else decision.mode,
+        "region": None if decision is None else decision.region,
         "active": plan.active,
         "epoch": 0 if decision is None else decision.epoch,
         "actor": AUTOMATIC if decision is None else decision.actor,

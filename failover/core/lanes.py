@@ -19,14 +19,10 @@ from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """The leave to make one attempt. `turn` is the circuit's at the time, `trial` a half-open circuit's single one.
-
-    A last resort (`counts` is False) is an attempt past an open circuit: it can save a call, not judge a region.
-    """
+    """The leave to make one attempt. `turn` is the circuit's at the time, `trial` a half-open circuit's single one."""
 
     turn: int
     trial: bool = False
-    counts: bool = True
 
 
 class Lane:
@@ -62,8 +58,9 @@ class Lane:
                 return None
 
     def last_resort(self) -> Ticket:
-        """Leave that needs no circuit's consent, when there is no other region to turn to."""
-        return Ticket(self.circuit.turns, counts=False)
+        """Leave that needs no circuit's consent, when there is no other region to turn to. It is no trial: it can save
+        a call, but neither closes nor re-opens a circuit."""
+        return Ticket(self.circuit.turns)
 
     def count(self, result: Success[object] | Failure, ms: float) -> None:
         """Count one attempt, whatever its ticket."""
@@ -82,10 +79,8 @@ class Lane:
         """
         if ticket.trial:
             self._trial_out = False
-        if result is None or not ticket.counts:
-            return
         failed = isinstance(result, Failure)
-        if isinstance(result, Failure) and not result.error_class.counts:
+        if result is None or (isinstance(result, Failure) and not result.error_class.counts):
             return
         if ticket.trial:
             self._trials_failed += failed

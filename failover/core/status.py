@@ -27,9 +27,13 @@ class CheckDocument(TypedDict):
 
 
 class RoutingDocument(TypedDict):
-    """Who decides, and where traffic goes. `since` is when `active` became active."""
+    """Who decides, and where traffic goes. `since` is when `active` became active.
+
+    `region` is the pinned one, None in auto; while it fails, another one is active.
+    """
 
     mode: str
+    region: str | None
     active: str
     epoch: int
     actor: str

@@ -291,6 +291,35 @@ def test_an_answer_that_began_before_the_circuit_opened_does_not_decide_about_it
     assert bench.circuit(EAST) is CLOSED
 
 
+def test_a_failure_that_began_before_the_circuit_opened_does_not_open_it_again_once_it_closed() -> None:
+    bench = Bench(config=RouterConfig(trials_to_close=1, failures_to_open=1))
+
+    def slow(bound: object) -> str:
+        open_own(bench, failures=1)
+        bench.clock.wait(CONFIG.hold_s)
+        assert write(bench) == EAST
+        assert bench.circuit(EAST) is CLOSED
+        raise TimeoutError
+
+    with pytest.raises(OutcomeUnknown):
+        bench.router.call(slow, idempotent=False)
+    assert bench.circuit(EAST) is CLOSED
+
+
+def test_a_region_with_a_trial_under_way_is_a_likelier_last_resort_than_one_that_is_open() -> None:
+    bench = Bench()
+    bench.follow(east=OPEN, west=HALF_OPEN)
+    within: list[str] = []
+
+    def meanwhile(bound: object) -> str:
+        within.append(write(bench))
+        return "done"
+
+    assert bench.router.call(meanwhile, idempotent=True).region == WEST
+    assert within == [WEST]
+    assert EAST not in bench.asked()
+
+
 def test_the_worse_of_the_hosts_and_the_workers_own_circuit_counts() -> None:
     bench = Bench()
     bench.follow(east=OPEN, west=CLOSED)
