@@ -22,6 +22,7 @@ from failover.dashboard.panels import render_all
 from failover.dashboard.panels.sentence import NO_MONITOR
 from failover.dashboard.problems import problem, staff_or_problem
 from failover.dashboard.reading import Reading
+from failover.dashboard.sentences import told
 
 AGE_HEADER = "X-Status-Age"
 """How old the status is, in milliseconds; also on a 304, whose body cannot say it."""
@@ -76,17 +77,6 @@ def routing(request: HttpRequest) -> HttpResponse:
         return _page(request, form, HTTPStatus.SERVICE_UNAVAILABLE)
     messages.success(request, told(decision))
     return HttpResponseRedirect(reverse("failover:dashboard"))
-
-
-def told(decision: gateway.Decision) -> str:
-    """What a decision will do, for the person who has just made it."""
-    if decision.mode == "auto":
-        return "Routing is automatic: within a second every worker follows the rules again, by health and priority."
-    forced = " A safety rule was overridden, and the log says so." if decision.forced else ""
-    return (
-        f"{decision.region} is pinned: within a second every worker tries it first, until someone changes that. "
-        f"While it fails, votes go on to the next region.{forced}"
-    )
 
 
 def _page(request: HttpRequest, form: RoutingForm, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:

@@ -44,6 +44,11 @@ class Tile:
     stale: bool
 
     @property
+    def verdict(self) -> str:
+        """What a canary without any detail came to."""
+        return "Every layer answers." if all(layer.tone == "ok" for layer in self.layers) else "No detail was given."
+
+    @property
     def broken(self) -> tuple[Layer, ...]:
         """The layers that have something to say."""
         return tuple(layer for layer in self.layers if layer.detail and layer.tone != "ok")
@@ -65,7 +70,7 @@ def _tile(region: RegionDocument, place: int, status: StatusDocument, reading: R
         name=region["name"],
         place="home" if place == 1 else f"choice {place}",
         serving=serving,
-        pinned=serving and routing["mode"] == "pinned",
+        pinned=routing["region"] == region["name"],
         state=region["state"],
         tone=tone(region["state"]),
         circuit=region["circuit"],

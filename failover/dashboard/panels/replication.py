@@ -14,6 +14,7 @@ class Link:
 
     origin: str
     target: str
+    known: bool
     lag: str
     state: str
     tone: Tone
@@ -28,6 +29,7 @@ def build(reading: Reading) -> tuple[Link, ...]:
         Link(
             origin=pair["from"],
             target=pair["to"],
+            known=pair["lag_ms"] is not None,
             lag=duration(pair["lag_ms"]),
             state=pair["state"],
             tone=tone(pair["state"]),

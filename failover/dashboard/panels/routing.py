@@ -25,6 +25,7 @@ class Routing:
 
     known: bool
     mode: str = ""
+    region: str | None = None
     active: str = ""
     since: datetime | None = None
     actor: str = ""
@@ -42,6 +43,7 @@ def build(reading: Reading) -> Routing:
     return Routing(
         known=True,
         mode=routing["mode"],
+        region=routing["region"],
         active=routing["active"],
         since=moment(routing["since"]),
         actor=routing["actor"],
@@ -60,17 +62,10 @@ def _auto(status: StatusDocument) -> Choice:
 def _pin(status: StatusDocument, name: str, refusal: str | None) -> Choice:
     routing = status["routing"]
     label = f"Pin {name}"
-    if routing["mode"] == "pinned" and _pinned_region(status) == name:
+    if routing["region"] == name:
         return Choice(label, "holds now, until a person changes it.", holds=True)
     others = " and ".join(region["name"] for region in status["regions"] if region["name"] != name)
     fallback = f" While it fails, votes go to {others}." if others else ""
     if routing["active"] == name:
         return Choice(label, f"nothing moves now, and traffic stays when the rules would leave.{fallback}", refusal)
     return Choice(label, f"traffic moves from {routing['active']} within a second and stays.{fallback}", refusal)
-
-
-def _pinned_region(status: StatusDocument) -> str:
-    """The region of the latest pin among the events, else the active one: the routing part does not name it."""
-    pins = [event for event in status["events"] if event["kind"] == "routing-pinned"]
-    latest = max(pins, key=lambda event: event["at"], default=None)
-    return latest["to"] if latest is not None else status["routing"]["active"]

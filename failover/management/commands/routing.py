@@ -1,0 +1,60 @@
+"""`manage.py routing`: the toggle without the web page."""
+
+from __future__ import annotations
+
+import getpass
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from failover import gateway
+from failover.core.errors import FailoverError, RoutingRefused
+from failover.dashboard.sentences import told
+
+MISUSED = 2
+REFUSED = 3
+
+
+class Command(BaseCommand):
+    """Exit code 2 for a call that makes no sense, 3 when a safety rule refuses, 1 when no region took the decision."""
+
+    help = "Follow the rules (auto), or try one region first until someone changes that (pin)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """`auto --reason T` and `pin REGION --reason T [--force]`."""
+        modes = parser.add_subparsers(dest="mode", required=True, metavar="auto|pin")
+        auto = modes.add_parser("auto", help="the rules choose the region, by health and priority")
+        _reason(auto)
+        pin = modes.add_parser("pin", help="one region is tried first, whatever the rules say")
+        pin.add_argument("region", metavar="REGION")
+        _reason(pin)
+        pin.add_argument("--force", action="store_true", help="override a safety rule; the override is recorded")
+
+    def handle(self, *, mode: str, reason: str, region: str | None = None, force: bool = False, **options: Any) -> None:
+        """One decision."""
+        if not reason.strip():
+            raise CommandError("a reason is needed: --reason TEXT", returncode=MISUSED)
+        known = gateway.regions()
+        if region is not None and region not in known:
+            raise CommandError(f"{region} is not one of the regions: {', '.join(known)}", returncode=MISUSED)
+        try:
+            decision = gateway.route(
+                "auto" if region is None else "pinned", region, actor=_actor(), reason=reason, force=force
+            )
+        except RoutingRefused as refused:
+            raise CommandError(f"refused: {refused.rule} (--force overrides it)", returncode=REFUSED) from refused
+        except FailoverError as error:
+            raise CommandError(f"nothing was changed: {error}") from error
+        self.stdout.write(told(decision))
+
+
+def _reason(parser: ArgumentParser) -> None:
+    parser.add_argument("--reason", default="", metavar="TEXT", help="required; everyone who reads the log sees it")
+
+
+def _actor() -> str:
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container's user need not have a name
+        return "cli:unknown"
