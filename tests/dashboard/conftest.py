@@ -1,0 +1,55 @@
+"""The dashboard over status documents that lie where a monitor would put them: no region is reached."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from failover import gateway, wiring
+from failover.conf import FailoverConfig
+from failover.core.status import StatusDocument
+from tests.dashboard.documents import EAST, WEST, publish
+
+Publish = Callable[[Callable[[float], StatusDocument]], StatusDocument]
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Iterator[Path]:
+    """This process wired to a run directory of its own, and to regions whose ports are closed."""
+    raw = {
+        "REGIONS": f"{EAST},{WEST}",
+        "ENDPOINTS": f"{EAST}=http://127.0.0.1:9,{WEST}=http://127.0.0.1:9",
+        "RUN_DIR": str(tmp_path / "run"),
+        "DEADLINE_S": "0.5",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        with wiring.using(FailoverConfig.parse(raw)):
+            yield tmp_path / "run"
+
+
+@pytest.fixture
+def monitor(run_dir: Path) -> Publish:
+    """Publishes a document as a monitor would; `age_s` seconds ago."""
+
+    def say(document: Callable[[float], StatusDocument], age_s: float = 0.0) -> StatusDocument:
+        at = gateway.clock.wall() - age_s
+        made = document(at)
+        publish(run_dir, made, at)
+        return made
+
+    return say
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    """A signed-in instructor."""
+    client = Client()
+    client.force_login(
+        User.objects.create_user("instructor", password="a long password", is_staff=True),
+        backend="django.contrib.auth.backends.ModelBackend",
+    )
+    return client
