@@ -1,0 +1,73 @@
+"""One set of rules for answers."""
+
+from typing import Any
+
+import pytest
+
+from polls.answers import AnswerInvalid, check, check_all, digest
+from polls.definitions import Kind, Option, Question
+
+OPTIONS = (Option("o1", "one"), Option("o2", "two"), Option("o3", "three"))
+SINGLE = Question("q1", "S", Kind.SINGLE, True, OPTIONS)
+MULTIPLE = Question("q2", "M", Kind.MULTIPLE, False, OPTIONS)
+RATING = Question("q3", "R", Kind.RATING, False, (), 5)
+TEXT = Question("q4", "T", Kind.TEXT, False)
+
+
+@pytest.mark.parametrize(
+    ("question", "raw", "answer"),
+    [
+        (SINGLE, "o2", "o2"),
+        (MULTIPLE, ["o3", "o1"], ["o1", "o3"]),
+        (MULTIPLE, [], None),
+        (RATING, 5, 5),
+        (RATING, None, None),
+        (TEXT, " a\r\nb ", "a\nb"),
+        (TEXT, "   ", None),
+        (TEXT, "x" * 1000, "x" * 1000),
+    ],
+)
+def test_an_answer_has_one_canonical_form(question: Question, raw: Any, answer: Any):
+    assert check(question, raw) == answer
+
+
+@pytest.mark.parametrize(
+    ("question", "raw"),
+    [
+        (SINGLE, None),
+        (SINGLE, ""),
+        (SINGLE, "o9"),
+        (SINGLE, ["o1"]),
+        (SINGLE, {"o1": 1}),
+        (SINGLE, 1),
+        (MULTIPLE, "o1"),
+        (MULTIPLE, ["o1", "o1"]),
+        (MULTIPLE, ["o9"]),
+        (MULTIPLE, [["o1"]]),
+        (MULTIPLE, {"o1": True}),
+        (RATING, 0),
+        (RATING, 6),
+        (RATING, "5"),
+        (RATING, 4.0),
+        (RATING, True),
+        (TEXT, 5),
+        (TEXT, "x" * 1001),
+        (TEXT, "a\x00b"),
+        (TEXT, "a\x1bb"),
+    ],
+)
+def test_a_wrong_answer_is_refused_with_a_sentence(question: Question, raw: Any):
+    with pytest.raises(AnswerInvalid, match=r"^[A-Z].*\.$"):
+        check(question, raw)
+
+
+def test_every_question_with_a_mistake_has_its_own_message_and_unknown_ones_too():
+    given, mistakes = check_all((SINGLE, MULTIPLE, RATING), {"q2": ["o9"], "q3": 3, "zz": 1})
+    assert given == {"q3": 3}
+    assert set(mistakes) == {"q1", "q2", "zz"}
+
+
+def test_the_digest_tells_answers_apart_and_not_their_order():
+    assert digest({"a": 1, "b": "x"}) == digest({"b": "x", "a": 1})
+    assert digest({"a": 1}) != digest({"a": "1"})
+    assert len(digest({})) == 16

@@ -1,0 +1,69 @@
+"""What many ask for is read once a second, and the last known value outlives an outage."""
+
+import pytest
+
+from polls.cached import MOST_KEYS, Cached
+
+
+class Down(Exception):
+    pass
+
+
+class Source:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.reads = 0
+        self.down = False
+
+    def read(self, key: str) -> tuple[str, int]:
+        self.reads += 1
+        if self.down:
+            raise Down
+        return key, self.reads
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def cached(source: Source) -> Cached[str, tuple[str, int]]:
+    return Cached(source.read, fresh_s=1.0, monotonic=lambda: source.now, survives=Down)
+
+
+def test_within_a_second_it_is_read_once(source: Source, cached):
+    assert [cached.get("a"), cached.get("a")] == [("a", 1), ("a", 1)]
+    source.now = 1.0
+    assert cached.get("a") == ("a", 2)
+
+
+def test_in_an_outage_the_last_known_value_is_given(source: Source, cached):
+    cached.get("a")
+    source.down, source.now = True, 9.0
+    assert cached.get("a") == ("a", 1)
+    with pytest.raises(Down):
+        cached.get("b")
+    source.down = False
+    assert cached.get("a") == ("a", 4)
+
+
+def test_while_one_caller_reads_another_gets_the_last_value(source: Source):
+    inner: list[tuple[str, int]] = []
+
+    def read(key: str) -> tuple[str, int]:
+        if source.reads == 1:
+            inner.append(cached.get(key))  # another request comes in the middle
+        return source.read(key)
+
+    cached: Cached[str, tuple[str, int]] = Cached(read, fresh_s=1.0, monotonic=lambda: source.now, survives=Down)
+    cached.get("a")
+    source.now = 5.0
+    assert cached.get("a") == ("a", 2)
+    assert inner == [("a", 1)]
+
+
+def test_memory_is_bounded(source: Source, cached):
+    for number in range(MOST_KEYS + 5):
+        cached.get(str(number))
+    assert len(cached._values) == MOST_KEYS

@@ -1,0 +1,45 @@
+"""A voter has a burst and then one vote a second; others are not held up."""
+
+from polls.rate import MOST_VOTERS, RateLimit
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_burst_is_allowed_and_then_one_a_second():
+    time = Time()
+    limit = RateLimit(time, burst=3, refill_per_s=1.0)
+    assert [limit.wait_for("ann") for _ in range(3)] == [0, 0, 0]
+    assert limit.wait_for("ann") == 1.0
+    time.now += 0.5
+    assert limit.wait_for("ann") == 0.5
+    time.now += 0.5
+    assert limit.wait_for("ann") == 0.0
+    assert limit.wait_for("ann") == 1.0
+
+
+def test_one_voter_does_not_hold_up_another():
+    limit = RateLimit(Time(), burst=1)
+    assert limit.wait_for("ann") == 0
+    assert limit.wait_for("ann") > 0
+    assert limit.wait_for("bob") == 0
+
+
+def test_a_rest_refills_no_more_than_a_burst():
+    time = Time()
+    limit = RateLimit(time, burst=2)
+    limit.wait_for("ann")
+    time.now += 1000
+    assert [limit.wait_for("ann") > 0 for _ in range(3)] == [False, False, True]
+
+
+def test_memory_is_bounded():
+    limit = RateLimit(Time())
+    for number in range(MOST_VOTERS + 50):
+        limit.wait_for(str(number))
+    assert len(limit._buckets) == MOST_VOTERS
