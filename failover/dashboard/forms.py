@@ -58,6 +58,14 @@ class RoutingForm(forms.Form):
     offer_force = False
     """Whether the page shows the checkbox that overrides a safety rule: only once one has spoken."""
 
+    def full_clean(self) -> None:
+        """Also sends the cursor to the first field that is wrong."""
+        super().full_clean()
+        for name in self.fields:
+            if name in self.errors:
+                self.fields[name].widget.attrs["autofocus"] = True
+                return
+
     def refused(self, rule: str) -> None:
         """Show the safety rule at the region, and offer to override it."""
         self.add_error("region", f"Refused: {rule}")

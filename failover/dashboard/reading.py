@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.utils.timezone import localtime
 
 from failover import gateway
 from failover.core.config import RouterConfig
 from failover.core.status import StatusDocument
+from failover.dashboard.figures import ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,16 @@ class Reading:
     def stale(self) -> bool:
         """Whether the monitor has been silent for longer than a web worker trusts it (`RouterConfig.stale_after_s`)."""
         return self.age_s is None or self.age_s > RouterConfig().stale_after_s
+
+    def seen(self, age_ms: float | None) -> str:
+        """When a figure was taken that was `age_ms` old when the document was written.
+
+        Its age while the monitor reports; the time of day once it is silent, since a growing age would look alive.
+        """
+        written = moment(self.status["generated_at"]) if self.stale and self.status is not None else None
+        if written is None or age_ms is None:
+            return ago(age_ms)
+        return f"at {localtime(written - timedelta(milliseconds=age_ms)):%H:%M:%S}"
 
 
 def current() -> Reading:

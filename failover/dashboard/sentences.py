@@ -11,6 +11,6 @@ def told(decision: Decision) -> str:
         return "Routing is automatic: within a second every worker follows the rules again, by health and priority."
     forced = " A safety rule was overridden, and the log says so." if decision.forced else ""
     return (
-        f"{decision.region} is pinned: within a second every worker tries it first, until someone changes that. "
+        f"Pinned to {decision.region}: within a second every worker tries it first, until someone changes that. "
         f"While it fails, votes go on to the next region.{forced}"
     )

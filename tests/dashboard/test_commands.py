@@ -97,5 +97,5 @@ def test_routing_says_what_is_wrong_in_one_line_and_by_its_exit_code(
 
 @pytest.mark.lab
 def test_a_pin_from_the_command_line_is_told_and_a_force_is_recorded(app: object) -> None:
-    assert output("routing", "pin", WEST, "--reason", "practice").startswith("us-west-2 is pinned")
+    assert output("routing", "pin", WEST, "--reason", "practice").startswith("Pinned to us-west-2")
     assert output("routing", "auto", "--reason", "practice is over").startswith("Routing is automatic")

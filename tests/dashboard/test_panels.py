@@ -203,3 +203,11 @@ def test_a_document_without_a_readable_time_counts_as_stale() -> None:
     document["generated_at"] = "once upon a time"
     assert age_of(document, NOW) is None
     assert Reading(document, age_of(document, NOW)).stale
+
+
+def test_once_the_monitor_is_silent_a_figure_has_a_time_of_day_instead_of_an_age_that_seems_alive() -> None:
+    tile = regions.build(fresh(healthy(NOW)))[0]
+    assert tile.age == "320 ms ago"
+    old = regions.build(Reading(healthy(NOW), 12.0, FREE))[0]
+    assert old.age == "at 22:39:59"
+    assert old.age == regions.build(Reading(healthy(NOW), 500.0, FREE))[0].age

@@ -87,7 +87,7 @@ def test_when_no_region_takes_the_decision_the_page_says_that_nothing_changed(st
 def test_a_pin_is_set_under_the_users_name_and_told(app: object, staff: Client) -> None:
     reply = staff.post(ROUTING, PIN, follow=True)
     assert reply.redirect_chain == [("/admin/failover/", 302)]
-    assert "us-west-2 is pinned: within a second every worker tries it first" in reply.content.decode()
+    assert "Pinned to us-west-2: within a second every worker tries it first" in reply.content.decode()
     later = gateway.route("auto", None, actor="test", reason="the end of the test")
     assert later.epoch == 2
 

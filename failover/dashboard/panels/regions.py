@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from failover.core.status import CheckDocument, RegionDocument, StatusDocument
-from failover.dashboard.figures import Tone, ago, duration, percent, tone
+from failover.dashboard.figures import Tone, duration, percent, tone
 from failover.dashboard.reading import Reading
 
 TITLES = {"dns": "DNS", "connect": "Connect", "write": "Write", "read": "Read"}
@@ -81,7 +81,7 @@ def _tile(region: RegionDocument, place: int, status: StatusDocument, reading: R
         failing=region["requests_2m"] > 0 and region["error_rate_2m"] > 0,
         p50=duration(region["p50_ms"]),
         p99=duration(region["p99_ms"]),
-        age=ago(region["age_ms"]),
+        age=reading.seen(region["age_ms"]),
         stale=reading.stale or region["state"] == "unknown",
     )
 

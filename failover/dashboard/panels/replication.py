@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from failover.dashboard.figures import Tone, ago, duration, tone
+from failover.dashboard.figures import Tone, duration, tone
 from failover.dashboard.reading import Reading
 
 
@@ -33,7 +33,7 @@ def build(reading: Reading) -> tuple[Link, ...]:
             lag=duration(pair["lag_ms"]),
             state=pair["state"],
             tone=tone(pair["state"]),
-            age=ago(pair["age_ms"]),
+            age=reading.seen(pair["age_ms"]),
             stale=reading.stale or pair["state"] == "unknown",
         )
         for pair in pairs
