@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 
 from .adapters.host_files import HostFiles
 from .core.interfaces import Clock
 from .core.router import Router
+from .core.status import WorkerReport
 
 log = logging.getLogger(__name__)
 PERIOD_S = 0.2  # a flip must reach every worker within a second of the decision; the monitor needs most of it
@@ -24,7 +26,7 @@ class Follower:
         self._clock = clock
         self._worker = worker
         self._seen = 0
-        self._reported_calls = 0
+        self._reported: WorkerReport | None = None
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -46,9 +48,10 @@ class Follower:
                 self._router.follow(published.view)
             self._seen = changed_at
         report = self._router.report()
-        if report.calls != self._reported_calls and not self._stopped.is_set():
+        news = replace(report, at=0.0)  # its time alone is none; an outcome or a circuit's turn without a call is
+        if news != self._reported and not self._stopped.is_set():
             self._files.write_report(self._worker, report)
-            self._reported_calls = report.calls
+            self._reported = news
 
     def _loop(self) -> None:
         while not self._stopped.is_set():

@@ -24,6 +24,7 @@ class Evidence:
         self.health = Health()
         self._config = config
         self._window = Window(config.error_window_s)
+        self._elsewhere = Window(config.error_window_s)
         self._alarm = ""
         self._failures_in_a_row = 0
         self._disputed_at = float("-inf")
@@ -57,6 +58,10 @@ class Evidence:
             self.worker_open(became)
         elif became.trials_failed > was.trials_failed and self.circuit.state is CircuitState.HALF_OPEN:
             self._alarm = "a live trial failed"
+
+    def elsewhere(self, sample: Sample, now: float) -> None:
+        """Count what other hosts met: it is shown, and judged by them."""
+        self._elsewhere.add(sample, now)
 
     def worker_open(self, report: RegionReport) -> None:
         """A worker's circuit is open: what it met, the others would meet."""
@@ -102,7 +107,7 @@ class Evidence:
             config=self._config,
             circuit=self.circuit,
             health=self.health,
-            traffic=self._window.total(now),
+            traffic=self._window.total(now) + self._elsewhere.total(now),
             judged=self._window.total(now, since=self.circuit.since),
             failures_in_a_row=self._failures_in_a_row,
             lags=lags,

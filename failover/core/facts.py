@@ -17,9 +17,9 @@ from failover.core.policy import Failback, failback
 class RegionFacts:
     """One region. Times are monotonic seconds.
 
-    `traffic` is the whole window, `judged` the part of it since the circuit last changed; `lags` are those into the
-    region from every other one, `needed` the names of those that failback waits for. The last two count since the
-    circuit went half-open.
+    `traffic` is the whole window over all hosts, `judged` the part of this host's since the circuit last changed;
+    `lags` are those into the region from every other one, `needed` the names of those that failback waits for. The
+    last two count since the circuit last turned.
     """
 
     name: str

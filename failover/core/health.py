@@ -40,6 +40,9 @@ class Layer:
     error_class: ErrorClass | None = None
 
 
+_TITLES = {"dns": "DNS", "connect": "connection", "write": "canary write", "read": "canary read"}
+
+
 @dataclass(frozen=True, slots=True)
 class Canary:
     """One fresh-connection probe, layer by layer in the order in which they are met."""
@@ -67,12 +70,22 @@ class Canary:
 
     @property
     def told(self) -> str:
-        """The first layer that failed, in words ("DNS fails (no address)"), or the empty string."""
+        """The first layer that failed, in words that can follow a region's name, or the empty string.
+
+        For example "DNS answers empty" or "connection fails (the connection was refused)".
+        """
         for name, layer in self.layers.items():
             if layer.ok is False:
-                title = "DNS" if name == "dns" else name
+                title = _TITLES[name]
+                if layer.detail.startswith(f"{title} "):
+                    return layer.detail
                 return f"{title} fails ({layer.detail})" if layer.detail else f"{title} fails"
         return ""
+
+    @property
+    def readable(self) -> bool:
+        """Whether what was lately seen in the region may be believed: it failed, if at all, in writing only."""
+        return self.verdict is not Verdict.FAILED or self.read.ok is True
 
 
 @dataclass(frozen=True, slots=True)

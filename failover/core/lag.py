@@ -51,23 +51,28 @@ class LagMeter:
         self._written_at: float | None = None
         self._sample_ms: float | None = None
         self._seen_at: float | None = None
+        self._newest: tuple[int, float] | None = None
 
     def wrote(self, seq: int, at: float) -> None:
         """Beat `seq` was written in the first region at `at` (monotonic seconds)."""
         if self._written_at is not None and at - self._written_at > self._config.quiet_s:
             self._sample_ms = None  # what was measured before the silence says nothing about now
         self._written_at = at
+        if self._newest is not None and seq <= self._newest[0]:
+            self._arrived(at, self._newest[1])  # two threads told of it the wrong way round
+            return
         self._unseen.append((seq, at))
         if len(self._unseen) > MOST_BEATS:
             self._unseen = self._unseen[::2]
 
     def saw(self, seq: int, at: float) -> None:
         """Beat `seq` is the newest that the second region shows at `at`. Seeing the same one again says nothing new."""
+        if self._newest is None or seq > self._newest[0]:
+            self._newest = (seq, at)
         arrived = [written for number, written in self._unseen if number <= seq]
         if arrived:
             self._unseen = self._unseen[len(arrived) :]
-            self._sample_ms = max(0.0, (at - arrived[-1]) * 1000)
-            self._seen_at = at
+            self._arrived(arrived[-1], at)
 
     def lag(self, now: float) -> Lag:
         """The lag as of now."""
@@ -80,6 +85,10 @@ class LagMeter:
             return Lag(None, LagState.UNKNOWN, age_s)
         ms = max(waiting_ms, self._sample_ms or 0.0)
         return Lag(ms, self._state(ms), age_s)
+
+    def _arrived(self, written: float, seen: float) -> None:
+        self._sample_ms = max(0.0, (seen - written) * 1000)
+        self._seen_at = seen
 
     def _state(self, ms: float) -> LagState:
         if ms <= self._config.lag_limit_ms:

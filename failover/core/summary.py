@@ -13,7 +13,7 @@ from failover.core.policy import Decision, Plan
 def summary(
     facts: Mapping[str, RegionFacts], *, plan: Plan, decision: Decision | None, since: float, zone: tzinfo
 ) -> str:
-    """For example "Serving from us-west-2 since 10:14:03 UTC: us-east-1's DNS fails (no address). Replication is
+    """For example "Serving from us-west-2 since 10:14:03 UTC: us-east-1's DNS answers empty. Replication is
     0.4 s behind." `since` is seconds since the epoch, told in `zone`."""
     clock = datetime.fromtimestamp(since, zone).strftime("%H:%M:%S")
     when = f"{clock} UTC" if zone is UTC else clock
@@ -41,7 +41,7 @@ def _replication(facts: Mapping[str, RegionFacts]) -> str:
     if not lags:
         return "There is one region, so nothing is replicated."
     known = [lag.ms for lag in lags if lag.ms is not None]
-    if not known:
-        return "The replication lag is unknown."
-    partly = " as far as is known" if len(known) < len(lags) else ""
-    return f"Replication is {max(known) / 1000:.1f} s behind{partly}."
+    if known:
+        return f"Replication is {max(known) / 1000:.1f} s behind."
+    unread = [one.name for one in facts.values() if one.health.latest is not None and not one.health.latest.readable]
+    return f"The replication lag is unknown{f' while {unread[0]} cannot be read' if unread else ''}."

@@ -12,6 +12,7 @@ from datetime import UTC, tzinfo
 
 from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
+from failover.core.detector import Sample
 from failover.core.documents import status_document
 from failover.core.events import AUTOMATIC, Event, EventKind
 from failover.core.evidence import Evidence
@@ -56,6 +57,7 @@ class Watch:
         self._lag_alarms: set[str] = set()
         self._reports: dict[str, tuple[WorkerReport, float]] = {}
         self._met_workers = False
+        self._hosts: dict[str, Mapping[str, Mapping[str, int]]] = {}
         self._decision: Decision | None = None
         self._followed: Decision | None = None
         self._superseded: dict[str, Decision] = {}
@@ -94,6 +96,22 @@ class Watch:
         for name, evidence in self._evidence.items():
             rows = (report.regions[name].consecutive_failures for report in reports.values() if name in report.regions)
             evidence.worst_row(max(rows, default=0))
+
+    def on_host_counters(self, host: str, counters: Mapping[str, Mapping[str, int]], now: float) -> None:
+        """What another host's beat carries: its workers' cumulative `requests` and `failed` by region.
+
+        It is added to what people see, and judges nothing here: each host has circuits of its own, since a network
+        can fail for one host alone.
+        """
+        known = self._hosts.get(host)
+        self._hosts[host] = counters
+        if known is None:
+            return
+        for name, evidence in self._evidence.items():
+            was, became = known.get(name, {}), counters.get(name, {})
+            requests, failed = (became.get(field, 0) - was.get(field, 0) for field in ("requests", "failed"))
+            if 0 <= failed <= requests:  # fewer than before: its workers began again, the next beat counts
+                evidence.elsewhere(Sample(requests, failed), now)
 
     def on_beat_written(self, region: str, seq: int, at: float) -> None:
         """This host wrote its beat `seq` in a region at `at` (monotonic)."""
@@ -170,9 +188,8 @@ class Watch:
     def _lag(self, origin: str, name: str, now: float) -> Lag:
         """The lag between two regions; unknown while the second cannot be read, whatever was seen there before."""
         lag = self._meters[origin, name].lag(now)
-        latest_canary = self._evidence[name].health.latest
-        readable = latest_canary is None or latest_canary.read.ok is not False
-        return lag if readable else lag.unknown
+        canary = self._evidence[name].health.latest
+        return lag if canary is None or canary.readable else lag.unknown
 
     def _adopt(self, report: WorkerReport) -> None:
         for name, met in report.regions.items():

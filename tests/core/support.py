@@ -65,7 +65,7 @@ def passing(seq: int = 0) -> Canary:
 
 def failing(seq: int = 0) -> Canary:
     """A canary that found no address."""
-    return Canary(Layer(False, 2.0, "no address", ErrorClass.NOT_SENT), seq=seq)
+    return Canary(Layer(False, 2.0, "DNS answers empty", ErrorClass.NOT_SENT), seq=seq)
 
 
 def denied(seq: int = 0) -> Canary:

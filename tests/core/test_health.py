@@ -58,6 +58,19 @@ def test_the_verdict_of_one_canary(canary: Canary, verdict: Verdict) -> None:
     assert canary.verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("canary", "words"),
+    [
+        (failing(), "DNS answers empty"),
+        (Canary(GOOD, Layer(False, detail="refused")), "connection fails (refused)"),
+        (Canary(GOOD, GOOD, GOOD, Layer(False)), "canary read fails"),
+        (passing(), ""),
+    ],
+)
+def test_a_canary_says_in_words_what_is_wrong(canary: Canary, words: str) -> None:
+    assert canary.told == words
+
+
 def test_a_canary_that_says_nothing_breaks_no_row() -> None:
     health = after(failing(), denied(), failing())
     assert (health.failures, health.passes) == (2, 0)

@@ -79,6 +79,14 @@ def test_what_was_measured_before_a_silence_says_nothing_about_the_time_after_it
     assert meter.lag(100.2).ms == pytest.approx(200)
 
 
+def test_a_beat_that_is_told_as_seen_before_it_is_told_as_written_still_counts() -> None:
+    meter = beating()
+    meter.saw(3, 1.6)
+    meter.wrote(3, 1.5)
+    assert meter.lag(1.9).ms == pytest.approx(100)
+    assert meter.lag(1.9).age_s == pytest.approx(0.3)
+
+
 def test_a_long_pause_costs_bounded_memory_and_keeps_the_oldest_beat() -> None:
     meter = LagMeter(CONFIG)
     for seq in range(20 * MOST_BEATS):

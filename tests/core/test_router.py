@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
 from failover.core.fakes import answers, fails
-from failover.core.interfaces import Consistency
+from failover.core.interfaces import Bound, Consistency
 from tests.core.support import CONFIG, EAST, WEST, Bench, decision, where
 
 A, B, C, D = ErrorClass.NOT_SENT, ErrorClass.UNKNOWN, ErrorClass.REFUSED, ErrorClass.CALLER
@@ -437,3 +441,31 @@ def test_a_caller_may_watch_each_attempt_as_it_ends_also_when_the_call_raises() 
     with pytest.raises(RuntimeError):
         bench.router.call(where, idempotent=True, on_attempt=seen.append)
     assert [one.outcome for one in seen] == [Outcome.DENIED]
+
+
+def test_many_threads_lose_no_count_and_share_one_trial() -> None:
+    bench = Bench(config=RouterConfig(trials_to_close=1_000_000))
+    open_own(bench)
+    bench.clock.wait(CONFIG.hold_s)
+    inside, most, guard = [0], [0], threading.Lock()
+
+    def op(bound: Bound) -> str:
+        if bound.region == EAST:
+            with guard:
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+            threading.Event().wait(0.0005)  # gives the other threads their turn
+            with guard:
+                inside[0] -= 1
+        return bound.region
+
+    def worker(_: int) -> str:
+        return bench.router.call(op, idempotent=True).region
+
+    with ThreadPoolExecutor(8) as pool:
+        served = Counter(pool.map(worker, range(400)))
+    report = bench.router.report()
+    assert most == [1]
+    assert served[EAST] == report.regions[EAST].trials_passed > 0
+    assert (report.calls, report.answered) == (403, 403)
+    assert report.regions[WEST].ok == 403 - served[EAST]

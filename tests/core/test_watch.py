@@ -52,8 +52,8 @@ def test_three_canaries_failed_in_a_row_open_the_circuit_and_fail_over() -> None
     assert kinds(post) == [EventKind.CIRCUIT_OPENED, EventKind.FAILOVER]
     opened, failover = post.events
     assert (opened.from_, opened.to, opened.actor, opened.region) == ("closed", "open", AUTOMATIC, EAST)
-    assert "3 canaries failed in a row: DNS fails (no address)" in opened.reason
-    assert (failover.from_, failover.to, failover.reason) == (EAST, WEST, "us-east-1's DNS fails (no address)")
+    assert "3 canaries failed in a row: DNS answers empty" in opened.reason
+    assert (failover.from_, failover.to, failover.reason) == (EAST, WEST, "us-east-1's DNS answers empty")
 
 
 def test_a_canary_that_may_not_look_opens_nothing() -> None:
@@ -153,6 +153,16 @@ def test_workers_that_vanished_long_ago_are_forgotten() -> None:
         post.reports(**{f"w{number}": {EAST: met(1)}})
         post.now += FORGET_WORKERS_S + 1
     assert len(post.watch._reports) == 1  # what is kept must not grow with the workers that ever were
+
+
+def test_what_other_hosts_met_is_shown_and_judged_by_them_alone() -> None:
+    post = Post()
+    post.watch.on_host_counters("h2", {EAST: {"requests": 500, "failed": 400}}, post.now)
+    post.watch.on_host_counters("h2", {EAST: {"requests": 600, "failed": 450}}, post.now)
+    post.watch.on_host_counters("h2", {EAST: {"requests": 10, "failed": 0}}, post.now)
+    post.step()
+    region = post.watch.status(post.now, post.wall, [])["regions"][0]
+    assert (region["requests_2m"], region["error_rate_2m"], region["circuit"]) == (100, 0.5, "closed")
 
 
 def test_failback_needs_canaries_passed_in_a_row() -> None:
@@ -335,7 +345,7 @@ def test_a_pin_survives_the_failure_of_its_region() -> None:
     post.step(3)
     status = post.watch.status(post.now, post.wall, [])
     assert (status["routing"]["mode"], status["routing"]["active"]) == ("pinned", EAST)
-    assert "pinned, but us-west-2's DNS fails" in status["summary"]
+    assert "pinned, but us-west-2's DNS answers empty" in status["summary"]
     post.canaries[WEST] = passing()
     post.until(WEST, CLOSED)
     assert post.active() == WEST
@@ -390,11 +400,15 @@ def test_a_replication_pause_raises_one_alarm_and_its_end_clears_it() -> None:
     ]
 
 
-def test_the_lag_into_a_region_that_cannot_be_read_is_unknown() -> None:
+@pytest.mark.parametrize(
+    "canary",
+    [failing(), Canary(GOOD, GOOD, GOOD, Layer(False, 1.0, "timeout", ErrorClass.UNKNOWN))],
+    ids=["not reached", "reached, but reading fails"],
+)
+def test_the_lag_into_a_region_that_cannot_be_read_is_unknown(canary: Canary) -> None:
     post = Post()
     post.step(5)
-    gone = Layer(False, 1.0, "timeout", ErrorClass.UNKNOWN)
-    post.canaries[EAST] = Canary(GOOD, GOOD, gone, gone)
+    post.canaries[EAST] = canary
     post.step()
     into = {one["to"]: one["state"] for one in post.watch.status(post.now, post.wall, [])["replication"]}
     assert into == {EAST: "unknown", WEST: "ok"}
@@ -420,7 +434,7 @@ def test_the_summary_says_who_serves_since_when_why_and_how_far_replication_is_b
     post = opened_by_canaries()
     post.step(2)
     assert post.watch.status(post.now, post.wall, [])["summary"] == (
-        "Serving from us-west-2 since 07:00:04 UTC: us-east-1's DNS fails (no address). Replication is 0.0 s behind."
+        "Serving from us-west-2 since 07:00:04 UTC: us-east-1's DNS answers empty. Replication is 0.0 s behind."
     )
 
 
@@ -451,3 +465,13 @@ def test_latency_percentiles_come_from_the_workers_histograms() -> None:
     region = post.watch.status(post.now, post.wall, [])["regions"][0]
     assert region["p50_ms"] == pytest.approx(2.6)
     assert region["p99_ms"] == pytest.approx(97.0)
+
+
+def test_the_summary_says_that_the_lag_is_unknown_when_a_dead_region_makes_it_so() -> None:
+    post = opened_by_canaries()
+    for _ in range(20):
+        post.now += 0.5
+        post.watch.on_canary(EAST, failing(), post.now)
+    assert post.watch.status(post.now, post.wall, [])["summary"].endswith(
+        "The replication lag is unknown while us-east-1 cannot be read."
+    )
