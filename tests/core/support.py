@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass
@@ -9,7 +11,7 @@ from failover.core.events import Event
 from failover.core.fakes import FakeClock, ScriptedRunner
 from failover.core.health import Canary, Layer
 from failover.core.interfaces import Bound
-from failover.core.policy import Decision
+from failover.core.policy import Decision, Mode
 from failover.core.regions import Region
 from failover.core.router import Router
 from failover.core.status import HostCircuit, HostView, RegionReport, WorkerReport
@@ -51,7 +53,7 @@ def where(bound: Bound) -> str:
 
 def decision(region: str | None, *, epoch: int = 1, id: str = "d1", at: float = 1.0, forced: bool = False) -> Decision:
     """A pin, or `auto` for None."""
-    mode = "auto" if region is None else "pinned"
+    mode: Mode = "auto" if region is None else "pinned"
     return Decision(mode, region, epoch, id, "instructor", "for the class", at, forced)
 
 
@@ -129,6 +131,6 @@ class Post:
         self.watch.on_reports(told, self.now)
 
 
-def met(requests: int, failed: int = 0, **more: object) -> RegionReport:
+def met(requests: int, failed: int = 0, **more: Any) -> RegionReport:
     """A report of so many requests, of which so many failed."""
-    return RegionReport(requests=requests, ok=requests - failed, failed=failed, **more)  # type: ignore[arg-type]
+    return RegionReport(requests=requests, ok=requests - failed, failed=failed, **more)

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from failover.core.config import RouterConfig
 from failover.core.events import AUTOMATIC, Event, EventKind
-from failover.core.health import Verdict
+from failover.core.health import Canary, Verdict
 from failover.core.policy import Decision
 from failover.core.regions import Region
 from failover.core.status import RegionReport, WorkerReport
@@ -44,7 +44,7 @@ class Days(RuleBasedStateMachine):
         self.watch.tick(self.now, self.wall)
 
     @rule(name=regions, canary=st.sampled_from([passing(), failing(), denied()]), times=st.integers(1, 4))
-    def canaries(self, name: str, canary: object, times: int) -> None:
+    def canaries(self, name: str, canary: Canary, times: int) -> None:
         for _ in range(times):
             self._canary(name, canary)
 
@@ -124,9 +124,9 @@ class Days(RuleBasedStateMachine):
             for other in set(NAMES) - {origin} - paused:
                 self.watch.on_beat_seen(origin, other, self.beat, self.now)
 
-    def _canary(self, name: str, canary: object) -> None:
-        self.watch.on_canary(name, canary, self.now)  # type: ignore[arg-type]
-        verdict = canary.verdict  # type: ignore[attr-defined]
+    def _canary(self, name: str, canary: Canary) -> None:
+        self.watch.on_canary(name, canary, self.now)
+        verdict = canary.verdict
         self.latest[name], self.looked_at[name] = verdict, self.now
         if verdict is Verdict.PASSED:
             self.passes[name] += 1
