@@ -63,16 +63,29 @@ def export(code: str, *, region: str | None = None, raw: bool = False, env: Mapp
 
 
 def converged(code: str, regions: Sequence[str], *, within_s: float, env: Mapping[str, str] | None = None) -> Store:
-    """The store as soon as every replica holds the same rows; after `within_s` as it is then, equal or not."""
+    """The store as soon as every replica holds the same rows; after `within_s` as it is then, equal or not.
+
+    Raises ExportFailed when a region cannot be read even then.
+    """
     deadline = time.monotonic() + within_s
     while True:
-        raw = {region: export(code, region=region, raw=True, env=env) for region in regions}
-        first, *others = raw.values()
-        if not any(differences(first.ballots, other.ballots) for other in others) or time.monotonic() >= deadline:
-            merged = export(code, env=env)
-            rounds = {merged.round, *(one.round for one in raw.values())}
-            if len(rounds) == 1:
-                return Store(merged.round, merged.ballots, {region: one.ballots for region, one in raw.items()})
-            if time.monotonic() >= deadline:
-                raise ExportFailed(f"survey {code} was reset meanwhile: exports of the rounds {sorted(rounds)}")
+        over = time.monotonic() >= deadline
+        try:
+            store = _look(code, regions, env)
+        except ExportFailed:
+            if over:
+                raise
+        else:
+            first, *others = store.raw.values()
+            if over or not any(differences(first, other) for other in others):
+                return store
         time.sleep(LOOK_AGAIN_S)
+
+
+def _look(code: str, regions: Sequence[str], env: Mapping[str, str] | None) -> Store:
+    raw = {region: export(code, region=region, raw=True, env=env) for region in regions}
+    merged = export(code, env=env)
+    rounds = {merged.round, *(one.round for one in raw.values())}
+    if len(rounds) > 1:
+        raise ExportFailed(f"survey {code} was reset meanwhile: exports of the rounds {sorted(rounds)}")
+    return Store(merged.round, merged.ballots, {region: one.ballots for region, one in raw.items()})

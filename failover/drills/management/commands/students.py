@@ -98,12 +98,12 @@ def _summary(ledger: Ledger) -> str:
     """One line. What was neither acknowledged nor refused, failed: the student does not know."""
     acknowledged = {one.vote_id for one in ledger.receipts}
     refused = {one.vote_id for one in ledger.refused} - acknowledged
-    repeats = len(ledger.tries) - len(ledger.votes)
+    again = sum(one.number > 1 for one in ledger.tries)
     waits = waits_ms(ledger)
     served = ", ".join(f"{region} {count}" for region, count in regions_served(ledger).items()) or "no region"
     return (
         f"{len(ledger.votes)} votes by {len({vote.voter for vote in ledger.votes.values()})} students: "
         f"{len(acknowledged)} acknowledged, {len(refused)} refused, "
-        f"{len(ledger.votes) - len(acknowledged) - len(refused)} failed, {repeats} sent again; "
+        f"{len(ledger.votes) - len(acknowledged) - len(refused)} failed, {again} times sent again; "
         f"worst {max(waits, default=0):.0f} ms, median {percentile(waits, 0.5) or 0:.0f} ms; served by {served}"
     )
