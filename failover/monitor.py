@@ -15,8 +15,7 @@ import queue
 import socket
 import threading
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .adapters import control_store, dns
@@ -34,6 +33,7 @@ from .core.health import Canary
 from .core.interfaces import Clock
 from .core.policy import Decision, latest
 from .core.regions import Region
+from .core.status import HostView
 from .core.watch import Watch
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ second.
 TICK_S = 0.1
 EVENTS_SHOWN = 50
 EVENTS_PERIOD_S = 2.0
+REMEMBER_CIRCUITS_S = 60.0
 
 
 class MonitorRunning(FailoverError):
@@ -64,7 +65,7 @@ class Seen:
     at: float
     canary: Canary | None = None
     beat_written: tuple[int, float] | None = None
-    beats: Mapping[str, int] = field(default_factory=dict)
+    beats: tuple[control_store.Beat, ...] = ()
     decisions: tuple[Decision, ...] | None = None
     events: tuple[Event, ...] | None = None
 
@@ -106,7 +107,7 @@ class RegionRounds(threading.Thread):
                 return Seen(self._region, self._monitor.clock.monotonic(), canary, written)
         try:
             decisions = tuple(control_store.read_decisions())
-            beats = {b.origin: b.seq for b in control_store.read_beats() if b.host == self._monitor.host}
+            beats = tuple(control_store.read_beats())
             events = self._events(now)
         except Exception as error:
             log.debug("the control rows of %s could not be read: %s", self._region, error)
@@ -170,10 +171,13 @@ class Monitor:
         self._watch = Watch(regions, config=router_config)
         self._decisions: dict[str, tuple[Decision, ...]] = {}
         self._events: dict[str, Event] = {}
+        self._hosts: dict[str, int] = {}
         published = self._files.published(now=self.clock.wall())
-        if published is not None and published.view.decision is not None:
-            # With no region reachable after a restart, the last known routing holds.
-            self._watch.on_decision(published.view.decision, (), self.clock.monotonic())
+        if published is not None:
+            # With no region reachable after a restart, the last known routing holds; circuits only if they are recent.
+            recent = published.view.age_s <= REMEMBER_CIRCUITS_S
+            view = published.view if recent else HostView(published.view.decision, {})
+            self._watch.restore(view, self.clock.monotonic())
 
     def run(self) -> None:
         """Watches until stopped. Raises `MonitorRunning` when another monitor holds the run directory."""
@@ -218,9 +222,8 @@ class Monitor:
     def _take(self, seen: Seen) -> None:
         if seen.beat_written is not None:
             self._watch.on_beat_written(seen.region, *seen.beat_written)
-        for origin, seq in seen.beats.items():
-            if origin != seen.region and origin in self.config.regions:
-                self._watch.on_beat_seen(origin, seen.region, seq, seen.at)
+        for beat in seen.beats:
+            self._take_beat(beat, seen)
         if seen.canary is not None:
             self._watch.on_canary(seen.region, seen.canary, seen.at)
         if seen.decisions is not None:
@@ -229,6 +232,15 @@ class Monitor:
             self._watch.on_decision(winner, superseded, seen.at)
         for event in seen.events or ():
             self._events[event.id] = event
+
+    def _take_beat(self, beat: control_store.Beat, seen: Seen) -> None:
+        """This host's own beats, read in another region, are the lag; another host's carry its counters."""
+        if beat.host == self.host:
+            if beat.origin != seen.region and beat.origin in self.config.regions:
+                self._watch.on_beat_seen(beat.origin, seen.region, beat.seq, seen.at)
+        elif beat.seq > self._hosts.get(beat.host, 0):
+            self._hosts[beat.host] = beat.seq
+            self._watch.on_host_counters(beat.host, beat.counters, seen.at)
 
     def _take_reports(self, now: float) -> None:
         reports = self._files.reports()

@@ -103,7 +103,6 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 
 # A ballot is at most 64 KB and a definition 200 KB; nothing larger is read into memory.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024

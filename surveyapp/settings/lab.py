@@ -48,4 +48,3 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 # Plain HTTP on loopback or a classroom's own network: these need TLS, which production has.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
-STATIC_ROOT = None  # nothing is collected here

@@ -1,11 +1,12 @@
 """Behind TLS, against DynamoDB Global Tables. Imports nothing of the lab: a fault can never be injected here."""
 
 from .base import *  # noqa: F403  (Django's own way to layer settings)
-from .base import env
+from .base import BASE_DIR, env
 
 SECRET_KEY = env.str("DJANGO_SECRET_KEY")
 ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS")
 
+STATIC_ROOT = BASE_DIR / "staticfiles"  # filled by collectstatic
 STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
 
 SECURE_SSL_REDIRECT = env.bool("DJANGO_SSL_REDIRECT", default=True)
