@@ -130,6 +130,12 @@ class Failback:
         """Whether all hold."""
         return self.held and self.canaries and self.lag
 
+    @property
+    def waits_for(self) -> str:
+        """What is still missing, in words that can follow "waits for"."""
+        missing = {"the end of its hold": self.held, "more canaries": self.canaries, "replication": self.lag}
+        return " and ".join(words for words, holds in missing.items() if not holds) or "its turn"
+
 
 def failback(circuit: Circuit, health: Health, *, lag: bool, config: RouterConfig, now: float) -> Failback:
     """The conditions for an open circuit. `lag`: whether every lag into the region is known and below its limit."""

@@ -28,6 +28,8 @@ def _why(facts: Mapping[str, RegionFacts], plan: Plan, decision: Decision | None
         pin = "pinned, but " if decision is not None and decision.region == plan.home else ""
         if home.circuit.state is CircuitState.HALF_OPEN:
             return f"{pin}{plan.home} is being tried again"
+        if home.health.passing(home.now, home.config) and not home.disputed:
+            return f"{pin}{plan.home} answers again, and its return waits for {home.failback.waits_for}"
         return pin + home.why_down
     down = [one for one in facts.values() if one.circuit.state is not CircuitState.CLOSED]
     trouble = f", while {down[0].why_down}" if down and down[0].circuit.reason else ""

@@ -36,6 +36,7 @@ os.environ.setdefault("FAILOVER_REGIONS", "us-east-1,us-west-2")
 os.environ.setdefault("FAILOVER_RUN_DIR", str(LAB_DIR / "run"))
 os.environ.setdefault("FAILOVER_HEARTBEAT_S", "0.5")
 os.environ.setdefault("FAILOVER_HOLD_S", "5")
+os.environ.setdefault("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
 os.environ.setdefault("DJANGO_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 
 from .base import *  # noqa: E402, F403  (the environment above must be in place before base reads it)

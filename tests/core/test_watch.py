@@ -438,6 +438,17 @@ def test_the_summary_says_who_serves_since_when_why_and_how_far_replication_is_b
     )
 
 
+def test_the_summary_says_what_failback_waits_for_once_the_region_answers_again() -> None:
+    post = opened_by_canaries()
+    post.canaries[EAST] = passing()
+    post.step()
+    summary = post.watch.status(post.now, post.wall, [])["summary"]
+    assert "us-east-1 answers again, and its return waits for the end of its hold and more canaries." in summary
+    post.step(5)
+    summary = post.watch.status(post.now, post.wall, [])["summary"]
+    assert "its return waits for the end of its hold." in summary
+
+
 def test_before_the_first_canary_nothing_is_known_and_nothing_breaks() -> None:
     watch = Watch(REGIONS, config=CONFIG)
     status = watch.status(0.0, 0.0, [])
