@@ -1,0 +1,175 @@
+"""Writes against the live lab: what is recorded, what a repeat means, and what is refused."""
+
+from collections.abc import Callable
+
+import pytest
+
+from failover import gateway
+from failover.wiring import Wired
+from polls import definitions, selectors, services
+from polls.models import BallotRow, SurveyRow, shard_key, voter_key
+from polls.services import CastStatus, ServiceRefused
+from polls.surveys import State, Survey
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.lab
+ONE, TWO = {"q1": "o1"}, {"q1": "o2"}
+
+
+def cast(survey: Survey, answers: dict, *, vote_id: str | None = None, voter: str = "voter-0001") -> services.Receipt:
+    return services.ballot_cast(survey=survey, voter=voter, vote_id=vote_id or services.name_vote(), answers=answers)
+
+
+def refused(survey: Survey, answers: dict, *, vote_id: str | None = None) -> str:
+    with pytest.raises(ServiceRefused) as caught:
+        cast(survey, answers, vote_id=vote_id)
+    return caught.value.reason
+
+
+def written_elsewhere(survey: Survey, vote_id: str, answers: dict, *, voter: str = "voter-0001") -> None:
+    """The same voter's ballot as the other region wrote it, once replication has brought it everywhere."""
+    shard = shard_key(survey.code, survey.round, voter, survey.shards)
+    with gateway.at("us-west-2"):
+        BallotRow(
+            shard,
+            voter_key(voter, "us-west-2"),
+            vote_id=vote_id,
+            digest=services.digest_of(answers),
+            answers=answers,
+            expires_at=services.survey_expiry(survey),
+        ).put()
+
+    def arrived() -> bool:
+        with gateway.at("us-east-1"):
+            return bool(list(BallotRow.query(shard, BallotRow.voter_region == voter_key(voter, "us-west-2"))))
+
+    wait_until(arrived, within=10, what="the ballot is replicated")
+
+
+def test_a_first_vote_is_recorded_with_its_way(survey: Survey):
+    receipt = cast(survey, ONE)
+    assert receipt.status is CastStatus.RECORDED
+    assert receipt.region in gateway.regions()
+    assert receipt.attempts[-1].outcome is gateway.Outcome.OK
+    assert receipt.attempts[-1].region == receipt.region
+    assert receipt.as_json()["recorded_at"].endswith("+00:00")
+
+
+def test_the_same_vote_sent_again_is_one_vote(survey: Survey):
+    first = cast(survey, ONE)
+    again = cast(survey, ONE, vote_id=first.vote_id)
+    assert again.status is CastStatus.ALREADY_RECORDED
+    assert len(selectors.ballots(survey).value) == 1
+
+
+def test_a_new_name_changes_the_vote(survey: Survey):
+    cast(survey, ONE)
+    assert cast(survey, TWO).status is CastStatus.CHANGED
+    assert [ballot.answers for ballot in selectors.ballots(survey).value] == [TWO]
+
+
+def test_an_older_name_that_comes_late_is_overtaken(survey: Survey):
+    old = services.name_vote()
+    cast(survey, TWO, vote_id=services.name_vote(old))
+    assert cast(survey, ONE, vote_id=old).status is CastStatus.SUPERSEDED
+    assert [ballot.answers for ballot in selectors.ballots(survey).value] == [TWO]
+
+
+def test_one_name_cannot_stand_for_two_sets_of_answers(survey: Survey):
+    first = cast(survey, ONE)
+    assert refused(survey, TWO, vote_id=first.vote_id) == "vote-id-reused"
+    assert [ballot.answers for ballot in selectors.ballots(survey).value] == [ONE]
+
+
+def test_where_votes_may_not_be_changed_the_first_one_stands(make_survey: Callable[..., Survey]):
+    survey = make_survey(allow_change=False)
+    first = cast(survey, ONE)
+    assert refused(survey, TWO) == "already-voted"
+    assert refused(survey, ONE) == "already-voted"
+    assert cast(survey, ONE, vote_id=first.vote_id).status is CastStatus.ALREADY_RECORDED
+    assert [ballot.answers for ballot in selectors.ballots(survey).value] == [ONE]
+
+
+def test_a_vote_that_the_other_region_holds_is_known_here(survey: Survey):
+    vote_id = services.name_vote()
+    written_elsewhere(survey, vote_id, ONE)
+    assert cast(survey, ONE, vote_id=vote_id).status is CastStatus.ALREADY_RECORDED
+    assert cast(survey, TWO, vote_id=services.name_vote(vote_id)).status is CastStatus.CHANGED
+    assert [ballot.answers for ballot in selectors.ballots(survey).value] == [TWO]
+
+
+def test_the_other_regions_vote_stands_where_votes_may_not_be_changed(make_survey: Callable[..., Survey]):
+    survey = make_survey(allow_change=False)
+    written_elsewhere(survey, services.name_vote(), ONE)
+    assert refused(survey, TWO) == "already-voted"
+
+
+def test_a_closed_survey_takes_no_vote_until_it_is_opened(survey: Survey):
+    closed = services.survey_close(code=survey.code)
+    assert closed.state is State.CLOSED
+    assert refused(closed, ONE) == "closed"
+    assert cast(services.survey_open(code=survey.code), ONE).status is CastStatus.RECORDED
+
+
+def test_a_reset_begins_a_round_in_which_everybody_may_vote_again(survey: Survey):
+    cast(survey, ONE)
+    fresh = services.survey_reset(code=survey.code)
+    assert fresh.round == survey.round + 1
+    assert selectors.ballots(fresh).value == []
+    assert cast(fresh, TWO).status is CastStatus.RECORDED
+    assert len(selectors.ballots(survey).value) == 1, "a late vote of the old round lies under the old key"
+
+
+def test_a_change_is_known_at_once_to_the_process_that_made_it(survey: Survey):
+    selectors.survey_get(survey.code)
+    services.survey_close(code=survey.code)
+    assert not selectors.survey_get(survey.code).value.is_open
+
+
+def test_a_close_reaches_the_other_regions_readers(survey: Survey):
+    services.survey_close(code=survey.code)
+
+    def closed_there() -> bool:
+        with gateway.at("us-west-2"):
+            return any(item.row().value("state") == "closed" for item in SurveyRow.query(survey.code))
+
+    wait_until(closed_there, within=10, what="the close is replicated")
+
+
+def test_making_the_very_same_survey_again_changes_nothing(survey: Survey):
+    services.survey_close(code=survey.code)
+    again = services.survey_create(definition=survey.definition)
+    assert again.state is State.CLOSED
+    assert again.round == survey.round
+
+
+def test_a_code_is_never_given_to_another_survey(survey: Survey):
+    other = definitions.Definition("Another", survey.questions, True, survey.code)
+    with pytest.raises(ServiceRefused) as caught:
+        services.survey_create(definition=other)
+    assert caught.value.reason == "exists"
+    assert selectors.survey_get(survey.code).value.title == survey.title
+
+
+def test_a_code_that_nobody_has_cannot_be_changed(wired: Wired):
+    with pytest.raises(selectors.SurveyUnknown):
+        services.survey_reset(code="NOSUCH")
+
+
+def test_all_ballots_of_a_round_expire_together(survey: Survey):
+    for number in range(3):
+        cast(survey, ONE, voter=f"voter-{number:04}")
+    with gateway.at("us-east-1") as bound:
+        rows = selectors.ballots_raw(survey, bound)
+    assert {row.as_json()["expires_at"] for row in rows} == {survey.expires_at}
+
+
+def test_results_count_each_voter_once(survey: Survey):
+    for number in range(4):
+        cast(survey, ONE, voter=f"voter-{number:04}")
+    cast(survey, TWO, voter="voter-0003")
+    found = selectors.results(survey)
+    assert found.value.tally.voters == 4
+    assert found.value.tally.chosen["q1"] == {"o1": 3, "o2": 1}
+    assert found.region in gateway.regions()
+    assert selectors.voters_by_round()[f"{survey.code}#{survey.round}"] == 4
