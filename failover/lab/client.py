@@ -46,14 +46,23 @@ class LabClient:
         cleared: list[dict[str, Any]] = self._ask("DELETE", "/faults" + query)["cleared"]
         return cleared
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    @property
+    def url(self) -> str:
+        """Where the lab's control server listens."""
+        return self._found()[0]
+
+    def _found(self) -> tuple[str, str]:
         try:
-            url = urlsplit(json.loads((self.lab_dir / CONTROL).read_text())["url"])
-            token = (self.lab_dir / TOKEN).read_text().strip()
+            url: str = json.loads((self.lab_dir / CONTROL).read_text())["url"]
+            return url, (self.lab_dir / TOKEN).read_text().strip()
         except (OSError, ValueError, KeyError):
             raise LabNotRunning(
                 f"no lab is running in {self.lab_dir}: start one with make demo or manage.py lab"
             ) from None
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        address, token = self._found()
+        url = urlsplit(address)
         connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=TIMEOUT_S)
         try:
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}

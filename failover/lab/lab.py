@@ -85,10 +85,11 @@ class Lab:
             control.stop()
         if self._book is not None:
             self._book.close()
-        self._replication.stop()
+        self._replication.close()
         if self._regions:
             with ThreadPoolExecutor(len(self._regions)) as pool:
                 list(pool.map(Region.stop, self._regions.values()))
+        self._replication.join()
         for region in self._regions.values():
             region.gate.end()
         self._loop.stop()

@@ -46,9 +46,12 @@ class Replication:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Stop copying; what was read and not yet written is found again by the next lab's scan."""
+    def close(self) -> None:
+        """Copy no more; what was read and not yet written is found again by the next lab's scan."""
         self._closing.set()
+
+    def join(self) -> None:
+        """Wait for the threads, which may be in a call to an engine: its end ends the call."""
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(6)

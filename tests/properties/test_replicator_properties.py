@@ -85,6 +85,12 @@ class Histories(RuleBasedStateMachine):
         except ReplicaDown:
             pass
 
+    @rule(pair=st.sampled_from(list(permutations(REGIONS, 2))), region=regions, calls=st.integers(0, 6))
+    def an_engine_fails_in_the_middle_of_a_step(self, pair: tuple[str, str], region: str, calls: int) -> None:
+        self.replicas[region].fail_after(calls)
+        self.a_link_takes_a_step(pair)
+        self.replicas[region].fail_after(None)
+
     @rule(region=regions)
     def replication_is_paused(self, region: str) -> None:
         self.paused.add(region)
@@ -138,7 +144,7 @@ class Histories(RuleBasedStateMachine):
         assert [replica.puts for replica in self.replicas.values()] == puts, "an echo: nothing was written, yet copied"
 
 
-Histories.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Histories.TestCase.settings = settings(max_examples=250, stateful_step_count=40, deadline=None)
 TestHistories = Histories.TestCase
 
 

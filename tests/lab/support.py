@@ -1,0 +1,145 @@
+"""A lab of a test's own, without Django: two small tables, real engines, ended by its lifeline."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from failover.lab.client import LabClient
+from failover.lab.config import Table, key_names
+from failover.lab.errors import LabNotRunning
+from failover.lab.replica import EngineReplica
+from tests.processes import ROOT
+from tests.waiting import wait_until
+
+EAST, WEST = "us-east-1", "us-west-2"
+RTT_MS = 60
+
+
+def table(name: str, *, replicated: bool = True) -> Table:
+    keys = (("kind", "HASH"), ("who", "RANGE"))
+    create = {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": key, "KeyType": role} for key, role in keys],
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+    }
+    return Table(name, create, ttl_attribute="expires_at", replicated=replicated)
+
+
+TABLES = (table("survey-control"), table("survey-votes"), table("survey-tallies", replicated=False))
+
+
+def stamped(region: str, who: str | None = None, **attributes: str) -> dict[str, Any]:
+    """An item as the application writes it: stamped with the time and the region of writing."""
+    plain = {name: {"S": value} for name, value in attributes.items()}
+    key = {"kind": {"S": "test"}, "who": {"S": who or uuid.uuid4().hex}}
+    stamp = {"updated_at": {"N": str(time.time_ns() // 1000)}, "updated_in": {"S": region}}
+    return plain | key | stamp
+
+
+def key(item: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": item["kind"], "who": item["who"]}
+
+
+@dataclass
+class OwnLab:
+    """A lab process. ``lifeline`` closes when the parent is gone."""
+
+    dir: Path
+    process: subprocess.Popen[str]
+    client: LabClient
+    replicas: dict[tuple[str, int], EngineReplica] = field(default_factory=dict)
+
+    def region(self, name: str) -> dict[str, Any]:
+        return next(row for row in self.client.state()["regions"] if row["name"] == name)
+
+    def link(self, source: str, target: str) -> dict[str, Any]:
+        rows = self.client.state()["replication"]
+        return next(row for row in rows if (row["from"], row["to"]) == (source, target))
+
+    def replica(self, name: str) -> EngineReplica:
+        engine = self.region(name)["engine"]
+        found = self.replicas.get((name, engine["incarnation"]))
+        if found is None:
+            found = self.replicas[name, engine["incarnation"]] = EngineReplica(
+                name, engine["incarnation"], engine["port"]
+            )
+        return found
+
+    def engine_pids(self) -> list[int]:
+        return [row["engine"]["pid"] for row in self.client.state()["regions"] if row["engine"]["pid"]]
+
+    def contents(self, name: str, table: str = "survey-votes") -> list[dict[str, Any]]:
+        return sorted((dict(item) for item in self.replica(name).scan(table)), key=lambda item: item["who"]["S"])
+
+    def wait_running(self, name: str, *, incarnation: int) -> None:
+        def back() -> bool:
+            row = self.region(name)
+            return row["state"] == "running" and row["engine"]["incarnation"] == incarnation
+
+        wait_until(back, within=20, what=f"{name} runs again, incarnation {incarnation}")
+
+    def wait_copied(self, item: dict[str, Any], to: str, *, table: str = "survey-votes") -> None:
+        replica = self.replica(to)
+        wait_until(lambda: replica.get(table, key(item)) == item, within=10, what=f"the item arrives in {to}")
+
+
+def lives(pid: int) -> bool:
+    """Whether the process runs; one that has ended but was not reaped by its parent does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+@contextmanager
+def own_lab(lab_dir: Path, **environment: str) -> Iterator[OwnLab]:
+    """Starts a lab and waits until it is ready; the end of the block is the end of the lifeline, and of the lab."""
+    lab_dir.mkdir(parents=True, exist_ok=True)
+    specs = lab_dir / "tables.json"
+    specs.write_text(json.dumps([vars(spec) for spec in TABLES]))
+    alive, lifeline = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "failover.lab", "--lab-dir", str(lab_dir), "--specs", str(specs)],
+        cwd=ROOT,
+        env={**os.environ, "LAB_RTT_MS": str(RTT_MS), "LAB_LIFELINE_FD": str(alive), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=(alive,),
+        text=True,
+    )
+    os.close(alive)
+    found = OwnLab(lab_dir, process, LabClient(lab_dir))
+    try:
+
+        def ready() -> bool:
+            assert process.poll() is None, f"the lab ended: {process.communicate()[0]}"
+            try:
+                return (lab_dir / "app.env").exists() and found.client.state()["pid"] == process.pid
+            except LabNotRunning:
+                return False  # the files are those of a killed lab, which this one is about to remove
+
+        wait_until(ready, within=30, what="the lab is ready")
+        yield found
+    finally:
+        os.close(lifeline)
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+
+
+def key_names_of(name: str) -> tuple[str, ...]:
+    return next(key_names(spec) for spec in TABLES if spec.name == name)

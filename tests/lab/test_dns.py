@@ -1,0 +1,65 @@
+"""The nameserver, asked over real sockets."""
+
+from collections.abc import Iterator
+
+import pytest
+from dnslib import QTYPE, RCODE, DNSRecord
+
+from failover.lab.config import endpoint_host
+from failover.lab.dns import TTL_S, DnsMode, NameServer
+from tests.lab.support import EAST, WEST
+
+
+@pytest.fixture(scope="module")
+def nameserver() -> Iterator[NameServer]:
+    server = NameServer((EAST, WEST))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def healthy(nameserver: NameServer) -> Iterator[None]:
+    yield
+    nameserver.set_mode(EAST, DnsMode.OK)
+
+
+def ask(nameserver: NameServer, name: str, kind: str = "A", *, tcp: bool = False) -> DNSRecord:
+    return DNSRecord.parse(DNSRecord.question(name, kind).send("127.0.0.1", nameserver.port, tcp=tcp, timeout=5))
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["over UDP", "over TCP"])
+def test_a_region_has_one_address_on_loopback_with_a_short_life(nameserver: NameServer, tcp: bool):
+    (answer,) = ask(nameserver, endpoint_host(EAST), tcp=tcp).rr
+    assert (str(answer.rdata), answer.ttl) == ("127.0.0.1", TTL_S)
+
+
+def test_names_are_not_case_sensitive(nameserver: NameServer):
+    assert ask(nameserver, endpoint_host(WEST).upper()).rr
+
+
+def test_a_region_has_no_ipv6_address_and_says_so_for_a_short_time(nameserver: NameServer):
+    reply = ask(nameserver, endpoint_host(EAST), "AAAA")
+    assert (RCODE.get(reply.header.rcode), reply.rr) == ("NOERROR", [])
+    (authority,) = reply.auth
+    assert authority.rtype == QTYPE.SOA
+    assert authority.rdata.times[-1] == TTL_S
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["example.org", "dynamodb.eu-west-1.amazonaws.com", "123456789012.ddb.us-east-1.amazonaws.com", "amazonaws.com"],
+)
+def test_any_other_name_does_not_exist(nameserver: NameServer, name: str):
+    reply = ask(nameserver, name)
+    assert RCODE.get(reply.header.rcode) == "NXDOMAIN"
+    assert [row.rtype for row in reply.auth] == [QTYPE.SOA]
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["over UDP", "over TCP"])
+def test_an_empty_record_is_an_answer_without_addresses_for_that_region_alone(nameserver: NameServer, tcp: bool):
+    nameserver.set_mode(EAST, DnsMode.EMPTY)
+    reply = ask(nameserver, endpoint_host(EAST), tcp=tcp)
+    assert (RCODE.get(reply.header.rcode), reply.rr) == ("NOERROR", [])
+    assert [row.rdata.times[-1] for row in reply.auth] == [TTL_S]
+    assert ask(nameserver, endpoint_host(WEST), tcp=tcp).rr

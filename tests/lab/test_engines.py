@@ -1,0 +1,109 @@
+"""Engines on their leash, and what an earlier lab may have left behind."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from failover.lab.engines import LEASH, clear_leftover
+from tests.lab.support import lives
+from tests.waiting import wait_until
+
+# Holds the lock as an engine does, says its pid, and lives on until it gets a signal.
+HOLDER = """
+import fcntl, os, signal, sys
+lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.flock(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def hold(folder: Path, processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", HOLDER, str(folder / "engine.lock")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    processes.append(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    (folder / "engine.pid").write_text(str(process.pid))
+    return process
+
+
+def leash(folder: Path, program: str, processes: list[subprocess.Popen[bytes]]) -> tuple[subprocess.Popen[bytes], int]:
+    command = [sys.executable, "-I", str(LEASH), str(folder), str(folder / "log"), "0.5", sys.executable, "-c", program]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    processes.append(process)
+    assert process.stdout is not None
+    return process, int(process.stdout.readline())
+
+
+def test_a_leftover_engine_that_holds_the_lock_is_stopped(tmp_path: Path, processes):
+    leftover = hold(tmp_path, processes)
+    clear_leftover(tmp_path, stopping=threading.Event())
+    assert leftover.wait(5) != 0
+
+
+def test_a_pid_in_an_old_file_is_not_signalled_when_nobody_holds_the_lock(tmp_path: Path, processes):
+    (tmp_path / "elsewhere").mkdir()
+    stranger = hold(tmp_path / "elsewhere", processes)
+    (tmp_path / "engine.pid").write_text(str(stranger.pid))
+    clear_leftover(tmp_path, stopping=threading.Event())
+    assert stranger.poll() is None
+
+
+def test_an_engine_ends_when_the_other_end_of_its_leash_is_let_go(tmp_path: Path, processes):
+    process, pid = leash(tmp_path, "import signal; signal.pause()", processes)
+    assert lives(pid)
+    process.communicate(timeout=10)
+    assert not lives(pid)
+    assert not (tmp_path / "running").exists(), "an orderly end was taken for a crash"
+
+
+def test_an_engine_that_ignores_sigterm_is_killed_at_the_deadline_and_its_data_is_not_trusted(tmp_path, processes):
+    deaf = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('{tmp_path / 'deaf'}', 'w').close()"
+    process, pid = leash(tmp_path, f"{deaf}\nwhile True: signal.pause()", processes)
+    wait_until((tmp_path / "deaf").exists, within=5, what="the engine ignores SIGTERM")
+    process.communicate(timeout=10)
+    assert not lives(pid)
+    assert (tmp_path / "running").exists()
+
+
+def test_an_engine_that_dies_by_itself_is_told_by_the_leash_and_its_data_is_not_trusted(tmp_path: Path, processes):
+    process, pid = leash(tmp_path, "import signal; signal.pause()", processes)
+    os.kill(pid, 9)
+    assert process.wait(10) != 0
+    assert (tmp_path / "running").exists()
+    assert not (tmp_path / "engine.pid").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+def test_an_engine_dies_with_a_killed_leash(tmp_path: Path, processes):
+    process, pid = leash(tmp_path, "import signal; signal.pause()", processes)
+    process.kill()
+    wait_until(lambda: not lives(pid), within=5, what="the engine is gone")
+
+
+def test_two_engines_cannot_run_in_one_folder(tmp_path: Path, processes):
+    leash(tmp_path, "import signal; signal.pause()", processes)
+    second = subprocess.run(
+        [sys.executable, "-I", str(LEASH), str(tmp_path), str(tmp_path / "log"), "1", "true"],
+        input=b"",
+        capture_output=True,
+        timeout=10,
+        check=False,
+    )
+    assert (second.returncode, second.stdout) == (75, b"")

@@ -1,0 +1,184 @@
+"""The front, between real sockets: open, shut, cut, and far away."""
+
+import contextlib
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from failover.lab.gate import FrontLoop, Gate
+from tests.waiting import wait_until
+
+RTT_MS = 80.0
+
+
+class _Echo(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionResetError):  # a test cut it
+            while data := self.request.recv(65536):
+                self.request.sendall(data)
+
+
+class _EchoServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[int]:
+    with _EchoServer(("127.0.0.1", 0), _Echo) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[FrontLoop]:
+    loop = FrontLoop()
+    loop.start()
+    yield loop
+    loop.stop()
+
+
+@pytest.fixture
+def near(loop: FrontLoop, echo: int) -> Iterator[Gate]:
+    gate = Gate(loop, 0.0)
+    gate.ready(echo)
+    yield gate
+    gate.end()
+
+
+@pytest.fixture
+def far(loop: FrontLoop, echo: int) -> Iterator[Gate]:
+    gate = Gate(loop, RTT_MS)
+    gate.ready(echo)
+    yield gate
+    gate.end()
+
+
+def connect(gate: Gate) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", gate.port), timeout=10)
+
+
+def exchange(client: socket.socket, data: bytes) -> tuple[bytes, float]:
+    """Sends and reads as much back; how long it took is in ms."""
+    started = time.monotonic()
+    sender = threading.Thread(target=client.sendall, args=(data,))
+    sender.start()
+    back = bytearray()
+    while len(back) < len(data):
+        chunk = client.recv(1 << 16)
+        assert chunk, "the connection ended early"
+        back += chunk
+    sender.join()
+    return bytes(back), (time.monotonic() - started) * 1000
+
+
+def is_cut(client: socket.socket) -> bool:
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_an_open_front_passes_bytes_both_ways(near: Gate):
+    with connect(near) as client:
+        assert exchange(client, b"a vote")[0] == b"a vote"
+        assert near.connections == 1
+
+
+def test_megabytes_pass_whole_and_in_order(near: Gate, far: Gate):
+    data = bytes(range(256)) * 16384
+    for gate in (near, far):
+        with connect(gate) as client:
+            assert exchange(client, data)[0] == data
+
+
+def test_a_connection_is_forgotten_on_both_sides_when_its_client_leaves(near: Gate, far: Gate):
+    for gate in (near, far):
+        with connect(gate) as client:
+            exchange(client, b"x")
+            assert gate.connections == 1
+        wait_until(lambda gate=gate: gate.connections == 0, within=5, what="the connection is forgotten")
+
+
+def test_a_front_that_is_not_ready_refuses_and_cuts(near: Gate):
+    with connect(near) as client:
+        exchange(client, b"x")
+        assert near.not_ready() == 1
+        assert is_cut(client)
+    with pytest.raises(ConnectionRefusedError):
+        connect(near)
+    assert not near.is_open
+
+
+def test_a_refusing_front_lets_open_connections_live_until_they_are_cut(near: Gate):
+    with connect(near) as client:
+        exchange(client, b"x")
+        near.refuse(True)
+        with pytest.raises(ConnectionRefusedError):
+            connect(near)
+        assert exchange(client, b"still here")[0] == b"still here"
+        assert near.cut() == 1
+        assert is_cut(client)
+
+
+def test_the_port_is_the_same_after_the_front_opens_again(near: Gate, echo: int):
+    port = near.port
+    near.refuse(True)
+    near.refuse(False)
+    assert near.port == port
+    with connect(near) as client:
+        assert exchange(client, b"back")[0] == b"back"
+
+
+def test_the_port_of_a_shut_front_cannot_be_taken_by_another_program(near: Gate):
+    near.refuse(True)
+    with socket.socket() as thief, pytest.raises(OSError, match="in use"):
+        thief.bind(("127.0.0.1", near.port))
+
+
+def test_a_region_that_comes_back_does_not_open_a_front_that_a_fault_keeps_shut(near: Gate, echo: int):
+    near.refuse(True)
+    near.not_ready()
+    near.ready(echo)
+    assert not near.is_open
+    near.refuse(False)
+    assert near.is_open
+
+
+def test_an_engine_that_is_not_there_is_felt_as_a_cut_connection(near: Gate):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        near.ready(nobody.getsockname()[1])
+        try:
+            with connect(near) as client:
+                assert is_cut(client)
+        except ConnectionResetError:
+            pass  # cut before connect() returned
+
+
+def test_a_far_region_answers_a_round_trip_later_and_one_more_on_a_fresh_connection(far: Gate):
+    with connect(far) as client:
+        fresh = exchange(client, b"x")[1]
+        warm = min(exchange(client, b"x")[1] for _ in range(3))
+    assert fresh >= 2 * RTT_MS - 1
+    assert RTT_MS - 1 <= warm < 2 * RTT_MS
+
+
+def test_many_small_messages_travel_one_behind_the_other_not_each_after_the_last(far: Gate):
+    count = 20
+    with connect(far) as client:
+        exchange(client, b"x")
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        started = time.monotonic()
+        for _ in range(count):
+            client.sendall(b"x")
+        back = 0
+        while back < count:
+            back += len(client.recv(1024))
+        took = (time.monotonic() - started) * 1000
+    assert RTT_MS - 1 <= took < count * RTT_MS / 4

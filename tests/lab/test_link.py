@@ -1,0 +1,131 @@
+"""One direction of replication, step by step, between two replicas in memory."""
+
+import pytest
+
+from failover.lab.errors import ReplicaDown
+from failover.lab.fakes import FakeReplica
+from failover.lab.link import Link, Source
+from failover.lab.replicator import Stamp, stamp_of
+
+TABLE, NAMES = "votes", ("voter",)
+
+
+def replica(region: str) -> FakeReplica:
+    return FakeReplica(region, {TABLE: NAMES})
+
+
+def link(now: float = 0.0) -> Link:
+    return Link((Source(TABLE, NAMES),), wall=lambda: now)
+
+
+def write(into: FakeReplica, voter: str, at: int) -> None:
+    stamp = Stamp(at, into.region)
+    made = {"voter": {"S": voter}, "updated_at": {"N": str(at)}, "updated_in": {"S": into.region}}
+    assert into.put_later(TABLE, made, stamp)
+
+
+def test_a_write_is_copied_once_and_the_copy_is_not_copied_back():
+    east, west, there, back = replica("east"), replica("west"), link(), link()
+    there.step(east, west, paused=False)
+    back.step(west, east, paused=False)
+    write(east, "ann", 1)
+    for _ in range(3):
+        there.step(east, west, paused=False)
+        back.step(west, east, paused=False)
+    assert west.contents(TABLE) == east.contents(TABLE)
+    assert (there.stats.read, there.stats.applied) == (1, 1)
+    assert (back.stats.read, back.stats.applied, back.stats.refused) == (1, 0, 0)
+
+
+def test_a_paused_link_counts_its_backlog_and_drains_it_afterwards():
+    east, west, there = replica("east"), replica("west"), link()
+    there.step(east, west, paused=False)
+    for voter in ("ann", "ben", "cem"):
+        write(east, voter, 1)
+    there.step(east, west, paused=True)
+    assert (there.stats.backlog, west.contents(TABLE)) == (3, {})
+    there.step(east, west, paused=False)
+    assert there.stats.backlog == 0
+    assert west.contents(TABLE) == east.contents(TABLE)
+
+
+def test_of_an_item_that_changed_during_a_pause_only_the_last_is_copied():
+    east, west, there = replica("east"), replica("west"), link()
+    there.step(east, west, paused=False)
+    write(east, "ann", 1)
+    there.step(east, west, paused=True)
+    write(east, "ann", 2)
+    there.step(east, west, paused=False)
+    assert west.puts == 1
+    assert west.contents(TABLE) == east.contents(TABLE)
+
+
+def test_a_target_that_fails_in_the_middle_gets_the_rest_when_it_answers_again():
+    east, west, there = replica("east"), replica("west"), link()
+    there.step(east, west, paused=False)
+    for voter in ("ann", "ben", "cem"):
+        write(east, voter, 1)
+    west.fail_after(1)
+    with pytest.raises(ReplicaDown):
+        there.step(east, west, paused=False)
+    assert there.stats.backlog == 2
+    west.fail_after(None)
+    there.step(east, west, paused=False)
+    assert west.contents(TABLE) == east.contents(TABLE)
+
+
+@pytest.mark.parametrize("restarts", ["source", "target"])
+def test_a_restart_of_either_side_starts_the_link_over_with_a_scan(restarts: str):
+    east, west, there = replica("east"), replica("west"), link()
+    there.step(east, west, paused=False)
+    write(east, "ann", 1)
+    if restarts == "source":
+        east = east.restarted(keep_data=True)  # its stream, with the write, is gone
+    else:
+        there.step(east, west, paused=False)
+        west = west.restarted(keep_data=False)
+    assert not there.in_sync(east.incarnation, west.incarnation)
+    there.step(east, west, paused=False)
+    assert there.in_sync(east.incarnation, west.incarnation)
+    assert west.contents(TABLE) == east.contents(TABLE)
+
+
+def test_a_region_that_lost_everything_gets_its_own_writes_back_from_its_peer():
+    east, west, there, back = replica("east"), replica("west"), link(), link()
+    there.step(east, west, paused=False)
+    write(east, "ann", 1)
+    there.step(east, west, paused=False)
+    east = east.restarted(keep_data=False)
+    back.step(west, east, paused=False)
+    (item,) = east.contents(TABLE).values()
+    assert stamp_of(item) == Stamp(1, "east")
+
+
+def test_a_paused_link_is_not_in_sync_with_a_new_incarnation_until_it_may_compare():
+    east, west, there = replica("east"), replica("west"), link()
+    there.step(east, west, paused=True)
+    assert not there.in_sync(1, 1)
+    there.step(east, west, paused=False)
+    assert there.in_sync(1, 1)
+
+
+def test_an_interrupted_comparison_is_done_again_from_the_start():
+    east, west, there = replica("east"), replica("west"), link()
+    for voter in ("ann", "ben", "cem"):
+        write(east, voter, 1)
+    west.fail_after(2)
+    with pytest.raises(ReplicaDown):
+        there.step(east, west, paused=False)
+    assert not there.in_sync(1, 1)
+    west.fail_after(None)
+    there.step(east, west, paused=False)
+    assert west.contents(TABLE) == east.contents(TABLE)
+
+
+def test_the_lag_is_the_time_from_the_write_to_its_copy_in_milliseconds():
+    east, west, there = replica("east"), replica("west"), link(now=1.25)
+    there.step(east, west, paused=False)
+    write(east, "ann", 1_000_000)
+    there.step(east, west, paused=False)
+    assert there.stats.last_lag_ms == pytest.approx(250)
+    assert there.stats.last_applied_at == pytest.approx(1.25)
