@@ -23,7 +23,7 @@ from .common import failures, no_region, survey_url
 @require_http_methods(["GET", "HEAD", "POST"])
 def survey_list(request: HttpRequest) -> HttpResponse:
     """Every survey with its state and buttons; POST imports a JSON file."""
-    form = ImportForm(request.POST or None, request.FILES or None) if request.method == "POST" else ImportForm()
+    form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     mistakes: list[str] = []
     if request.method == "POST":
         mistakes = _import(request, form)

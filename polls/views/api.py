@@ -27,6 +27,7 @@ class Refused(Exception):
         self.response = response
 
 
+@csrf_exempt
 @never_cache
 def api_survey(request: HttpRequest, code: str) -> HttpResponse:
     """GET: the survey with every id."""

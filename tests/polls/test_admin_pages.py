@@ -1,0 +1,94 @@
+"""The instructor's surveys against the live lab: for staff only, and a reset is typed, not clicked."""
+
+import json
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from polls import codes, selectors
+from polls.surveys import Survey
+
+pytestmark = [pytest.mark.lab, pytest.mark.django_db]
+
+
+@pytest.fixture
+def instructor(wired: object) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_user("instructor", is_staff=True))
+    return client
+
+
+def current(survey: Survey) -> Survey:
+    return selectors.survey_get(survey.code).value
+
+
+@pytest.mark.parametrize("path", ["", "{}/open/", "{}/close/", "{}/reset/"])
+def test_only_staff_come_in(survey: Survey, path: str):
+    student = Client()
+    address = "/admin/surveys/" + path.format(survey.code)
+    for reply in (student.get(address), student.post(address, {"confirm": survey.code})):
+        assert reply.status_code == 302
+        assert reply["Location"].startswith("/admin/login/")
+    assert current(survey) == survey
+
+
+def test_the_list_shows_state_round_and_voters(instructor: Client, survey: Survey):
+    page = instructor.get("/admin/surveys/").content.decode()
+    assert survey.code in page
+    assert f"/admin/surveys/{survey.code}/close/" in page
+    assert f"/s/{survey.code}/results/" in page
+    assert page.count("<h1") == 1
+
+
+def test_close_and_open_are_buttons_that_say_what_happened(instructor: Client, survey: Survey):
+    page = instructor.post(f"/admin/surveys/{survey.code}/close/", follow=True)
+    assert f"{survey.code} is closed." in page.content.decode()
+    assert not current(survey).is_open
+    instructor.post(f"/admin/surveys/{survey.code}/open/")
+    assert current(survey).is_open
+    assert instructor.get(f"/admin/surveys/{survey.code}/open/").status_code == 405
+
+
+def test_a_reset_needs_the_code_to_be_typed(instructor: Client, survey: Survey):
+    page = f"/admin/surveys/{survey.code}/reset/"
+    assert survey.code in instructor.get(page).content.decode()
+    for typed in ("", "DEMO20", "yes"):
+        reply = instructor.post(page, {"confirm": typed})
+        assert reply.status_code == 422
+        assert "nothing was changed" in reply.content.decode()
+    assert current(survey).round == 1
+    assert instructor.post(page, {"confirm": survey.code.lower()}).status_code == 302
+    assert current(survey).round == 2
+
+
+def test_an_unknown_survey_is_404(instructor: Client):
+    assert instructor.get("/admin/surveys/NOSUCH/reset/").status_code == 404
+    assert instructor.post("/admin/surveys/NOSUCH/close/").status_code == 404
+
+
+def test_a_file_makes_a_survey(instructor: Client):
+    code = codes.make()
+    raw = {"title": "Uploaded", "code": code, "questions": [{"text": "Q", "kind": "text"}]}
+    reply = instructor.post("/admin/surveys/", {"file": SimpleUploadedFile("s.json", json.dumps(raw).encode())})
+    assert reply.status_code == 302
+    assert selectors.survey_get(code).value.title == "Uploaded"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "Choose a file."),
+        (b"{", "Not valid JSON"),
+        (b'{"title": "T", "questions": []}', "1 to 50"),
+        (b" " * 210_000, "larger than 200 KB"),
+        (b"", "empty"),
+    ],
+)
+def test_a_broken_file_is_told_and_changes_nothing(instructor: Client, content: bytes | None, words: str):
+    files = {} if content is None else {"file": SimpleUploadedFile("s.json", content)}
+    reply = instructor.post("/admin/surveys/", files)
+    assert reply.status_code == 422
+    assert words in reply.content.decode()
+    assert "<title>Error: " in reply.content.decode()
