@@ -1,7 +1,6 @@
 """`manage.py survey` against the live lab: what it prints, one line for what is wrong, and nothing half done."""
 
 import json
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -28,12 +27,12 @@ def refused(*arguments: str) -> str:
 
 
 @pytest.fixture
-def file(tmp_path: Path, wired: object) -> Iterator[Path]:
+def file(tmp_path: Path, wired: object) -> Path:
     """A survey file with a code of its own."""
     path = tmp_path / "survey.json"
     question = {"text": "Q", "kind": "single", "options": ["a", "b"]}
     path.write_text(json.dumps({"title": "T", "code": codes.make(), "questions": [question]}))
-    yield path
+    return path
 
 
 def test_import_prints_the_code_and_may_be_repeated(file: Path):
