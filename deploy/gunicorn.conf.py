@@ -1,4 +1,6 @@
-"""gunicorn for one host: threads, because a vote waits for the network and not for the CPU. Run the monitor beside it."""
+"""gunicorn for one host: threads, because a vote waits for the network and not for the CPU. Run the monitor beside
+it.
+"""
 
 import os
 import signal

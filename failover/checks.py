@@ -35,8 +35,8 @@ def check_failover_settings(app_configs: Sequence[AppConfig] | None, **kwargs: A
     if not config.endpoints and os.environ.get("AWS_ACCOUNT_ID_ENDPOINT_MODE") != "disabled":
         found.append(
             Warning(
-                "AWS_ACCOUNT_ID_ENDPOINT_MODE is not 'disabled': the SDK may call <account>.ddb.<region>.amazonaws.com, "
-                "a name that the monitor does not watch.",
+                "AWS_ACCOUNT_ID_ENDPOINT_MODE is not 'disabled': the SDK may call "
+                "<account>.ddb.<region>.amazonaws.com, a name that the monitor does not watch.",
                 hint="Set AWS_ACCOUNT_ID_ENDPOINT_MODE=disabled in the environment.",
                 id="failover.W002",
             )

@@ -1,4 +1,6 @@
-"""`manage.py check --deploy` with production settings, in an environment as production would give it: warnings are errors."""
+"""`manage.py check --deploy` with production settings, in an environment as production would give it: warnings are
+errors.
+"""
 
 import os
 import secrets

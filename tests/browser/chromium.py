@@ -24,7 +24,9 @@ def _playwrights_own() -> str | None:
 
 
 def main() -> None:
-    """Installs Chromium: Debian's package as root, else Playwright's download. Says in one line what to do when neither works."""
+    """Installs Chromium: Debian's package as root, else Playwright's download. Says in one line what to do when
+    neither works.
+    """
     if executable():
         return
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
@@ -34,10 +36,7 @@ def main() -> None:
     else:
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
     if not executable():
-        print(
-            "no Chromium: the browser tests need one (apt install chromium, or playwright install chromium)",
-            file=sys.stderr,
-        )
+        sys.exit("the browser tests need Chromium: apt install chromium, or playwright install chromium")
 
 
 if __name__ == "__main__":
