@@ -8,6 +8,7 @@ has a connection of its own, as from another phone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import random
 import secrets
@@ -90,6 +91,11 @@ class Class:
     book: LedgerFile
     chance: random.Random = field(default_factory=random.Random)
     voters: str = field(default_factory=lambda: f"student-{secrets.token_hex(4)}-")
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self) -> None:
+        """No new vote is begun; what is under way is waited for. To be called in the loop's own thread."""
+        self._over.set()
 
     async def vote(self, load: Load) -> None:
         """Runs the load to its end and waits for what is under way. Raises CannotVote before the first vote only."""
@@ -106,7 +112,10 @@ class Class:
             async with asyncio.TaskGroup() as group:
                 for number in range(load.votes):
                     # Due by the plan, not after the last reply: a slow application must not make the load smaller.
-                    await asyncio.sleep(max(0.0, began + number / load.rate - time.monotonic()))
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._over.wait(), began + number / load.rate - time.monotonic())
+                    if self._over.is_set():
+                        break
                     student = self._turn(load)
                     student.busy = True
                     self.book.write(student.last)

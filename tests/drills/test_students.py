@@ -123,6 +123,22 @@ def test_the_load_does_not_wait_for_slow_replies(tmp_path: Path) -> None:
     assert max(starts) < min(receipt.at for receipt in ledger.receipts)
 
 
+def test_a_class_that_is_stopped_waits_for_what_is_under_way(tmp_path: Path) -> None:
+    async def stopped_after_three_votes(lesson: Class) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lesson.vote(Load(rate=100, seconds=60)))
+            while len(app.received) < 3:
+                await asyncio.sleep(0.01)
+            lesson.stop()
+
+    with application([(503, {"Retry-After": "0"}, {})] * 3) as app:
+        with LedgerFile(tmp_path / "ledger.jsonl") as book:
+            asyncio.run(stopped_after_three_votes(Class(app.url, "DEMO20", book)))
+        ledger = Ledger.read(tmp_path / "ledger.jsonl")
+    assert 3 <= len(ledger.votes) < 60 * 100
+    assert {one.vote_id for one in ledger.receipts} == set(ledger.votes)
+
+
 def test_answers_have_the_form_in_which_the_application_keeps_them() -> None:
     questions = SURVEY["questions"]
     assert isinstance(questions, list)

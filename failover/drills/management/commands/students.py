@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,9 @@ class Command(BaseCommand):
             with LedgerFile(path) as book:
                 lesson = Class(url, options["code"], book, random.Random(options["seed"]))
                 try:
-                    asyncio.run(lesson.vote(load))
+                    asyncio.run(_until_stopped(lesson, load))
                 except KeyboardInterrupt:
-                    self.stderr.write("Stopped early; what was sent until then is in the ledger.")
+                    self.stderr.write("Stopped in the middle; what was sent until then is in the ledger.")
         except FileExistsError:
             raise CannotVote(f"{path} exists already, and a ledger is never continued: name another") from None
         except CannotVote:
@@ -80,6 +81,18 @@ class Command(BaseCommand):
         if not verdict.ok:
             raise CommandError(verdict.summary())
         self.stdout.write(f"Checked in {' and '.join(regions)}: {verdict.summary()}")
+
+
+async def _until_stopped(lesson: Class, load: Load) -> None:
+    """The first Ctrl-C lets every vote that is under way come to its end, the second does not."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        lesson.stop()
+        loop.remove_signal_handler(signal.SIGINT)
+
+    loop.add_signal_handler(signal.SIGINT, stop)
+    await lesson.vote(load)
 
 
 def _demo_url(lab_dir: Path) -> str:

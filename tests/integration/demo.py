@@ -1,0 +1,162 @@
+"""A whole demo for tests: `manage.py demo` on free ports, in a directory of its own, and what a person does with it."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from failover.drills.exports import converged, export
+from failover.drills.ledger import check
+from failover.drills.records import Ledger
+from failover.drills.verdict import Ballot, Store, Verdict
+from tests.processes import free_port, manage, manage_environment, running
+from tests.waiting import wait_until
+
+EAST, WEST = "us-east-1", "us-west-2"
+READY_S = 90.0
+QUIET_S = 90.0
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running demo, found through its directory."""
+
+    lab_dir: Path
+    url: str
+    code: str = "DEMO20"
+
+    def warm_up(self) -> None:
+        """A few pages at once, so that no vote is the first thing that a web worker does: that one loads the process."""
+        with ThreadPoolExecutor(16) as pool:
+            page = f"{self.url}/api/v1/surveys/{self.code}/"
+            replies = pool.map(lambda _number: httpx.get(page, timeout=30, trust_env=False), range(64))
+            assert {reply.status_code for reply in replies} == {200}
+
+    def manage(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Runs a management command against this demo."""
+        return manage(*arguments, lab_dir=self.lab_dir, timeout=timeout)
+
+    def told(self, *arguments: str) -> str:
+        """What a command that must succeed printed."""
+        done = self.manage(*arguments)
+        assert done.returncode == 0, f"manage.py {' '.join(arguments)}: {done.stderr or done.stdout}"
+        return done.stdout
+
+    def status(self) -> dict[str, Any]:
+        """The status document."""
+        document: dict[str, Any] = json.loads(self.told("regions", "--json"))
+        return document
+
+    def region(self, name: str) -> dict[str, Any]:
+        """One region's part of the status document."""
+        return next(one for one in self.status()["regions"] if one["name"] == name)
+
+    def await_status(self, holds: Any, *, within: float, what: str) -> dict[str, Any]:
+        """The first status document of which `holds` is true."""
+        found: list[dict[str, Any]] = []
+
+        def looked() -> bool:
+            found[:] = [self.status()]
+            return bool(holds(found[0]))
+
+        wait_until(looked, within=within, what=what)
+        return found[0]
+
+    def mend(self) -> None:
+        """Clears every fault and waits until votes go to the first region again, by the rules."""
+        self.told("fault", "--clear")
+        self.await_status(
+            lambda status: (
+                status["routing"]["active"] == EAST and all(one["circuit"] == "closed" for one in status["regions"])
+            ),
+            within=QUIET_S,
+            what="every circuit is closed and us-east-1 serves",
+        )
+
+    def engine_pid(self, region: str) -> int:
+        """The process that plays a region."""
+        return int(json.loads((self.lab_dir / "control.json").read_text())["engines"][region]["pid"])
+
+    def rows(self, region: str) -> tuple[Ballot, ...]:
+        """Every ballot row of one region's replica."""
+        return export(self.code, region=region, raw=True, env=manage_environment(self.lab_dir)).ballots
+
+    def store(self, *, within: float = 60.0) -> Store:
+        """The ballots once both replicas are equal."""
+        return converged(self.code, (EAST, WEST), within_s=within, env=manage_environment(self.lab_dir))
+
+    def verdict(self, ledger: Ledger) -> Verdict:
+        """What became of every vote of a ledger, once the regions have converged."""
+        return check(ledger, self.store())
+
+
+@contextlib.contextmanager
+def demo_in(lab_dir: Path, **environment: str) -> Iterator[Demo]:
+    """Starts a demo and ends it, with every process that it started."""
+    port = free_port()
+    known = {"PORT": str(port), "WORKERS": "2", **environment}
+    with running("demo", lab_dir=lab_dir, **known) as process:
+
+        def ready() -> bool:
+            assert process.poll() is None, f"the demo ended: {process.communicate()[0]}"
+            return (lab_dir / "demo.json").exists()
+
+        wait_until(ready, within=READY_S, what="the demo is ready")
+        demo = Demo(lab_dir, f"http://127.0.0.1:{port}")
+        demo.warm_up()
+        yield demo
+
+
+class Students:
+    """`manage.py students` beside a test, until it is stopped; what it has written down can be read at any time."""
+
+    def __init__(self, demo: Demo, name: str, *, rate: float = 20) -> None:
+        self._path = demo.lab_dir / "students" / f"{name}.jsonl"
+        arguments = ("--rate", f"{rate:g}", "--for", "300", "--seed", "1", "--ledger", str(self._path))
+        self._running = running("students", demo.code, *arguments, lab_dir=demo.lab_dir)
+
+    def __enter__(self) -> "Students":
+        self._process = self._running.__enter__()
+        wait_until(lambda: self._path.exists() and self.acknowledged(), within=20, what="the first vote")
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._running.__exit__(*error)
+
+    def ledger(self) -> Ledger:
+        """What is written down so far."""
+        return Ledger.read(self._path)
+
+    def acknowledged(self) -> int:
+        """How many receipts the students have."""
+        return self._path.read_text().count('{"line":"acknowledged"')
+
+    def await_votes(self, more: int) -> None:
+        """Waits until so many more votes are acknowledged."""
+        target = self.acknowledged() + more
+        wait_until(lambda: self.acknowledged() >= target, within=30, what=f"{more} more votes")
+
+    def stop(self) -> Ledger:
+        """The whole ledger, when every student is done; nobody begins another vote."""
+        self._process.send_signal(signal.SIGINT)
+        output, _none = self._process.communicate(timeout=60)
+        assert self._process.returncode == 0, output
+        return self.ledger()
+
+
+@contextlib.contextmanager
+def stopped(pid: int, resume: int, halt: int) -> Iterator[None]:
+    """Sends `halt` to a process, and `resume` whatever happens."""
+    os.kill(pid, halt)
+    try:
+        yield
+    finally:
+        os.kill(pid, resume)

@@ -1,0 +1,315 @@
+"""What the demo must show: real faults in a whole demo, with a class that votes through them and a ledger that counts.
+
+One demo for the whole file. Its circuits hold for a second and not five, so that a fault a test does not have to wait
+for minutes; each later opening of the same circuit waits twice as long, by the rules.
+"""
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from failover.drills.ledger import check
+from failover.drills.records import Intent, Ledger, Receipt, Run, Sent
+from failover.drills.vote_names import name_vote
+from tests.drills.server import application
+from tests.integration.demo import EAST, WEST, Demo, Students, demo_in, stopped
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+
+DEADLINE_MS = 3_000  # FAILOVER_DEADLINE_S: one vote, all its regions together
+CLIENT_MS = 500  # what a busy two-core machine adds around it: connection, queue, Python's own start of a request
+FULL = {"q1": "o1", "q2": ["o1", "o3"], "q3": 4}
+
+
+@pytest.fixture(scope="module")
+def running_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo of this file."""
+    with demo_in(tmp_path_factory.mktemp("demo"), FAILOVER_HOLD_S="1") as demo:
+        yield demo
+
+
+@pytest.fixture
+def demo(running_demo: Demo) -> Iterator[Demo]:
+    """The demo with nothing broken, before and after."""
+    yield running_demo
+    running_demo.told("routing", "auto", "--reason", "the test is over")
+    running_demo.mend()
+
+
+def seconds(text: str) -> float:
+    """A status document's time as epoch seconds."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def vote(demo: Demo, voter: str, vote_id: str, answers: dict[str, Any] | None = None) -> httpx.Response:
+    """One vote on a connection of its own, sent once."""
+    body = {"voter": voter, "vote_id": vote_id, "answers": answers or FULL}
+    return httpx.post(f"{demo.url}/api/v1/surveys/{demo.code}/ballots", json=body, timeout=15, trust_env=False)
+
+
+def named(above: str | None = None) -> str:
+    """A new vote's name."""
+    return name_vote(time.time_ns() // 1_000_000, lambda bits: time.perf_counter_ns() & ((1 << bits) - 1), above=above)
+
+
+def assert_no_vote_failed(ledger: Ledger) -> None:
+    """Every request was acknowledged at the first try."""
+    assert [one for one in ledger.tries if one.failed] == []
+    assert ledger.refused == ()
+    assert {one.vote_id for one in ledger.receipts} == set(ledger.votes)
+
+
+def events(status: dict[str, Any], kind: str, *, since: float) -> list[dict[str, Any]]:
+    """The events of one kind since then (epoch seconds), newest first."""
+    return [one for one in status["events"] if one["kind"] == kind and seconds(one["at"]) >= since]
+
+
+def outage(demo: Demo, kind: str, words: tuple[str, ...]) -> float:
+    """A class votes at 20/s, us-east-1 breaks in the middle and is mended; returns a student's longest wait, ms."""
+    began = time.time()
+    with Students(demo, kind) as students:
+        students.await_votes(40)
+        demo.told("fault", EAST, kind, "--for", "60")
+        broken = time.time()
+        status = demo.await_status(
+            lambda status: status["routing"]["active"] == WEST, within=10, what="us-west-2 is said to serve"
+        )
+        # When the status said so first, not when this machine had started a process to ask for it.
+        (failover,) = events(status, "failover", since=began)
+        assert seconds(failover["at"]) - broken <= 2.0
+        assert f"Serving from {WEST}" in status["summary"]
+        assert any(word in status["summary"] for word in words), status["summary"]
+        students.await_votes(40)
+        demo.told("fault", EAST, "--clear")
+        students.await_votes(20)
+        ledger = students.stop()
+    status = demo.await_status(
+        lambda status: events(status, "failback", since=began), within=60, what=f"{EAST} serves again, by the rules"
+    )
+    assert status["routing"]["active"] == EAST
+    assert len(events(status, "failover", since=began)) == 1
+    assert_no_vote_failed(ledger)
+    verdict = demo.verdict(ledger)
+    assert verdict.ok, verdict.summary()
+    assert verdict.acknowledged == verdict.found == len(ledger.votes)
+    assert set(verdict.regions) == {EAST, WEST}
+    assert verdict.worst_ms is not None
+    return verdict.worst_ms
+
+
+def test_no_vote_fails_while_a_regions_dns_is_empty_and_the_status_says_so(demo: Demo) -> None:
+    assert outage(demo, "dns-empty", ("DNS",)) <= DEADLINE_MS + CLIENT_MS
+
+
+def test_no_vote_fails_while_a_region_refuses_connections(demo: Demo) -> None:
+    assert outage(demo, "refuse", ("connect", "refused")) <= DEADLINE_MS + CLIENT_MS
+
+
+def test_no_vote_fails_while_an_engine_is_stopped_and_started_and_both_regions_end_equal(demo: Demo) -> None:
+    assert outage(demo, "stop", ("connect", "refused")) <= DEADLINE_MS + CLIENT_MS
+
+
+def test_votes_go_on_while_replication_is_paused_and_the_lag_drains_afterwards(demo: Demo) -> None:
+    def lags(status: dict[str, Any]) -> dict[str, float]:
+        return {line["to"]: line["lag_ms"] or 0.0 for line in status["replication"]}
+
+    with Students(demo, "replication-pause") as students:
+        demo.told("fault", WEST, "replication-pause", "--for", "60")
+        demo.await_status(lambda status: lags(status)[WEST] > 2_000, within=20, what="the lag rises above its limit")
+        students.await_votes(20)
+        missing = {row.vote_id for row in demo.rows(EAST)} - {row.vote_id for row in demo.rows(WEST)}
+        assert missing, "the pause held nothing back"
+        demo.told("fault", WEST, "--clear")
+        demo.await_status(lambda status: max(lags(status).values()) < 2_000, within=20, what="the lag drains")
+        ledger = students.stop()
+    assert_no_vote_failed(ledger)
+    verdict = demo.verdict(ledger)
+    assert verdict.ok, verdict.summary()
+
+
+def test_with_both_regions_broken_a_vote_is_refused_in_words_and_its_repeat_counts_once(demo: Demo) -> None:
+    demo.told("routing", "pin", WEST, "--reason", "before the storm")
+    demo.await_status(lambda status: status["routing"]["active"] == WEST, within=5, what="the pin is in force")
+    for region in (EAST, WEST):
+        demo.told("fault", region, "refuse", "--for", "60")
+    voter, vote_id = "stubborn-voter", named()
+    began = time.monotonic()
+    reply = vote(demo, voter, vote_id)
+    took_ms = (time.monotonic() - began) * 1000
+    assert reply.status_code == 503, reply.text
+    assert took_ms <= DEADLINE_MS + CLIENT_MS
+    assert reply.headers["Content-Type"].startswith("application/problem+json")
+    problem = reply.json()
+    assert (problem["status"], problem["vote_id"]) == (503, vote_id)
+    assert len(problem["detail"].split()) > 5
+    assert {one["region"] for one in problem["attempts"]} == {EAST, WEST}
+    routing = demo.status()["routing"]
+    assert (routing["mode"], routing["region"]) == ("pinned", WEST)
+    demo.told("fault", "--clear")
+    assert voter not in {row.voter for region in (EAST, WEST) for row in demo.rows(region)}
+
+    def repeated() -> httpx.Response | None:
+        again = vote(demo, voter, vote_id)
+        return None if again.status_code == 503 else again
+
+    first = wait_until(repeated, within=20, what="a region takes the repeat")
+    assert first is not None
+    assert (first.status_code, first.json()["status"], first.json()["vote_id"]) == (201, "recorded", vote_id)
+    second = vote(demo, voter, vote_id)
+    assert (second.status_code, second.json()["status"]) == (200, "already-recorded")
+    ballots = [one for one in demo.store().merged if one.voter == voter]
+    assert [(one.vote_id, one.answers) for one in ballots] == [(vote_id, FULL)]
+    routing = demo.status()["routing"]
+    assert (routing["mode"], routing["region"]) == ("pinned", WEST)
+
+
+def test_a_pin_moves_the_next_vote_in_every_worker_within_a_second(demo: Demo) -> None:
+    with Students(demo, "pin", rate=25) as students:
+        students.await_votes(25)
+        demo.told("routing", "pin", WEST, "--reason", "the class wants to see it")
+        pinned = time.time()
+        wait_until(lambda: time.time() >= pinned + 1, within=2, what="a second has passed")
+        students.await_votes(50)
+        ledger = students.stop()
+    assert_no_vote_failed(ledger)
+    receipts = {one.vote_id: one for one in ledger.receipts}
+    before = {receipts[one.vote_id].region for one in ledger.votes.values() if one.at < pinned - 2}
+    after = [receipts[one.vote_id].region for one in ledger.votes.values() if one.at >= pinned + 1]
+    assert before == {EAST}
+    assert len(after) >= 50  # over two workers: that neither got one by chance is out of the question
+    assert set(after) == {WEST}
+
+
+def test_a_pin_to_an_unreachable_region_needs_force_and_the_force_is_recorded(demo: Demo) -> None:
+    demo.told("fault", WEST, "refuse", "--for", "60")
+    demo.await_status(
+        lambda status: next(one for one in status["regions"] if one["name"] == WEST)["state"] == "unreachable",
+        within=10,
+        what="us-west-2 is said to be unreachable",
+    )
+    refused = demo.manage("routing", "pin", WEST, "--reason", "by mistake")
+    assert refused.returncode == 3, refused.stderr
+    assert "unreachable" in refused.stderr
+    assert demo.status()["routing"]["mode"] == "auto"
+    demo.told("routing", "pin", WEST, "--reason", "on purpose", "--force")
+    status = demo.await_status(
+        lambda status: status["routing"]["mode"] == "pinned", within=5, what="the forced pin is in force"
+    )
+    (event, *_older) = [one for one in status["events"] if one["kind"] == "routing-pinned"]
+    assert "forced" in event["reason"]
+    # A pin is a first choice, not a wall.
+    reply = vote(demo, "pinned-voter", named())
+    assert (reply.status_code, reply.json()["region"]) == (201, EAST)
+
+
+def test_a_vote_that_surfaces_late_does_not_undo_its_change(demo: Demo) -> None:
+    """A put of an older choice is on the wire when us-east-1 freezes, and is carried out when it thaws."""
+    demo.told("fault", WEST, "replication-pause", "--for", "90")
+    book = Zombies(demo)
+    with frozen_in_mid_burst(demo, book):
+        book.change_everything()
+    zombies = wait_until(book.surfaced, within=15, what="a put that was on the wire is carried out after the thaw")
+    demo.told("fault", WEST, "--clear")
+    store = demo.store()
+    verdict = check(book.ledger(), store)
+    assert verdict.ok, verdict.summary()
+    for rows in store.raw.values():
+        latest = {row.voter: max(one.vote_id for one in rows if one.voter == row.voter) for row in rows}
+        assert {latest[voter] for voter in zombies} == {book.last[voter] for voter in zombies}
+
+
+def test_students_who_were_told_what_the_store_does_not_hold_end_with_exit_code_1(demo: Demo) -> None:
+    with application() as liar:
+        done = demo.manage("students", demo.code, "--rate", "50", "--for", "0.1", "--check", "--url", liar.url)
+    assert done.returncode == 1, done.stderr or done.stdout
+    assert "5 absent" in done.stderr
+
+
+def test_a_class_finds_the_demo_and_every_vote_by_itself(demo: Demo) -> None:
+    said = demo.told("students", demo.code, "--for", "2", "--check")
+    assert "40 acknowledged" in said or "0 failed" in said
+    assert "0 lost" in said
+    assert f"served by {EAST}" in said
+
+
+class Zombies:
+    """Voters who vote in a burst, and each change their vote afterwards."""
+
+    VOTERS = 60
+
+    def __init__(self, demo: Demo) -> None:
+        self._demo = demo
+        self._lock = threading.Lock()
+        self._sent: list[Sent] = []
+        self._receipts: list[Receipt] = []
+        self.first: dict[str, str] = {}
+        self.last: dict[str, str] = {}
+        self.voters = [f"zombie-{number:03d}" for number in range(self.VOTERS)]
+
+    def cast(self, voter: str) -> None:
+        """A vote, or a change of it, repeated until it is acknowledged."""
+        vote_id = named(above=self.last.get(voter))
+        intent = Intent.CHANGE if voter in self.last else Intent.FIRST
+        answers = {**FULL, "q1": "o2" if voter in self.last else "o1"}
+        with self._lock:
+            self.first.setdefault(voter, vote_id)
+            self.last[voter] = vote_id
+            self._sent.append(Sent(voter, vote_id, answers, intent, time.time()))
+        reply = vote(self._demo, voter, vote_id, answers)
+        assert reply.is_success, reply.text
+        told = reply.json()
+        with self._lock:
+            self._receipts.append(
+                Receipt(
+                    vote_id,
+                    told["round"],
+                    told["region"],
+                    told["status"],
+                    reply.status_code,
+                    tuple(told["attempts"]),
+                    1,
+                    reply.elapsed.total_seconds() * 1000,
+                    time.time(),
+                )
+            )
+
+    def acknowledged(self) -> int:
+        """How many votes have a receipt."""
+        with self._lock:
+            return len(self._receipts)
+
+    def change_everything(self) -> None:
+        """Every voter changes their vote, while us-east-1 is frozen."""
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(self.cast, self.voters))
+
+    def surfaced(self) -> list[str]:
+        """Voters whose first vote us-west-2 took after us-east-1 timed out, and which now stands in us-east-1 too."""
+        taken_by = {one.vote_id: one.region for one in self._receipts}
+        elsewhere = {self.first[voter] for voter in self.voters if taken_by[self.first[voter]] == WEST}
+        return [row.voter for row in self._demo.rows(EAST) if row.written_in == EAST and row.vote_id in elsewhere]
+
+    def ledger(self) -> Ledger:
+        """What was sent and acknowledged."""
+        return Ledger.of([Run(self._demo.code, "zombie-", True, 0.0), *self._sent, *self._receipts])
+
+
+@contextlib.contextmanager
+def frozen_in_mid_burst(demo: Demo, book: Zombies) -> Iterator[None]:
+    """Freezes us-east-1 while a burst of votes is under way; the block begins when all are taken."""
+    with ThreadPoolExecutor(24) as pool:
+        burst = [pool.submit(book.cast, voter) for voter in book.voters]
+        wait_until(lambda: book.acknowledged() >= 15, within=15, what="a part of the burst is taken")
+        with stopped(demo.engine_pid(EAST), signal.SIGCONT, signal.SIGSTOP):
+            for one in burst:
+                one.result()
+            yield
