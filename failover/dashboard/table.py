@@ -25,7 +25,7 @@ def table(status: StatusDocument) -> str:
         f"  {region['name']} {layer}: {check['detail']}"
         for region in status["regions"]
         for layer, check in region["checks"].items()
-        if check["detail"] and not check["ok"]
+        if check["detail"] and check["ok"] is False
     ]
     lines += [
         "",

@@ -65,9 +65,9 @@ def east_down(at: float) -> StatusDocument:
         "circuit": "open",
         "checks": {
             "dns": _check(False, 2.6, "the name has no address"),
-            "connect": _check(None),
-            "write": _check(None),
-            "read": _check(None),
+            "connect": _check(None, None, "not reached"),
+            "write": _check(None, None, "not reached"),
+            "read": _check(None, None, "not reached"),
         },
         "requests_2m": 1876,
         "error_rate_2m": 0.0016,

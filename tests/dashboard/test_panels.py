@@ -211,3 +211,18 @@ def test_once_the_monitor_is_silent_a_figure_has_a_time_of_day_instead_of_an_age
     old = regions.build(Reading(healthy(NOW), 12.0, FREE))[0]
     assert old.age == "at 22:39:59"
     assert old.age == regions.build(Reading(healthy(NOW), 500.0, FREE))[0].age
+
+
+def test_a_layer_is_not_named_twice_when_its_detail_begins_with_it() -> None:
+    document = east_down(NOW)
+    assert regions.build(fresh(document))[0].broken[0].told == "DNS: the name has no address"
+    document["regions"][0]["checks"]["dns"]["detail"] = "DNS answers empty"
+    assert regions.build(fresh(document))[0].broken[0].told == "DNS answers empty"
+
+
+def test_a_pin_whose_region_does_not_serve_is_told_as_one() -> None:
+    document = pinned(NOW)
+    document["routing"]["active"] = EAST
+    html = render_all(fresh(document))["routing"].html
+    assert "Pinned to us-west-2</strong>, but traffic goes to <strong>us-east-1" in html
+    assert "Decision 3 by instructor: maintenance in the east" in html

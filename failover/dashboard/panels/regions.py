@@ -21,6 +21,11 @@ class Layer:
     time: str
     detail: str
 
+    @property
+    def told(self) -> str:
+        """The detail under the layer's name, which is not said twice."""
+        return self.detail if self.detail.startswith(self.title) else f"{self.title}: {self.detail}"
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -50,8 +55,8 @@ class Tile:
 
     @property
     def broken(self) -> tuple[Layer, ...]:
-        """The layers that have something to say."""
-        return tuple(layer for layer in self.layers if layer.detail and layer.tone != "ok")
+        """The layers that failed and say why; those behind them were merely not reached."""
+        return tuple(layer for layer in self.layers if layer.detail and layer.tone == "bad")
 
 
 def build(reading: Reading) -> tuple[Tile, ...]:
