@@ -10,11 +10,12 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 MOST_KEYS = 200
+REST = 5  # a value that is expensive to read is read less often: never more than a sixth of the time
 
 
 class Cached(Generic[K, V]):
-    """Thread-safe. A value older than `fresh_s` seconds is read again, by one caller at a time while the others get the
-    last one.
+    """Thread-safe. A value older than `fresh_s` seconds, and than five times what reading it took, is read again, by
+    one caller at a time while the others get the last one.
 
     When reading raises `survives`, the last known value is given instead, for as long as there is one.
     """
@@ -27,16 +28,17 @@ class Cached(Generic[K, V]):
         self._monotonic = monotonic
         self._survives = survives
         self._lock = Lock()
-        self._values: OrderedDict[K, tuple[V, float]] = OrderedDict()
+        self._values: OrderedDict[K, tuple[V, float]] = OrderedDict()  # the value, and until when it is fresh
         self._reading: set[K] = set()
 
     def get(self, key: K) -> V:
         """The value for `key`."""
         with self._lock:
             held = self._values.get(key)
-            if held is not None and (self._monotonic() - held[1] < self._fresh_s or key in self._reading):
+            if held is not None and (self._monotonic() < held[1] or key in self._reading):
                 return held[0]
             self._reading.add(key)
+        began = self._monotonic()
         try:
             value = self._read(key)
         except self._survives:
@@ -46,8 +48,9 @@ class Cached(Generic[K, V]):
         finally:
             with self._lock:
                 self._reading.discard(key)
+        now = self._monotonic()
         with self._lock:
-            self._values[key] = (value, self._monotonic())
+            self._values[key] = (value, now + max(self._fresh_s, REST * (now - began)))
             self._values.move_to_end(key)
             if len(self._values) > MOST_KEYS:
                 self._values.popitem(last=False)

@@ -1,15 +1,17 @@
 """Reads. Every result carries the region that served it and when it was read, so a page can say how old it is."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from failover import gateway
 
 from . import tally
 from .cached import Cached
 from .merge import Cast, Row, merge, merge_ballots, stands
-from .models import BallotRow, SurveyRow, shard_key, shard_prefix, voter_key
+from .models import BallotRow, Page, SurveyRow, ballot_page, shard_key, shard_prefix, voter_key
 from .surveys import Survey, from_row
 
 T = TypeVar("T")
@@ -132,18 +134,19 @@ def ballot_keys(survey: Survey, voter: str) -> list[tuple[str, str]]:
     return [(shard, voter_key(voter, region)) for region in gateway.regions()]
 
 
-def ballots_raw(survey: Survey, bound: gateway.Bound) -> list[BallotRow]:
-    """Every ballot row of the current round in the bound region's replica, in the order of their keys."""
-    found = BallotRow.scan(
-        BallotRow.shard.startswith(shard_prefix(survey.code, survey.round)), consistent_read=bound.strong
-    )
-    return sorted(found, key=lambda row: (str(row.shard), str(row.voter_region)))
-
-
 def ballots_at(survey: Survey, region: str) -> list[BallotRow]:
-    """The rows of one region's replica, without routing: for audits. Raises whatever reading there raises."""
+    """The ballot rows of the current round in one region's replica, in the order of their keys, without routing.
+
+    For audits. Raises whatever reading there raises.
+    """
+    prefix = shard_prefix(survey.code, survey.round)
     with gateway.at(region) as bound:
-        return ballots_raw(survey, bound)
+        page = ballot_page(None, prefix=prefix, consistent=bound.strong)
+        found = page.rows
+        while page.next:
+            page = ballot_page(page.next, prefix=prefix, consistent=bound.strong)
+            found += page.rows
+    return sorted(found, key=lambda row: (str(row.shard), str(row.voter_region)))
 
 
 def ballots(survey: Survey, *, region: str | None = None) -> Known[list[Cast]]:
@@ -154,39 +157,53 @@ def ballots(survey: Survey, *, region: str | None = None) -> Known[list[Cast]]:
     if region is not None:
         casts = [row.cast() for row in ballots_at(survey, region)]
     else:
-        routed = gateway.read(lambda bound: [row.cast() for row in ballots_raw(survey, bound)])
-        casts, region = routed.value, routed.region
+        read = _read_rows(shard_prefix(survey.code, survey.round))
+        casts, region = [row.cast() for row in read.value], read.region
     merged = merge_ballots(casts, may_change=survey.allow_change)
     return Known(sorted(merged.values(), key=lambda cast: cast.rank), region, gateway.clock.wall())
 
 
+def _read_rows(prefix: str | None) -> Known[list[BallotRow]]:
+    """Every ballot row whose shard begins with `prefix`, page by page.
+
+    When a region fails in between, the rest comes from another one: merging makes whatever is read twice harmless. Said
+    to be as old as its first page.
+    """
+    began = gateway.clock.wall()
+    rows: list[BallotRow] = []
+    start: dict[str, Any] | None = None
+    while True:
+        routed = gateway.read(partial(_page, start, prefix))
+        rows += routed.value.rows
+        start = routed.value.next
+        if start is None:
+            return Known(rows, routed.region, began)
+
+
+def _page(start: dict[str, Any] | None, prefix: str | None, bound: gateway.Bound) -> Page:
+    return ballot_page(start, prefix=prefix, consistent=bound.strong)
+
+
 def _count(survey: Survey) -> Known[Results]:
-    routed = gateway.read(lambda bound: [row.cast() for row in ballots_raw(survey, bound)])
-    counted = tally.count(routed.value, options=survey.option_ids, may_change=survey.allow_change)
-    return Known(Results(survey, counted), routed.region, gateway.clock.wall())
+    read = _read_rows(shard_prefix(survey.code, survey.round))
+    casts = [row.cast() for row in read.value]
+    counted = tally.count(casts, options=survey.option_ids, may_change=survey.allow_change)
+    return Known(Results(survey, counted), read.region, read.at)
 
 
 _counts: Cached[Survey, Known[Results]] = Cached(
-    _count, fresh_s=1.0, monotonic=lambda: gateway.clock.monotonic(), survives=gateway.NoRegionAnswered
+    _count, fresh_s=1.0, monotonic=gateway.clock.monotonic, survives=gateway.NoRegionAnswered
 )
 
 
 def results(survey: Survey) -> Known[Results]:
-    """The counts of the current round, at most a second old; older, and saying so, while no region answers. Raises
-    NoRegionAnswered.
+    """The counts of the current round, at most a second old (five times what counting takes, if that is more); older,
+    and saying so, while no region answers. Raises NoRegionAnswered.
     """
     return _counts.get(survey)
 
 
 def voters_by_round() -> dict[str, int]:
     """How many voted, by "CODE#round", over all surveys in one reading. Raises NoRegionAnswered."""
-    routed = gateway.read(
-        lambda bound: {
-            (str(row.shard).rpartition("#")[0], row.voter)
-            for row in BallotRow.scan(attributes_to_get=["shard", "voter_region"], consistent_read=bound.strong)
-        }
-    )
-    found: dict[str, int] = {}
-    for key, _voter in routed.value:
-        found[key] = found.get(key, 0) + 1
-    return found
+    voted = {(str(row.shard).rpartition("#")[0], row.voter) for row in _read_rows(None).value}
+    return dict(Counter(key for key, _voter in voted))

@@ -138,8 +138,10 @@ def _write(code: str, changed: Row) -> Survey:
             own = next(iter(SurveyRow.query(code, SurveyRow.region == bound.region, consistent_read=True)), None)
             merged = merge([changed, own.row()]) if own else changed
             item = SurveyRow(code, bound.region, round=merged.round, fields=SurveyRow.packed(merged))
+            # Above the row that it replaces, also when this host's clock is behind that of the row's writer.
+            stamp = max(gateway.stamp(), int(own.updated_at) + 1) if own else gateway.stamp()
             unchanged = (SurveyRow.updated_at == own.updated_at) if own else SurveyRow.code.does_not_exist()
-            if item.put(unchanged).written:
+            if item.put(unchanged, updated_at=stamp).written:
                 return merged
         raise RuntimeError(f"survey {code} is being changed by others all the time")
 
@@ -176,7 +178,8 @@ def ballot_cast(*, survey: Survey, voter: str, vote_id: str, answers: Mapping[st
         allowed = BallotRow.vote_id.does_not_exist() | same
         if survey.allow_change:
             allowed = allowed | (BallotRow.vote_id < vote_id)
-        result = item.put(allowed)
+        # Copies are ordered as votes are accepted, by the vote's name: two hosts' clocks may differ.
+        result = item.put(allowed, updated_at=vote_ids.order(vote_id))
         if not result.written:
             # Somebody wrote this key since it was read, or an eventual read came too early. What stands there says
             # what to tell the voter.

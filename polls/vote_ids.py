@@ -20,7 +20,7 @@ def mint(now_ms: int, random_bits: int, above: str | None = None) -> str:
     """
     payload = (now_ms << RANDOM_BITS) | random_bits
     if above is not None:
-        payload = max(payload, _payload(above) + 1)
+        payload = max(payload, order(above) + 1)
     return _text(payload)
 
 
@@ -31,7 +31,7 @@ def is_valid(text: str) -> bool:
 
 def time_ms(vote_id: str) -> int:
     """When the vote was named, in milliseconds since the epoch."""
-    return _payload(vote_id) >> RANDOM_BITS
+    return order(vote_id) >> RANDOM_BITS
 
 
 def is_timely(vote_id: str, now_ms: int) -> bool:
@@ -39,8 +39,10 @@ def is_timely(vote_id: str, now_ms: int) -> bool:
     return -BEHIND_MS <= time_ms(vote_id) - now_ms <= AHEAD_MS
 
 
-def _payload(vote_id: str) -> int:
-    """The 122 bits of an id that are not its version and variant: time, then randomness."""
+def order(vote_id: str) -> int:
+    """The id as a number in the order of its text: its 122 bits that are not version and variant (at most 37 digits,
+    and DynamoDB keeps 38).
+    """
     number = int(vote_id.replace("-", ""), 16)
     return ((number >> 80) << RANDOM_BITS) | (((number >> 64) & 0xFFF) << 62) | (number & ((1 << 62) - 1))
 

@@ -38,6 +38,19 @@ def test_within_a_second_it_is_read_once(source: Source, cached):
     assert cached.get("a") == ("a", 2)
 
 
+def test_what_takes_long_to_read_is_read_less_often(source: Source):
+    def slowly(key: str) -> tuple[str, int]:
+        source.now += 2.0
+        return source.read(key)
+
+    cached: Cached[str, tuple[str, int]] = Cached(slowly, fresh_s=1.0, monotonic=lambda: source.now, survives=Down)
+    cached.get("a")
+    source.now += 9.9
+    assert cached.get("a") == ("a", 1)
+    source.now += 0.1
+    assert cached.get("a") == ("a", 2)
+
+
 def test_in_an_outage_the_last_known_value_is_given(source: Source, cached):
     cached.get("a")
     source.down, source.now = True, 9.0
