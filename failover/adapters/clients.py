@@ -7,6 +7,7 @@ put).
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ def make_client(config: FailoverConfig, region: str, *, connections: int | None 
             tcp_keepalive=True,
             user_agent=USER_AGENT,
             account_id_endpoint_mode="disabled",
+            # A nameserver of our own means the lab on this machine: a classroom's HTTP proxy cannot reach that.
+            proxies=None if config.nameserver is None else {},
         ),
     )
     client.meta.events.register("after-call.dynamodb", _refuse_truncated)
@@ -53,9 +56,20 @@ def make_clients(config: FailoverConfig) -> Mapping[str, DynamoDBClient]:
 
 
 def _refuse_truncated(http_response: Any, **_: object) -> None:
-    """A body cut in the middle is parsed as `{}`, "item not found", and that must never reach a caller."""
-    checksum = http_response.headers.get("x-amz-crc32")
+    """A body cut in the middle is parsed as `{}`, "item not found", and that must never reach a caller.
+
+    Neither must the page of a proxy. DynamoDB sends a checksum; where there is none the body must at least be JSON.
+    """
     body = http_response.content
-    length = http_response.headers.get("content-length")
-    if (length and int(length) != len(body)) or (checksum and int(checksum) != zlib.crc32(body)):
-        raise TruncatedReply(f"{len(body)} bytes arrived of {length or 'an unknown number'}")
+    length = http_response.headers.get("content-length") or ""
+    if length and length != str(len(body)):
+        raise TruncatedReply(f"{len(body)} bytes arrived of {length}")
+    checksum = http_response.headers.get("x-amz-crc32")
+    if checksum:
+        if checksum != str(zlib.crc32(body)):
+            raise TruncatedReply(f"the checksum of {len(body)} bytes is wrong")
+    elif http_response.status_code < 300:
+        try:
+            json.loads(body)
+        except ValueError as error:
+            raise TruncatedReply(f"{len(body)} bytes that are no JSON arrived") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
@@ -54,7 +55,7 @@ class Beat:
 def write_beat(host: str, seq: int, at: float, counters: dict[str, Any]) -> None:
     """Writes this host's heartbeat: the write canary, and the carrier of the host's counters."""
     document = json.dumps({"at": at, "counters": counters}, separators=(",", ":"))
-    ControlRow(HEARTBEAT, _key(host), document=document, sequence=seq, expires_at=int(at) + BEAT_TTL_S).put()
+    ControlRow(HEARTBEAT, _key(host), document=document, sequence=seq, expires_at=_expiry(at, BEAT_TTL_S)).put()
 
 
 def read_back(host: str) -> int:
@@ -92,7 +93,7 @@ def read_decisions() -> list[Decision]:
 def write_event(event: Event) -> None:
     """Appends an event to the log; writing the same event again changes nothing."""
     item = _key(f"{int(event.at * 1000):014d}-{event.id}")
-    ControlRow(EVENT, item, document=json.dumps(asdict(event)), expires_at=int(event.at) + EVENT_TTL_S).put()
+    ControlRow(EVENT, item, document=json.dumps(asdict(event)), expires_at=_expiry(event.at, EVENT_TTL_S)).put()
 
 
 def read_events(limit: int) -> list[Event]:
@@ -108,6 +109,10 @@ def read_events(limit: int) -> list[Event]:
 
 def _key(name: str) -> str:
     return f"{name}#{bound_region()}"
+
+
+def _expiry(at: float, seconds: int) -> datetime:
+    return datetime.fromtimestamp(at + seconds, UTC)
 
 
 def _order(decision: Decision) -> int:

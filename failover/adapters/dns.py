@@ -49,7 +49,7 @@ class Resolver:
         self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> AddressInfo:
         """A stand-in for `socket.getaddrinfo`."""
-        name = host.decode() if isinstance(host, bytes) else host
+        name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
         if not isinstance(name, str) or name.lower().rstrip(".") not in self.hosts:
             return list(_original(host, port, family, type, proto, flags))
         if self._nameserver is None:
@@ -75,8 +75,8 @@ class Resolver:
             raise socket.gaierror(socket.EAI_AGAIN, f"no answer within {self._timeout:g} s") from error
 
     def _ask_nameserver(self, host: str, nameserver: tuple[str, int]) -> list[str]:
-        query = dns.message.make_query(host, dns.rdatatype.A)
         try:
+            query = dns.message.make_query(host, dns.rdatatype.A)
             reply, _ = dns.query.udp_with_fallback(query, nameserver[0], port=nameserver[1], timeout=self._timeout)
         except (dns.exception.DNSException, OSError) as error:
             raise socket.gaierror(socket.EAI_AGAIN, f"the nameserver does not answer: {error}") from error

@@ -8,6 +8,7 @@ none of them counts as "outcome unknown".
 from __future__ import annotations
 
 import socket
+import ssl
 
 import botocore.exceptions as sdk
 from botocore.parsers import ResponseParserError
@@ -24,10 +25,39 @@ THROTTLED = frozenset(
         "RequestLimitExceeded",
         "TooManyRequestsException",
         "ReplicatedWriteConflictException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
     }
 )
-SERVER_ERRORS = frozenset(
-    {"InternalServerError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableException"}
+# What DynamoDB itself refuses as the caller's own business, and the refusals of a signature. A 4xx with any other code
+# (a proxy's page, something new) says nothing that may be relied on.
+CALLERS = frozenset(
+    {
+        "AccessDeniedException",
+        "ConditionalCheckFailedException",
+        "DuplicateItemException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IdempotentParameterMismatchException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "ItemCollectionSizeLimitExceededException",
+        "LimitExceededException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "ResourceInUseException",
+        "ResourceNotFoundException",
+        "SerializationException",
+        "SignatureDoesNotMatch",
+        "TableAlreadyExistsException",
+        "TableNotFoundException",
+        "TransactionCanceledException",
+        "UnknownOperationException",
+        "UnrecognizedClientException",
+        "ValidationException",
+    }
 )
 # Resolution ended; what it said differs, and a class wants to see the difference.
 DNS_DETAIL = {
@@ -51,7 +81,7 @@ def classify(error: BaseException) -> Failure:
         case sdk.ConnectTimeoutError():
             return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, "no connection in time", error)
         case sdk.SSLError():
-            return Failure(ErrorClass.NOT_SENT, Outcome.TLS, "the TLS handshake failed", error)
+            return _tls(cause, error)
         case sdk.EndpointConnectionError() | sdk.ProxyConnectionError():
             return _not_connected(cause, error)
         case sdk.ReadTimeoutError():
@@ -69,6 +99,8 @@ def classify(error: BaseException) -> Failure:
         case _ if isinstance(error, PynamoDBException) and error.cause is None:
             # PynamoDB's own refusals (a missing item, a bad expression) never reached the network.
             return Failure(ErrorClass.CALLER, Outcome.DENIED, type(error).__name__, error)
+        case TimeoutError():
+            return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, "no reply in time", error)
         case OSError():
             return Failure(ErrorClass.UNKNOWN, Outcome.CONNECT, "the connection broke", error)
         case _:
@@ -94,13 +126,24 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
+def _tls(cause: sdk.SSLError, error: BaseException) -> Failure:
+    """Only a refused certificate proves that nothing was sent: any other TLS error may come in the middle of a reply."""
+    inner = cause.kwargs.get("error")
+    told = inner.args[0] if inner is not None and inner.args else inner
+    if isinstance(told, ssl.SSLCertVerificationError):
+        return Failure(ErrorClass.NOT_SENT, Outcome.TLS, "the certificate is not valid", error)
+    return Failure(ErrorClass.UNKNOWN, Outcome.TLS, "TLS failed", error)
+
+
 def _not_connected(cause: sdk.BotoCoreError, error: BaseException) -> Failure:
     inner = getattr(cause, "kwargs", {}).get("error")
     if isinstance(inner, NameResolutionError):
         reason = inner.__cause__ or inner.__context__
         code = reason.errno if isinstance(reason, socket.gaierror) else None
         return Failure(ErrorClass.NOT_SENT, Outcome.DNS, DNS_DETAIL.get(code or 0, "DNS gives no address"), error)
-    return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, "the connection was refused", error)
+    refused = inner is not None and isinstance(inner.__cause__, ConnectionRefusedError)
+    detail = "the connection was refused" if refused else "no connection"
+    return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, detail, error)
 
 
 def _refused(cause: sdk.ClientError, error: BaseException) -> Failure:
@@ -111,6 +154,7 @@ def _refused(cause: sdk.ClientError, error: BaseException) -> Failure:
     # PynamoDB's re-raised error carries no HTTP status: the original below it does.
     if not status and isinstance(cause.__cause__, sdk.ClientError):
         status = cause.__cause__.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in SERVER_ERRORS or status >= 500:
-        return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, f"HTTP {status} {code}".strip(), error)
-    return Failure(ErrorClass.CALLER, Outcome.DENIED, code, error)
+    if code in CALLERS and status < 500:
+        return Failure(ErrorClass.CALLER, Outcome.DENIED, code, error)
+    detail = f"HTTP {status}" if code in ("", str(status)) else f"HTTP {status} {code}"
+    return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, detail, error)

@@ -61,8 +61,11 @@ class DaemonPool:
             if self._free:
                 self._free -= 1
             elif self._made < self._size:
+                try:
+                    threading.Thread(target=self._loop, name=f"{self._name}-{self._made}", daemon=True).start()
+                except RuntimeError as error:
+                    raise RegionBusy(f"this machine gives no thread more: {error}") from error
                 self._made += 1
-                threading.Thread(target=self._loop, name=f"{self._name}-{self._made}", daemon=True).start()
             else:
                 raise RegionBusy(f"all {self._size} calls that may be under way are")
         self._work.put(work)
@@ -97,15 +100,17 @@ class PooledRunner:
                 results[region] = _busy(error)
         wait(under_way.values(), timeout)
         for region, future in under_way.items():
-            results[region] = _outcome(future, 0, timeout)
+            results[region] = _outcome(future, timeout)
         return results
 
     def run(self, region: str, op: Callable[[Bound], T], bound: Bound, timeout: float) -> Success[T] | Failure:
         """One attempt of at most `timeout` seconds. Never raises."""
         try:
-            return _outcome(self._start(region, op, bound), timeout, timeout)
+            future = self._start(region, op, bound)
         except RegionBusy as error:
             return _busy(error)
+        wait((future,), timeout)
+        return _outcome(future, timeout)
 
     def _start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Future[T]:
         def attempt() -> T:
@@ -116,13 +121,12 @@ class PooledRunner:
         return self._pools[region].submit(lambda: context.run(attempt))
 
 
-def _outcome(future: Future[T], wait_s: float, allowed_s: float) -> Success[T] | Failure:
-    try:
-        return Success(future.result(wait_s))
-    except BaseException as error:
-        if isinstance(error, TimeoutError) and not future.done():
-            return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, f"no answer within {allowed_s:.2f} s", error)
-        return classify(error)
+def _outcome(future: Future[T], allowed_s: float) -> Success[T] | Failure:
+    if not future.done():
+        late = TimeoutError(f"no answer within {allowed_s:.2f} s")
+        return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, str(late), late)
+    error = future.exception()
+    return Success(future.result()) if error is None else classify(error)
 
 
 def _busy(error: RegionBusy) -> Failure:
