@@ -18,7 +18,7 @@ from . import trace, wiring
 from .adapters.binding import RegionNotBound, bind, bound_region
 from .adapters.clock import SystemClock
 from .adapters.control_store import read_decisions, write_decision
-from .adapters.models import PutResult, RegionalModel, TableSpec, tables
+from .adapters.models import PutResult, RegionalModel, TableSpec, stamp, tables
 from .core.breaker import CircuitState
 from .core.errors import (
     Attempt,
@@ -62,6 +62,7 @@ __all__ = [
     "refuse_pin",
     "regions",
     "route",
+    "stamp",
     "status",
     "tables",
     "write",

@@ -14,6 +14,8 @@ from typing import Protocol
 from failover.lab.errors import CursorLost
 from failover.lab.replicator import Item, Key, Stamp, later, missing, stamp_of, to_copy
 
+DAY_MS = 86_400_000.0
+
 
 @dataclass(frozen=True)
 class Cursor:
@@ -153,14 +155,15 @@ class Link:
             del self._pending[table, key]
             now, stamp = self._wall(), stamp_of(item)
             stats = replace(self._stats, backlog=len(self._pending))
-            if applied and stamp is not None:
-                lag_ms = max(0.0, (now - stamp.at / 1e6) * 1000)
-                worst = max(lag_ms, stats.worst_lag_ms or 0.0)
-                self._stats = replace(
-                    stats, applied=stats.applied + 1, last_applied_at=now, last_lag_ms=lag_ms, worst_lag_ms=worst
-                )
-            else:
+            if not applied or stamp is None:
                 self._stats = replace(stats, refused=stats.refused + 1)
+                continue
+            self._stats = replace(stats, applied=stats.applied + 1, last_applied_at=now)
+            lag_ms = (now - stamp.at / 1e6) * 1000
+            # Not every item is ordered by a time: a ballot is by its name. Such an item tells no lag.
+            if abs(lag_ms) < DAY_MS:
+                worst = max(lag_ms, stats.worst_lag_ms or 0.0)
+                self._stats = replace(self._stats, last_lag_ms=max(0.0, lag_ms), worst_lag_ms=worst)
 
     @staticmethod
     def _put(target: Replica, table: str, item: Item) -> bool:

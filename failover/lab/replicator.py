@@ -3,8 +3,8 @@
 This emulates DynamoDB Global Tables (MREC) for teaching. What is the same: every region takes writes, copies are
 asynchronous, the later write of a whole item wins everywhere, and a copy is not copied on (no echo). Its limits:
 
-- "Later" is the item's own ``updated_at`` (microseconds, then the region's name), not a time kept by the service. The
-  application therefore has to keep ``updated_at`` monotone per item, which its gateway's put() does.
+- "Later" is the item's own ``updated_at`` (a whole number, then the region's name), not a time kept by the service.
+  The application therefore has to keep ``updated_at`` monotone per item; for most items it is microseconds.
 - Deletions are not copied: the application deletes nothing, and each engine expires items by TTL on its own.
 - An item without ``updated_at`` and ``updated_in`` stays in its region.
 - After a restart both regions are compared by a scan, because a restarted engine has lost its stream. The service
