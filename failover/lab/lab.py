@@ -166,10 +166,11 @@ def run_lab(config: LabConfig, tables: Sequence[TableSpec], *, say: Callable[[st
 def _log_to(config: LabConfig) -> None:
     handler = logging.FileHandler(config.lab_dir / "logs" / "lab.log")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(message)s"))
-    logger = logging.getLogger("failover.lab")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False  # the terminal shows one line, the file the rest
+    for name in ("failover.lab", "asyncio"):
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False  # the terminal shows one line, the file the rest
 
 
 def _stop_on_signals(stopping: threading.Event) -> None:
