@@ -18,6 +18,7 @@ from . import trace, wiring
 from .adapters.binding import RegionNotBound, bind, bound_region
 from .adapters.clock import SystemClock
 from .adapters.control_store import read_decisions, write_decision
+from .adapters.errors import classify
 from .adapters.models import PutResult, RegionalModel, TableSpec, stamp, tables
 from .core.breaker import CircuitState
 from .core.errors import (
@@ -145,7 +146,8 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
     """Sets the routing, in every region that answers; sticky until someone changes it.
 
     Raises `RoutingRefused` when a safety rule forbids it (and `force` was not given, or cannot help), `ValueError`
-    for a missing reason or a mode and region that do not go together, `NoRegionAnswered` when no region took it.
+    for a missing reason or a mode and region that do not go together, `NoRegionAnswered` when no region took it,
+    `FailoverError` when the database refused.
     """
     if not reason.strip():
         raise ValueError("a reason is required")
@@ -156,7 +158,7 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
         if refusal is not None:
             raise RoutingRefused(refusal)
         overridden = force and _refusal(region, forced=False) is not None
-    known = [d for found in everywhere(lambda _: read_decisions(), timeout=ROUTING_TIMEOUT_S).values() for d in found]
+    known = [decision for found in _control(lambda _: read_decisions()).values() for decision in found]
     winner, _ = latest(known)
     decision = Decision(
         mode=mode,
@@ -168,8 +170,18 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
         at=wired.clock.wall(),
         forced=overridden,
     )
-    everywhere(lambda _: write_decision(decision), timeout=ROUTING_TIMEOUT_S)
+    _control(lambda _: write_decision(decision))
     return decision
+
+
+def _control(op: Callable[[Bound], T]) -> dict[str, T]:
+    """`op` on the control rows of every region; what the database refuses becomes one of our own errors."""
+    try:
+        return everywhere(op, timeout=ROUTING_TIMEOUT_S)
+    except FailoverError:
+        raise
+    except Exception as error:
+        raise FailoverError(f"the control table cannot be used: {classify(error).detail}") from error
 
 
 def _refusal(region: str, *, forced: bool) -> str | None:
