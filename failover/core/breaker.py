@@ -1,6 +1,7 @@
 """A circuit: whether a region gets traffic. Pure transitions over a frozen state, used by worker and monitor alike.
 
 A wait doubles each time the circuit opens again, up to a cap, and starts afresh once it has stayed closed for the cap.
+Calm that never lasts is flapping: who goes from closed to open many times within a window is held longer than the cap.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ _SEVERITY = {CircuitState.CLOSED: 0, CircuitState.HALF_OPEN: 1, CircuitState.OPE
 class Circuit:
     """A circuit's state. Times are monotonic seconds; `wait_s` is the wait of its latest opening, 0 before the first.
 
-    `turns` counts the transitions: an attempt that began in an earlier turn must not decide a later one.
+    `turns` counts the transitions: an attempt that began in an earlier turn must not decide a later one. `relapses`
+    are the times of the latest openings from closed.
     """
 
     state: CircuitState = CircuitState.CLOSED
@@ -37,6 +39,11 @@ class Circuit:
     openings: int = 0
     turns: int = 0
     reason: str = ""
+    relapses: tuple[float, ...] = ()
+
+    def flaps(self, now: float, config: RouterConfig) -> int:
+        """How many times it went from closed to open within the window that counts."""
+        return sum(now - at < config.flap_window_s for at in self.relapses)
 
     def waited(self, now: float) -> bool:
         """Whether an open circuit has been open for its wait."""
@@ -52,17 +59,24 @@ def opened(circuit: Circuit, *, config: RouterConfig, now: float, reason: str) -
     """Open, with the wait that its history asks for. An open circuit stays as it is."""
     if circuit.state is CircuitState.OPEN:
         return circuit
-    rested = circuit.state is CircuitState.CLOSED and now - circuit.since >= config.hold_cap_s
-    first = circuit.openings == 0 or rested
+    was_closed = circuit.state is CircuitState.CLOSED
+    first = circuit.openings == 0 or (was_closed and now - circuit.since >= config.hold_cap_s)
+    wait_s = config.hold_s if first else min(circuit.wait_s * 2, config.hold_cap_s)
+    recent = [at for at in circuit.relapses if now - at < config.flap_window_s]
+    relapses = (*recent, now) if was_closed else tuple(recent)
+    if len(relapses) >= config.flap_openings:
+        wait_s = config.flap_hold_s
+        reason = f"{reason}; it opened {len(relapses)} times within {config.flap_window_s:.0f} s, so it is held longer"
     return replace(
         circuit,
         state=CircuitState.OPEN,
         since=now,
         trials_passed=0,
-        wait_s=config.hold_s if first else min(circuit.wait_s * 2, config.hold_cap_s),
+        wait_s=wait_s,
         openings=circuit.openings + 1,
         turns=circuit.turns + 1,
         reason=reason,
+        relapses=relapses,
     )
 
 

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from enum import StrEnum
+
+
+class TableMode(StrEnum):
+    """How the global tables replicate, which decides what a strong read in another region may promise.
+
+    Failback waits for the replication lag in both modes: most reads are eventual, and those may run backwards in both.
+    """
+
+    MREC = "MREC"
+    """Asynchronous: a strong read is up to date with its own region's replica only."""
+    MRSC = "MRSC"
+    """Synchronous: a strong read is up to date in every region, so failover degrades none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +54,50 @@ class RouterConfig:
     """No beat written or no canary for so long: nothing is known. At least three times their period."""
     throttle_retry_s: float = 0.05
     """The wait before a throttled attempt is repeated, once: between half and one and a half of it."""
+    tables: TableMode = TableMode.MREC
+    """The replication of the tables."""
+    flap_openings: int = 6
+    """A circuit that goes from closed to open so many times ..."""
+    flap_window: float = 10.0
+    """... within so many times `hold_cap_s` is flapping, ..."""
+    flap_hold: float = 2.0
+    """... and is held open for so many times `hold_cap_s`."""
+    slow_window_s: float = 30.0
+    """The stretch of live traffic whose latency is judged; each third of it must be slow, so a short stall is not."""
+    slow_volume: int = 40
+    """Answers that the stretch must hold before it is judged, or remembered as usual."""
+    slow_factor: float = 3.0
+    """Slow is a p99 of more than so many times the region's usual one, and than another region's would be."""
+    slow_floor_ms: float = 200.0
+    """No p99 below this is slow, nor a mean below half of it: nobody would notice."""
+    hedge_share: float = 0.05
+    """Hedges may add at most this share to the reads that ask for them."""
+    hedge_burst: float = 10.0
+    """How many hedges a calm time may save up."""
+    hedge_volume: int = 20
+    """Hedged reads that a region must have answered before its p95 is believed."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if getattr(self, field.name) <= 0:
+            if isinstance(value := getattr(self, field.name), int | float) and value <= 0:
                 raise ValueError(f"{field.name} must be above zero")
         if self.hold_cap_s < self.hold_s:
             raise ValueError("hold_cap_s must not be below hold_s")
         if self.error_rate >= 1:
             raise ValueError("error_rate is a share and must be below 1")
+        if self.hedge_share >= 1:
+            raise ValueError("hedge_share is a share and must be below 1")
+        if self.flap_hold < 1:
+            raise ValueError("flap_hold must not be below 1: a flapping circuit is held longer, not shorter")
         if self.lag_stalled_ms < self.lag_limit_ms:
             raise ValueError("lag_stalled_ms must not be below lag_limit_ms")
+
+    @property
+    def flap_window_s(self) -> float:
+        """How far back openings count as flapping."""
+        return self.flap_window * self.hold_cap_s
+
+    @property
+    def flap_hold_s(self) -> float:
+        """How long a flapping circuit stays open."""
+        return self.flap_hold * self.hold_cap_s

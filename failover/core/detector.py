@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
 from failover.core.config import RouterConfig
 from failover.core.status import LATENCY_BOUNDS_MS
 
 BUCKETS = 24
+_MIDDLES_MS = (*((low + high) / 2 for low, high in pairwise((0, *LATENCY_BOUNDS_MS))), LATENCY_BOUNDS_MS[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,18 @@ class Sample:
     def error_rate(self) -> float:
         """The share that failed, 0 to 1; 0 when there was nothing."""
         return self.failed / self.requests if self.requests else 0.0
+
+    @property
+    def answers(self) -> int:
+        """How many came back with a value."""
+        return sum(self.latency)
+
+    @property
+    def mean_ms(self) -> float | None:
+        """About how long a success took, each taken for the middle of its bucket; None when there was none."""
+        if not any(self.latency):
+            return None
+        return sum(count * middle for count, middle in zip(self.latency, _MIDDLES_MS, strict=True)) / self.answers
 
     def percentile(self, share: float) -> float | None:
         """The latency in ms below which that share of the successes lies, interpolated; None when there was none.
@@ -64,10 +78,10 @@ class Window:
             sample = held + sample
         self._buckets.append((start, sample))
 
-    def total(self, now: float, *, since: float = float("-inf")) -> Sample:
-        """The sum of the buckets that began at `since` or later."""
+    def total(self, now: float, *, since: float = float("-inf"), until: float = float("inf")) -> Sample:
+        """The sum of the buckets that began at `since` or later, and before `until`."""
         self._forget(now)
-        return sum((sample for start, sample in self._buckets if start >= since), Sample())
+        return sum((sample for start, sample in self._buckets if since <= start < until), Sample())
 
     def _forget(self, now: float) -> None:
         while self._buckets and now - self._buckets[0][0] >= self._span_s:

@@ -110,6 +110,12 @@ def _alarms(facts: RegionFacts) -> Iterator[AlarmDocument]:
     yield _alarm("error-rate", facts, over_threshold(judged, facts.config), detail)
     failing = facts.health.failures >= facts.config.canary_failures_to_open
     yield _alarm("canary", facts, failing, f"{facts.health.failures} failed in a row")
+    slow = facts.slowness
+    p99 = "no traffic" if slow.pace.p99_ms is None else f"p99 {slow.pace.p99_ms:.0f} ms"
+    yield _alarm("slow", facts, slow.met or facts.quick_ms is not None, p99)
+    flaps = facts.circuit.flaps(facts.now, facts.config)
+    flapping = flaps >= facts.config.flap_openings
+    yield _alarm("flapping", facts, flapping, f"opened {flaps} times within {facts.config.flap_window_s:.0f} s")
     late = {origin: lag for origin, lag in facts.lags.items() if lag.state in (LagState.SLOW, LagState.STALLED)}
     detail = ", ".join(f"{(lag.ms or 0.0) / 1000:.1f} s behind {origin}" for origin, lag in late.items())
     yield _alarm("replication-lag", facts, bool(late), detail or "below its limit, or unknown")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Mapping
 
 from failover.core import breaker
@@ -11,8 +13,12 @@ from failover.core.detector import Sample, Window, over_threshold
 from failover.core.facts import RegionFacts
 from failover.core.health import Canary, Health, Verdict, on_canary
 from failover.core.lag import Lag
+from failover.core.pace import PaceMeter, Rival, Slowness
 from failover.core.regions import Region
-from failover.core.status import RegionReport
+from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
+
+CANARIES_TIMED = 5
+"""How many of the latest canaries say what a call takes in a region that has no traffic; the slowest of them counts."""
 
 
 class Evidence:
@@ -25,6 +31,9 @@ class Evidence:
         self._config = config
         self._window = Window(config.error_window_s)
         self._elsewhere = Window(config.error_window_s)
+        self._pace = PaceMeter(config)
+        self._canary_ms: deque[float] = deque(maxlen=CANARIES_TIMED)
+        self._quick_ms: float | None = None
         self._alarm = ""
         self._failures_in_a_row = 0
         self._disputed_at = float("-inf")
@@ -37,7 +46,10 @@ class Evidence:
         match canary.verdict:
             case Verdict.PASSED:
                 self._canaries_passed += 1
+                if canary.call_ms is not None:
+                    self._canary_ms.append(canary.call_ms)
             case Verdict.FAILED:
+                self._canary_ms.clear()
                 self._disputed_at = float("-inf")  # canaries and live traffic agree again
                 if self.circuit.state is CircuitState.HALF_OPEN:
                     self._alarm = f"a canary failed in half-open: {canary.told}"
@@ -48,16 +60,24 @@ class Evidence:
 
     def live(self, was: RegionReport, became: RegionReport, now: float) -> None:
         """Count what one worker met since its last report."""
-        latency = tuple(after - before for before, after in zip(was.latency, became.latency, strict=True))
+        if became == was:
+            return
+        latency = _difference(was.latency, became.latency)
         failed = became.failed - was.failed
         self._window.add(Sample(became.requests - was.requests, failed, latency), now)
+        waited_for = tuple(map(sum, zip(latency, _difference(was.outrun, became.outrun), strict=True)))
+        self._pace.add(Sample(latency=waited_for), now, learn=self.circuit.state is CircuitState.CLOSED)
         if failed and self.health.passing(now, self._config):
             self._disputed_at = now
-        self._trials_passed += became.trials_passed - was.trials_passed
+        slow = self._too_slow(waited_for)
+        self._trials_passed += max(0, became.trials_passed - was.trials_passed - slow)
         if became.openings > was.openings:
             self.worker_open(became)
         elif became.trials_failed > was.trials_failed and self.circuit.state is CircuitState.HALF_OPEN:
             self._alarm = "a live trial failed"
+        elif slow:
+            self._disputed_at = now
+            self._alarm = f"a live trial took longer than {self._quick_ms:.0f} ms"
 
     def elsewhere(self, sample: Sample, now: float) -> None:
         """Count what other hosts met: it is shown, and judged by them."""
@@ -74,6 +94,17 @@ class Evidence:
     def worst_row(self, failures: int) -> None:
         """The longest row of failures that any worker has now; it is shown, the workers judge it themselves."""
         self._failures_in_a_row = failures
+
+    def rival(self, now: float, *, up_to_date: bool) -> Rival | None:
+        """This region as one that could take over from a slow one; None when it is not well, or not known well enough.
+
+        `up_to_date`: whether replication into it is. A dead region is left at any price, a slow one is not.
+        """
+        closed = self.circuit.state is CircuitState.CLOSED
+        well = closed and self.health.sound and self.health.passing(now, self._config)
+        if not (well and up_to_date) or len(self._canary_ms) < self._config.canaries_to_close:
+            return None
+        return Rival(self.region.name, max(self._canary_ms))
 
     def judge(self, facts: RegionFacts) -> bool:
         """Let the circuit take at most one turn; whether it did."""
@@ -94,12 +125,25 @@ class Evidence:
                         f"{facts.judged.error_rate:.1%} of {facts.judged.requests} requests failed "
                         f"within {self._config.error_window_s:.0f} s"
                     )
+                if not alarm and facts.slowness.met:
+                    alarm = f"slow: {_told(facts.slowness)}"
+                    self._quick_ms = _next_bound(facts.slowness.limit_ms)
+                    self._disputed_at = now  # its canaries pass: only live traffic can say that it is quick again
                 if alarm:
                     self._begin(breaker.opened(before, config=self._config, now=now, reason=alarm))
         return self.circuit is not before
 
-    def facts(self, lags: Mapping[str, Lag], needed: frozenset[str], now: float) -> RegionFacts:
-        """Everything known, frozen. `lags` are those into this region, `needed` those that failback waits for."""
+    def facts(
+        self,
+        lags: Mapping[str, Lag],
+        needed: frozenset[str],
+        now: float,
+        *,
+        rival: Rival | None = None,
+        pinned: bool = False,
+    ) -> RegionFacts:
+        """Everything known, frozen. `lags` are those into this region, `needed` those that failback waits for, `rival`
+        the quickest other region that could take over."""
         return RegionFacts(
             name=self.region.name,
             priority=self.region.priority,
@@ -112,13 +156,41 @@ class Evidence:
             failures_in_a_row=self._failures_in_a_row,
             lags=lags,
             needed=needed,
+            slowness=Slowness(self._pace.pace(now, since=self.circuit.since), rival, pinned, self._config),
+            quick_ms=self._quick_ms,
             disputed=now - self._disputed_at < self._config.error_window_s,
             trials_passed=self._trials_passed,
             canaries_passed=self._canaries_passed,
         )
 
+    def _too_slow(self, waited_for: tuple[int, ...]) -> int:
+        """How many live calls took too long in a region that is on trial for having been too slow."""
+        if self._quick_ms is None or self.circuit.state is not CircuitState.HALF_OPEN:
+            return 0
+        return sum(waited_for[bisect_left(LATENCY_BOUNDS_MS, self._quick_ms) + 1 :])
+
     def _begin(self, circuit: Circuit) -> None:
-        if circuit.state is CircuitState.CLOSED and self._trials_passed >= self._config.trials_to_close:
-            self._disputed_at = float("-inf")  # live traffic itself says that it works
+        if circuit.state is CircuitState.CLOSED:
+            self._quick_ms = None
+            if self._trials_passed >= self._config.trials_to_close:
+                self._disputed_at = float("-inf")  # live traffic itself says that it works
         self.circuit = circuit
         self._trials_passed = self._canaries_passed = 0
+
+
+def _difference(was: tuple[int, ...], became: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(after - before for before, after in zip(was, became, strict=True))
+
+
+def _next_bound(ms: float) -> float:
+    """The bound of the histogram at or above it, so that its buckets lie on one side of it or the other."""
+    return LATENCY_BOUNDS_MS[min(bisect_left(LATENCY_BOUNDS_MS, ms), len(LATENCY_BOUNDS_MS) - 1)]
+
+
+def _told(slowness: Slowness) -> str:
+    pace, rival = slowness.pace, slowness.rival
+    there = f"; {rival.name} would take about {slowness.there_ms:.0f} ms" if rival is not None else ""
+    return (
+        f"p99 {pace.p99_ms:.0f} ms of {pace.volume} answers within {slowness.config.slow_window_s:.0f} s, "
+        f"usually {pace.usual_p99_ms:.0f} ms{there}"
+    )

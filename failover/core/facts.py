@@ -10,6 +10,7 @@ from failover.core.config import RouterConfig
 from failover.core.detector import Sample, over_threshold
 from failover.core.health import Health, HealthState, state_of
 from failover.core.lag import Lag
+from failover.core.pace import Slowness
 from failover.core.policy import Failback, failback
 
 
@@ -18,8 +19,9 @@ class RegionFacts:
     """One region. Times are monotonic seconds.
 
     `traffic` is the whole window over all hosts, `judged` the part of this host's since the circuit last changed;
-    `lags` are those into the region from every other one, `needed` the names of those that failback waits for. The
-    last two count since the circuit last turned.
+    `lags` are those into the region from every other one, `needed` the names of those that failback waits for.
+    `quick_ms` is what a call must not take while the region comes back from having been too slow, None when it was
+    not. The last two count since the circuit last turned.
     """
 
     name: str
@@ -34,13 +36,16 @@ class RegionFacts:
     lags: Mapping[str, Lag]
     needed: frozenset[str]
     disputed: bool
+    slowness: Slowness
+    quick_ms: float | None
     trials_passed: int
     canaries_passed: int
 
     @property
     def state(self) -> HealthState:
         """Health in one word."""
-        fails = self.disputed or over_threshold(self.judged, self.config)
+        too_slow = self.slowness.met or self.quick_ms is not None
+        fails = too_slow or self.disputed or over_threshold(self.judged, self.config)
         return state_of(self.health, traffic_fails=fails, config=self.config, now=self.now)
 
     @property
@@ -57,7 +62,15 @@ class RegionFacts:
     @property
     def failback(self) -> Failback:
         """The conditions under which an open circuit lets trials through."""
-        return failback(self.circuit, self.health, lag=self.lag_fine, config=self.config, now=self.now)
+        return failback(self.circuit, self.health, lag=self.lag_fine, config=self.config, now=self.now, pace=self.quick)
+
+    @property
+    def quick(self) -> bool:
+        """Whether nothing says that a region which was too slow still is: its latest canary was quick."""
+        if self.quick_ms is None:
+            return True
+        taken = self.health.latest.call_ms if self.health.latest is not None else None
+        return taken is not None and taken <= self.quick_ms
 
     @property
     def recovered(self) -> bool:
@@ -66,7 +79,8 @@ class RegionFacts:
             return False
         by_traffic = self.trials_passed >= self.config.trials_to_close
         passing = self.health.passing(self.now, self.config)
-        by_canaries = passing and self.canaries_passed >= self.config.canaries_to_close and not self.disputed
+        enough = self.canaries_passed >= self.config.canaries_to_close
+        by_canaries = passing and enough and self.quick and not self.disputed
         return by_traffic or by_canaries
 
     @property

@@ -83,6 +83,12 @@ class Canary:
         return ""
 
     @property
+    def call_ms(self) -> float | None:
+        """How long the longer of its two calls took in ms, without finding and making the connection."""
+        taken = [layer.ms for layer in (self.write, self.read) if layer.ms is not None]
+        return max(taken, default=None)
+
+    @property
     def readable(self) -> bool:
         """Whether what was lately seen in the region may be believed: it failed, if at all, in writing only."""
         return self.verdict is not Verdict.FAILED or self.read.ok is True

@@ -124,20 +124,29 @@ class Failback:
     held: bool
     canaries: bool
     lag: bool
+    pace: bool = True
 
     @property
     def met(self) -> bool:
         """Whether all hold."""
-        return self.held and self.canaries and self.lag
+        return self.held and self.canaries and self.lag and self.pace
 
     @property
     def waits_for(self) -> str:
         """What is still missing, in words that can follow "waits for"."""
-        missing = {"the end of its hold": self.held, "more canaries": self.canaries, "replication": self.lag}
+        missing = {
+            "the end of its hold": self.held,
+            "more canaries": self.canaries,
+            "replication": self.lag,
+            "quick answers": self.pace,
+        }
         return " and ".join(words for words, holds in missing.items() if not holds) or "its turn"
 
 
-def failback(circuit: Circuit, health: Health, *, lag: bool, config: RouterConfig, now: float) -> Failback:
-    """The conditions for an open circuit. `lag`: whether every lag into the region is known and below its limit."""
+def failback(
+    circuit: Circuit, health: Health, *, lag: bool, config: RouterConfig, now: float, pace: bool = True
+) -> Failback:
+    """The conditions for an open circuit. `lag`: whether every lag into the region is known and below its limit;
+    `pace`: whether a region that was too slow answers its canaries quickly again."""
     enough = health.passes >= config.canaries_to_close and health.passing(now, config)
-    return Failback(held=circuit.waited(now), canaries=enough, lag=lag)
+    return Failback(held=circuit.waited(now), canaries=enough, lag=lag, pace=pace)

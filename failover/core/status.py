@@ -106,8 +106,10 @@ class StatusDocument(TypedDict):
 class RegionReport:
     """One worker's dealings with one region, counted since the worker started.
 
-    `requests` is every attempt; `ok` and `failures` (by outcome, class C and D among them) add up to it; `failed` are
-    the class A and B among the failures. `latency` counts the successes by `LATENCY_BOUNDS_MS`.
+    `requests` is every attempt whose end is known; `ok`, `failures` (by outcome, class C and D among them) and `outrun`
+    add up to it; `failed` are the class A and B among the failures. `latency` counts the successes by
+    `LATENCY_BOUNDS_MS`; `outrun` those that a hedge in another region outran, by how long they had been waited for
+    then. `hedges` are the extra attempts made here because another region was slow, whatever came of them.
     """
 
     requests: int = 0
@@ -115,6 +117,8 @@ class RegionReport:
     failed: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     latency: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
+    outrun: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
+    hedges: int = 0
     trials_passed: int = 0
     trials_failed: int = 0
     circuit: CircuitState = CircuitState.CLOSED
@@ -220,17 +224,27 @@ def view_from_json(document: Any, *, age_s: float) -> HostView:
         raise ValueError(f"not a host's view: {exc!r}") from exc
 
 
+_WHOLE = (
+    "requests",
+    "ok",
+    "failed",
+    "hedges",
+    "trials_passed",
+    "trials_failed",
+    "consecutive_failures",
+    "openings",
+)
+
+
 def _region_report(document: Any) -> RegionReport:
-    latency = tuple(int(count) for count in document["latency"])
-    if len(latency) != len(LATENCY_BOUNDS_MS) + 1:
+    latency, outrun = (tuple(int(count) for count in document[name]) for name in ("latency", "outrun"))
+    if {len(latency), len(outrun)} != {len(LATENCY_BOUNDS_MS) + 1}:
         raise ValueError("a latency histogram of another shape")
-    whole = {
-        name: int(document[name])
-        for name in ("requests", "ok", "failed", "trials_passed", "trials_failed", "consecutive_failures", "openings")
-    }
+    whole = {name: int(document[name]) for name in _WHOLE}
     return RegionReport(
         failures={str(outcome): int(count) for outcome, count in document["failures"].items()},
         latency=latency,
+        outrun=outrun,
         circuit=CircuitState(document["circuit"]),
         last_reason=str(document["last_reason"]),
         **whole,

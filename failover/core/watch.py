@@ -19,6 +19,7 @@ from failover.core.evidence import Evidence
 from failover.core.facts import RegionFacts
 from failover.core.health import Canary
 from failover.core.lag import Lag, LagMeter, LagState
+from failover.core.pace import Rival
 from failover.core.policy import Decision, Plan, latest, plan, refuse_pin
 from failover.core.regions import Region, by_priority
 from failover.core.status import HostCircuit, HostView, RegionReport, StatusDocument, WorkerReport
@@ -182,8 +183,26 @@ class Watch:
 
     def _facts_of(self, name: str, now: float) -> RegionFacts:
         lags = {origin: self._lag(origin, name, now) for origin in self._evidence if origin != name}
-        is_open = {one for one, evidence in self._evidence.items() if evidence.circuit.state is CircuitState.OPEN}
-        return self._evidence[name].facts(lags, frozenset(lags) - is_open, now)
+        needed = self._needed(name)
+        pinned = self._decision is not None and self._decision.region == name
+        return self._evidence[name].facts(lags, needed, now, rival=self._rival(name, now), pinned=pinned)
+
+    def _needed(self, name: str) -> frozenset[str]:
+        """The regions whose writes must have arrived before traffic goes (back) to `name`: those that take any."""
+        return frozenset(
+            other
+            for other, evidence in self._evidence.items()
+            if other != name and evidence.circuit.state is not CircuitState.OPEN
+        )
+
+    def _rival(self, name: str, now: float) -> Rival | None:
+        """The quickest other region that is well and not behind."""
+        rivals = (
+            evidence.rival(now, up_to_date=self._lag(name, other, now).within(self._config.lag_limit_ms))
+            for other, evidence in self._evidence.items()
+            if other != name
+        )
+        return min((one for one in rivals if one is not None), key=lambda one: one.canary_ms, default=None)
 
     def _lag(self, origin: str, name: str, now: float) -> Lag:
         """The lag between two regions; unknown while the second cannot be read, whatever was seen there before."""

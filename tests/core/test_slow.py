@@ -1,0 +1,218 @@
+"""A gray failure: the region answers, too late. What is called slow, what is not, and how it comes back."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from failover.core.breaker import CircuitState
+from failover.core.config import RouterConfig
+from failover.core.events import EventKind
+from failover.core.health import Canary, Layer
+from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
+from tests.core.support import EAST, GOOD, WEST, Post, decision, failing
+
+OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED
+NONE = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
+
+
+def canary(ms: float) -> Canary:
+    """A canary that passed, each of whose calls took so long."""
+    call = Layer(True, ms)
+    return Canary(GOOD, GOOD, call, call)
+
+
+class Day(Post):
+    """A host with one busy worker: four answers a second in each region that takes traffic."""
+
+    def __init__(self, *, distance_ms: float = 70.0, config: RouterConfig | None = None) -> None:
+        super().__init__(config or RouterConfig())
+        self.canaries[WEST] = canary(distance_ms)
+        self.met = {EAST: RegionReport(), WEST: RegionReport()}
+        self.reports(w1=dict(self.met))
+
+    def answer(self, region: str, ms: float, count: int = 2, *, trial: bool = False, outrun: bool = False) -> None:
+        was = self.met[region]
+        field = "outrun" if outrun else "latency"
+        buckets = list(getattr(was, field))
+        buckets[bisect_left(LATENCY_BOUNDS_MS, ms)] += count
+        ok = 0 if outrun else count
+        counted: dict[str, Any] = {field: tuple(buckets)}
+        self.met[region] = replace(
+            was,
+            requests=was.requests + count,
+            ok=was.ok + ok,
+            trials_passed=was.trials_passed + (ok if trial else 0),
+            **counted,
+        )
+        self.reports(w1=dict(self.met))
+
+    def lives(self, seconds: float, ms: float, *, region: str = EAST, tail: float = 0, outrun: bool = False) -> None:
+        """So many seconds of traffic that takes `ms`; of every tenth second's answers one takes `tail`."""
+        for number in range(round(seconds * 2)):
+            self.answer(region, ms, outrun=outrun)
+            if tail and number % 20 == 0:
+                self.answer(region, tail, 1)
+            self.step()
+
+    def row(self, rule: str, region: str = EAST) -> Any:
+        """What `explain` says about a rule."""
+        rows = self.watch.status(self.now, self.wall, [])["explain"]
+        return next(one for one in rows if (one["rule"], one["region"]) == (rule, region))
+
+
+def slowed() -> Day:
+    """A day on which the first region became slow, and was left for it."""
+    day = Day()
+    day.lives(120, 8)
+    while day.state(EAST) is CLOSED:
+        day.lives(0.5, 900)
+    return day
+
+
+def test_a_region_whose_answers_take_far_longer_than_usual_and_than_elsewhere_is_left() -> None:
+    day = slowed()
+    assert day.active() == WEST
+    (opened,) = [event for event in day.events if event.kind is EventKind.CIRCUIT_OPENED]
+    assert opened.reason.startswith("slow: p99 ")
+    assert "usually 10 ms; us-west-2 would take about 80 ms" in opened.reason
+    assert "us-east-1: slow: p99" in day.watch.status(day.now, day.wall, [])["summary"]
+
+
+def test_a_region_that_is_merely_far_away_is_as_slow_as_ever() -> None:
+    day = Day(distance_ms=1.0)
+    day.canaries[EAST] = failing()
+    day.step(3)
+    day.lives(300, 95, region=WEST)
+    day.canaries[EAST] = canary(1)
+    day.lives(300, 95, region=WEST)
+    assert day.state(WEST) is CLOSED
+
+
+def test_a_far_region_that_takes_over_is_not_called_slow_beside_the_quick_one_that_came_back() -> None:
+    day = Day(distance_ms=250)
+    day.watch.on_decision(decision(WEST), [], day.now)
+    day.lives(60, 280, region=WEST)
+    day.watch.on_decision(decision(None, epoch=2, id="d2"), [], day.now)
+    day.lives(120, 280, region=WEST)
+    assert day.state(WEST) is CLOSED
+    assert not day.row("slow-p99", WEST)["met"]
+
+
+def test_traffic_never_flips_to_a_region_that_is_not_clearly_better() -> None:
+    day = Day(distance_ms=400.0)
+    day.lives(240, 8)
+    day.lives(120, 900)
+    assert day.state(EAST) is CLOSED
+    assert day.row("slow-p99")["met"]
+    row = day.row("slow-elsewhere")
+    assert not row["met"]
+    assert row["text"].endswith("us-west-2 would take about 410 ms, which is clearly better from 1230 ms on.")
+
+
+@pytest.mark.parametrize("trouble", ["open", "silent", "behind"])
+def test_traffic_never_flips_for_slowness_to_a_region_that_is_itself_in_trouble(trouble: str) -> None:
+    day = Day()
+    day.lives(120, 8)
+    if trouble == "open":
+        day.canaries[WEST] = failing()
+    if trouble == "silent":
+        day.canaries[WEST] = Canary()
+    if trouble == "behind":
+        day.paused.add((EAST, WEST))
+    day.step(6)
+    day.lives(120, 900)
+    assert (day.state(EAST), day.active()) == (CLOSED, EAST)
+    assert "no other region is closed, well and up to date" in day.row("slow-elsewhere")["text"]
+
+
+def test_too_little_traffic_is_not_judged() -> None:
+    day = Day()
+    day.lives(120, 8)
+    day.step(80)
+    for _ in range(39):
+        day.answer(EAST, 900, 1)
+        day.step(seconds=0.7)
+    assert day.state(EAST) is CLOSED
+    assert not day.row("slow-volume")["met"]
+
+
+def test_a_short_stall_is_not_a_slow_region() -> None:
+    day = Day()
+    day.lives(120, 8)
+    day.lives(9, 1000)
+    day.lives(60, 8)
+    assert day.state(EAST) is CLOSED
+
+
+def test_a_slow_tail_is_for_hedges_and_flips_nothing() -> None:
+    day = Day()
+    day.lives(120, 8)
+    day.lives(120, 8, tail=1500)
+    assert day.row("slow-p99")["met"]
+    assert day.row("slow-elsewhere")["met"]
+    assert not day.row("slow-for-most")["met"]
+    assert day.state(EAST) is CLOSED
+
+
+def test_while_what_is_usual_is_not_known_nothing_is_slow() -> None:
+    day = Day()
+    day.lives(29, 900)
+    assert not day.row("slow-p99")["met"]
+    assert "not known yet" in day.row("slow-p99")["text"]
+    day.lives(120, 900)
+    assert day.state(EAST) is CLOSED
+
+
+def test_a_pinned_region_is_never_left_for_slowness_alone() -> None:
+    day = Day()
+    day.watch.on_decision(decision(EAST), [], day.now)
+    day.lives(120, 8)
+    day.lives(120, 900)
+    assert day.state(EAST) is CLOSED
+    assert "it is pinned" in day.row("slow-for-most")["text"]
+
+
+def test_a_slow_region_is_degraded_and_raises_an_alarm() -> None:
+    day = slowed()
+    status = day.watch.status(day.now, day.wall, [])
+    assert status["regions"][0]["state"] == "degraded"
+    assert ("slow", EAST, "alarm") in {(one["name"], one["region"], one["state"]) for one in status["alarms"]}
+
+
+def test_a_region_that_was_too_slow_stays_open_while_its_canaries_are_slow() -> None:
+    day = slowed()
+    day.canaries[EAST] = canary(900)
+    day.step(600)
+    assert day.state(EAST) is OPEN
+    assert not day.row("failback-pace")["met"]
+    assert "waits for quick answers" in day.watch.status(day.now, day.wall, [])["summary"]
+
+
+def test_a_slow_trial_sends_a_region_that_was_too_slow_back_and_quick_ones_close_it() -> None:
+    day = slowed()
+    day.until(EAST, HALF_OPEN)
+    day.answer(EAST, 900, 3, trial=True)
+    (opened,) = day.step()
+    assert (opened.kind, opened.reason) == (
+        EventKind.CIRCUIT_OPENED,
+        "a live trial took longer than 200 ms; held for at least 10 s",
+    )
+    day.until(EAST, HALF_OPEN)
+    day.step(10)
+    assert day.state(EAST) is HALF_OPEN, "its canaries were quick all the time: they alone close nothing"
+    day.answer(EAST, 9, 3, trial=True)
+    day.step()
+    assert day.state(EAST) is CLOSED
+    assert day.row("failback-pace")["text"].endswith("it was not left for being slow.")
+
+
+def test_reads_that_hedges_outran_speak_against_the_region_that_was_outrun() -> None:
+    day = Day()
+    day.lives(120, 8)
+    day.lives(60, 900, outrun=True)
+    assert day.state(EAST) is OPEN
+    assert day.watch.status(day.now, day.wall, [])["regions"][0]["error_rate_2m"] == 0
