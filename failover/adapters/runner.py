@@ -100,7 +100,7 @@ class PooledRunner:
                 results[region] = _busy(error)
         wait(under_way.values(), timeout)
         for region, future in under_way.items():
-            results[region] = _outcome(future, timeout)
+            results[region] = _outcome(future, 0, timeout)
         return results
 
     def run(self, region: str, op: Callable[[Bound], T], bound: Bound, timeout: float) -> Success[T] | Failure:
@@ -109,8 +109,7 @@ class PooledRunner:
             future = self._start(region, op, bound)
         except RegionBusy as error:
             return _busy(error)
-        wait((future,), timeout)
-        return _outcome(future, timeout)
+        return _outcome(future, timeout, timeout)
 
     def _start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Future[T]:
         def attempt() -> T:
@@ -121,11 +120,13 @@ class PooledRunner:
         return self._pools[region].submit(lambda: context.run(attempt))
 
 
-def _outcome(future: Future[T], allowed_s: float) -> Success[T] | Failure:
-    if not future.done():
+def _outcome(future: Future[T], wait_s: float, allowed_s: float) -> Success[T] | Failure:
+    try:
+        # An operation's own TimeoutError is returned here, never raised: what is raised is that the time is over.
+        error = future.exception(wait_s)
+    except TimeoutError:
         late = TimeoutError(f"no answer within {allowed_s:.2f} s")
         return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, str(late), late)
-    error = future.exception()
     return Success(future.result()) if error is None else classify(error)
 
 
