@@ -1,0 +1,81 @@
+"""One run of everything: prints the table, writes reports/bench.md and reports/bench.json.
+
+Engines, lab and web tier are the bench's own, on loopback, below a temporary directory; the run ends after TIME_S
+at the latest, with every process that it started.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from tests.bench import faults, machine, routing, saves, votes
+from tests.bench.engine import credentials, demo
+from tests.bench.report import Report, Row
+from tests.processes import ROOT
+
+TIME_S = 170
+
+
+class TooLong(Exception):
+    """The run took longer than it may."""
+
+
+def measure(folder: Path) -> tuple[list[Row], list[str]]:
+    """Every row and every note."""
+    with credentials():
+        _say("saves")
+        rows, notes = saves.rows(folder), [saves.NOTE]
+        _say("the router alone")
+        alone = routing.rows()
+        _say("votes a second")
+        with demo(folder / "demo") as running:
+            found, told = votes.rows(running)
+            rows += found
+            notes += told
+            _say("faults")
+            rows += faults.rows(running)
+            notes.append(faults.NOTE)
+    return rows + alone, [*notes, routing.NOTE]
+
+
+def main() -> int:
+    """Measures and reports; 0 when there is a report, whatever it says."""
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(TIME_S)
+    described = machine.describe()
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    began = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="surveyapp-bench-") as folder:
+            rows, notes = measure(Path(folder))
+    except TooLong:
+        print(f"the bench was not done after {TIME_S} s: the machine is too busy to measure on", file=sys.stderr)
+        return 1
+    finally:
+        signal.alarm(0)
+    report = Report(at, {**described, "taken in": f"{time.monotonic() - began:.0f} s"}, rows, notes)
+    folder_out = ROOT / "reports"
+    folder_out.mkdir(exist_ok=True)
+    (folder_out / "bench.md").write_text(report.markdown())
+    (folder_out / "bench.json").write_text(json.dumps(report.as_json(), indent=2) + "\n")
+    print(report.markdown())
+    return 0
+
+
+def _say(what: str) -> None:
+    print(f"measuring {what} ...", file=sys.stderr, flush=True)
+
+
+def _too_long(_number: int, _frame: FrameType | None) -> None:
+    raise TooLong
+
+
+if __name__ == "__main__":
+    sys.exit(main())

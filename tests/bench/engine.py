@@ -1,0 +1,94 @@
+"""What a bench runs against: one engine of its own, or a whole demo of its own. Loopback only, ended in every case."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from failover.adapters.host_files import HostFiles
+from failover.core.status import StatusDocument
+from failover.lab.client import LabClient
+from failover.lab.config import LabConfig
+from failover.lab.engines import Engine
+from tests.processes import free_port, running
+from tests.waiting import wait_until
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "lab",
+    "AWS_SECRET_ACCESS_KEY": "lab",
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
+}
+HOLD_S = 0.2
+
+
+@contextlib.contextmanager
+def credentials() -> Iterator[None]:
+    """This process has the lab's credentials, and no real ones, within the block."""
+    before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
+    os.environ.update(CREDENTIALS)
+    try:
+        yield
+    finally:
+        for name in CREDENTIALS:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def lone_engine(folder: Path, region: str) -> Iterator[str]:
+    """One engine without front, DNS or replication; yields its URL."""
+    stopping = threading.Event()
+    engine = Engine(LabConfig(lab_dir=folder), region, on_crash=lambda _: None, stopping=stopping)
+    try:
+        yield f"http://127.0.0.1:{engine.start().port}"
+    finally:
+        stopping.set()
+        engine.stop()
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running demo: two web workers, the monitor, two regions with no distance between them."""
+
+    folder: Path
+    port: int
+
+    @property
+    def lab(self) -> LabClient:
+        """Its faults."""
+        return LabClient(self.folder)
+
+    def front(self, region: str) -> str:
+        """The URL at which the demo's own workers reach `region`, with the name already resolved."""
+        port = next(one["front"]["port"] for one in self.lab.state()["regions"] if one["name"] == region)
+        return f"http://127.0.0.1:{port}"
+
+    def status(self) -> StatusDocument | None:
+        """What its monitor published last."""
+        published = HostFiles(self.folder / "run").published(now=0.0)
+        return published.status if published else None
+
+    def circuit(self, region: str) -> str:
+        """The host's circuit for `region`."""
+        status = self.status()
+        return next((one["circuit"] for one in status["regions"] if one["name"] == region), "") if status else ""
+
+
+@contextlib.contextmanager
+def demo(folder: Path) -> Iterator[Demo]:
+    """`manage.py demo` with no added latency and a short hold, so that failing back can be repeated."""
+    port = free_port()
+    with running(
+        "demo", lab_dir=folder, PORT=str(port), WORKERS="2", LAB_RTT_MS="0", FAILOVER_HOLD_S=str(HOLD_S)
+    ) as process:
+
+        def ready() -> bool:
+            assert process.poll() is None, f"the demo ended: {process.communicate()[0]}"
+            return (folder / "demo.json").exists()
+
+        wait_until(ready, within=60, what="the demo is ready")
+        yield Demo(folder, port)

@@ -1,0 +1,73 @@
+"""What a student feels: the first vote after a region's DNS record is emptied, and a vote while its circuit is open."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+
+from tests.bench.engine import HOLD_S, Demo
+from tests.bench.report import Row
+from tests.bench.students import Reply, Student
+from tests.waiting import wait_until
+
+FIRST, SECOND = "us-east-1", "us-west-2"
+ROUNDS, VOTES = 7, 25
+PATIENCE_S = 20.0
+NOTE = (
+    f"Faults: {ROUNDS} times dns-empty, which also cuts open connections; one student, both regions next door "
+    f"(no added distance). Normal and open: the median of {VOTES} votes a round; first: the one vote that met the "
+    f"fault, seen in its receipt. The hold is {HOLD_S:g} s here so that failing back can be repeated; it does not "
+    "change what a vote takes."
+)
+
+
+@dataclass(frozen=True)
+class Round:
+    """Milliseconds of one fault: a vote before it, the first vote after it, a vote with the circuit open."""
+
+    normal: float
+    first: float
+    opened: float
+
+
+def rows(demo: Demo) -> list[Row]:
+    """The measured rows."""
+    found = [_round(demo) for _ in range(ROUNDS)]
+    normal = [one.normal for one in found]
+    return [
+        Row("first vote after dns-empty", "a normal vote", "ms", [one.first for one in found], normal),
+        Row("vote with the first circuit open", "a normal vote", "ms", [one.opened for one in found], normal),
+    ]
+
+
+def _round(demo: Demo) -> Round:
+    with Student(demo.port) as student:
+        _until_home(demo, student)
+        normal = _typical([student.must_vote() for _ in range(VOTES)], [(FIRST, "ok")])
+        demo.lab.set_fault(FIRST, "dns-empty", seconds=60)
+        try:
+            first = student.must_vote()
+            assert first.way == [(FIRST, "dns"), (SECOND, "ok")], f"the first vote went {first.way}"
+            wait_until(lambda: demo.circuit(FIRST) == "open", within=PATIENCE_S, what="the circuit is open")
+            away = [(FIRST, "skipped"), (SECOND, "ok")]
+            # The worker takes the monitor's verdict within its own period.
+            wait_until(lambda: student.must_vote().way == away, within=PATIENCE_S, what="the worker knows it")
+            opened = _typical([student.must_vote() for _ in range(VOTES)], away)
+        finally:
+            demo.lab.clear(FIRST)
+    return Round(normal, first.ms, opened)
+
+
+def _until_home(demo: Demo, student: Student) -> None:
+    """Votes go on while the region comes back: it is live traffic that closes a disputed circuit."""
+
+    def home() -> bool:
+        return student.must_vote().way == [(FIRST, "ok")] and demo.circuit(FIRST) == "closed"
+
+    wait_until(home, within=PATIENCE_S, what="failed back")
+
+
+def _typical(replies: list[Reply], way: list[tuple[str, str]]) -> float:
+    strays = [reply.way for reply in replies if reply.way != way]
+    assert len(strays) <= len(replies) // 5, f"not measured in the state that was meant: {strays[:3]}"
+    return statistics.median(reply.ms for reply in replies if reply.way == way)

@@ -1,0 +1,78 @@
+"""The router alone: `Router.call` with a runner that does nothing but run the operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from failover.adapters.clock import SystemClock
+from failover.adapters.runner import PooledRunner
+from failover.core.config import RouterConfig
+from failover.core.errors import ErrorClass, Failure, Outcome
+from failover.core.interfaces import Bound, Runner, Success
+from failover.core.regions import Region
+from failover.core.router import Router
+from tests.bench.measure import cost_of, interleaved
+from tests.bench.report import Row
+
+T = TypeVar("T")
+NAMES = ("us-east-1", "us-west-2")
+ROUNDS, CALLS = 11, 4_000
+NOTE = (
+    f"Router alone: {CALLS:,} calls a round of an operation that returns a constant; wall time. Open: the first "
+    "region's circuit is open, so each call notes a skipped region and takes the second."
+)
+
+
+class BareRunner:
+    """Runs the operation in the caller's thread; a region in `broken` refuses instead."""
+
+    def __init__(self) -> None:
+        self.broken: set[str] = set()
+
+    def run(self, region: str, op: Callable[[Bound], T], bound: Bound, timeout: float) -> Success[T] | Failure:
+        """Never raises."""
+        if region in self.broken:
+            return Failure(ErrorClass.NOT_SENT, Outcome.DNS, "", ConnectionError())
+        return Success(op(bound))
+
+
+def _router(runner: Runner) -> Router:
+    # An open circuit stays open for the length of the bench.
+    config = RouterConfig(failures_to_open=1, hold_s=3600, hold_cap_s=3600)
+    regions = [Region(name, priority) for priority, name in enumerate(NAMES)]
+    return Router(regions, config=config, clock=SystemClock(), runner=runner, jitter=lambda: 0.5)
+
+
+def _op(_bound: Bound) -> int:
+    return 1
+
+
+def rows() -> list[Row]:
+    """The measured rows."""
+    bare = BareRunner()
+    closed, opened, pooled = _router(bare), _router(bare), _router(PooledRunner(NAMES, threads=2))
+    bare.broken.add(NAMES[0])
+    assert opened.call(_op, idempotent=True).region == NAMES[1]
+    bare.broken.clear()
+    assert opened.call(_op, idempotent=True).region == NAMES[1], "the first region's circuit is open"
+    bound = Bound(NAMES[0])
+    variants: dict[str, Callable[[], object]] = {
+        "closed": lambda: closed.call(_op, idempotent=True),
+        "open": lambda: opened.call(_op, idempotent=True),
+        "pooled": lambda: pooled.call(_op, idempotent=True),
+        "bare": lambda: _op(bound),
+    }
+    found = interleaved({name: _round(call) for name, call in variants.items()}, rounds=ROUNDS)
+    return [
+        Row(what, "the function called", "µs", found[name], found["bare"])
+        for name, what in (
+            ("closed", "Router.call, circuits closed"),
+            ("open", "Router.call, first circuit open"),
+            ("pooled", "Router.call and the hand-over to a region's thread"),
+        )
+    ]
+
+
+def _round(call: Callable[[], object]) -> Callable[[], float]:
+    return lambda: cost_of(call, times=CALLS).wall
