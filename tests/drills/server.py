@@ -46,13 +46,13 @@ class Application:
         return [body["vote_id"] for body in self.received]
 
 
-def receipt(vote_id: str) -> dict[str, Any]:
+def receipt(vote_id: str, number: int) -> dict[str, Any]:
     """The body of a 201."""
     attempts = [{"region": "us-east-1", "outcome": "ok", "ms": 2.0}]
     return {
         "vote_id": vote_id,
         "code": "DEMO20",
-        "round": 3,
+        "round": number,
         "region": "us-east-1",
         "status": "recorded",
         "attempts": attempts,
@@ -78,9 +78,9 @@ def application(script: Sequence[Any] = (), **survey: Any) -> Iterator[Applicati
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             match app.next_answer(body):
                 case "ok":
-                    self.reply(201, receipt(body["vote_id"]))
+                    self.reply(201, receipt(body["vote_id"], app.survey["round"]))
                 case "other":
-                    self.reply(201, receipt("018bcfe5-6800-7000-8000-000000000000"))
+                    self.reply(201, receipt("018bcfe5-6800-7000-8000-000000000000", app.survey["round"]))
                 case "drop":
                     self.close_connection = True
                 case status, headers, told:

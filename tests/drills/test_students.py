@@ -10,6 +10,7 @@ import pytest
 from failover.drills.records import Intent, Ledger, LedgerFile
 from failover.drills.students import FASTEST, LONGEST_S, CannotVote, Class, Load, answers, loopback
 from tests.drills.server import SURVEY, application
+from tests.waiting import wait_until
 
 ONE_VOTE = Load(rate=200, seconds=0.005)
 
@@ -127,15 +128,14 @@ def test_a_class_that_is_stopped_waits_for_what_is_under_way(tmp_path: Path) -> 
     async def stopped_after_three_votes(lesson: Class) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(lesson.vote(Load(rate=100, seconds=60)))
-            while len(app.received) < 3:
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(wait_until, lambda: len(app.received) >= 3, within=10, what="three requests")
             lesson.stop()
 
     with application([(503, {"Retry-After": "0"}, {})] * 3) as app:
         with LedgerFile(tmp_path / "ledger.jsonl") as book:
             asyncio.run(stopped_after_three_votes(Class(app.url, "DEMO20", book)))
         ledger = Ledger.read(tmp_path / "ledger.jsonl")
-    assert 3 <= len(ledger.votes) < 60 * 100
+    assert 0 < len(ledger.votes) < 60 * 100
     assert {one.vote_id for one in ledger.receipts} == set(ledger.votes)
 
 
