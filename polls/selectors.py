@@ -16,6 +16,7 @@ from .surveys import Survey, from_row
 
 T = TypeVar("T")
 READ_TIMEOUT_S = 1.0  # a region that has not told its rows by then is not waited for
+LIST_TIMEOUT_S = 2.0  # all surveys are more to tell than one
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def survey_get(code: str) -> Known[Survey]:
 def survey_list() -> Known[list[Survey]]:
     """Every survey, by code, merged from every region that answers. Raises NoRegionAnswered."""
     told = _everywhere(
-        lambda bound: [(str(item.code), item.row()) for item in SurveyRow.scan(consistent_read=bound.strong)]
+        lambda bound: [(str(item.code), item.row()) for item in SurveyRow.scan(consistent_read=bound.strong)],
+        timeout=LIST_TIMEOUT_S,
     )
     rows: dict[str, list[Row]] = {}
     for code, row in (pair for pairs in told.values() for pair in pairs):
@@ -111,11 +113,11 @@ def survey_list() -> Known[list[Survey]]:
     return Known(surveys, next(iter(told)), gateway.clock.wall())
 
 
-def _everywhere(op: Callable[[gateway.Bound], T]) -> dict[str, T]:
+def _everywhere(op: Callable[[gateway.Bound], T], *, timeout: float = READ_TIMEOUT_S) -> dict[str, T]:
     """What the regions that answer tell, by region, in the order of their priority. Raises NoRegionAnswered when none
     does.
     """
-    told = gateway.everywhere(op, timeout=READ_TIMEOUT_S)
+    told = gateway.everywhere(op, timeout=timeout)
     return {region: told[region] for region in gateway.regions() if region in told}
 
 
@@ -142,10 +144,10 @@ def ballots_at(survey: Survey, region: str) -> list[BallotRow]:
     prefix = shard_prefix(survey.code, survey.round)
     with gateway.at(region) as bound:
         page = ballot_page(None, prefix=prefix, consistent=bound.strong)
-        found = page.rows
+        found = page.rows()
         while page.next:
             page = ballot_page(page.next, prefix=prefix, consistent=bound.strong)
-            found += page.rows
+            found += page.rows()
     return sorted(found, key=lambda row: (str(row.shard), str(row.voter_region)))
 
 
@@ -174,7 +176,7 @@ def _read_rows(prefix: str | None) -> Known[list[BallotRow]]:
     start: dict[str, Any] | None = None
     while True:
         routed = gateway.read(partial(_page, start, prefix))
-        rows += routed.value.rows
+        rows += routed.value.rows()
         start = routed.value.next
         if start is None:
             return Known(rows, routed.region, began)
@@ -203,7 +205,16 @@ def results(survey: Survey) -> Known[Results]:
     return _counts.get(survey)
 
 
-def voters_by_round() -> dict[str, int]:
-    """How many voted, by "CODE#round", over all surveys in one reading. Raises NoRegionAnswered."""
+def _voters(_all: None) -> dict[str, int]:
     voted = {(str(row.shard).rpartition("#")[0], row.voter) for row in _read_rows(None).value}
     return dict(Counter(key for key, _voter in voted))
+
+
+_voters_counted: Cached[None, dict[str, int]] = Cached(
+    _voters, fresh_s=2.0, monotonic=gateway.clock.monotonic, survives=gateway.NoRegionAnswered
+)
+
+
+def voters_by_round() -> dict[str, int]:
+    """How many voted, by "CODE#round", over all surveys in one reading, a few seconds old. Raises NoRegionAnswered."""
+    return _voters_counted.get(None)

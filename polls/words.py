@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 def story(attempts: Sequence[Mapping[str, Any]], region: str) -> list[str]:
     """A sentence for each region that did not answer and one for the region that did, from the API's attempts."""
     told = []
-    for attempt in attempts:
+    for attempt in told_once(attempts):
         if attempt["region"] == region and attempt["outcome"] == "ok":
             told.append(
                 _("%(region)s recorded your vote (%(ms)d ms).") % {"region": region, "ms": round(attempt["ms"])}
@@ -18,6 +18,14 @@ def story(attempts: Sequence[Mapping[str, Any]], region: str) -> list[str]:
         elif attempt["outcome"] != "ok":
             told.append(failed(attempt["region"], attempt["outcome"]))
     return told
+
+
+def told_once(attempts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The attempts without those that say nothing new: a region that was passed over and then asked after all, and the
+    same failure of one region twice.
+    """
+    last = {attempt["region"]: place for place, attempt in enumerate(attempts)}
+    return [attempt for place, attempt in enumerate(attempts) if place == last[attempt["region"]]]
 
 
 def failed(region: str, outcome: str) -> str:

@@ -31,13 +31,13 @@ def survey_list(request: HttpRequest) -> HttpResponse:
             return redirect("surveys:list")
     try:
         known = selectors.survey_list()
-        voters = selectors.voters_by_round()
     except gateway.NoRegionAnswered as error:
         return no_region(request, error)
+    voters = _voters()
     rows = [
         {
             "survey": survey,
-            "voters": voters.get(f"{survey.code}#{survey.round}", 0),
+            "voters": voters.get(f"{survey.code}#{survey.round}", 0) if voters is not None else None,
             "url": survey_url(request, survey.code),
         }
         for survey in known.value
@@ -89,6 +89,14 @@ def survey_reset(request: HttpRequest, code: str) -> HttpResponse:
         "typed": request.POST.get("confirm", "")[:40],
     }
     return render(request, "polls/admin_reset.html", context, status=422 if mistake else 200)
+
+
+def _voters() -> dict[str, int] | None:
+    """None when nobody can count just now: the buttons are worth showing without."""
+    try:
+        return selectors.voters_by_round()
+    except gateway.NoRegionAnswered:
+        return None
 
 
 def _changed(request: HttpRequest, code: str, service: Callable[..., Survey], sentence: str) -> HttpResponse:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from failover import gateway
 
-from .. import selectors, words
+from .. import selectors, services, words
 from ..surveys import Survey
 
 RETRY_S = 2  # a page that found no region asks to be loaded again after so many seconds
@@ -45,7 +45,8 @@ def no_region(request: HttpRequest, error: gateway.NoRegionAnswered) -> HttpResp
 
 def failures(error: gateway.NoRegionAnswered) -> list[str]:
     """A sentence for each region that was tried."""
-    return [words.failed(attempt.region, attempt.outcome.value) for attempt in error.attempts]
+    attempts = words.told_once([services.attempt_json(attempt) for attempt in error.attempts])
+    return [words.failed(attempt["region"], attempt["outcome"]) for attempt in attempts]
 
 
 def public_url(request: HttpRequest, path: str) -> str:
