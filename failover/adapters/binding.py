@@ -2,8 +2,7 @@
 
 PynamoDB caches one connection per model class and ignores later changes of `Meta.region`, so the classmethod
 `_get_connection` is overridden to return the connection of the region that is bound. It is a private name, like
-`Connection._client`; both are used only here, PynamoDB is pinned, and `tests/adapters/test_binding.py` fails loudly
-when an upgrade changes them.
+`Model._get_schema`; PynamoDB is pinned, and `tests/adapters/test_binding.py` fails loudly when an upgrade changes them.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from pynamodb.connection.base import MetaTable
+from pynamodb.connection.base import Connection, MetaTable
 from pynamodb.connection.table import TableConnection
 from pynamodb.models import Model
 
@@ -50,6 +49,23 @@ def bound_region() -> str:
     return region
 
 
+class RegionConnection(Connection):
+    """A PynamoDB connection that uses the client it was given, whatever happens.
+
+    PynamoDB's own would make another client, with its own timeouts, retries and endpoint, whenever there are no
+    credentials.
+    """
+
+    def __init__(self, region: str, client: DynamoDBClient) -> None:
+        super().__init__(region=region)
+        self._given = client
+
+    @property
+    def client(self) -> Any:
+        """The region's warm client."""
+        return self._given
+
+
 class Connections:
     """Table connections by (model, region), all of one region sharing its warm client."""
 
@@ -75,20 +91,22 @@ class Connections:
             client.close()
 
     def _make(self, model: type[Model], region: str) -> TableConnection:
-        client = self._clients[region]
-        table = TableConnection(model.Meta.table_name, region=region, meta_table=MetaTable(table_description(model)))
-        table.connection._client = client  # type: ignore[assignment]  # PynamoDB would make a client of its own, with its own retries
+        table = TableConnection(model.Meta.table_name, region=region)
+        table.connection = RegionConnection(region, self._clients[region])
+        table.connection.add_meta_table(MetaTable(table_description(model)))
         return table
 
 
 def table_description(model: type[Model]) -> dict[str, Any]:
-    """The model's table as DynamoDB would describe it: name, key schema and key attributes."""
+    """The model's table as DynamoDB would describe it: name, key schema and key attributes.
+
+    The partition key comes first, which CreateTable insists on; PynamoDB goes by the alphabet.
+    """
     schema = model._get_schema()
+    keys = [{"AttributeName": key["AttributeName"], "KeyType": str(key["KeyType"])} for key in schema["key_schema"]]
     return {
         "TableName": model.Meta.table_name,
-        "KeySchema": [
-            {"AttributeName": key["AttributeName"], "KeyType": str(key["KeyType"])} for key in schema["key_schema"]
-        ],
+        "KeySchema": sorted(keys, key=lambda key: key["KeyType"]),  # HASH, then RANGE
         "AttributeDefinitions": [
             {"AttributeName": a["AttributeName"], "AttributeType": a["AttributeType"]}
             for a in schema["attribute_definitions"]

@@ -7,9 +7,11 @@ function here works in the bound region; doing it in every region is the caller'
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 
@@ -20,6 +22,8 @@ from failover.core.status import decision_from_json, decision_to_json
 from .binding import bound_region
 from .models import RegionalModel
 
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 HEARTBEAT, ROUTING, EVENT = "heartbeat", "routing", "event"
 BEAT_TTL_S = 86_400
 EVENT_TTL_S = 30 * 86_400
@@ -69,12 +73,13 @@ def read_back(host: str) -> int:
 
 def read_beats() -> list[Beat]:
     """Every host's and region's latest heartbeat, as the bound region's replica holds them."""
-    beats = []
-    for row in ControlRow.query(HEARTBEAT):
+
+    def beat(row: ControlRow) -> Beat:
         host, _, origin = row.item.rpartition("#")
         content = json.loads(row.document)
-        beats.append(Beat(host, origin, int(row.sequence or 0), float(content["at"]), content["counters"]))
-    return beats
+        return Beat(host, origin, int(row.sequence or 0), float(content["at"]), content["counters"])
+
+    return list(_readable(ControlRow.query(HEARTBEAT), beat))
 
 
 def write_decision(decision: Decision) -> None:
@@ -87,7 +92,7 @@ def write_decision(decision: Decision) -> None:
 
 def read_decisions() -> list[Decision]:
     """Every region's decision row, as the bound region's replica holds them."""
-    return [decision_from_json(json.loads(row.document)) for row in ControlRow.query(ROUTING)]
+    return list(_readable(ControlRow.query(ROUTING), lambda row: decision_from_json(json.loads(row.document))))
 
 
 def write_event(event: Event) -> None:
@@ -100,11 +105,28 @@ def read_events(limit: int) -> list[Event]:
     """The latest `limit` events, newest first, as the bound region's replica holds them. An event written in two
     regions comes once.
     """
-    found: dict[str, Event] = {}
-    for row in ControlRow.query(EVENT, scan_index_forward=False, limit=2 * limit):
+
+    def event(row: ControlRow) -> Event:
         content = json.loads(row.document)
-        found[content["id"]] = Event(**{**content, "kind": EventKind(content["kind"])})
-    return sorted(found.values(), key=lambda event: (event.at, event.id), reverse=True)[:limit]
+        return Event(**{**content, "kind": EventKind(content["kind"])})
+
+    found: dict[str, Event] = {}
+    for one in _readable(ControlRow.query(EVENT, scan_index_forward=False, page_size=2 * limit), event):
+        if len(found) == limit and one.id not in found:
+            break
+        found[one.id] = one
+    return sorted(found.values(), key=lambda event: (event.at, event.id), reverse=True)
+
+
+def _readable(rows: Iterable[ControlRow], read: Callable[[ControlRow], T]) -> Iterator[T]:
+    """What can be read of `rows`. A row of another version of this program must not hide all the others: the routing
+    decision among them has to reach the workers.
+    """
+    for row in rows:
+        try:
+            yield read(row)
+        except (ValueError, TypeError, KeyError) as error:
+            log.warning("the control row %s %s cannot be read: %r", row.kind, row.item, error)
 
 
 def _key(name: str) -> str:

@@ -127,7 +127,7 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _tls(cause: sdk.SSLError, error: BaseException) -> Failure:
-    """Only a refused certificate proves that nothing was sent: any other TLS error may come in the middle of a reply."""
+    """Only a refused certificate proves that nothing was sent: any other TLS error may come amid a reply."""
     inner = cause.kwargs.get("error")
     told = inner.args[0] if inner is not None and inner.args else inner
     if isinstance(told, ssl.SSLCertVerificationError):

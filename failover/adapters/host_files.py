@@ -48,14 +48,15 @@ class HostFiles:
         _replace(self._status, {"at": at, "view": view_to_json(view), "status": status})
 
     def published(self, *, now: float) -> Published | None:
-        """What the monitor said last, or None when none ever ran here. `now` (seconds since the epoch) dates the
-        view.
+        """What the monitor said last, or None when none ever ran here, or one of another version. `now` (seconds
+        since the epoch) dates the view.
         """
         content = _load(self._status)
-        if content is None:
+        try:
+            at = float(content["at"])
+            return Published(at, view_from_json(content["view"], age_s=max(0.0, now - at)), content["status"])
+        except (KeyError, TypeError, ValueError):
             return None
-        at = float(content["at"])
-        return Published(at, view_from_json(content["view"], age_s=max(0.0, now - at)), content["status"])
 
     def changed_at(self) -> int:
         """A number that changes whenever the monitor publishes (0 when it never has)."""

@@ -1,0 +1,245 @@
+"""The region endpoints are resolved within a bound; every other name is none of our business."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+from dnslib import QTYPE, RR, A, DNSRecord
+from hypothesis import given
+from hypothesis import strategies as st
+
+from failover.adapters import dns
+from failover.lab.dns import DnsMode, NameServer
+from tests.adapters import faulty
+
+HOST = "dynamodb.us-east-1.amazonaws.com"
+TIMEOUT_S = 0.2
+
+
+@pytest.fixture(scope="module")
+def lab_nameserver() -> Iterator[NameServer]:
+    server = NameServer(("us-east-1",))
+    server.start()
+    yield server
+    server.stop()
+
+
+def resolver(nameserver: tuple[str, int] | None) -> dns.Resolver:
+    return dns.Resolver([HOST], nameserver, timeout=TIMEOUT_S)
+
+
+@pytest.fixture
+def found(lab_nameserver: NameServer) -> dns.Resolver:
+    return resolver(("127.0.0.1", lab_nameserver.port))
+
+
+@pytest.fixture
+def dead() -> dns.Resolver:
+    """Whoever it asks, it gets no answer: what succeeds with it did not ask it."""
+    return resolver(("127.0.0.1", 9))
+
+
+@pytest.mark.parametrize("host", [HOST, HOST.upper(), HOST + ".", HOST.encode()], ids=repr)
+def test_an_endpoint_name_is_asked_of_the_nameserver_however_it_is_written(found: dns.Resolver, host: object) -> None:
+    infos = found.getaddrinfo(host, 8000, socket.AF_INET, socket.SOCK_STREAM)
+
+    assert infos == [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 8000))]
+
+
+def test_the_addresses_are_those_of_the_name(found: dns.Resolver) -> None:
+    assert found.addresses(HOST) == ["127.0.0.1"]
+
+
+def test_every_address_of_an_answer_is_given() -> None:
+    def three(question: DNSRecord) -> DNSRecord:
+        answer = question.reply()
+        for last in (1, 2, 3):
+            answer.add_answer(RR(question.q.qname, QTYPE.A, rdata=A(f"127.0.0.{last}"), ttl=1))
+        return answer
+
+    with faulty.nameserver(three) as address:
+        infos = resolver(address).getaddrinfo(HOST, 80, type=socket.SOCK_STREAM)
+
+    assert [info[4][0] for info in infos] == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+
+
+def test_a_service_name_is_a_port(found: dns.Resolver) -> None:
+    assert found.getaddrinfo(HOST, "https", type=socket.SOCK_STREAM)[0][4] == ("127.0.0.1", 443)
+
+
+@pytest.mark.parametrize("host", ["localhost", b"localhost", "127.0.0.1", "::1", None, "", b"\xff\xfe"], ids=repr)
+@pytest.mark.parametrize("family", [socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6])
+@pytest.mark.parametrize("flags", [0, socket.AI_PASSIVE, socket.AI_NUMERICHOST, socket.AI_CANONNAME])
+def test_every_other_name_is_answered_as_the_host_answers_it(
+    dead: dns.Resolver, host: object, family: int, flags: int
+) -> None:
+    def outcome(ask: Callable[..., object]) -> object:
+        try:
+            return ask(host, 80, family, socket.SOCK_STREAM, 0, flags)
+        except (OSError, UnicodeError, TypeError) as error:
+            return type(error), error.args
+
+    assert outcome(dead.getaddrinfo) == outcome(dns._original)
+
+
+@pytest.mark.parametrize("host", [f"x.{HOST}", f"{HOST}.example.invalid", "amazonaws.com"])
+def test_a_name_that_only_resembles_an_endpoint_is_left_to_the_host(host: str) -> None:
+    asked: list[object] = []
+
+    def notes(question: DNSRecord) -> None:
+        asked.append(question)
+
+    with faulty.nameserver(notes) as address, pytest.raises(socket.gaierror):
+        resolver(address).getaddrinfo(host, 80, 0, 0, 0, socket.AI_NUMERICHOST)
+    assert asked == []
+
+
+def test_an_endpoint_has_no_ipv6_address_and_says_so_as_the_host_would(found: dns.Resolver) -> None:
+    with pytest.raises(socket.gaierror):
+        found.getaddrinfo(HOST, 80, socket.AF_INET6)
+
+
+def test_flags_reach_the_host_untouched(found: dns.Resolver) -> None:
+    mapped = found.getaddrinfo(HOST, 80, socket.AF_INET6, socket.SOCK_STREAM, 0, socket.AI_V4MAPPED)
+
+    assert mapped[0][4][0] == "::ffff:127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (faulty.empty, dns.EAI_NODATA),
+        (faulty.nxdomain, socket.EAI_NONAME),
+        (faulty.servfail, socket.EAI_AGAIN),
+        (faulty.silence, socket.EAI_AGAIN),
+    ],
+)
+def test_what_dns_says_becomes_the_code_that_glibc_would_give(answer: Callable[..., None], code: int) -> None:
+    with faulty.nameserver(answer) as address, faulty.Stopwatch() as watch:
+        for ask in (resolver(address).addresses, lambda host: resolver(address).getaddrinfo(host, 80)):
+            with pytest.raises(socket.gaierror) as caught:
+                ask(HOST)
+            assert caught.value.errno == code
+
+    assert watch.seconds < 2 * TIMEOUT_S + 2
+
+
+def test_the_labs_own_nameserver_gives_the_empty_answer(found: dns.Resolver, lab_nameserver: NameServer) -> None:
+    lab_nameserver.set_mode("us-east-1", DnsMode.EMPTY)
+    try:
+        with pytest.raises(socket.gaierror) as caught:
+            found.addresses(HOST)
+        assert caught.value.errno == dns.EAI_NODATA
+    finally:
+        lab_nameserver.set_mode("us-east-1", DnsMode.OK)
+
+    assert found.addresses(HOST) == ["127.0.0.1"]  # nothing remembers the empty answer
+
+
+def test_nobody_listening_at_the_nameservers_port_is_no_answer(dead: dns.Resolver) -> None:
+    with pytest.raises(socket.gaierror) as caught:
+        dead.addresses(HOST)
+
+    assert caught.value.errno == socket.EAI_AGAIN
+
+
+def test_garbage_from_the_nameserver_is_no_answer() -> None:
+    class Garbage:
+        def pack(self) -> bytes:
+            return b"\x00\x01garbage"
+
+    with faulty.nameserver(lambda _: Garbage()) as address, pytest.raises(socket.gaierror) as caught:  # type: ignore[arg-type, return-value]
+        resolver(address).addresses(HOST)
+
+    assert caught.value.errno == socket.EAI_AGAIN
+
+
+def test_a_name_that_cannot_be_asked_for_is_a_resolution_error() -> None:
+    host = "a" * 64 + ".example"
+    strange = dns.Resolver([host], ("127.0.0.1", 9), timeout=TIMEOUT_S)
+
+    with pytest.raises(socket.gaierror):
+        strange.addresses(host)
+
+
+def test_a_truncated_answer_with_a_nameserver_that_hangs_over_tcp_is_bounded() -> None:
+    def truncated(question: DNSRecord) -> DNSRecord:
+        answer = question.reply()
+        answer.header.tc = 1
+        return answer
+
+    with faulty.nameserver(truncated) as address, faulty.Stopwatch() as watch, pytest.raises(socket.gaierror):
+        resolver(address).addresses(HOST)
+
+    assert watch.seconds < 2 * TIMEOUT_S + 2
+
+
+def test_without_a_nameserver_the_hosts_own_resolver_is_asked() -> None:
+    own = dns.Resolver(["localhost"], None, timeout=5)
+
+    assert own.addresses("localhost") == ["127.0.0.1"]
+    assert own.getaddrinfo("localhost", 80, socket.AF_INET) == dns._original("localhost", 80, socket.AF_INET)
+
+
+def test_a_silent_resolver_of_the_host_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    # glibc takes 10 s to give up; there is no silent resolver to be had in every environment, so a function stands in.
+    waiter = faulty.threading.Event()
+    monkeypatch.setattr(dns, "_original", lambda *_: waiter.wait(30))
+    try:
+        with faulty.Stopwatch() as watch, pytest.raises(socket.gaierror) as caught:
+            resolver(None).addresses(HOST)
+    finally:
+        waiter.set()
+
+    assert caught.value.errno == socket.EAI_AGAIN
+    assert watch.seconds < TIMEOUT_S + 5
+
+
+def test_the_hosts_refusal_comes_through_unchanged() -> None:
+    own = dns.Resolver(["name.invalid"], None, timeout=20)
+    with pytest.raises(socket.gaierror) as expected:
+        dns._original("name.invalid", 80, 0, 0, 0, socket.AI_NUMERICHOST)
+
+    with pytest.raises(socket.gaierror) as caught:
+        own.getaddrinfo("name.invalid", 80, 0, 0, 0, socket.AI_NUMERICHOST)
+
+    assert caught.value.args == expected.value.args
+
+
+def test_installing_reaches_connections_and_restoring_gives_the_hosts_resolver_back(found: dns.Resolver) -> None:
+    before = socket.getaddrinfo
+    with faulty.server(faulty.closes) as port:
+        restore = dns.install(found)
+        try:
+            assert socket.getaddrinfo != before
+            socket.create_connection((HOST, port), timeout=5).close()
+        finally:
+            restore()
+
+    assert socket.getaddrinfo is before
+
+
+def test_resolvers_nest(found: dns.Resolver, dead: dns.Resolver) -> None:
+    before = socket.getaddrinfo
+    outer = dns.install(found)
+    inner = dns.install(dead)
+    inner()
+    try:
+        assert socket.getaddrinfo(HOST, 80)[0][4][0] == "127.0.0.1"
+    finally:
+        outer()
+    assert socket.getaddrinfo is before
+
+
+@given(st.text(max_size=30) | st.binary(max_size=30))
+def test_no_name_makes_the_resolver_fail_in_another_way_than_the_host(host: str | bytes) -> None:
+    own = resolver(("127.0.0.1", 9))
+    try:
+        expected: object = dns._original(host, 80, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+    except Exception as error:
+        with pytest.raises(type(error)):
+            own.getaddrinfo(host, 80, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+    else:
+        assert own.getaddrinfo(host, 80, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST) == expected
