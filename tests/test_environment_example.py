@@ -9,7 +9,7 @@ READS = re.compile(
 )
 # Set by one process for another, never by a person.
 BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-INTERNAL = {"DJANGO_SETTINGS_MODULE", "LAB_LIFELINE_FD", "SURVEY_LIFELINE_FD"}
+INTERNAL = {"DJANGO_SETTINGS_MODULE", "SURVEY_LIFELINE_FD"}
 
 
 def test_env_example_names_every_variable_that_is_read_and_no_other() -> None:

@@ -84,11 +84,10 @@ class LabConfig:
     engine: EngineKind = EngineKind.MINISTACK
     ministack: Path | None = None
     dynamodb_local: Path | None = None
-    lifeline_fd: int | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, *, lab_dir: Path | None = None) -> LabConfig:
-        """Read LAB_DIR, LAB_RTT_MS, ENGINE, LAB_MINISTACK, DYNAMODB_LOCAL_DIR and LAB_LIFELINE_FD."""
+        """Read LAB_DIR, LAB_RTT_MS, ENGINE, LAB_MINISTACK and DYNAMODB_LOCAL_DIR."""
         ministack = environ.get("LAB_MINISTACK")
         local = environ.get("DYNAMODB_LOCAL_DIR")
         return cls(
@@ -97,7 +96,6 @@ class LabConfig:
             engine=_engine(environ.get("ENGINE") or EngineKind.MINISTACK),
             ministack=Path(ministack) if ministack else None,
             dynamodb_local=Path(local) if local else None,
-            lifeline_fd=int(_number(environ, "LAB_LIFELINE_FD", -1)) if environ.get("LAB_LIFELINE_FD") else None,
         )
 
     def rtt_of(self, region: str) -> float:

@@ -22,7 +22,7 @@ from pathlib import Path
 from failover import lifeline
 from failover.lab.config import PROJECT
 from failover.lab.errors import LabError
-from failover.lab.files import APP_ENV, write_whole
+from failover.lab.files import APP_ENV, CONTROL, write_whole
 
 START_S = 90.0
 STOP_S = 12.0
@@ -93,14 +93,14 @@ class Demo:
         self._stopping.set()
 
     def run(self, prepare: Callable[[], None]) -> None:
-        """Runs the demo; `prepare` (accounts) is called while the lab starts. Raises LabError in one line."""
+        """Runs the demo; `prepare` (accounts) is called once the lab is ours. Raises LabError in one line."""
         alive, self._lifeline = os.pipe()  # nothing is ever written: the pipe ends with this process
         os.set_inheritable(alive, True)
         self._alive = alive
         try:
             self._start("lab", [*MANAGE, "lab"])
+            self._await("lab", self._lab_is_ready)
             prepare()
-            self._await("lab", lambda: (self._config.lab_dir / APP_ENV).exists())
             self._start("monitor", [*MANAGE, "monitor"])
             self._start("web", [sys.executable, "-m", "gunicorn", "-c", str(PROJECT / "deploy" / "gunicorn.conf.py")])
             self._manage("survey", "import", str(PROJECT / SURVEY_FILE))
@@ -127,7 +127,6 @@ class Demo:
             "SURVEY_PUBLIC_URL": config.url if config.address == "0.0.0.0" else "",
             "BIND": f"{config.address}:{config.port}",
             "WORKERS": str(config.workers),
-            "LAB_LIFELINE_FD": str(self._alive),
             lifeline.VARIABLE: str(self._alive),
         }
 
@@ -168,6 +167,14 @@ class Demo:
             if child.poll() is not None:
                 told = _last_line(self._log(name).read_text(errors="replace"))
                 raise LabError(f"the {name} ended by itself: {told} ({self._log(name)})")
+
+    def _lab_is_ready(self) -> bool:
+        """Whether our own lab is: the files of one that was killed may still lie there."""
+        try:
+            control = json.loads((self._config.lab_dir / CONTROL).read_text())
+        except (FileNotFoundError, ValueError):
+            return False
+        return control["pid"] == self._children[0][1].pid and (self._config.lab_dir / APP_ENV).exists()
 
     def _answers(self) -> bool:
         try:

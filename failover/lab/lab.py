@@ -149,8 +149,7 @@ def run_lab(config: LabConfig, tables: Sequence[TableSpec], *, say: Callable[[st
     _log_to(config)
     stopping = threading.Event()
     _stop_on_signals(stopping)
-    if config.lifeline_fd is not None:
-        lifeline.hold(stopping.set, {lifeline.VARIABLE: str(config.lifeline_fd)})
+    lifeline.hold(stopping.set)
     lab = Lab(config, tables, stopping)
     try:
         lab.start()

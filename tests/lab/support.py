@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from failover import lifeline
 from failover.lab.client import LabClient
 from failover.lab.config import Table, key_names
 from failover.lab.errors import LabNotRunning
@@ -108,11 +109,11 @@ def own_lab(lab_dir: Path, **environment: str) -> Iterator[OwnLab]:
     lab_dir.mkdir(parents=True, exist_ok=True)
     specs = lab_dir / "tables.json"
     specs.write_text(json.dumps([vars(spec) for spec in TABLES]))
-    alive, lifeline = os.pipe()
+    alive, held = os.pipe()
     process = subprocess.Popen(
         [sys.executable, "-m", "failover.lab", "--lab-dir", str(lab_dir), "--specs", str(specs)],
         cwd=ROOT,
-        env={**os.environ, "LAB_RTT_MS": str(RTT_MS), "LAB_LIFELINE_FD": str(alive), **environment},
+        env={**os.environ, "LAB_RTT_MS": str(RTT_MS), lifeline.VARIABLE: str(alive), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         pass_fds=(alive,),
@@ -132,7 +133,7 @@ def own_lab(lab_dir: Path, **environment: str) -> Iterator[OwnLab]:
         wait_until(ready, within=30, what="the lab is ready")
         yield found
     finally:
-        os.close(lifeline)
+        os.close(held)
         try:
             process.communicate(timeout=20)
         except subprocess.TimeoutExpired:

@@ -25,7 +25,6 @@ def test_without_any_variable_the_second_region_is_seventy_milliseconds_away(tmp
             {"LAB_RTT_MS": "nan"}, "LAB_RTT_MS=nan: must be between", id="a round trip that is no number at all"
         ),
         pytest.param({"ENGINE": "oracle"}, "ENGINE=oracle: must be one of ministack, dynamodb-local", id="an engine"),
-        pytest.param({"LAB_LIFELINE_FD": "x"}, "LAB_LIFELINE_FD=x: not a number", id="a lifeline"),
     ],
 )
 def test_a_variable_that_cannot_be_used_is_named_with_its_value(variables: dict[str, str], line: str, tmp_path: Path):
