@@ -80,7 +80,7 @@ def read_now(code: str) -> Found | None:
 
 
 _surveys: gateway.Refresher[Found | None] = gateway.Refresher(
-    read_now, merge=_merged, clock=gateway.clock, period_s=1.0, idle_s=60.0
+    read_now, merge=_merged, clock=gateway.clock, period_s=0.7, idle_s=60.0
 )
 
 
