@@ -9,7 +9,7 @@ from typing import Any
 import segno
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.utils.cache import get_conditional_response
+from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -71,7 +71,7 @@ def results(request: HttpRequest, known: selectors.Known[Survey]) -> HttpRespons
         response = _unless_unchanged(request, render(request, "polls/results_live.html", context))
     else:
         response = render(request, "polls/results.html", context)
-    response["Vary"] = "HX-Request"
+    patch_vary_headers(response, ["HX-Request"])
     response["Cache-Control"] = "no-cache"
     response["X-Served-Region"] = found.region
     response["X-Counted-Age-Ms"] = str(

@@ -6,7 +6,7 @@ import pytest
 
 from failover import gateway
 from failover.wiring import Wired
-from polls import definitions, selectors, services
+from polls import definitions, selectors, services, vote_ids
 from polls.models import BallotRow, SurveyRow, shard_key, voter_key
 from polls.services import CastStatus, ServiceRefused
 from polls.surveys import State, Survey
@@ -37,7 +37,7 @@ def written_elsewhere(survey: Survey, vote_id: str, answers: dict, *, voter: str
             digest=services.digest_of(answers),
             answers=answers,
             expires_at=services.survey_expiry(survey),
-        ).put()
+        ).put(updated_at=vote_ids.order(vote_id))
 
     def arrived() -> bool:
         with gateway.at("us-east-1"):
@@ -79,6 +79,23 @@ def test_one_name_cannot_stand_for_two_sets_of_answers(survey: Survey):
     first = cast(survey, ONE)
     assert refused(survey, TWO, vote_id=first.vote_id) == "vote-id-reused"
     assert [ballot.answers for ballot in selectors.ballots(survey).value] == [ONE]
+
+
+def test_two_changes_in_one_millisecond_reach_the_other_region_in_their_order(survey: Survey):
+    vote_id = services.name_vote()
+    for answers in (ONE, TWO, ONE, TWO):
+        cast(survey, answers, vote_id=vote_id)
+        vote_id = vote_ids.mint(0, 0, vote_id)
+
+    def arrived() -> bool:
+        return any(
+            vote_ids.mint(0, 0, str(row.vote_id)) == vote_id for row in selectors.ballots_at(survey, "us-west-2")
+        )
+
+    wait_until(arrived, within=10, what="the last change is replicated")
+    (row,) = selectors.ballots_at(survey, "us-west-2")
+    assert row.answers == TWO
+    assert int(row.updated_at) == vote_ids.order(str(row.vote_id)), "the number is held exactly"
 
 
 def test_where_votes_may_not_be_changed_the_first_one_stands(make_survey: Callable[..., Survey]):

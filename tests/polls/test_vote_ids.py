@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polls.vote_ids import AHEAD_MS, BEHIND_MS, is_timely, is_valid, mint, time_ms
+from polls.vote_ids import AHEAD_MS, BEHIND_MS, is_timely, is_valid, mint, order, time_ms
 
 TIMES = st.integers(0, 2**47)
 BITS = st.integers(0, 2**74 - 1)
@@ -26,6 +26,13 @@ def test_an_id_is_a_canonical_uuid_of_version_7_and_tells_its_time(now_ms: int, 
 def test_ids_of_a_later_millisecond_sort_later(a: int, a_bits: int, b: int, b_bits: int):
     if a != b:
         assert (mint(a, a_bits) < mint(b, b_bits)) == (a < b)
+
+
+@given(TIMES, BITS, TIMES, BITS)
+def test_the_number_sorts_as_the_text_does_and_fits_a_database_number(a: int, a_bits: int, b: int, b_bits: int):
+    one, other = mint(a, a_bits), mint(b, b_bits)
+    assert (order(one) < order(other)) == (one < other)
+    assert len(str(order(one))) <= 38
 
 
 @given(st.lists(st.tuples(TIMES, BITS), min_size=2, max_size=6))
