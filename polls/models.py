@@ -62,7 +62,7 @@ class BallotRow(RegionalModel):
         return Cast(self.voter, self.vote_id, self.digest, self.answers)
 
     def as_json(self) -> dict[str, object]:
-        """The row as an audit shows it: `updated_at` is the vote_id as a number, `expires_at` seconds since the epoch."""
+        """The row as an audit shows it: `updated_at` is the vote_id as a number, `expires_at` epoch seconds."""
         return {
             "shard": str(self.shard),
             "voter": self.voter,
