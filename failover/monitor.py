@@ -15,139 +15,35 @@ import queue
 import socket
 import threading
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from .adapters import control_store, dns
-from .adapters.binding import Connections, bind
+from .adapters.binding import Connections
 from .adapters.clients import make_client
 from .adapters.clock import SystemClock
 from .adapters.host_files import HostFiles
 from .adapters.models import Stamp, use_connections
-from .adapters.probes import Probe
+from .adapters.runner import PooledRunner
 from .conf import FailoverConfig
 from .core.config import RouterConfig
 from .core.errors import FailoverError
 from .core.events import Event
-from .core.health import Canary
 from .core.interfaces import Clock
 from .core.policy import Decision, latest
 from .core.regions import Region
 from .core.status import HostView
 from .core.watch import Watch
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from .rounds import EVENTS_SHOWN, RegionRounds, Seen
 
 log = logging.getLogger(__name__)
 
-CONTROL_PERIOD_S = 0.3
-"""How often the routing decision and the beats are read in each region: a flip has to reach every worker within a
-second.
-"""
 TICK_S = 0.1
-EVENTS_SHOWN = 50
-EVENTS_PERIOD_S = 2.0
 REMEMBER_CIRCUITS_S = 60.0
+CALLS_AT_ONCE = 4
+"""In each region; one is the rule, and the others are for those that were given up on and still hang."""
 
 
 class MonitorRunning(FailoverError):
     """Another monitor works on the same run directory."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What one round in one region brought. Times are monotonic seconds; None means that it was not looked for, or
-    could not be read.
-    """
-
-    region: str
-    at: float
-    canary: Canary | None = None
-    beat_written: tuple[int, float] | None = None
-    beats: tuple[control_store.Beat, ...] = ()
-    decisions: tuple[Decision, ...] | None = None
-    events: tuple[Event, ...] | None = None
-
-
-class RegionRounds(threading.Thread):
-    """Everything that the monitor does in one region, in a daemon thread of its own."""
-
-    def __init__(self, monitor: Monitor, region: str, client: DynamoDBClient) -> None:
-        super().__init__(name=f"rounds-{region}", daemon=True)
-        self._monitor = monitor
-        self._region = region
-        config = monitor.config
-        self._probe = Probe(
-            config.endpoint(region), client, monitor.resolver, monitor.clock, timeout=config.connect_timeout_s
-        )
-        self._next_canary = self._next_events = 0.0
-
-    def run(self) -> None:
-        """Rounds until the monitor stops."""
-        clock = self._monitor.clock
-        while not self._monitor.stopped.is_set():
-            started = clock.monotonic()
-            try:
-                with bind(self._region):
-                    seen = self._round(started)
-                self._monitor.inbox.put(seen)
-            except Exception:
-                # Whatever a region does, its rounds go on: a monitor with a dead thread would show old health for ever.
-                log.exception("a round in %s failed", self._region)
-            self._monitor.stopped.wait(max(0.05, CONTROL_PERIOD_S - (clock.monotonic() - started)))
-
-    def _round(self, now: float) -> Seen:
-        canary, written = None, None
-        if now >= self._next_canary:
-            self._next_canary = now + self._monitor.config.heartbeat_s
-            canary, written = self._canary()
-            if canary.write.ok is False or canary.dns.ok is False or canary.connect.ok is False:
-                # The rest would fail for the same reason and only make the next canary late.
-                return Seen(self._region, self._monitor.clock.monotonic(), canary, written)
-        try:
-            decisions = tuple(control_store.read_decisions())
-            beats = tuple(control_store.read_beats())
-            events = self._events(now)
-        except Exception as error:
-            log.debug("the control rows of %s could not be read: %s", self._region, error)
-            return Seen(self._region, self._monitor.clock.monotonic(), canary, written)
-        return Seen(self._region, self._monitor.clock.monotonic(), canary, written, beats, decisions, events)
-
-    def _canary(self) -> tuple[Canary, tuple[int, float] | None]:
-        monitor = self._monitor
-        seq, wrote_at = monitor.next_beat() // 1000, []
-
-        def write() -> None:
-            control_store.write_beat(monitor.host, seq, monitor.clock.wall(), monitor.counters)
-            wrote_at.append(monitor.clock.monotonic())
-
-        def read() -> None:
-            if control_store.read_back(monitor.host) != seq:
-                raise LookupError("the heartbeat that was just written is not there")
-
-        canary = self._probe.run(seq, write, read)
-        return canary, (seq, wrote_at[0]) if wrote_at else None
-
-    def _events(self, now: float) -> tuple[Event, ...] | None:
-        """Writes what is waiting to be logged (any region will do, replication carries it on), and now and then reads
-        the log.
-        """
-        while True:
-            try:
-                event = self._monitor.unwritten.get_nowait()
-            except queue.Empty:
-                break
-            try:
-                control_store.write_event(event)
-            except Exception:
-                self._monitor.unwritten.put(event)
-                raise
-            self._next_events = 0.0
-        if now < self._next_events:
-            return None
-        self._next_events = now + EVENTS_PERIOD_S
-        return tuple(control_store.read_events(EVENTS_SHOWN))
 
 
 class Monitor:
@@ -156,9 +52,16 @@ class Monitor:
     """
 
     def __init__(
-        self, config: FailoverConfig, router_config: RouterConfig, regions: tuple[Region, ...], resolver: dns.Resolver
+        self,
+        config: FailoverConfig,
+        router_config: RouterConfig,
+        regions: tuple[Region, ...],
+        resolver: dns.Resolver,
+        files: HostFiles,
     ) -> None:
         self.config = config
+        self.attempt_timeout_s = router_config.attempt_timeout_s
+        self.runner = PooledRunner(config.regions, threads=CALLS_AT_ONCE)
         self.clock: Clock = SystemClock()
         self.resolver = resolver
         self.host = f"{socket.gethostname()}-{zlib.crc32(str(config.run_dir.resolve()).encode()):08x}"
@@ -167,7 +70,7 @@ class Monitor:
         self.unwritten: queue.Queue[Event] = queue.Queue()
         self.next_beat = Stamp(self.clock)
         self.counters: dict[str, dict[str, int]] = {}
-        self._files = HostFiles(config.run_dir)
+        self._files = files
         self._watch = Watch(regions, config=router_config)
         self._decisions: dict[str, tuple[Decision, ...]] = {}
         self._events: dict[str, Event] = {}
@@ -187,7 +90,9 @@ class Monitor:
             except BlockingIOError as error:
                 raise MonitorRunning(f"another monitor works in {self.config.run_dir}") from error
             restore = dns.install(self.resolver)
-            clients = {region: make_client(self.config, region, connections=2) for region in self.config.regions}
+            clients = {
+                region: make_client(self.config, region, connections=CALLS_AT_ONCE) for region in self.config.regions
+            }
             use_connections(Connections(clients))
             try:
                 for region, client in clients.items():
@@ -217,7 +122,11 @@ class Monitor:
             self._events[event.id] = event
             self.unwritten.put(event)
         status = self._watch.status(now, wall, self._latest_events())
-        self._files.publish(self._watch.view(), status, at=wall)
+        try:
+            self._files.publish(self._watch.view(), status, at=wall)
+        except OSError as error:
+            # A full disk: the watching goes on, and the workers notice by its age that the file is old.
+            log.error("the status cannot be published: %s", error)
 
     def _take(self, seen: Seen) -> None:
         if seen.beat_written is not None:

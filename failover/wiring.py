@@ -67,8 +67,11 @@ def router_config(config: FailoverConfig) -> RouterConfig:
     """The engine's numbers: what the settings name, and the engine's own defaults for the rest."""
     return RouterConfig(
         deadline_s=config.deadline_s,
-        # A connection or a reply that takes too long ends on its own timeout first: that says more than a cut.
-        attempt_timeout_s=min(config.deadline_s, max(config.connect_timeout_s, config.read_timeout_s) * 1.2),
+        # A connection or a reply that takes too long ends on its own timeout first: that says more than a cut. But a
+        # region that hangs must leave each of the others its share of the deadline.
+        attempt_timeout_s=min(
+            config.deadline_s / len(config.regions), max(config.connect_timeout_s, config.read_timeout_s) * 1.2
+        ),
         hold_s=config.hold_s,
         hold_cap_s=config.hold_s * 12,
         lag_limit_ms=config.lag_limit_ms,
@@ -87,6 +90,14 @@ def make_resolver(config: FailoverConfig) -> dns.Resolver:
     return dns.Resolver(map(config.host, config.regions), config.nameserver, timeout=config.connect_timeout_s)
 
 
+def make_files(config: FailoverConfig) -> HostFiles:
+    """The run directory's files. Raises `ImproperlyConfigured`, in one line, when the directory cannot be used."""
+    try:
+        return HostFiles(config.run_dir)
+    except OSError as error:
+        raise ImproperlyConfigured(f"FAILOVER_RUN_DIR: {config.run_dir} cannot be used: {error.strerror}") from error
+
+
 def parse_settings() -> FailoverConfig:
     """The validated settings. Raises `ImproperlyConfigured` with every mistake in one line."""
     try:
@@ -100,9 +111,10 @@ def build(config: FailoverConfig) -> Wired:
     thread-safe.
     """
     clock = SystemClock()
+    files = make_files(config)
+    clients = make_clients(config)
     resolver = make_resolver(config)
     restore = dns.install(resolver)
-    clients = make_clients(config)
     use_connections(Connections(clients))
     runner = PooledRunner(config.regions, threads=2 * config.threads)
     router = Router(
@@ -112,7 +124,6 @@ def build(config: FailoverConfig) -> Wired:
         runner=runner,
         jitter=random.SystemRandom().random,
     )
-    files = HostFiles(config.run_dir)
     follower = Follower(router, files, clock, worker=f"{os.getpid()}-{int(clock.wall() * 1000)}")
     follower.start()
     return Wired(config, clock, resolver, clients, runner, router, files, follower, restore)

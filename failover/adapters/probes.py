@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -23,12 +23,14 @@ from .errors import DNS_DETAIL, classify
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+# A step fails by raising, or by returning a `Failure`; what else it returns does not matter.
+Step = Callable[[], object]
 NOT_REACHED = Layer(ok=None, ms=None, detail="not reached", error_class=None)
 
 
 class Probe:
-    """Walks one region's four layers. `write` and `read` are the canary operations, run with the region bound by the
-    caller.
+    """Walks one region's four layers. `write` and `read` are the canary operations, which the caller binds to the
+    region and bounds in time: a region that answers a byte a second must not hold up its own canary.
     """
 
     def __init__(
@@ -40,14 +42,14 @@ class Probe:
         self._clock = clock
         self._timeout = timeout
 
-    def run(self, seq: int, write: Callable[[], object], read: Callable[[], object]) -> Canary:
+    def run(self, seq: int, write: Step, read: Step) -> Canary:
         """One canary. Never raises; stops at the first layer that fails."""
         self._client.close()  # what is pooled would hide exactly the fault that this looks for
         layers = dict.fromkeys(("dns", "connect", "write", "read"), NOT_REACHED)
         addresses: list[str] = []
-        steps: tuple[tuple[str, Callable[[], object]], ...] = (
+        steps: tuple[tuple[str, Step], ...] = (
             ("dns", lambda: addresses.extend(self._resolver.addresses(self._parts.hostname or ""))),
-            ("connect", lambda: self._connect(addresses[0])),
+            ("connect", lambda: self._connect_any(addresses)),
             ("write", write),
             ("read", read),
         )
@@ -61,17 +63,26 @@ class Probe:
             layers[name] = Layer(ok=True, ms=ms, detail=addresses[0] if name == "dns" else "", error_class=None)
         return Canary(seq=seq, **layers)
 
-    def _connect(self, address: str) -> None:
+    def _connect_any(self, addresses: Sequence[str]) -> None:
+        """One address that answers is enough, as it is for the SDK; all of them together get one timeout."""
+        for place, address in enumerate(addresses, start=1):
+            try:
+                return self._connect(address, self._timeout / len(addresses))
+            except OSError:
+                if place == len(addresses):
+                    raise
+
+    def _connect(self, address: str, timeout: float) -> None:
         port = self._parts.port or (443 if self._parts.scheme == "https" else 80)
-        with socket.create_connection((address, port), timeout=self._timeout) as raw:
+        with socket.create_connection((address, port), timeout=timeout) as raw:
             if self._parts.scheme == "https":
                 with ssl.create_default_context().wrap_socket(raw, server_hostname=self._parts.hostname):
                     pass
 
 
-def _failure(step: Callable[[], object]) -> Failure | None:
+def _failure(step: Step) -> Failure | None:
     try:
-        step()
+        result = step()
     except socket.gaierror as error:
         return Failure(
             ErrorClass.NOT_SENT, Outcome.DNS, DNS_DETAIL.get(error.errno or 0, "DNS gives no address"), error
@@ -82,8 +93,6 @@ def _failure(step: Callable[[], object]) -> Failure | None:
         return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, "no connection in time", error)
     except ConnectionRefusedError as error:
         return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, "the connection was refused", error)
-    except LookupError as error:
-        return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, str(error), error)
     except Exception as error:
         return classify(error)
-    return None
+    return result if isinstance(result, Failure) else None
