@@ -14,10 +14,9 @@ from pathlib import Path
 
 from dnslib import QTYPE, RCODE, RR, A, DNSRecord
 
-from failover.adapters import dns
+from failover.adapters import dns, models
 from failover.adapters.binding import Connections
 from failover.adapters.clients import make_clients
-from failover.adapters.models import use_connections
 from failover.conf import FailoverConfig
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -221,11 +220,12 @@ def models_wired(config: FailoverConfig) -> Iterator[Connections]:
     """Within the block the models of this process talk to `config`'s regions, by its nameserver."""
     restore = dns.install(dns.Resolver(map(config.host, config.regions), config.nameserver, timeout=TIMEOUT_S))
     connections = Connections(make_clients(config))
-    use_connections(connections)
+    before = models._connections
+    models.use_connections(connections)
     try:
         yield connections
     finally:
-        use_connections(None)
+        models.use_connections(before)
         connections.close()
         restore()
 
@@ -240,7 +240,7 @@ class Region:
 
     def wire(self) -> None:
         """The models of this process talk to this region (again)."""
-        use_connections(self._connections)
+        models.use_connections(self._connections)
 
     def behaves(self, behave: Behaviour) -> None:
         """From the next call on, over a fresh connection."""
