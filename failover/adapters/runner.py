@@ -11,12 +11,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextvars import copy_context
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from failover.core.errors import ErrorClass, FailoverError, Failure, Outcome
-from failover.core.interfaces import Bound, Success
+from failover.core.interfaces import Bound, Handle, Success
 
 from .binding import bind
 from .errors import classify
@@ -81,8 +82,30 @@ class DaemonPool:
             self._work.get()()
 
 
+@dataclass(frozen=True, slots=True)
+class Started(Generic[T]):
+    """An attempt under way in a pool."""
+
+    future: Future[T]
+
+    def result(self) -> Success[T] | Failure | None:
+        """None while it is under way."""
+        return _outcome(self.future, 0, 0) if self.future.done() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An attempt that could not begin."""
+
+    failure: Failure
+
+    def result(self) -> Failure:
+        """At once."""
+        return self.failure
+
+
 class PooledRunner:
-    """The router's `Runner`: binds the region, runs the operation in a copied context, classifies what went wrong."""
+    """The router's `RacingRunner`: binds the region, runs the operation in a copied context, classifies its errors."""
 
     def __init__(self, regions: Iterable[str], *, threads: int) -> None:
         self._pools = {region: DaemonPool(threads, f"region-{region}") for region in regions}
@@ -111,6 +134,19 @@ class PooledRunner:
             return _busy(error)
         return _outcome(future, timeout, timeout)
 
+    def start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Handle[T]:
+        """Begins an attempt that nobody has to wait for. Never raises."""
+        try:
+            return Started(self._start(region, op, bound))
+        except RegionBusy as error:
+            return Refused(_busy(error))
+
+    def first(self, handles: Sequence[Handle[T]], timeout: float) -> None:
+        """Waits until one of `handles` has ended, at most `timeout` seconds."""
+        futures = [handle.future for handle in handles if isinstance(handle, Started)]
+        if len(futures) == len(handles):
+            wait(futures, timeout, return_when=FIRST_COMPLETED)
+
     def _start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Future[T]:
         def attempt() -> T:
             with bind(region):
@@ -127,6 +163,8 @@ def _outcome(future: Future[T], wait_s: float, allowed_s: float) -> Success[T] |
     except TimeoutError:
         late = TimeoutError(f"no answer within {allowed_s:.2f} s")
         return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, str(late), late)
+    if isinstance(error, RegionBusy):
+        return _busy(error)
     return Success(future.result()) if error is None else classify(error)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from failover.core.errors import Attempt, Failure
 
-__all__ = ["Attempt", "Bound", "Clock", "Consistency", "Routed", "Runner", "Success"]
+__all__ = ["Attempt", "Bound", "Clock", "Consistency", "Handle", "RacingRunner", "Routed", "Runner", "Success"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -22,7 +22,8 @@ class Consistency(StrEnum):
     STRONG = "strong"
     """Strong wherever it lands: up to date with that region's replica, which may itself be behind another's."""
     STRONG_ELSE_EVENTUAL = "strong-else-eventual"
-    """Strong at home, degraded to eventual (and said so) when the read has failed over."""
+    """Strong at home, degraded to eventual (and said so) when the read has failed over; strong everywhere where the
+    tables are (MRSC)."""
 
 
 class Clock(Protocol):
@@ -58,6 +59,24 @@ class Runner(Protocol):
 
     def run(self, region: str, op: Callable[[Bound], T], bound: Bound, timeout: float) -> Success[T] | Failure:
         """Never raises, and returns within `timeout` seconds whatever the region does (silent DNS, a byte a second)."""
+
+
+class Handle(Protocol[T_co]):
+    """An attempt under way."""
+
+    def result(self) -> Success[T_co] | Failure | None:
+        """What came of it, None while it is under way. Never raises and never waits."""
+
+
+@runtime_checkable
+class RacingRunner(Runner, Protocol):
+    """A runner that can have two attempts of one call under way: what hedged reads need."""
+
+    def start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Handle[T]:
+        """Begin an attempt. Never raises and never waits; one that cannot begin has failed at once."""
+
+    def first(self, handles: Sequence[Handle[T]], timeout: float) -> None:
+        """Wait until one of them has ended, for at most `timeout` seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class Lane:
         self._requests = self._ok = self._failed = self._trials_passed = self._trials_failed = 0
         self._failures: Counter[str] = Counter()
         self._latency = [0] * (len(LATENCY_BOUNDS_MS) + 1)
+        self._outrun = [0] * (len(LATENCY_BOUNDS_MS) + 1)
+        self._hedges = 0
         self._last_reason = ""
         self.circuit = Circuit()
 
@@ -61,6 +63,19 @@ class Lane:
         """Leave that needs no circuit's consent, when there is no other region to turn to. It is no trial: it can save
         a call, but neither closes nor re-opens a circuit."""
         return Ticket(self.circuit.turns)
+
+    def rival(self, host: CircuitState | None, now: float) -> Ticket | None:
+        """Leave for a hedge: only while the circuit is closed, since a hedge is a luxury and tries nothing out."""
+        return Ticket(self.circuit.turns) if self.state(host, now) is CircuitState.CLOSED else None
+
+    def hedged(self) -> None:
+        """Count an extra attempt that is made here because another region is slow."""
+        self._hedges += 1
+
+    def outrun(self, ms: float) -> None:
+        """Count an attempt that a hedge elsewhere outran after it had been waited for so long."""
+        self._requests += 1
+        self._outrun[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
 
     def count(self, result: Success[object] | Failure, ms: float) -> None:
         """Count one attempt, whatever its ticket."""
@@ -105,6 +120,8 @@ class Lane:
             failed=self._failed,
             failures=dict(self._failures),
             latency=tuple(self._latency),
+            outrun=tuple(self._outrun),
+            hedges=self._hedges,
             trials_passed=self._trials_passed,
             trials_failed=self._trials_failed,
             circuit=self.circuit.state,

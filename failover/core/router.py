@@ -6,12 +6,14 @@ It decides under its lock and acts outside it: a hung region blocks the call tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
+from failover.core.attempts import Attempts, Job, Leave, Trace
 from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
-from failover.core.errors import Attempt, ErrorClass, Failure, NoRegionAnswered, Outcome, OutcomeUnknown
+from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
 from failover.core.interfaces import Bound, Clock, Consistency, Routed, Runner, Success
 from failover.core.lanes import Lane, Ticket
 from failover.core.policy import Decision, Plan, latest, plan
@@ -21,7 +23,6 @@ from failover.core.status import HostView, WorkerReport
 __all__ = ["Router", "RouterConfig"]
 
 T = TypeVar("T")
-Trace = Callable[[Attempt], None]
 
 
 class Router:
@@ -42,10 +43,11 @@ class Router:
         self._regions = by_priority(regions)
         self._config = config
         self._clock = clock
-        self._runner = runner
-        self._jitter = jitter
         self._lock = threading.Lock()
         self._lanes = {region.name: Lane(config) for region in self._regions}
+        self._attempts = Attempts(
+            self._lanes, lock=self._lock, config=config, clock=clock, runner=runner, jitter=jitter
+        )
         self._started_at = clock.wall()
         self._decision: Decision | None = None
         self._view: HostView | None = None
@@ -65,39 +67,71 @@ class Router:
         A class D failure raises its own exception, unchanged. A write that may not be repeated (`idempotent=False`)
         raises OutcomeUnknown when it may have been applied; everything else that found no region NoRegionAnswered.
         """
-        attempts: list[Attempt] = []
+        return self._route(op, idempotent, consistency, on_attempt, hedge=False)
 
-        def note(attempt: Attempt) -> None:
-            attempts.append(attempt)
-            if on_attempt is not None:
-                on_attempt(attempt)
+    def read(
+        self,
+        op: Callable[[Bound], T],
+        *,
+        consistency: Consistency = Consistency.EVENTUAL,
+        hedge: bool = False,
+        on_attempt: Trace | None = None,
+    ) -> Routed[T]:
+        """The same for an operation that only reads, so that it may always be repeated.
 
-        deadline = self._clock.monotonic() + self._config.deadline_s
+        With `hedge` a second region is asked when the first is later than the p95 of its latest hedged reads, and the
+        first answer is taken: the latency of a few slow replies is bought off for at most `hedge_share` more calls.
+        What the second region holds may be older, so a read whose strength would differ there is not hedged, nor one
+        that finds no other region with a closed circuit. A write cannot be hedged: `call` has no such parameter.
+        """
+        return self._route(op, True, consistency, on_attempt, hedge=hedge)
+
+    def _route(
+        self,
+        op: Callable[[Bound], T],
+        idempotent: bool,
+        consistency: Consistency,
+        on_attempt: Trace | None,
+        *,
+        hedge: bool,
+    ) -> Routed[T]:
         with self._lock:
             self._calls += 1
             way = self._plan()
+        deadline = self._clock.monotonic() + self._config.deadline_s
+        job = Job(op, consistency, hedge, way.home, self._config.tables, deadline, on_attempt)
         cause: BaseException | None = None
-        for region, ticket in self._candidates(way, note):
-            if deadline - self._clock.monotonic() <= 0:
-                self._settle(region, ticket, None)
+        tried: set[str] = set()
+        for region, ticket, left in self._candidates(way, job, tried):
+            now = self._clock.monotonic()
+            if deadline - now <= 0:
+                self._attempts.settle(region, ticket, None)
                 break
-            strong = consistency is Consistency.STRONG or (
-                consistency is Consistency.STRONG_ELSE_EVENTUAL and region == way.home
-            )
-            result = self._try(region, ticket, op, Bound(region, strong), deadline, note)
-            if isinstance(result, Success):
-                self._ended(answered=1, failed_over=region != way.home)
-                given = Consistency.STRONG if strong else Consistency.EVENTUAL
-                return Routed(result.value, region, tuple(attempts), consistency, given)
-            cause = result.error
-            if result.error_class is ErrorClass.CALLER:
-                self._ended(refused=1)
-                raise cause
-            if result.error_class is ErrorClass.UNKNOWN and not idempotent:
-                self._ended(unanswered=1)
-                raise OutcomeUnknown(tuple(attempts)) from cause
+            until = now + (deadline - now) / left
+            if hedge and not way.panic:
+                results = self._attempts.hedged(job, region, ticket, until, partial(self._rival, way, {region, *tried}))
+            else:
+                results = {region: self._attempts.single(job, region, ticket, until)}
+            tried.update(results)
+            for name, result in results.items():
+                if isinstance(result, Success):
+                    # A hedge that won is no failover: the first choice was late, not gone.
+                    went_over = name != way.home and (way.home in results or region != way.home)
+                    self._ended(answered=1, failed_over=went_over)
+                    given = Consistency.STRONG if job.strong(name) else Consistency.EVENTUAL
+                    return Routed(result.value, name, tuple(job.attempts), consistency, given)
+            for result in results.values():
+                if isinstance(result, Success):
+                    continue
+                cause = result.error
+                if result.error_class is ErrorClass.CALLER:
+                    self._ended(refused=1)
+                    raise cause
+                if result.error_class is ErrorClass.UNKNOWN and not idempotent:
+                    self._ended(unanswered=1)
+                    raise OutcomeUnknown(tuple(job.attempts)) from cause
         self._ended(unanswered=1)
-        raise NoRegionAnswered(tuple(attempts)) from cause
+        raise NoRegionAnswered(tuple(job.attempts)) from cause
 
     def order(self) -> tuple[str, ...]:
         """What a call would try now, in that order; never empty."""
@@ -145,63 +179,48 @@ class Router:
         circuit = self._view.circuits.get(region)
         return None if circuit is None else circuit.state
 
-    def _candidates(self, way: Plan, note: Trace) -> Iterator[tuple[str, Ticket]]:
-        """The regions that let this call through, and after them, rather than fail it, those that do not.
+    def _rival(self, way: Plan, tried: Container[str]) -> Leave | None:
+        """The region that a late read may be asked in, with leave for it. Needs the lock."""
+        now = self._clock.monotonic()
+        for name in way.preferred:
+            if name not in tried:
+                ticket = self._lanes[name].rival(self._host(name, now), now)
+                if ticket is not None:
+                    return name, ticket
+        return None
 
-        Of the latter, one whose trial is under way is likelier to answer than one whose circuit is open.
+    def _candidates(self, way: Plan, job: Job[T], tried: Container[str]) -> Iterator[tuple[str, Ticket, int]]:
+        """The regions that let this call through, and after them, rather than fail it, those that do not; each with
+        how many regions the time that is left is to be shared by, itself included.
+
+        Of those that do not, one whose trial is under way is likelier to answer than one whose circuit is open: that
+        one gets what is left over, and no share of its own while there is another.
         """
         passed_over: list[tuple[bool, str]] = []
+        ahead = [region for region in way.preferred if region in way.order]
         for region in way.preferred:
+            if region in ahead:
+                ahead.remove(region)
+            if region in tried:
+                continue
             with self._lock:
                 now = self._clock.monotonic()
                 host = self._host(region, now)
                 ticket = self._lanes[region].admit(host, now)
                 is_open = self._lanes[region].state(host, now) is CircuitState.OPEN
             if ticket is not None:
-                yield region, ticket
+                waiting = sum(not shut for shut, _ in passed_over)
+                yield region, ticket, 1 + sum(name not in tried for name in ahead) + waiting
                 continue
             passed_over.append((is_open, region))
             if not way.panic:
                 why = "its circuit is open" if is_open else "another call is trying it"
-                note(Attempt(region, Outcome.SKIPPED, 0.0, why))
-        for _, region in sorted(passed_over, key=lambda one: one[0]):
+                job.note(Attempt(region, Outcome.SKIPPED, 0.0, why))
+        last = [region for _, region in sorted(passed_over, key=lambda one: one[0])]
+        for number, region in enumerate(last):
             with self._lock:
                 ticket = self._lanes[region].last_resort()
-            yield region, ticket
-
-    def _try(
-        self, region: str, ticket: Ticket, op: Callable[[Bound], T], bound: Bound, deadline: float, note: Trace
-    ) -> Success[T] | Failure:
-        """One attempt, and one more after a jittered pause when it was throttled and there is time."""
-        result: Success[T] | Failure | None = None
-        try:
-            result = self._once(region, op, bound, deadline, note)
-            if isinstance(result, Failure) and result.error_class is ErrorClass.REFUSED:
-                pause = self._config.throttle_retry_s * (0.5 + self._jitter())
-                if pause < deadline - self._clock.monotonic():
-                    self._clock.wait(pause)
-                    result = self._once(region, op, bound, deadline, note)
-            return result
-        finally:
-            self._settle(region, ticket, result)
-
-    def _once(
-        self, region: str, op: Callable[[Bound], T], bound: Bound, deadline: float, note: Trace
-    ) -> Success[T] | Failure:
-        began = self._clock.monotonic()
-        result = self._runner.run(region, op, bound, min(self._config.attempt_timeout_s, deadline - began))
-        ms = (self._clock.monotonic() - began) * 1000
-        with self._lock:
-            self._lanes[region].count(result, ms)
-        if isinstance(result, Failure):
-            note(Attempt(region, result.outcome, ms, result.detail, result.error_class))
-        else:
-            note(Attempt(region, Outcome.OK, ms))
-        return result
-
-    def _settle(self, region: str, ticket: Ticket, result: Success[T] | Failure | None) -> None:
-        with self._lock:
-            self._lanes[region].settle(ticket, result, self._clock.monotonic())
+            yield region, ticket, len(last) - number
 
     def _ended(self, *, answered: int = 0, refused: int = 0, unanswered: int = 0, failed_over: int = 0) -> None:
         with self._lock:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from failover.core.breaker import CircuitState
-from failover.core.config import RouterConfig
+from failover.core.config import RouterConfig, TableMode
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
 from failover.core.fakes import answers, fails
 from failover.core.interfaces import Bound, Consistency
@@ -172,13 +172,68 @@ def test_with_both_regions_hanging_the_call_ends_within_its_deadline_and_tells_e
     assert EAST in str(caught.value)
 
 
-def test_an_attempt_gets_no_more_than_its_cap_and_the_last_one_no_more_than_what_is_left() -> None:
+def test_the_deadline_is_divided_over_the_regions_that_are_left() -> None:
     bench = Bench("a", "b", "c", "d")
     for name in ("a", "b", "c", "d"):
         bench.runner.always(name, answers(seconds=3600))
     with pytest.raises(NoRegionAnswered):
         write(bench)
-    assert [call.timeout for call in bench.runner.calls] == pytest.approx([1.2, 1.2, 0.6])
+    assert [call.timeout for call in bench.runner.calls] == pytest.approx([0.75, 0.75, 0.75, 0.75])
+
+
+def test_what_a_quick_failure_did_not_use_is_shared_by_the_regions_that_are_left() -> None:
+    bench = Bench("a", "b", "c", config=RouterConfig(deadline_s=0.9, attempt_timeout_s=0.6))
+    bench.runner.always("a", fails(ErrorClass.NOT_SENT))
+    for name in ("b", "c"):
+        bench.runner.always(name, answers(seconds=3600))
+    with pytest.raises(NoRegionAnswered):
+        write(bench)
+    assert [call.timeout for call in bench.runner.calls] == pytest.approx([0.3, 0.45, 0.45])
+
+
+def test_the_last_region_has_a_fair_share_although_the_first_hangs_and_no_attempt_gets_more_than_its_cap() -> None:
+    bench = Bench(config=RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0))
+    bench.runner.plays(EAST, answers(seconds=3600))
+    bench.runner.plays(WEST, answers(seconds=0.45))
+    assert write(bench) == WEST
+    assert [call.timeout for call in bench.runner.calls] == pytest.approx([0.5, 0.5])
+
+
+def test_a_region_that_is_passed_over_keeps_no_share_from_the_one_that_is_well() -> None:
+    bench = Bench(config=RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0))
+    bench.follow(east=CircuitState.OPEN)
+    bench.runner.plays(WEST, answers(seconds=0.9))
+    assert write(bench) == WEST
+
+
+def test_a_region_whose_trial_is_under_way_keeps_its_share_as_a_last_resort() -> None:
+    bench = Bench(config=RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0))
+    bench.follow(east=CircuitState.HALF_OPEN)
+    timeouts: list[float] = []
+
+    def meanwhile(bound: Bound) -> str:
+        bench.runner.plays(WEST, answers(seconds=3600))
+        bench.runner.plays(EAST, answers(seconds=0.4))
+        assert write(bench) == EAST
+        timeouts.extend(call.timeout for call in bench.runner.calls[-2:])
+        return bound.region
+
+    bench.router.call(meanwhile, idempotent=True)
+    assert timeouts == pytest.approx([0.5, 0.5])
+
+
+@pytest.mark.parametrize("consistency", [Consistency.STRONG, Consistency.STRONG_ELSE_EVENTUAL])
+def test_strong_reads_of_synchronous_tables_are_strong_in_every_region(consistency: Consistency) -> None:
+    bench = Bench(config=RouterConfig(tables=TableMode.MRSC))
+    bench.runner.plays(EAST, fails(ErrorClass.NOT_SENT))
+    routed = bench.router.read(where, consistency=consistency)
+    assert (routed.region, routed.asked, routed.given, routed.degraded) == (
+        WEST,
+        consistency,
+        Consistency.STRONG,
+        False,
+    )
+    assert bench.runner.calls[-1].strong
 
 
 def test_a_pinned_region_is_tried_first_and_keeps_its_pin_through_failures() -> None:
