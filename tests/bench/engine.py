@@ -87,7 +87,7 @@ def demo(folder: Path) -> Iterator[Demo]:
     ) as process:
 
         def ready() -> bool:
-            assert process.poll() is None, f"the demo ended: {process.communicate()[0]}"
+            assert process.poll() is None, f"the demo ended: {process.stdout.read() if process.stdout else ''}"
             return (folder / "demo.json").exists()
 
         wait_until(ready, within=60, what="the demo is ready")

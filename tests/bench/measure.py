@@ -20,13 +20,26 @@ class Cost:
     wall: float
 
 
-def interleaved(variants: Mapping[str, Callable[[], T]], *, rounds: int) -> dict[str, list[T]]:
-    """Each variant once a round, the round beginning with another variant each time; a value a round by variant."""
+def interleaved(
+    variants: Mapping[str, Callable[[], T]],
+    *,
+    rounds: int,
+    within: float,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> dict[str, list[T]]:
+    """Each variant once a round, the round beginning with another variant each time; a value a round by variant.
+
+    Ends after `rounds` rounds, or after LEAST_ROUNDS once `within` seconds are over: on a busy machine there are fewer
+    rounds, not a longer bench.
+    """
     if rounds < LEAST_ROUNDS:
         raise ValueError(f"{rounds} rounds say too little: at least {LEAST_ROUNDS}")
     names = list(variants)
     found: dict[str, list[T]] = {name: [] for name in names}
+    deadline = monotonic() + within
     for turn in range(rounds):
+        if turn >= LEAST_ROUNDS and monotonic() > deadline:
+            break
         start = turn % len(names)
         for name in names[start:] + names[:start]:
             found[name].append(variants[name]())

@@ -21,7 +21,7 @@ from tests.bench.report import Aim, Row
 
 REGIONS = ("us-east-1", "us-west-2")
 TABLE = "bench-ballots"
-ROUNDS, CALLS = 15, 120
+ROUNDS, CALLS, WITHIN_S = 41, 40, 30.0
 AIM = Aim(1.10)
 NOTE = (
     f"Saves: {CALLS} new items a round, warm, one thread, one engine process without front or DNS. CPU is "
@@ -117,7 +117,7 @@ def _variants(url: str) -> dict[str, Callable[[], object]]:
 def _compared(variants: dict[str, Callable[[], object]]) -> list[Row]:
     for call in variants.values():
         cost_of(call, times=CALLS)  # clients, connections and caches are warm in every measured round
-    found = interleaved({name: _round(call) for name, call in variants.items()}, rounds=ROUNDS)
+    found = interleaved({name: _round(call) for name, call in variants.items()}, rounds=ROUNDS, within=WITHIN_S)
 
     def row(ours: str, peer: str, measure: str, aim: Aim | None = None) -> Row:
         what = {"save": "routed save()", "put": "routed put(), as a ballot is written"}[ours]

@@ -18,7 +18,7 @@ from tests.bench.students import Student, in_threads
 
 REGION = "us-east-1"
 CONNECTIONS = 8
-ROUNDS, VOTES_EACH, SAVES_EACH = 9, 25, 60
+ROUNDS, VOTES_EACH, SAVES_EACH, WITHIN_S = 15, 20, 50, 40.0
 AIM = Aim(0.6, at_least=True)
 
 
@@ -61,7 +61,7 @@ def rows(demo: Demo) -> tuple[list[Row], list[str]]:
     }
     for warm in variants.values():
         warm()
-    found = interleaved(variants, rounds=ROUNDS)
+    found = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
     return [
         Row("votes through gunicorn", "PynamoDB save() loop", "1/s", found["votes"], found["save"], AIM),
         Row("votes through gunicorn", "PynamoDB batch_get() and save() loop", "1/s", found["votes"], found["both"]),
