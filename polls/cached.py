@@ -4,6 +4,7 @@ phone in the hall.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -11,6 +12,14 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 MOST_KEYS = 200
 REST = 5  # a value that is expensive to read is read less often: never more than a sixth of the time
+
+
+@dataclass(frozen=True)
+class Held(Generic[V]):
+    """A value, and whether it is as fresh as it should be: not when reading it anew has just failed."""
+
+    value: V
+    current: bool
 
 
 class Cached(Generic[K, V]):
@@ -30,13 +39,14 @@ class Cached(Generic[K, V]):
         self._lock = Lock()
         self._values: OrderedDict[K, tuple[V, float]] = OrderedDict()  # the value, and until when it is fresh
         self._reading: set[K] = set()
+        self._failed: set[K] = set()
 
-    def get(self, key: K) -> V:
+    def get(self, key: K) -> Held[V]:
         """The value for `key`."""
         with self._lock:
             held = self._values.get(key)
             if held is not None and (self._monotonic() < held[1] or key in self._reading):
-                return held[0]
+                return Held(held[0], key not in self._failed)
             self._reading.add(key)
         began = self._monotonic()
         try:
@@ -44,7 +54,9 @@ class Cached(Generic[K, V]):
         except self._survives:
             if held is None:
                 raise
-            return held[0]
+            with self._lock:
+                self._failed.add(key)
+            return Held(held[0], False)
         finally:
             with self._lock:
                 self._reading.discard(key)
@@ -52,6 +64,8 @@ class Cached(Generic[K, V]):
         with self._lock:
             self._values[key] = (value, now + max(self._fresh_s, REST * (now - began)))
             self._values.move_to_end(key)
+            self._failed.discard(key)
             if len(self._values) > MOST_KEYS:
-                self._values.popitem(last=False)
-        return value
+                gone, _value = self._values.popitem(last=False)
+                self._failed.discard(gone)
+        return Held(value, True)

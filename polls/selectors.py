@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from failover import gateway
 
 from . import tally
+from .ballot_reads import read_all, read_replica, read_round
 from .cached import Cached
+from .known import Known
 from .merge import Cast, Row, merge, merge_ballots, stands
-from .models import BallotRow, Page, SurveyRow, ballot_page, shard_key, shard_prefix, voter_key
+from .models import BallotRow, SurveyRow, shard_key, voter_key
 from .surveys import Survey, from_row
 
 T = TypeVar("T")
@@ -20,24 +21,15 @@ LIST_TIMEOUT_S = 2.0  # all surveys are more to tell than one
 
 
 @dataclass(frozen=True)
-class Known(Generic[T]):
-    """A value, the region that told it, and when (seconds since the epoch)."""
-
-    value: T
-    region: str
-    at: float
-
-    def age_ms(self) -> int:
-        """How old it is now, in milliseconds."""
-        return max(0, round((gateway.clock.wall() - self.at) * 1000))
-
-
-@dataclass(frozen=True)
 class Results:
-    """The counts of one round, as one region's replica holds them."""
+    """The counts of one round, as one region's replica holds them.
+
+    `current` is False when reading them anew failed: then they are the last ones that were read.
+    """
 
     survey: Survey
     tally: tally.Tally
+    current: bool = True
 
 
 class SurveyUnknown(LookupError):
@@ -136,58 +128,22 @@ def ballot_keys(survey: Survey, voter: str) -> list[tuple[str, str]]:
     return [(shard, voter_key(voter, region)) for region in gateway.regions()]
 
 
-def ballots_at(survey: Survey, region: str) -> list[BallotRow]:
-    """The ballot rows of the current round in one region's replica, in the order of their keys, without routing.
-
-    For audits. Raises whatever reading there raises.
-    """
-    prefix = shard_prefix(survey.code, survey.round)
-    with gateway.at(region) as bound:
-        page = ballot_page(None, prefix=prefix, consistent=bound.strong)
-        found = page.rows()
-        while page.next:
-            page = ballot_page(page.next, prefix=prefix, consistent=bound.strong)
-            found += page.rows()
-    return sorted(found, key=lambda row: (str(row.shard), str(row.voter_region)))
-
-
 def ballots(survey: Survey, *, region: str | None = None) -> Known[list[Cast]]:
     """One ballot a voter, by time of voting; from `region`'s replica, or from wherever it is answered.
 
     Raises NoRegionAnswered.
     """
     if region is not None:
-        casts = [row.cast() for row in ballots_at(survey, region)]
+        casts = [row.cast() for row in read_replica(survey, region)]
     else:
-        read = _read_rows(shard_prefix(survey.code, survey.round))
+        read = read_round(survey)
         casts, region = [row.cast() for row in read.value], read.region
     merged = merge_ballots(casts, may_change=survey.allow_change)
     return Known(sorted(merged.values(), key=lambda cast: cast.rank), region, gateway.clock.wall())
 
 
-def _read_rows(prefix: str | None) -> Known[list[BallotRow]]:
-    """Every ballot row whose shard begins with `prefix`, page by page.
-
-    When a region fails in between, the rest comes from another one: merging makes whatever is read twice harmless. Said
-    to be as old as its first page.
-    """
-    began = gateway.clock.wall()
-    rows: list[BallotRow] = []
-    start: dict[str, Any] | None = None
-    while True:
-        routed = gateway.read(partial(_page, start, prefix))
-        rows += routed.value.rows()
-        start = routed.value.next
-        if start is None:
-            return Known(rows, routed.region, began)
-
-
-def _page(start: dict[str, Any] | None, prefix: str | None, bound: gateway.Bound) -> Page:
-    return ballot_page(start, prefix=prefix, consistent=bound.strong)
-
-
 def _count(survey: Survey) -> Known[Results]:
-    read = _read_rows(shard_prefix(survey.code, survey.round))
+    read = read_round(survey)
     casts = [row.cast() for row in read.value]
     counted = tally.count(casts, options=survey.option_ids, may_change=survey.allow_change)
     return Known(Results(survey, counted), read.region, read.at)
@@ -202,11 +158,13 @@ def results(survey: Survey) -> Known[Results]:
     """The counts of the current round, at most a second old (five times what counting takes, if that is more); older,
     and saying so, while no region answers. Raises NoRegionAnswered.
     """
-    return _counts.get(survey)
+    held = _counts.get(survey)
+    known = held.value
+    return known if held.current else replace(known, value=replace(known.value, current=False))
 
 
 def _voters(_all: None) -> dict[str, int]:
-    voted = {(str(row.shard).rpartition("#")[0], row.voter) for row in _read_rows(None).value}
+    voted = {(str(row.shard).rpartition("#")[0], row.voter) for row in read_all().value}
     return dict(Counter(key for key, _voter in voted))
 
 
@@ -217,4 +175,4 @@ _voters_counted: Cached[None, dict[str, int]] = Cached(
 
 def voters_by_round() -> dict[str, int]:
     """How many voted, by "CODE#round", over all surveys in one reading, a few seconds old. Raises NoRegionAnswered."""
-    return _voters_counted.get(None)
+    return _voters_counted.get(None).value

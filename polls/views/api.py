@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from failover import gateway
 
 from .. import answers, codes, definitions, limits, selectors, services, strict_json, vote_ids
+from ..known import Known
 from ..surveys import Survey
 from .problems import no_region_problem, problem
 
@@ -75,7 +76,7 @@ def document(survey: Survey) -> dict[str, Any]:
     }
 
 
-def _known(code: str) -> selectors.Known[Survey]:
+def _known(code: str) -> Known[Survey]:
     normal = codes.normalise(code)
     try:
         if normal is None:

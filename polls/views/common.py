@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _
 from failover import gateway
 
 from .. import selectors, services, words
+from ..known import Known
 from ..surveys import Survey
 
 RETRY_S = 2  # a page that found no region asks to be loaded again after so many seconds
 
 
-def with_survey(view: Callable[[HttpRequest, selectors.Known[Survey]], HttpResponse]) -> Callable[..., HttpResponse]:
+def with_survey(view: Callable[[HttpRequest, Known[Survey]], HttpResponse]) -> Callable[..., HttpResponse]:
     """Hands the view its survey; 404 for a code that nobody knows, 503 in plain words while no region can say."""
 
     @wraps(view)

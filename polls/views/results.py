@@ -17,12 +17,12 @@ from failover import gateway
 
 from .. import selectors, words
 from ..definitions import Kind, Question
+from ..known import Known
 from ..surveys import Survey
 from ..tally import Tally, percent
 from .common import no_region, survey_url, with_survey
 from .problems import no_region_problem
 
-STALE_MS = 5_000  # counts older than this are shown as stale
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcd"
 
 
@@ -49,7 +49,7 @@ class Chart:
 
 @require_safe
 @with_survey
-def results(request: HttpRequest, known: selectors.Known[Survey]) -> HttpResponse:
+def results(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     """The counts, asked for again every two seconds; an unchanged reply is a 304."""
     try:
         found = selectors.results(known.value)
@@ -64,7 +64,7 @@ def results(request: HttpRequest, known: selectors.Known[Survey]) -> HttpRespons
         "as_of": datetime.fromtimestamp(found.at, UTC),
         "age_ms": age_ms,
         "ago": words.ago(age_ms / 1000),
-        "stale": age_ms > STALE_MS,
+        "stale": not found.value.current,
         "short_url": survey_url(request, survey.code).partition("://")[2].rstrip("/"),
     }
     if request.headers.get("HX-Request") == "true":
@@ -83,7 +83,7 @@ def results(request: HttpRequest, known: selectors.Known[Survey]) -> HttpRespons
 @never_cache
 @require_safe
 @with_survey
-def results_json(request: HttpRequest, known: selectors.Known[Survey]) -> HttpResponse:
+def results_json(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     """The counts by contract."""
     try:
         found = selectors.results(known.value)
@@ -106,7 +106,7 @@ def qr(request: HttpRequest, code: str) -> HttpResponse:
     return response
 
 
-def document(survey: Survey, found: selectors.Known[selectors.Results]) -> dict[str, Any]:
+def document(survey: Survey, found: Known[selectors.Results]) -> dict[str, Any]:
     """results.json: percent is of the voters who answered the question."""
     return {
         "code": survey.code,

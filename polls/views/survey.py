@@ -17,6 +17,7 @@ from failover import gateway
 
 from .. import answers, limits, selectors, services, tokens, vote_ids, words
 from ..forms import BallotForm
+from ..known import Known
 from ..surveys import Survey
 from .common import failures, with_survey
 
@@ -26,7 +27,7 @@ COOKIE_AGE_S = 30 * 24 * 3600
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @with_survey
-def survey(request: HttpRequest, known: selectors.Known[Survey]) -> HttpResponse:
+def survey(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     """Show the ballot, filled in with what this browser's voter said before; record a vote and lead to its receipt."""
     return _vote(request, known.value) if request.method == "POST" else _ballot(request, known.value)
 
@@ -34,7 +35,7 @@ def survey(request: HttpRequest, known: selectors.Known[Survey]) -> HttpResponse
 @never_cache
 @require_safe
 @with_survey
-def receipt(request: HttpRequest, known: selectors.Known[Survey]) -> HttpResponse:
+def receipt(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     """What came of this browser's last vote, in words."""
     token = _cookie(request, known.value)
     current = token is not None and token.round == known.value.round

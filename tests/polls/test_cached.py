@@ -2,7 +2,7 @@
 
 import pytest
 
-from polls.cached import MOST_KEYS, Cached
+from polls.cached import MOST_KEYS, Cached, Held
 
 
 class Down(Exception):
@@ -33,9 +33,9 @@ def cached(source: Source) -> Cached[str, tuple[str, int]]:
 
 
 def test_within_a_second_it_is_read_once(source: Source, cached):
-    assert [cached.get("a"), cached.get("a")] == [("a", 1), ("a", 1)]
+    assert [cached.get("a").value, cached.get("a").value] == [("a", 1), ("a", 1)]
     source.now = 1.0
-    assert cached.get("a") == ("a", 2)
+    assert cached.get("a").value == ("a", 2)
 
 
 def test_what_takes_long_to_read_is_read_less_often(source: Source):
@@ -46,19 +46,20 @@ def test_what_takes_long_to_read_is_read_less_often(source: Source):
     cached: Cached[str, tuple[str, int]] = Cached(slowly, fresh_s=1.0, monotonic=lambda: source.now, survives=Down)
     cached.get("a")
     source.now += 9.9
-    assert cached.get("a") == ("a", 1)
+    assert cached.get("a").value == ("a", 1)
     source.now += 0.1
-    assert cached.get("a") == ("a", 2)
+    assert cached.get("a").value == ("a", 2)
 
 
 def test_in_an_outage_the_last_known_value_is_given(source: Source, cached):
     cached.get("a")
+    assert cached.get("a").current
     source.down, source.now = True, 9.0
-    assert cached.get("a") == ("a", 1)
+    assert cached.get("a") == Held(("a", 1), current=False)
     with pytest.raises(Down):
         cached.get("b")
     source.down = False
-    assert cached.get("a") == ("a", 4)
+    assert cached.get("a") == Held(("a", 4), current=True)
 
 
 def test_while_one_caller_reads_another_gets_the_last_value(source: Source):
@@ -66,13 +67,13 @@ def test_while_one_caller_reads_another_gets_the_last_value(source: Source):
 
     def read(key: str) -> tuple[str, int]:
         if source.reads == 1:
-            inner.append(cached.get(key))  # another request comes in the middle
+            inner.append(cached.get(key).value)  # another request comes in the middle
         return source.read(key)
 
     cached: Cached[str, tuple[str, int]] = Cached(read, fresh_s=1.0, monotonic=lambda: source.now, survives=Down)
     cached.get("a")
     source.now = 5.0
-    assert cached.get("a") == ("a", 2)
+    assert cached.get("a").value == ("a", 2)
     assert inner == [("a", 1)]
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from failover import gateway
 from failover.wiring import Wired
-from polls import definitions, selectors, services, vote_ids
+from polls import definitions, models, selectors, services, vote_ids
+from polls.ballot_reads import read_all, read_replica
 from polls.models import BallotRow, SurveyRow, shard_key, voter_key
 from polls.services import CastStatus, ServiceRefused
 from polls.surveys import State, Survey
@@ -88,12 +89,10 @@ def test_two_changes_in_one_millisecond_reach_the_other_region_in_their_order(su
         vote_id = vote_ids.mint(0, 0, vote_id)
 
     def arrived() -> bool:
-        return any(
-            vote_ids.mint(0, 0, str(row.vote_id)) == vote_id for row in selectors.ballots_at(survey, "us-west-2")
-        )
+        return any(vote_ids.mint(0, 0, str(row.vote_id)) == vote_id for row in read_replica(survey, "us-west-2"))
 
     wait_until(arrived, within=10, what="the last change is replicated")
-    (row,) = selectors.ballots_at(survey, "us-west-2")
+    (row,) = read_replica(survey, "us-west-2")
     assert row.answers == TWO
     assert int(row.updated_at) == vote_ids.order(str(row.vote_id)), "the number is held exactly"
 
@@ -176,7 +175,7 @@ def test_a_code_that_nobody_has_cannot_be_changed(wired: Wired):
 def test_all_ballots_of_a_round_expire_together(survey: Survey):
     for number in range(3):
         cast(survey, ONE, voter=f"voter-{number:04}")
-    rows = [row for region in gateway.regions() for row in selectors.ballots_at(survey, region)]
+    rows = [row for region in gateway.regions() for row in read_replica(survey, region)]
     assert {row.as_json()["expires_at"] for row in rows} == {survey.expires_at}
 
 
@@ -189,3 +188,17 @@ def test_results_count_each_voter_once(survey: Survey):
     assert found.value.tally.chosen["q1"] == {"o1": 3, "o2": 1}
     assert found.region in gateway.regions()
     assert selectors.voters_by_round()[f"{survey.code}#{survey.round}"] == 4
+
+
+def test_a_long_reading_is_many_short_ones_with_the_same_result(make_survey: Callable[..., Survey], monkeypatch):
+    survey, other = make_survey(), make_survey()
+    for number in range(5):
+        cast(survey, ONE, voter=f"voter-{number:04}")
+    cast(other, TWO)
+    in_one_page = sorted(cast.voter for cast in selectors.ballots(survey).value)
+    monkeypatch.setattr(models, "PAGE_ITEMS", 2)
+    assert sorted(cast.voter for cast in selectors.ballots(survey).value) == in_one_page
+    assert len(in_one_page) == 5
+    rows = read_replica(survey, "us-east-1")
+    assert {row.voter for row in rows} <= set(in_one_page)
+    assert len(read_all().value) > 5

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from failover import gateway
 from polls import codes, definitions, selectors, services, strict_json
+from polls.ballot_reads import read_replica
 from polls.models import DatabaseError
 from polls.surveys import Survey
 
@@ -86,7 +87,7 @@ class Command(BaseCommand):
         if options["raw"]:
             if region is None:
                 raise CommandError("--raw needs --region: it shows one region's replica")
-            rows = [row.as_json() for row in selectors.ballots_at(survey, region)]
+            rows = [row.as_json() for row in read_replica(survey, region)]
             self._print({"code": survey.code, "round": survey.round, "region": region, "rows": rows})
             return
         known = selectors.ballots(survey, region=region)

@@ -9,7 +9,7 @@ function show() {
   const seconds = Math.max(0, Math.round((Date.now() - readAt) / 1000));
   const words = freshness.dataset.ago.replace("%s", String(seconds));
   age.textContent = lost ? `${words} (${freshness.dataset.lost})` : words;
-  freshness.classList.toggle("is-stale", lost || seconds > 10);
+  freshness.classList.toggle("is-stale", lost || seconds > 30);
 }
 
 document.body.addEventListener("htmx:afterRequest", (event) => {
