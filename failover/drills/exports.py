@@ -71,21 +71,18 @@ def converged(code: str, regions: Sequence[str], *, within_s: float, env: Mappin
     while True:
         over = time.monotonic() >= deadline
         try:
-            store = _look(code, regions, env)
+            raw = {region: export(code, region=region, raw=True, env=env) for region in regions}
+            first, *others = raw.values()
+            if over or not any(differences(first.ballots, other.ballots) for other in others):
+                return _whole(raw, export(code, env=env))
         except ExportFailed:
             if over:
                 raise
-        else:
-            first, *others = store.raw.values()
-            if over or not any(differences(first, other) for other in others):
-                return store
         time.sleep(LOOK_AGAIN_S)
 
 
-def _look(code: str, regions: Sequence[str], env: Mapping[str, str] | None) -> Store:
-    raw = {region: export(code, region=region, raw=True, env=env) for region in regions}
-    merged = export(code, env=env)
+def _whole(raw: Mapping[str, Export], merged: Export) -> Store:
     rounds = {merged.round, *(one.round for one in raw.values())}
     if len(rounds) > 1:
-        raise ExportFailed(f"survey {code} was reset meanwhile: exports of the rounds {sorted(rounds)}")
+        raise ExportFailed(f"the survey was reset meanwhile: exports of the rounds {sorted(rounds)}")
     return Store(merged.round, merged.ballots, {region: one.ballots for region, one in raw.items()})

@@ -17,6 +17,7 @@ from failover.drills.exports import converged, export
 from failover.drills.ledger import check
 from failover.drills.records import Ledger
 from failover.drills.verdict import Ballot, Store, Verdict
+from failover.lab.client import LabClient
 from tests.processes import free_port, manage, manage_environment, running
 from tests.waiting import wait_until
 
@@ -34,7 +35,7 @@ class Demo:
     code: str = "DEMO20"
 
     def warm_up(self) -> None:
-        """A few pages at once, so that no vote is the first thing that a web worker does: that one loads the process."""
+        """A few requests at once: the first thing that a web worker does loads the process, and is no vote's time."""
         with ThreadPoolExecutor(16) as pool:
             page = f"{self.url}/api/v1/surveys/{self.code}/"
             replies = pool.map(lambda _number: httpx.get(page, timeout=30, trust_env=False), range(64))
@@ -51,13 +52,9 @@ class Demo:
         return done.stdout
 
     def status(self) -> dict[str, Any]:
-        """The status document."""
-        document: dict[str, Any] = json.loads(self.told("regions", "--json"))
+        """The status document as the monitor publishes it: what `regions --json` prints, without a process."""
+        document: dict[str, Any] = json.loads((self.lab_dir / "run" / "status.json").read_text())["status"]
         return document
-
-    def region(self, name: str) -> dict[str, Any]:
-        """One region's part of the status document."""
-        return next(one for one in self.status()["regions"] if one["name"] == name)
 
     def await_status(self, holds: Any, *, within: float, what: str) -> dict[str, Any]:
         """The first status document of which `holds` is true."""
@@ -71,8 +68,10 @@ class Demo:
         return found[0]
 
     def mend(self) -> None:
-        """Clears every fault and waits until votes go to the first region again, by the rules."""
-        self.told("fault", "--clear")
+        """Clears every fault, follows the rules again, and waits until they lead back to the first region."""
+        LabClient(self.lab_dir).clear()
+        if self.status()["routing"]["mode"] != "auto":
+            self.told("routing", "auto", "--reason", "the test is over")
         self.await_status(
             lambda status: (
                 status["routing"]["active"] == EAST and all(one["circuit"] == "closed" for one in status["regions"])
@@ -153,10 +152,10 @@ class Students:
 
 
 @contextlib.contextmanager
-def stopped(pid: int, resume: int, halt: int) -> Iterator[None]:
-    """Sends `halt` to a process, and `resume` whatever happens."""
-    os.kill(pid, halt)
+def stopped(pid: int) -> Iterator[None]:
+    """A process stands still until the block is over, however it ends."""
+    os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(pid, resume)
+        os.kill(pid, signal.SIGCONT)

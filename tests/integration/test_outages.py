@@ -5,7 +5,7 @@ for minutes; each later opening of the same circuit waits twice as long, by the 
 """
 
 import contextlib
-import signal
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 DEADLINE_MS = 3_000  # FAILOVER_DEADLINE_S: one vote, all its regions together
 CLIENT_MS = 500  # what a busy two-core machine adds around it: connection, queue, Python's own start of a request
+# A new connection for every request, without the tenth of a second of CPU that a client of its own would take.
+PHONES = httpx.Client(trust_env=False, timeout=15, limits=httpx.Limits(max_keepalive_connections=0))
 FULL = {"q1": "o1", "q2": ["o1", "o3"], "q3": 4}
 
 
@@ -41,7 +43,6 @@ def running_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def demo(running_demo: Demo) -> Iterator[Demo]:
     """The demo with nothing broken, before and after."""
     yield running_demo
-    running_demo.told("routing", "auto", "--reason", "the test is over")
     running_demo.mend()
 
 
@@ -53,7 +54,7 @@ def seconds(text: str) -> float:
 def vote(demo: Demo, voter: str, vote_id: str, answers: dict[str, Any] | None = None) -> httpx.Response:
     """One vote on a connection of its own, sent once."""
     body = {"voter": voter, "vote_id": vote_id, "answers": answers or FULL}
-    return httpx.post(f"{demo.url}/api/v1/surveys/{demo.code}/ballots", json=body, timeout=15, trust_env=False)
+    return PHONES.post(f"{demo.url}/api/v1/surveys/{demo.code}/ballots", json=body)
 
 
 def named(above: str | None = None) -> str:
@@ -86,8 +87,10 @@ def outage(demo: Demo, kind: str, words: tuple[str, ...]) -> float:
         # When the status said so first, not when this machine had started a process to ask for it.
         (failover,) = events(status, "failover", since=began)
         assert seconds(failover["at"]) - broken <= 2.0
-        assert f"Serving from {WEST}" in status["summary"]
-        assert any(word in status["summary"] for word in words), status["summary"]
+        printed = json.loads(demo.told("regions", "--json"))
+        assert printed["routing"]["active"] == WEST
+        assert printed["summary"].startswith(f"Serving from {WEST}")
+        assert any(word in printed["summary"] for word in words), printed["summary"]
         students.await_votes(40)
         demo.told("fault", EAST, "--clear")
         students.await_votes(20)
@@ -104,6 +107,24 @@ def outage(demo: Demo, kind: str, words: tuple[str, ...]) -> float:
     assert set(verdict.regions) == {EAST, WEST}
     assert verdict.worst_ms is not None
     return verdict.worst_ms
+
+
+def test_a_pin_moves_the_next_vote_in_every_worker_within_a_second(demo: Demo) -> None:
+    with Students(demo, "pin", rate=25) as students:
+        students.await_votes(25)
+        asked = time.time()
+        demo.told("routing", "pin", WEST, "--reason", "the class wants to see it")
+        pinned = time.time()
+        wait_until(lambda: time.time() >= pinned + 1, within=2, what="a second has passed")
+        students.await_votes(50)
+        ledger = students.stop()
+    assert_no_vote_failed(ledger)
+    receipts = {one.vote_id: one for one in ledger.receipts}
+    before = {receipts[one.vote_id].region for one in ledger.votes.values() if one.at < asked}
+    after = [receipts[one.vote_id].region for one in ledger.votes.values() if one.at >= pinned + 1]
+    assert before == {EAST}
+    assert len(after) >= 50  # over two workers: that neither got one by chance is out of the question
+    assert set(after) == {WEST}
 
 
 def test_no_vote_fails_while_a_regions_dns_is_empty_and_the_status_says_so(demo: Demo) -> None:
@@ -172,23 +193,6 @@ def test_with_both_regions_broken_a_vote_is_refused_in_words_and_its_repeat_coun
     assert (routing["mode"], routing["region"]) == ("pinned", WEST)
 
 
-def test_a_pin_moves_the_next_vote_in_every_worker_within_a_second(demo: Demo) -> None:
-    with Students(demo, "pin", rate=25) as students:
-        students.await_votes(25)
-        demo.told("routing", "pin", WEST, "--reason", "the class wants to see it")
-        pinned = time.time()
-        wait_until(lambda: time.time() >= pinned + 1, within=2, what="a second has passed")
-        students.await_votes(50)
-        ledger = students.stop()
-    assert_no_vote_failed(ledger)
-    receipts = {one.vote_id: one for one in ledger.receipts}
-    before = {receipts[one.vote_id].region for one in ledger.votes.values() if one.at < pinned - 2}
-    after = [receipts[one.vote_id].region for one in ledger.votes.values() if one.at >= pinned + 1]
-    assert before == {EAST}
-    assert len(after) >= 50  # over two workers: that neither got one by chance is out of the question
-    assert set(after) == {WEST}
-
-
 def test_a_pin_to_an_unreachable_region_needs_force_and_the_force_is_recorded(demo: Demo) -> None:
     demo.told("fault", WEST, "refuse", "--for", "60")
     demo.await_status(
@@ -228,10 +232,11 @@ def test_a_vote_that_surfaces_late_does_not_undo_its_change(demo: Demo) -> None:
 
 
 def test_students_who_were_told_what_the_store_does_not_hold_end_with_exit_code_1(demo: Demo) -> None:
-    with application() as liar:
+    with application(round=1) as liar:
         done = demo.manage("students", demo.code, "--rate", "50", "--for", "0.1", "--check", "--url", liar.url)
     assert done.returncode == 1, done.stderr or done.stdout
-    assert "5 absent" in done.stderr
+    assert "lost" in done.stderr
+    assert "is not there" in done.stderr
 
 
 def test_a_class_finds_the_demo_and_every_vote_by_itself(demo: Demo) -> None:
@@ -244,7 +249,7 @@ def test_a_class_finds_the_demo_and_every_vote_by_itself(demo: Demo) -> None:
 class Zombies:
     """Voters who vote in a burst, and each change their vote afterwards."""
 
-    VOTERS = 60
+    VOTERS = 80
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
@@ -305,11 +310,21 @@ class Zombies:
 
 @contextlib.contextmanager
 def frozen_in_mid_burst(demo: Demo, book: Zombies) -> Iterator[None]:
-    """Freezes us-east-1 while a burst of votes is under way; the block begins when all are taken."""
+    """Freezes us-east-1 while a burst of votes is under way; the block begins when every vote of it is taken.
+
+    The engine first stands still for a moment and goes on for another: then some of the votes that wait for it have
+    read what stands there and sent their put, which is what has to be on the wire.
+    """
+    engine = demo.engine_pid(EAST)
     with ThreadPoolExecutor(24) as pool:
         burst = [pool.submit(book.cast, voter) for voter in book.voters]
-        wait_until(lambda: book.acknowledged() >= 15, within=15, what="a part of the burst is taken")
-        with stopped(demo.engine_pid(EAST), signal.SIGCONT, signal.SIGSTOP):
+        wait_until(lambda: book.acknowledged() >= 8, within=15, what="the burst has begun")
+        with stopped(engine):
+            time.sleep(0.2)  # how long it stands still, not a wait for anything
+        some_more = book.acknowledged() + 4
+        while book.acknowledged() < some_more and not all(one.done() for one in burst):
+            time.sleep(0.001)
+        with stopped(engine):
             for one in burst:
                 one.result()
             yield
