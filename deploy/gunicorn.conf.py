@@ -10,13 +10,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from failover.conf import FailoverConfig  # noqa: E402  (the project's folder has to be on the path first)
+
 wsgi_app = "surveyapp.wsgi:application"
 chdir = str(ROOT)
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 worker_class = "gthread"
 workers = int(os.environ.get("WORKERS", "2"))
 # As many as the connection pools and the bulkheads of the failover engine are sized for (FAILOVER_THREADS).
-threads = int(os.environ.get("FAILOVER_THREADS") or 8)
+threads = int(os.environ.get("FAILOVER_THREADS") or FailoverConfig.threads)
 # Longer than the deadline of a vote by far: a worker is killed only when it is truly stuck.
 timeout = 30
 graceful_timeout = 5

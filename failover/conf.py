@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-REGION = re.compile(r"^[a-z]{2}(-[a-z]+)+-\d$")
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+PORT = re.compile(r"[0-9]{1,5}")
+# A host name as botocore takes it in an endpoint's URL.
+HOST = re.compile(r"((?!-)[a-z0-9-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class FailoverConfig:
 
     def endpoint(self, region: str) -> str:
         """The URL at which `region` is reached."""
-        return self.endpoints.get(region) or f"https://dynamodb.{region}.amazonaws.com"
+        partition = ".cn" if region.startswith("cn-") else ""
+        return self.endpoints.get(region) or f"https://dynamodb.{region}.amazonaws.com{partition}"
 
     def host(self, region: str) -> str:
         """The name that DNS must answer for `region`."""
@@ -108,7 +113,7 @@ def _regions(text: str, problems: list[Problem]) -> tuple[str, ...]:
     hint = "list the regions by priority, for example us-east-1,us-west-2"
     if not names:
         problems.append(Problem("FAILOVER_REGIONS", "names no region", hint))
-    strange = [name for name in names if not REGION.match(name)]
+    strange = [name for name in names if not REGION.fullmatch(name)]
     problems += [Problem("FAILOVER_REGIONS", f"{name!r} is not the name of a region", hint) for name in strange]
     if len(set(names)) != len(names):
         problems.append(Problem("FAILOVER_REGIONS", "names a region twice", hint))
@@ -119,27 +124,41 @@ def _endpoints(text: str, regions: tuple[str, ...], problems: list[Problem]) -> 
     found: dict[str, str] = {}
     hint = "write REGION=URL,REGION=URL; leave it empty for AWS's own endpoints"
     for entry in filter(None, (part.strip() for part in text.split(","))):
-        region, _, url = entry.partition("=")
-        try:
-            parts = urlsplit(url)
-            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-        except ValueError:
-            usable = False
-        if not usable:
+        region, _, url = (part.strip() for part in entry.partition("="))
+        if not _usable(url):
             problems.append(Problem("FAILOVER_ENDPOINTS", f"{entry!r} holds no http or https URL", hint))
         elif region not in regions:
             problems.append(Problem("FAILOVER_ENDPOINTS", f"{region!r} is not in FAILOVER_REGIONS", hint))
+        elif region in found:
+            problems.append(Problem("FAILOVER_ENDPOINTS", f"names {region!r} twice", hint))
         else:
             found[region] = url
     return found
 
 
+def _usable(url: str) -> bool:
+    if not url.isascii() or not url.isprintable():
+        return False
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        known = len(host) <= 253 and bool(HOST.fullmatch(host))
+        return parts.scheme in {"http", "https"} and known and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _nameserver(text: str, problems: list[Problem]) -> tuple[str, int] | None:
     if not text:
         return None
-    address, _, port = text.rpartition(":")
-    if address and port.isdecimal() and 0 < int(port) < 65_536:
-        return address, int(port)
+    address, _, port = text.strip().rpartition(":")
+    try:
+        # An address and not a name: who would resolve it?
+        found = str(ip_address(address.removeprefix("[").removesuffix("]")))
+        if PORT.fullmatch(port) and 0 < int(port) < 65_536:
+            return found, int(port)
+    except ValueError:
+        pass
     problems.append(Problem("FAILOVER_NAMESERVER", f"{text!r} is not ADDRESS:PORT", "for example 127.0.0.1:5353"))
     return None
 

@@ -97,9 +97,13 @@ def everywhere(op: Callable[[Bound], T], *, timeout: float) -> dict[str, T]:
     None is waited for longer than `timeout` seconds. Raises `NoRegionAnswered` when none answered, or the database's
     own refusal when that was all that came back.
     """
+    return _everywhere(wiring.current().router.order(), op, timeout=timeout)
+
+
+def _everywhere(asked: tuple[str, ...], op: Callable[[Bound], T], *, timeout: float) -> dict[str, T]:
     wired = wiring.current()
     started = wired.clock.monotonic()
-    results = wired.runner.run_everywhere(wired.router.order(), op, strong=False, timeout=timeout)
+    results = wired.runner.run_everywhere(asked, op, strong=False, timeout=timeout)
     values = {region: result.value for region, result in results.items() if isinstance(result, Success)}
     failures = {region: result for region, result in results.items() if isinstance(result, Failure)}
     if not values:
@@ -158,7 +162,12 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
         if refusal is not None:
             raise RoutingRefused(refusal)
         overridden = force and _refusal(region, forced=False) is not None
-    known = [decision for found in _control(lambda _: read_decisions()).values() for decision in found]
+    answers = _control(wired.router.order(), lambda _: read_decisions())
+    known = [decision for found in answers.values() for decision in found]
+    published = wired.files.published(now=wired.clock.wall())
+    if published is not None and published.view.decision is not None:
+        # It may stand in a region alone that does not answer now; a lower epoch than its would change nothing.
+        known.append(published.view.decision)
     winner, _ = latest(known)
     decision = Decision(
         mode=mode,
@@ -170,14 +179,15 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
         at=wired.clock.wall(),
         forced=overridden,
     )
-    _control(lambda _: write_decision(decision))
+    # Also where no traffic goes now: a region that is back but not yet trusted must not keep an older decision.
+    _control(wired.config.regions, lambda _: write_decision(decision))
     return decision
 
 
-def _control(op: Callable[[Bound], T]) -> dict[str, T]:
-    """`op` on the control rows of every region; what the database refuses becomes one of our own errors."""
+def _control(asked: tuple[str, ...], op: Callable[[Bound], T]) -> dict[str, T]:
+    """`op` on the control rows of the regions; what the database refuses becomes one of our own errors."""
     try:
-        return everywhere(op, timeout=ROUTING_TIMEOUT_S)
+        return _everywhere(asked, op, timeout=ROUTING_TIMEOUT_S)
     except FailoverError:
         raise
     except Exception as error:

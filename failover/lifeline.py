@@ -7,6 +7,7 @@ When the parent is gone, however it went, the pipe ends.
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections.abc import Callable, Mapping
 
@@ -19,6 +20,11 @@ def hold(on_gone: Callable[[], None], environ: Mapping[str, str] = os.environ) -
     if not number.isdecimal():
         return
     descriptor = int(number)
+    try:
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            return  # some file of ours has the number by chance: the variable came from another process
+    except (OSError, OverflowError):
+        return
 
     def wait() -> None:
         try:

@@ -59,36 +59,40 @@ class Refresher(Generic[V]):
         with self._lock:
             entry = self._entries.get(key)
             # An entry that fell out of use is no longer refreshed, so what it holds may be old.
-            in_use = entry is not None and now - entry.used_at <= self._idle_s
-            if entry is not None:
+            if entry is not None and now - entry.used_at <= self._idle_s:
                 entry.used_at = now
-                if in_use:
-                    return entry.value
+                return entry.value
         try:
             found = self._fetch(key)
         except Exception:
             if entry is None:
                 raise
-            return entry.value
+            found = entry.value
         return self.put(key, found)
 
     def put(self, key: str, found: V) -> V:
         """Adds what was found, or what this process has just written; returns what is known then."""
-        if not found:
-            return found
         now = self._clock.monotonic()
         with self._lock:
             entry = self._entries.get(key)
+            if entry is None and not found:
+                return found
             if entry is None:
                 if len(self._entries) >= self._limit:
                     del self._entries[min(self._entries, key=lambda k: self._entries[k].used_at)]
                 entry = self._entries[key] = _Entry(found, used_at=now)
             else:
-                entry.value = self._merge(entry.value, found)
+                self._add(entry, found)
+                entry.used_at = now
             if self._thread is None:
                 self._thread = threading.Thread(target=self._loop, name="refresher", daemon=True)
                 self._thread.start()
             return entry.value
+
+    def _add(self, entry: _Entry[V], found: V) -> None:
+        """What was found joins what is known. Needs the lock."""
+        if found:
+            entry.value = self._merge(entry.value, found)
 
     def forget(self) -> None:
         """Empties the cache."""
@@ -103,6 +107,9 @@ class Refresher(Generic[V]):
                 due = [key for key, entry in self._entries.items() if now - entry.used_at <= self._idle_s]
             for key in due:
                 try:
-                    self.put(key, self._fetch(key))
+                    found = self._fetch(key)
+                    with self._lock:
+                        if key in self._entries:  # it may have had to make room, or was forgotten, in the meantime
+                            self._add(self._entries[key], found)
                 except Exception:
                     log.debug("refreshing %s failed; the last known value holds", key, exc_info=True)

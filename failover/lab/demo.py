@@ -5,6 +5,7 @@ The children hold the reading end of a pipe: when this process is gone, however 
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -13,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from pathlib import Path
 from failover import lifeline
 from failover.lab.config import PROJECT
 from failover.lab.errors import LabError
-from failover.lab.files import APP_ENV, CONTROL, write_whole
+from failover.lab.files import APP_ENV, CONTROL, DirLock, write_whole
 
 START_S = 90.0
 STOP_S = 12.0
@@ -87,6 +87,7 @@ class Demo:
         self._say = say
         self._stopping = threading.Event()
         self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._lock: DirLock | None = None
 
     def stop(self) -> None:
         """Ends `run`; may be called from a signal handler."""
@@ -98,13 +99,16 @@ class Demo:
         os.set_inheritable(alive, True)
         self._alive = alive
         try:
+            self._take_directory()
             self._start("lab", [*MANAGE, "lab"])
             self._await("lab", self._lab_is_ready)
             prepare()
+            status = self._config.lab_dir / "run" / "status.json"
+            before = _changed_at(status)  # the last demo's monitor left one
             self._start("monitor", [*MANAGE, "monitor"])
             self._start("web", [sys.executable, "-m", "gunicorn", "-c", str(PROJECT / "deploy" / "gunicorn.conf.py")])
             self._manage("survey", "import", str(PROJECT / SURVEY_FILE))
-            self._await("monitor", lambda: (self._config.lab_dir / "run" / "status.json").exists())
+            self._await("monitor", lambda: _changed_at(status) != before)
             self._await("web", self._answers)
             if not self._stopping.is_set():
                 self._ready()
@@ -114,13 +118,32 @@ class Demo:
             pass
         finally:
             self._stop_children()
-            (self._config.lab_dir / "demo.json").unlink(missing_ok=True)
+            if self._lock is not None:
+                (self._config.lab_dir / "demo.json").unlink(missing_ok=True)
+                self._lock.release()
+
+    def _take_directory(self) -> None:
+        """Raises LabError, before anything is touched, when another demo or lab works in the directory."""
+        lab_dir = self._config.lab_dir
+        lab = DirLock(lab_dir)
+        lab.take()
+        lab.release()  # the lab itself takes it for good
+        lock = DirLock(lab_dir, "demo.lock", "demo")
+        lock.take()
+        self._lock = lock
 
     def _environment(self) -> dict[str, str]:
         config = self._config
         hosts = dict.fromkeys([config.shown, "127.0.0.1", "localhost", "[::1]"])
+        # What this process has read from an older app.env, or from a profile of its user, is not what its lab will say.
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("AWS_")
+            and name not in ("FAILOVER_REGIONS", "FAILOVER_ENDPOINTS", "FAILOVER_NAMESERVER")
+        }
         return {
-            **os.environ,
+            **inherited,
             "LAB_DIR": str(config.lab_dir),
             "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab",
             "DJANGO_ALLOWED_HOSTS": ",".join(hosts),
@@ -178,9 +201,9 @@ class Demo:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._config.port}/healthz/ready", timeout=5) as reply:
+            with DIRECT.open(f"http://127.0.0.1:{self._config.port}/healthz/ready", timeout=5) as reply:
                 return bool(reply.status == 200)
-        except (urllib.error.URLError, OSError):
+        except (OSError, http.client.HTTPException):
             return False
 
     def _ready(self) -> None:
@@ -208,12 +231,13 @@ class _Stopped(Exception):
     """Stopped by a signal while it was starting."""
 
 
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a school's proxy does not know this machine
 MANAGE = (sys.executable, str(PROJECT / "manage.py"))
 
 
 def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = environ.get(name) or str(default)
-    if not text.isdecimal() or not low <= int(text) <= high:
+    if not text.isdecimal() or len(text) > 9 or not low <= int(text) <= high:
         raise LabError(f"{name}={text}: must be a whole number from {low} to {high}")
     return int(text)
 
@@ -227,6 +251,13 @@ def _refuse_port_in_use(config: DemoConfig) -> None:
             raise LabError(
                 f"port {config.port} cannot be used: {error.strerror}; choose another with PORT=..."
             ) from None
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _last_line(text: str) -> str:

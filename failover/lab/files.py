@@ -56,10 +56,11 @@ def remove(lab_dir: Path) -> None:
 
 
 class DirLock:
-    """Keeps a second lab out of the same directory for as long as this process lives."""
+    """Keeps a second lab (or `what` it is) out of the same directory for as long as this process lives."""
 
-    def __init__(self, lab_dir: Path) -> None:
-        self._path = lab_dir / "lab.lock"
+    def __init__(self, lab_dir: Path, name: str = "lab.lock", what: str = "lab") -> None:
+        self._path = lab_dir / name
+        self._what = what
         self._handle: int | None = None
 
     def take(self) -> None:
@@ -71,8 +72,9 @@ class DirLock:
         except OSError:
             owner = os.read(handle, 32).decode(errors="replace").strip()
             os.close(handle)
+            where = self._path.parent
             raise LabError(
-                f"a lab (pid {owner}) is already running in {self._path.parent}: stop it, or set another LAB_DIR"
+                f"a {self._what} (pid {owner}) is already running in {where}: stop it, or set another LAB_DIR"
             ) from None
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())

@@ -9,6 +9,8 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 
+from . import values
+
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -98,7 +100,7 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = env.str("DJANGO_TIME_ZONE", default="UTC")
+TIME_ZONE = values.time_zone("DJANGO_TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True
 
@@ -149,6 +151,7 @@ FAILOVER = {
     "THREADS": env.str("FAILOVER_THREADS", default=""),
 }
 
+LOG_LEVEL = values.log_level("SURVEY_LOG_LEVEL", default="INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -156,8 +159,8 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
-        "failover": {"level": env.str("SURVEY_LOG_LEVEL", default="INFO")},
-        "polls": {"level": env.str("SURVEY_LOG_LEVEL", default="INFO")},
+        "failover": {"level": LOG_LEVEL},
+        "polls": {"level": LOG_LEVEL},
         "axes": {"level": "ERROR"},
     },
 }

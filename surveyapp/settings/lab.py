@@ -9,8 +9,9 @@ import secrets
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
-LAB_DIR = Path(os.environ.get("LAB_DIR", ".lab")).resolve()
+LAB_DIR = Path(os.environ.get("LAB_DIR") or ".lab").resolve()
 
 
 def _secrets_file() -> Path:
@@ -27,7 +28,10 @@ def _secrets_file() -> Path:
     return path
 
 
-environ.Env.read_env(str(_secrets_file()))
+try:
+    environ.Env.read_env(str(_secrets_file()))
+except OSError as error:
+    raise ImproperlyConfigured(f"LAB_DIR={LAB_DIR}: cannot be used: {error.strerror}") from error
 # Written by the lab when it is ready; absent while no lab runs.
 if (LAB_DIR / "app.env").exists():
     environ.Env.read_env(str(LAB_DIR / "app.env"))

@@ -1,5 +1,6 @@
 """Behind TLS, against DynamoDB Global Tables. Imports nothing of the lab: a fault can never be injected here."""
 
+from . import values
 from .base import *  # noqa: F403  (Django's own way to layer settings)
 from .base import BASE_DIR, env
 
@@ -9,11 +10,11 @@ ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS")
 STATIC_ROOT = BASE_DIR / "staticfiles"  # filled by collectstatic
 STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
 
-SECURE_SSL_REDIRECT = env.bool("DJANGO_SSL_REDIRECT", default=True)
+SECURE_SSL_REDIRECT = values.flag("DJANGO_SSL_REDIRECT", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # The load balancer asks over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^healthz/"]
-SECURE_HSTS_SECONDS = env.int("DJANGO_HSTS_SECONDS", default=31_536_000)
+SECURE_HSTS_SECONDS = values.whole("DJANGO_HSTS_SECONDS", default=31_536_000, low=0, high=10**9)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
