@@ -34,14 +34,12 @@ def measure(folder: Path) -> tuple[list[Row], list[str]]:
         rows, notes = saves.rows(folder), [saves.NOTE]
         _say("the router alone")
         alone = routing.rows()
-        _say("votes a second")
+        _say("votes a second, then faults")
         with demo(folder / "demo") as running:
-            found, told = votes.rows(running)
-            rows += found
-            notes += told
-            _say("faults")
-            rows += faults.rows(running)
-            notes.append(faults.NOTE)
+            for part in (votes, faults):
+                found, told = part.rows(running)
+                rows += found
+                notes += told
     return rows + alone, [*notes, routing.NOTE]
 
 

@@ -23,6 +23,7 @@ CREDENTIALS = {
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
 }
 HOLD_S = 0.2
+SETTLED_MS = 400
 
 
 @contextlib.contextmanager
@@ -66,6 +67,14 @@ class Demo:
         """The URL at which the demo's own workers reach `region`, with the name already resolved."""
         port = next(one["front"]["port"] for one in self.lab.state()["regions"] if one["name"] == region)
         return f"http://127.0.0.1:{port}"
+
+    def settle(self) -> None:
+        """Waits until replication has caught up, so that no round pays for the one before it."""
+        wait_until(self._settled, within=20, what="replication has caught up")
+
+    def _settled(self) -> bool:
+        links = self.lab.state()["replication"]
+        return all(not link["backlog"] and (link["last_lag_ms"] or 0) < SETTLED_MS for link in links)
 
     def status(self) -> StatusDocument | None:
         """What its monitor published last."""
