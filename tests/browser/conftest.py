@@ -1,0 +1,76 @@
+"""One live demo and one browser for the walks; phones and projectors are contexts of it."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.chromium import FLAGS, executable
+from tests.integration.demo import Demo, demo_in
+
+PASSWORD = "a password for the tests"
+PHONE = {"viewport": {"width": 390, "height": 844}}
+LAPTOP = {"viewport": {"width": 1366, "height": 768}}
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="package")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A whole demo, near at hand: no added distance, one worker for each of two cores."""
+    with demo_in(tmp_path_factory.mktemp("browser"), LAB_RTT_MS="0", DEMO_PASSWORD=PASSWORD) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium, for the session."""
+    path = executable()
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(demo: Demo, browser: Browser) -> Iterator[OpenPage]:
+    """Opens a page of the demo in a fresh browser context (a student of their own); what it complains about fails the
+    test.
+    """
+    complaints: list[str] = []
+    contexts = []
+
+    def opened(path: str, **options: object) -> Page:
+        context = browser.new_context(base_url=demo.url, **{**PHONE, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if _is_ours(message) else None)
+        page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _is_ours(message: object) -> bool:
+    """Errors of the page itself; that the server said 4xx or 5xx is what some tests are about."""
+    return message.type == "error" and "Failed to load resource" not in message.text
+
+
+def assert_accessible(page: Page) -> None:
+    """axe finds nothing against WCAG 2.2 AA."""
+    found = Axe().run(
+        page, options={"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+    )
+    assert found.violations_count == 0, found.generate_report()
+
+
+def assert_no_sideways_scrolling(page: Page) -> None:
+    """The page is no wider than the screen."""
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
