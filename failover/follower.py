@@ -58,6 +58,6 @@ class Follower:
             self._clock.wait(PERIOD_S)
             try:
                 self.step()
-            except (OSError, ValueError):
+            except (OSError, ValueError) as error:
                 # A full disk or a half-removed directory must not end the following: the next round tries again.
-                log.warning("the monitor's status could not be read", exc_info=True)
+                log.warning("the files shared with the monitor cannot be used: %s", error)

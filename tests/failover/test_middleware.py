@@ -1,0 +1,85 @@
+"""A reply says which region served it, and what was tried before."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+
+from failover import trace
+from failover.core.errors import Attempt, Outcome
+from failover.middleware import ServedByMiddleware
+from tests.adapters.faulty import EAST, WEST
+
+DNS = Attempt(EAST, Outcome.DNS, 2.6, "DNS answers empty")
+OK = Attempt(WEST, Outcome.OK, 71.2)
+
+
+def reply(*calls: tuple[tuple[Attempt, ...], str | None]) -> HttpResponse:
+    def view(_: HttpRequest) -> HttpResponse:
+        for attempts, region in calls:
+            trace.note(attempts, region)
+        return HttpResponse()
+
+    return ServedByMiddleware(view)(HttpRequest())
+
+
+def test_an_attempt_is_an_entry_and_the_region_that_served_is_named() -> None:
+    response = reply(((DNS,), None), ((OK,), WEST))
+
+    assert response["X-Served-Region"] == WEST
+    assert response["Server-Timing"] == 'us-east-1;desc="dns";dur=2.6, us-west-2;desc="ok";dur=71.2'
+
+
+def test_a_reply_that_touched_no_data_says_nothing() -> None:
+    assert {"X-Served-Region", "Server-Timing"}.isdisjoint(reply().headers)
+
+
+def test_when_no_region_answered_the_attempts_are_shown_and_no_region() -> None:
+    response = reply(((DNS,), None))
+
+    assert "X-Served-Region" not in response
+    assert response["Server-Timing"].startswith(EAST)
+
+
+def test_the_region_of_the_last_call_counts() -> None:
+    assert reply(((OK,), WEST), ((OK,), EAST), ((DNS,), None))["X-Served-Region"] == EAST
+
+
+def test_the_header_stays_short_whatever_a_request_did() -> None:
+    assert reply(*[((OK,), WEST)] * 500)["Server-Timing"].count(";dur=") == 20
+
+
+def test_a_request_sees_nothing_of_the_one_before_or_beside_it() -> None:
+    both = threading.Barrier(2)
+    served: dict[str, HttpResponse] = {}
+
+    def request(region: str) -> None:
+        def view(_: HttpRequest) -> HttpResponse:
+            both.wait(30)
+            trace.note((Attempt(region, Outcome.OK, 1.0),), region)
+            both.wait(30)
+            return HttpResponse()
+
+        served[region] = ServedByMiddleware(view)(HttpRequest())
+
+    threads = [threading.Thread(target=request, args=(region,)) for region in (EAST, WEST)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert {region: response["X-Served-Region"] for region, response in served.items()} == {EAST: EAST, WEST: WEST}
+    assert all(response["Server-Timing"].count(";dur=") == 1 for response in served.values())
+
+
+def test_the_trace_ends_also_when_a_view_raises() -> None:
+    def view(_: HttpRequest) -> HttpResponse:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        ServedByMiddleware(view)(HttpRequest())
+    trace.note((OK,), WEST)
+
+    assert "X-Served-Region" not in reply()
