@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from ipaddress import ip_address
 from typing import Any
 
 import dns.exception
@@ -35,13 +36,13 @@ class Resolver:
     """
 
     def __init__(self, hosts: Iterable[str], nameserver: tuple[str, int] | None, *, timeout: float) -> None:
-        self.hosts = frozenset(host.lower() for host in hosts)
+        self.hosts = frozenset(host.lower() for host in hosts if not _needs_no_nameserver(host))
         self._nameserver = nameserver
         self._timeout = timeout
 
     def addresses(self, host: str) -> list[str]:
         """The IPv4 addresses of `host`, asked anew each time."""
-        if self._nameserver is None:
+        if self._nameserver is None or _needs_no_nameserver(host):
             return sorted({str(info[4][0]) for info in self._ask_host(host, 443, socket.AF_INET, socket.SOCK_STREAM)})
         return self._ask_nameserver(host, self._nameserver)
 
@@ -88,6 +89,15 @@ class Resolver:
         if not found:
             raise socket.gaierror(EAI_NODATA, "the answer is empty")
         return found
+
+
+def _needs_no_nameserver(host: str) -> bool:
+    """An endpoint may be given by its address, or be this machine."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host.lower() == "localhost"
+    return True
 
 
 def install(resolver: Resolver) -> Callable[[], None]:

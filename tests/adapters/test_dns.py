@@ -176,6 +176,14 @@ def test_a_truncated_answer_with_a_nameserver_that_hangs_over_tcp_is_bounded() -
     assert watch.seconds < 2 * TIMEOUT_S + 2
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_endpoint_given_by_its_address_is_asked_of_no_nameserver(host: str) -> None:
+    by_address = dns.Resolver([host], ("127.0.0.1", 9), timeout=TIMEOUT_S)
+
+    assert by_address.addresses(host) == ["127.0.0.1"]
+    assert by_address.getaddrinfo(host, 80) == dns._original(host, 80)
+
+
 def test_without_a_nameserver_the_hosts_own_resolver_is_asked() -> None:
     own = dns.Resolver(["localhost"], None, timeout=5)
 
