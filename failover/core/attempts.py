@@ -117,6 +117,7 @@ class Attempts:
         if self._racer is None or after_ms is None or ticket.trial or not job.may_race:
             return {region: self.single(job, region, ticket, until)}
         began = self._clock.monotonic()
+        until = min(until, began + self._config.attempt_timeout_s)
         leg = _Leg(ticket, self._racer.start(region, job.op, Bound(region, job.strong(region))), began, until)
         self._racer.first((leg.handle,), min(after_ms / 1000, until - began))
         if leg.handle.result() is None and self._clock.monotonic() < until:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import add, sub
 
 from failover.core.config import RouterConfig
 from failover.core.status import LATENCY_BOUNDS_MS
@@ -22,8 +23,12 @@ class Sample:
     latency: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
 
     def __add__(self, other: Sample) -> Sample:
-        latency = tuple(mine + theirs for mine, theirs in zip(self.latency, other.latency, strict=True))
+        latency = tuple(map(add, self.latency, other.latency))
         return Sample(self.requests + other.requests, self.failed + other.failed, latency)
+
+    def __sub__(self, other: Sample) -> Sample:
+        latency = tuple(map(sub, self.latency, other.latency))
+        return Sample(self.requests - other.requests, self.failed - other.failed, latency)
 
     @property
     def error_rate(self) -> float:
@@ -62,16 +67,18 @@ def over_threshold(sample: Sample, config: RouterConfig) -> bool:
 
 
 class Window:
-    """The last `span_s` seconds of one region, forgotten a bucket at a time."""
+    """The last `span_s` seconds of one region, forgotten a bucket at a time. The sum of all of it is kept at hand."""
 
     def __init__(self, span_s: float) -> None:
         self._span_s = span_s
         self._width_s = span_s / BUCKETS
         self._buckets: deque[tuple[float, Sample]] = deque()
+        self._sum = Sample()
 
     def add(self, sample: Sample, now: float) -> None:
         """Count what was learnt at `now`."""
         self._forget(now)
+        self._sum += sample
         start = now // self._width_s * self._width_s
         if self._buckets and self._buckets[-1][0] >= start:
             start, held = self._buckets.pop()
@@ -81,8 +88,16 @@ class Window:
     def total(self, now: float, *, since: float = float("-inf"), until: float = float("inf")) -> Sample:
         """The sum of the buckets that began at `since` or later, and before `until`."""
         self._forget(now)
-        return sum((sample for start, sample in self._buckets if since <= start < until), Sample())
+        if not self._buckets or (since <= self._buckets[0][0] and self._buckets[-1][0] < until):
+            return self._sum
+        found = [sample for start, sample in self._buckets if since <= start < until]
+        if not found:
+            return Sample()
+        columns = zip(*(sample.latency for sample in found), strict=True)
+        return Sample(
+            sum(sample.requests for sample in found), sum(sample.failed for sample in found), tuple(map(sum, columns))
+        )
 
     def _forget(self, now: float) -> None:
         while self._buckets and now - self._buckets[0][0] >= self._span_s:
-            self._buckets.popleft()
+            self._sum -= self._buckets.popleft()[1]

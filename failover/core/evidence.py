@@ -37,7 +37,7 @@ class Evidence:
         self._alarm = ""
         self._failures_in_a_row = 0
         self._disputed_at = float("-inf")
-        self._trials_passed = 0
+        self._trials_passed = self._slow_trials = 0
         self._canaries_passed = 0
 
     def canary(self, canary: Canary, now: float) -> None:
@@ -77,7 +77,9 @@ class Evidence:
             self._alarm = "a live trial failed"
         elif slow:
             self._disputed_at = now
-            self._alarm = f"a live trial took longer than {self._quick_ms:.0f} ms"
+            self._slow_trials += slow
+            if self._slow_trials >= self._config.trials_to_close:
+                self._alarm = f"{self._slow_trials} live trials took longer than {self._quick_ms:.0f} ms"
 
     def elsewhere(self, sample: Sample, now: float) -> None:
         """Count what other hosts met: it is shown, and judged by them."""
@@ -175,7 +177,7 @@ class Evidence:
             if self._trials_passed >= self._config.trials_to_close:
                 self._disputed_at = float("-inf")  # live traffic itself says that it works
         self.circuit = circuit
-        self._trials_passed = self._canaries_passed = 0
+        self._trials_passed = self._slow_trials = self._canaries_passed = 0
 
 
 def _difference(was: tuple[int, ...], became: tuple[int, ...]) -> tuple[int, ...]:

@@ -105,7 +105,7 @@ class ScriptedRunner:
 
     def run(self, region: str, op: Callable[[Bound], T], bound: Bound, timeout: float) -> Success[T] | Failure:
         """Never raises and never takes longer than `timeout` seconds of the fake clock."""
-        step = self._next(region, bound, timeout)
+        step = self.next_step(region, bound, timeout)
         if step.seconds >= timeout:
             self.clock.wait(timeout)
             return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, f"no answer in {timeout:.3f} s", TimeoutError())
@@ -114,7 +114,7 @@ class ScriptedRunner:
 
     def start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Handle[T]:
         """Begin an attempt that ends when the clock has come to its end."""
-        step = self._next(region, bound, float("inf"))
+        step = self.next_step(region, bound, float("inf"))
         ends_at = self.clock.monotonic() + step.seconds
         return ScriptedHandle(self.clock, ends_at, lambda: _finished(step, op, bound))
 
@@ -123,7 +123,8 @@ class ScriptedRunner:
         ends = [handle.ends_at for handle in handles if isinstance(handle, ScriptedHandle)]
         self.clock.wait(max(0.0, min([timeout, *(end - self.clock.monotonic() for end in ends)])))
 
-    def _next(self, region: str, bound: Bound, timeout: float) -> Step:
+    def next_step(self, region: str, bound: Bound, timeout: float) -> Step:
+        """What the region does now. A fake that decides it otherwise overrides this alone."""
         self.calls.append(Call(region, bound.strong, timeout))
         queued = self.script.get(region)
         return queued.popleft() if queued else self.steady.get(region, Step())

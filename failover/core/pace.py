@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median_low
 
 from failover.core.config import RouterConfig
@@ -24,7 +25,8 @@ class Pace:
     """A region's latency in ms, of live answers. None where nothing is known.
 
     `volume` answers came in the recent window; `p99_ms` is theirs, and `mean_ms` the mean of the quickest third of the
-    window, so that a short stall does not raise it. `usual_p99_ms` is the median of past stretches.
+    window, so that a short stall does not raise it (unknown where there is too little traffic). `usual_p99_ms` is the
+    median of past stretches.
     """
 
     volume: int = 0
@@ -131,21 +133,22 @@ class PaceMeter:
 
     def pace(self, now: float, *, since: float) -> Pace:
         """The pace now, of what came after `since`."""
-        third = self._config.slow_window_s / _PARTS
-        edges = [now - third * part for part in range(_PARTS, -1, -1)]
-        parts = [
-            self._recent.total(now, since=max(since, start), until=end)
-            for start, end in zip(edges, [*edges[1:-1], float("inf")], strict=False)
-        ]
-        whole = sum(parts, Sample())
-        means = [part.mean_ms for part in parts]
-        known = [mean for mean in means if mean is not None]
+        whole = self._recent.total(now, since=since)
+        enough = whole.answers >= self._config.slow_volume
         return Pace(
             volume=whole.answers,
             p99_ms=whole.percentile(0.99),
-            mean_ms=min(known) if len(known) == _PARTS else None,
+            mean_ms=self._quickest_third(now, since) if enough else None,
             usual_p99_ms=median_low(self._usual) if self._usual else None,
         )
+
+    def _quickest_third(self, now: float, since: float) -> float | None:
+        """The least of the means of the window's thirds; None when one of them is empty."""
+        third = self._config.slow_window_s / _PARTS
+        edges = [*(now - third * part for part in range(_PARTS, 0, -1)), float("inf")]
+        means = [self._recent.total(now, since=max(since, start), until=end).mean_ms for start, end in pairwise(edges)]
+        known = [mean for mean in means if mean is not None]
+        return min(known) if len(known) == _PARTS else None
 
 
 def _above(value: float | None, limit: float | None) -> bool:

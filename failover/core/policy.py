@@ -12,6 +12,8 @@ from failover.core.health import Health, HealthState
 from failover.core.regions import Region, by_priority
 
 Mode = Literal["auto", "pinned"]
+CLOCKS_DIFFER_S = 10.0
+"""Two hosts' clocks may differ by so much without an event being wrong. No decision is ever made by a clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,15 @@ def latest(decisions: Iterable[Decision]) -> tuple[Decision | None, tuple[Decisi
     """The decision that holds, and those that it supersedes without its maker having known of them.
 
     Superseded are the others of the same epoch, and those of a lower epoch that were made later: both come only from
-    two people who decided on two sides of a split. An earlier decision of a lower epoch was simply followed by another.
+    two people who decided on two sides of a split. An earlier decision of a lower epoch was simply followed by another;
+    "later" is by more than hosts' clocks may differ, since each decision bears the time of the host it was made on.
     """
     distinct = {decision.id: decision for decision in decisions}
     if not distinct:
         return None, ()
     ranked = sorted(distinct.values(), key=lambda decision: decision.rank, reverse=True)
     winner, losers = ranked[0], ranked[1:]
-    return winner, tuple(one for one in losers if one.epoch == winner.epoch or one.at > winner.at)
+    return winner, tuple(one for one in losers if one.epoch == winner.epoch or one.at - winner.at > CLOCKS_DIFFER_S)
 
 
 @dataclass(frozen=True, slots=True)

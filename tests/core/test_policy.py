@@ -19,7 +19,7 @@ HEALTHY, UNREACHABLE, UNKNOWN = HealthState.HEALTHY, HealthState.UNREACHABLE, He
 @pytest.mark.parametrize(
     ("winner", "loser"),
     [
-        (decision(EAST, epoch=2, id="a", at=1), decision(WEST, epoch=1, id="b", at=9)),
+        (decision(EAST, epoch=2, id="a", at=1), decision(WEST, epoch=1, id="b", at=99)),
         (decision(EAST, epoch=1, id="a", at=2), decision(WEST, epoch=1, id="b", at=1)),
         (decision(EAST, epoch=1, id="b", at=1), decision(WEST, epoch=1, id="a", at=1)),
     ],

@@ -199,7 +199,7 @@ def test_a_slow_trial_sends_a_region_that_was_too_slow_back_and_quick_ones_close
     (opened,) = day.step()
     assert (opened.kind, opened.reason) == (
         EventKind.CIRCUIT_OPENED,
-        "a live trial took longer than 200 ms; held for at least 10 s",
+        "3 live trials took longer than 200 ms; held for at least 10 s",
     )
     day.until(EAST, HALF_OPEN)
     day.step(10)
@@ -208,6 +208,18 @@ def test_a_slow_trial_sends_a_region_that_was_too_slow_back_and_quick_ones_close
     day.step()
     assert day.state(EAST) is CLOSED
     assert day.row("failback-pace")["text"].endswith("it was not left for being slow.")
+
+
+def test_one_slow_trial_among_quick_ones_neither_opens_nor_closes() -> None:
+    day = slowed()
+    day.until(EAST, HALF_OPEN)
+    day.answer(EAST, 9, 2, trial=True)
+    day.answer(EAST, 900, 1, trial=True)
+    day.step(10)
+    assert day.state(EAST) is HALF_OPEN
+    day.answer(EAST, 9, 1, trial=True)
+    day.step()
+    assert day.state(EAST) is CLOSED
 
 
 def test_reads_that_hedges_outran_speak_against_the_region_that_was_outrun() -> None:
