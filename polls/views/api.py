@@ -51,7 +51,7 @@ def api_ballots(request: HttpRequest, code: str) -> HttpResponse:
         return _wrong_method("POST")
     try:
         body = _body(request)
-        survey = _known(code).value
+        survey = _known(code, vote_id=_repeatable(body)).value
         voter, vote_id, given = _ballot(survey, body)
         return _record(survey, voter, vote_id, given)
     except Refused as refused:
@@ -76,7 +76,13 @@ def document(survey: Survey) -> dict[str, Any]:
     }
 
 
-def _known(code: str) -> Known[Survey]:
+def _repeatable(body: dict[str, Any]) -> str:
+    """The name under which this vote must be sent again, when not even its survey could be read."""
+    named = body.get("vote_id")
+    return named.lower() if isinstance(named, str) and vote_ids.is_valid(named.lower()) else services.name_vote()
+
+
+def _known(code: str, **told: str) -> Known[Survey]:
     normal = codes.normalise(code)
     try:
         if normal is None:
@@ -85,7 +91,7 @@ def _known(code: str) -> Known[Survey]:
     except selectors.SurveyUnknown:
         raise Refused(problem(404, _("No survey has the code %(code)s.") % {"code": code[:40]})) from None
     except gateway.NoRegionAnswered as error:
-        raise Refused(no_region_problem(error)) from error
+        raise Refused(no_region_problem(error, **told)) from error
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
