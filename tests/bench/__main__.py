@@ -47,7 +47,7 @@ def main() -> int:
     """Measures and reports; 0 when there is a report, whatever it says."""
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(TIME_S)
-    described = machine.describe()
+    load = machine.load()
     at = datetime.now(UTC).isoformat(timespec="seconds")
     began = time.monotonic()
     try:
@@ -58,7 +58,8 @@ def main() -> int:
         return 1
     finally:
         signal.alarm(0)
-    report = Report(at, {**described, "taken in": f"{time.monotonic() - began:.0f} s"}, rows, notes)
+    run = {"load": f"{load} before and {machine.load()} after", "taken in": f"{time.monotonic() - began:.0f} s"}
+    report = Report(at, {**machine.describe(), **run}, rows, notes)
     folder_out = ROOT / "reports"
     folder_out.mkdir(exist_ok=True)
     (folder_out / "bench.md").write_text(report.markdown())

@@ -12,7 +12,7 @@ from tests.bench.students import Reply, Student
 from tests.waiting import wait_until
 
 FIRST, SECOND = "us-east-1", "us-west-2"
-LEAST_ROUNDS, ROUNDS, WITHIN_S = 5, 9, 45.0
+LEAST_ROUNDS, ROUNDS, WITHIN_S = 5, 9, 36.0
 VOTES = 25
 PATIENCE_S = 20.0
 

@@ -9,15 +9,19 @@ from pathlib import Path
 
 
 def describe() -> dict[str, str]:
-    """Processor, cores, load when the run begins, Python, kernel and the libraries that are compared."""
+    """Processor, cores, Python, kernel and the libraries that are compared."""
     return {
         "cpu": _cpu(),
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
-        "load at the start": f"{os.getloadavg()[0]:.1f}",
         "Python": platform.python_version(),
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         **{name: version(name) for name in ("pynamodb", "botocore", "Django", "gunicorn")},
     }
+
+
+def load() -> str:
+    """How many processes wanted a core over the last minute: another's work is what makes figures noisy."""
+    return f"{os.getloadavg()[0]:.1f}"
 
 
 def _cpu() -> str:

@@ -21,7 +21,7 @@ from tests.bench.report import Aim, Row
 
 REGIONS = ("us-east-1", "us-west-2")
 TABLE = "bench-ballots"
-ROUNDS, CALLS, WITHIN_S = 41, 40, 30.0
+ROUNDS, CALLS, WITHIN_S = 41, 40, 22.0
 AIM = Aim(1.10)
 NOTE = (
     f"Saves: {CALLS} new items a round, warm, one thread, one engine process without front or DNS. CPU is "
