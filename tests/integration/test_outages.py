@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from failover.drills.figures import first_receipts
+from failover.drills.figures import first_receipts, rto_ms
 from failover.drills.ledger import check
 from failover.drills.records import Intent, Ledger, Receipt, Run, Sent
 from failover.drills.vote_names import name_vote
@@ -94,14 +94,17 @@ def outage(demo: Demo, kind: str, words: tuple[str, ...]) -> float:
         assert any(word in printed["summary"] for word in words), printed["summary"]
         students.await_votes(40)
         demo.told("fault", EAST, "--clear")
-        students.await_votes(20)
+        mended = time.time()
+        status = demo.await_status(
+            lambda status: events(status, "failback", since=began), within=60, what=f"{EAST} serves again, by the rules"
+        )
+        assert status["routing"]["active"] == EAST
+        assert len(events(status, "failover", since=began)) == 1
+        students.await_votes(40)
         ledger = students.stop()
-    status = demo.await_status(
-        lambda status: events(status, "failback", since=began), within=60, what=f"{EAST} serves again, by the rules"
-    )
-    assert status["routing"]["active"] == EAST
-    assert len(events(status, "failover", since=began)) == 1
     assert_no_vote_failed(ledger)
+    assert rto_ms(ledger.tries, fault_at=began) == 0
+    assert EAST in {one.region for one in first_receipts(ledger) if ledger.votes[one.vote_id].at > mended}
     verdict = demo.verdict(ledger)
     assert verdict.ok, verdict.summary()
     assert verdict.acknowledged == verdict.found == len(ledger.votes)
@@ -222,6 +225,7 @@ def test_a_vote_that_surfaces_late_does_not_undo_its_change(demo: Demo) -> None:
     book = Zombies(demo)
     with frozen_in_mid_burst(demo, book):
         book.change_everything()
+    assert book.worst_ms() <= DEADLINE_MS + CLIENT_MS
     zombies = wait_until(book.surfaced, within=15, what="a put that was on the wire is carried out after the thaw")
     demo.told("fault", WEST, "--clear")
     store = demo.store()
@@ -292,6 +296,10 @@ class Zombies:
         """How many votes have a receipt."""
         with self._lock:
             return len(self._receipts)
+
+    def worst_ms(self) -> float:
+        """The longest that a voter waited."""
+        return max(one.ms for one in self._receipts)
 
     def change_everything(self) -> None:
         """Every voter changes their vote, while us-east-1 is frozen."""
