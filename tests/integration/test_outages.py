@@ -4,12 +4,9 @@ One demo for the whole file. Its circuits hold for a second and not five, so tha
 for minutes; each later opening of the same circuit waits twice as long, by the rules.
 """
 
-import contextlib
 import json
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -18,18 +15,16 @@ import pytest
 
 from failover.drills.figures import first_receipts, rto_ms
 from failover.drills.ledger import check
-from failover.drills.records import Intent, Ledger, Receipt, Run, Sent
-from failover.drills.vote_names import name_vote
+from failover.drills.records import Ledger
 from tests.drills.server import application
-from tests.integration.demo import EAST, WEST, Demo, Students, demo_in, stopped
+from tests.integration.demo import EAST, WEST, Demo, Students, demo_in, named
+from tests.integration.zombies import Zombies, frozen_in_mid_burst
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 DEADLINE_MS = 3_000  # FAILOVER_DEADLINE_S: one vote, all its regions together
 CLIENT_MS = 500  # what a busy two-core machine adds around it: connection, queue, Python's own start of a request
-# A new connection for every request, without the tenth of a second of CPU that a client of its own would take.
-PHONES = httpx.Client(trust_env=False, timeout=15, limits=httpx.Limits(max_keepalive_connections=0))
 FULL = {"q1": "o1", "q2": ["o1", "o3"], "q3": 4}
 
 
@@ -50,17 +45,6 @@ def demo(running_demo: Demo) -> Iterator[Demo]:
 def seconds(text: str) -> float:
     """A status document's time as epoch seconds."""
     return datetime.fromisoformat(text).timestamp()
-
-
-def vote(demo: Demo, voter: str, vote_id: str, answers: dict[str, Any] | None = None) -> httpx.Response:
-    """One vote on a connection of its own, sent once."""
-    body = {"voter": voter, "vote_id": vote_id, "answers": answers or FULL}
-    return PHONES.post(f"{demo.url}/api/v1/surveys/{demo.code}/ballots", json=body)
-
-
-def named(above: str | None = None) -> str:
-    """A new vote's name."""
-    return name_vote(time.time_ns() // 1_000_000, lambda bits: time.perf_counter_ns() & ((1 << bits) - 1), above=above)
 
 
 def assert_no_vote_failed(ledger: Ledger) -> None:
@@ -168,7 +152,7 @@ def test_with_both_regions_broken_a_vote_is_refused_in_words_and_its_repeat_coun
         demo.told("fault", region, "refuse", "--for", "60")
     voter, vote_id = "stubborn-voter", named()
     began = time.monotonic()
-    reply = vote(demo, voter, vote_id)
+    reply = demo.vote(voter, vote_id, FULL)
     took_ms = (time.monotonic() - began) * 1000
     assert reply.status_code == 503, reply.text
     assert took_ms <= DEADLINE_MS + CLIENT_MS
@@ -183,13 +167,13 @@ def test_with_both_regions_broken_a_vote_is_refused_in_words_and_its_repeat_coun
     assert voter not in {row.voter for region in (EAST, WEST) for row in demo.rows(region)}
 
     def repeated() -> httpx.Response | None:
-        again = vote(demo, voter, vote_id)
+        again = demo.vote(voter, vote_id, FULL)
         return None if again.status_code == 503 else again
 
     first = wait_until(repeated, within=20, what="a region takes the repeat")
     assert first is not None
     assert (first.status_code, first.json()["status"], first.json()["vote_id"]) == (201, "recorded", vote_id)
-    second = vote(demo, voter, vote_id)
+    second = demo.vote(voter, vote_id, FULL)
     assert (second.status_code, second.json()["status"]) == (200, "already-recorded")
     ballots = [one for one in demo.store().merged if one.voter == voter]
     assert [(one.vote_id, one.answers) for one in ballots] == [(vote_id, FULL)]
@@ -215,7 +199,7 @@ def test_a_pin_to_an_unreachable_region_needs_force_and_the_force_is_recorded(de
     (event, *_older) = [one for one in status["events"] if one["kind"] == "routing-pinned"]
     assert "forced" in event["reason"]
     # A pin is a first choice, not a wall.
-    reply = vote(demo, "pinned-voter", named())
+    reply = demo.vote("pinned-voter", named(), FULL)
     assert (reply.status_code, reply.json()["region"]) == (201, EAST)
 
 
@@ -249,91 +233,3 @@ def test_a_class_finds_the_demo_and_every_vote_by_itself(demo: Demo) -> None:
     assert "40 acknowledged" in said or "0 failed" in said
     assert "0 lost" in said
     assert f"served by {EAST}" in said
-
-
-class Zombies:
-    """Voters who vote in a burst, and each change their vote afterwards."""
-
-    VOTERS = 80
-
-    def __init__(self, demo: Demo) -> None:
-        self._demo = demo
-        self._lock = threading.Lock()
-        self._sent: list[Sent] = []
-        self._receipts: list[Receipt] = []
-        self.first: dict[str, str] = {}
-        self.last: dict[str, str] = {}
-        self.voters = [f"zombie-{number:03d}" for number in range(self.VOTERS)]
-
-    def cast(self, voter: str) -> None:
-        """A vote, or a change of it, repeated until it is acknowledged."""
-        vote_id = named(above=self.last.get(voter))
-        intent = Intent.CHANGE if voter in self.last else Intent.FIRST
-        answers = {**FULL, "q1": "o2" if voter in self.last else "o1"}
-        with self._lock:
-            self.first.setdefault(voter, vote_id)
-            self.last[voter] = vote_id
-            self._sent.append(Sent(voter, vote_id, answers, intent, time.time()))
-        reply = vote(self._demo, voter, vote_id, answers)
-        assert reply.is_success, reply.text
-        told = reply.json()
-        with self._lock:
-            self._receipts.append(
-                Receipt(
-                    vote_id,
-                    told["round"],
-                    told["region"],
-                    told["status"],
-                    reply.status_code,
-                    tuple(told["attempts"]),
-                    1,
-                    reply.elapsed.total_seconds() * 1000,
-                    time.time(),
-                )
-            )
-
-    def acknowledged(self) -> int:
-        """How many votes have a receipt."""
-        with self._lock:
-            return len(self._receipts)
-
-    def worst_ms(self) -> float:
-        """The longest that a voter waited."""
-        return max(one.ms for one in self._receipts)
-
-    def change_everything(self) -> None:
-        """Every voter changes their vote, while us-east-1 is frozen."""
-        with ThreadPoolExecutor(16) as pool:
-            list(pool.map(self.cast, self.voters))
-
-    def surfaced(self) -> list[str]:
-        """Voters whose first vote us-west-2 took after us-east-1 timed out, and which now stands in us-east-1 too."""
-        taken_by = {one.vote_id: one.region for one in self._receipts}
-        elsewhere = {self.first[voter] for voter in self.voters if taken_by[self.first[voter]] == WEST}
-        return [row.voter for row in self._demo.rows(EAST) if row.written_in == EAST and row.vote_id in elsewhere]
-
-    def ledger(self) -> Ledger:
-        """What was sent and acknowledged."""
-        return Ledger.of([Run(self._demo.code, "zombie-", True, 0.0), *self._sent, *self._receipts])
-
-
-@contextlib.contextmanager
-def frozen_in_mid_burst(demo: Demo, book: Zombies) -> Iterator[None]:
-    """Freezes us-east-1 while a burst of votes is under way; the block begins when every vote of it is taken.
-
-    The engine first stands still for a moment and goes on for another: then some of the votes that wait for it have
-    read what stands there and sent their put, which is what has to be on the wire.
-    """
-    engine = demo.engine_pid(EAST)
-    with ThreadPoolExecutor(24) as pool:
-        burst = [pool.submit(book.cast, voter) for voter in book.voters]
-        wait_until(lambda: book.acknowledged() >= 8, within=15, what="the burst has begun")
-        with stopped(engine):
-            time.sleep(0.2)  # how long it stands still, not a wait for anything
-        some_more = book.acknowledged() + 4
-        while book.acknowledged() < some_more and not all(one.done() for one in burst):
-            time.sleep(0.001)
-        with stopped(engine):
-            for one in burst:
-                one.result()
-            yield

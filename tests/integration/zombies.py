@@ -1,0 +1,99 @@
+"""Votes that surface late: on the wire before a region freezes, carried out when it thaws, changed in between."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from failover.drills.records import Intent, Ledger, Receipt, Run, Sent
+from tests.integration.demo import EAST, WEST, Demo, named, stopped
+from tests.waiting import wait_until
+
+
+class Zombies:
+    """Voters who vote in a burst, and each change their vote afterwards."""
+
+    VOTERS = 80
+
+    def __init__(self, demo: Demo) -> None:
+        self._demo = demo
+        self._lock = threading.Lock()
+        self._sent: list[Sent] = []
+        self._receipts: list[Receipt] = []
+        self.first: dict[str, str] = {}
+        self.last: dict[str, str] = {}
+        self.voters = [f"zombie-{number:03d}" for number in range(self.VOTERS)]
+
+    def cast(self, voter: str) -> None:
+        """A vote, or a change of it, repeated until it is acknowledged."""
+        vote_id = named(above=self.last.get(voter))
+        intent = Intent.CHANGE if voter in self.last else Intent.FIRST
+        answers = {"q1": "o2" if voter in self.last else "o1"}
+        with self._lock:
+            self.first.setdefault(voter, vote_id)
+            self.last[voter] = vote_id
+            self._sent.append(Sent(voter, vote_id, answers, intent, time.time()))
+        reply = self._demo.vote(voter, vote_id, answers)
+        assert reply.is_success, reply.text
+        told = reply.json()
+        with self._lock:
+            self._receipts.append(
+                Receipt(
+                    vote_id,
+                    told["round"],
+                    told["region"],
+                    told["status"],
+                    reply.status_code,
+                    tuple(told["attempts"]),
+                    1,
+                    reply.elapsed.total_seconds() * 1000,
+                    time.time(),
+                )
+            )
+
+    def acknowledged(self) -> int:
+        """How many votes have a receipt."""
+        with self._lock:
+            return len(self._receipts)
+
+    def worst_ms(self) -> float:
+        """The longest that a voter waited."""
+        return max(one.ms for one in self._receipts)
+
+    def change_everything(self) -> None:
+        """Every voter changes their vote, while us-east-1 is frozen."""
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(self.cast, self.voters))
+
+    def surfaced(self) -> list[str]:
+        """Voters whose first vote us-west-2 took after us-east-1 timed out, and which now stands in us-east-1 too."""
+        taken_by = {one.vote_id: one.region for one in self._receipts}
+        elsewhere = {self.first[voter] for voter in self.voters if taken_by[self.first[voter]] == WEST}
+        return [row.voter for row in self._demo.rows(EAST) if row.written_in == EAST and row.vote_id in elsewhere]
+
+    def ledger(self) -> Ledger:
+        """What was sent and acknowledged."""
+        return Ledger.of([Run(self._demo.code, "zombie-", True, 0.0), *self._sent, *self._receipts])
+
+
+@contextlib.contextmanager
+def frozen_in_mid_burst(demo: Demo, book: Zombies) -> Iterator[None]:
+    """Freezes us-east-1 while a burst of votes is under way; the block begins when every vote of it is taken.
+
+    The engine first stands still for a moment and goes on for another: then some of the votes that wait for it have
+    read what stands there and sent their put, which is what has to be on the wire.
+    """
+    engine = demo.engine_pid(EAST)
+    with ThreadPoolExecutor(24) as pool:
+        burst = [pool.submit(book.cast, voter) for voter in book.voters]
+        wait_until(lambda: book.acknowledged() >= 8, within=15, what="the burst has begun")
+        with stopped(engine):
+            time.sleep(0.2)  # how long it stands still, not a wait for anything
+        some_more = book.acknowledged() + 4
+        while book.acknowledged() < some_more and not all(one.done() for one in burst):
+            time.sleep(0.001)
+        with stopped(engine):
+            for one in burst:
+                one.result()
+            yield
