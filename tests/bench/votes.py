@@ -18,7 +18,7 @@ from tests.bench.students import Student, in_threads
 
 REGION = "us-east-1"
 CONNECTIONS = 8
-ROUNDS, VOTES_EACH, SAVES_EACH, WITHIN_S = 15, 20, 50, 30.0
+ROUNDS, VOTES_EACH, SAVES_EACH, WITHIN_S = 21, 12, 30, 30.0
 AIM = Aim(0.6, at_least=True)
 
 
