@@ -36,20 +36,27 @@ class SurveyUnknown(LookupError):
     """No region that answers knows this code."""
 
 
+class SurveyDeleted(SurveyUnknown):
+    """There was a survey under this code, and its tombstone stands."""
+
+
 @dataclass(frozen=True)
 class Found:
-    """A survey and the merged row that describes it."""
+    """A survey (it may be deleted) and the merged row that describes it; `complete` when every region was asked and
+    answered.
+    """
 
     row: Row
     survey: Survey
     region: str
     at: float
+    complete: bool = False
 
     @classmethod
-    def of(cls, code: str, rows: Iterable[Row], *, region: str) -> "Found | None":
+    def of(cls, code: str, rows: Iterable[Row], *, region: str, complete: bool = False) -> "Found | None":
         """What these rows come to now; None while there is none."""
         row = merge(rows)
-        return cls(row, from_row(code, row), region, gateway.clock.wall()) if row.round else None
+        return cls(row, from_row(code, row), region, gateway.clock.wall(), complete) if row.round else None
 
 
 def _merged(known: Found | None, found: Found | None) -> Found | None:
@@ -68,7 +75,8 @@ def _merged(known: Found | None, found: Found | None) -> Found | None:
 def read_now(code: str) -> Found | None:
     """The survey, asked of every region now. Raises NoRegionAnswered when none answers."""
     told = _everywhere(lambda bound: [item.row() for item in SurveyRow.query(code, consistent_read=bound.strong)])
-    return Found.of(code, (row for rows in told.values() for row in rows), region=next(iter(told)))
+    complete = len(told) == len(gateway.regions())
+    return Found.of(code, (row for rows in told.values() for row in rows), region=next(iter(told)), complete=complete)
 
 
 _surveys: gateway.Refresher[Found | None] = gateway.Refresher(
@@ -85,15 +93,19 @@ def learn(code: str, row: Row, *, region: str) -> Survey:
 
 
 def survey_get(code: str) -> Known[Survey]:
-    """The survey, at most a second old while regions answer. Raises SurveyUnknown, NoRegionAnswered."""
+    """The survey, at most a second old while regions answer. Raises SurveyUnknown (SurveyDeleted where one was),
+    NoRegionAnswered.
+    """
     known = _surveys.get(code)
     if known is None:
         raise SurveyUnknown(code)
+    if known.survey.deleted:
+        raise SurveyDeleted(code)
     return Known(known.survey, known.region, known.at)
 
 
 def survey_list() -> Known[list[Survey]]:
-    """Every survey, by code, merged from every region that answers. Raises NoRegionAnswered."""
+    """Every survey that is not deleted, by code, merged from every region that answers. Raises NoRegionAnswered."""
     told = _everywhere(
         lambda bound: [(str(item.code), item.row()) for item in SurveyRow.scan(consistent_read=bound.strong)],
         timeout=LIST_TIMEOUT_S,
@@ -102,7 +114,7 @@ def survey_list() -> Known[list[Survey]]:
     for code, row in (pair for pairs in told.values() for pair in pairs):
         rows.setdefault(code, []).append(row)
     surveys = [from_row(code, merge(found)) for code, found in sorted(rows.items())]
-    return Known(surveys, next(iter(told)), gateway.clock.wall())
+    return Known([survey for survey in surveys if not survey.deleted], next(iter(told)), gateway.clock.wall())
 
 
 def _everywhere(op: Callable[[gateway.Bound], T], *, timeout: float = READ_TIMEOUT_S) -> dict[str, T]:

@@ -1,5 +1,5 @@
 """Writes, as plain keyword-only functions. Each goes through the gateway, so it lands in a region that works, and may
-be repeated in any.
+be repeated in any. What instructors do to a survey is in survey_services.py and stands here by the same names.
 """
 
 import secrets
@@ -13,24 +13,44 @@ from django.utils.translation import gettext as _
 
 from failover import gateway
 
-from . import codes, selectors, vote_ids
+from . import selectors, vote_ids
 from .answers import digest as digest_of
-from .definitions import Definition
-from .merge import Cast, Row, change, merge, stands
-from .models import BallotRow, SurveyRow
-from .surveys import KEPT_S, State, Survey, first_values
+from .merge import Cast, stands
+from .models import BallotRow
+from .survey_services import (
+    ServiceRefused,
+    survey_archive,
+    survey_change,
+    survey_close,
+    survey_create,
+    survey_delete,
+    survey_hide,
+    survey_open,
+    survey_reset,
+    survey_reveal,
+)
+from .surveys import Survey
 
-WRITE_TRIES = 5  # of two processes of one region that change one survey in the same moment, the slower one reads again
-
-
-class ServiceRefused(Exception):
-    """A write that the rules of the survey do not allow; nothing was changed. `reason` is the API's word, the text is
-    for people.
-    """
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
+__all__ = [
+    "CastRefused",
+    "CastStatus",
+    "Receipt",
+    "ServiceRefused",
+    "attempt_json",
+    "ballot_cast",
+    "digest_of",
+    "name_vote",
+    "survey_archive",
+    "survey_change",
+    "survey_close",
+    "survey_create",
+    "survey_delete",
+    "survey_expiry",
+    "survey_hide",
+    "survey_open",
+    "survey_reset",
+    "survey_reveal",
+]
 
 
 class CastStatus(StrEnum):
@@ -78,75 +98,6 @@ class Receipt:
 def attempt_json(attempt: gateway.Attempt) -> dict[str, Any]:
     """One line of a vote's way, as the API gives it."""
     return {"region": attempt.region, "outcome": attempt.outcome.value, "ms": round(attempt.ms, 1)}
-
-
-def survey_create(*, definition: Definition) -> Survey:
-    """Make a survey, open, in its first round.
-
-    A code that exists is refused with "exists", unless it is the very same survey: then nothing is changed. Raises
-    ServiceRefused, NoRegionAnswered.
-    """
-    code = definition.code or _unused_code()
-    existing = selectors.read_now(code)
-    if existing is not None:
-        survey = existing.survey
-        if survey.definition == Definition(definition.title, definition.questions, definition.allow_change, code):
-            return survey
-        raise ServiceRefused(
-            "exists", _("A different survey has the code %(code)s; nothing was changed.") % {"code": code}
-        )
-    now = gateway.clock.wall()
-    first = change(Row(), first_values(definition, now_s=now), now_ms=int(now * 1000), new_round=True)
-    return _write(code, first)
-
-
-def survey_open(*, code: str) -> Survey:
-    """Take votes. Raises SurveyUnknown, NoRegionAnswered."""
-    return _change(code, {"state": State.OPEN.value})
-
-
-def survey_close(*, code: str) -> Survey:
-    """Take no more votes. Raises SurveyUnknown, NoRegionAnswered."""
-    return _change(code, {"state": State.CLOSED.value})
-
-
-def survey_reset(*, code: str) -> Survey:
-    """Begin a new round: one small write; late ballots of the old round lie under another key and never count.
-
-    Raises SurveyUnknown, NoRegionAnswered.
-    """
-    return _change(code, {"expires_at": int(gateway.clock.wall()) + KEPT_S}, new_round=True)
-
-
-def _unused_code() -> str:
-    while selectors.read_now(code := codes.make()) is not None:
-        continue
-    return code
-
-
-def _change(code: str, values: Mapping[str, Any], *, new_round: bool = False) -> Survey:
-    known = selectors.read_now(code)
-    if known is None:
-        raise selectors.SurveyUnknown(code)
-    # The change is made once, before the first attempt: a repeat in another region says the same thing.
-    return _write(code, change(known.row, values, now_ms=int(gateway.clock.wall() * 1000), new_round=new_round))
-
-
-def _write(code: str, changed: Row) -> Survey:
-    def op(bound: gateway.Bound) -> Row:
-        for _try in range(WRITE_TRIES):
-            own = next(iter(SurveyRow.query(code, SurveyRow.region == bound.region, consistent_read=True)), None)
-            merged = merge([changed, own.row()]) if own else changed
-            item = SurveyRow(code, bound.region, round=merged.round, fields=SurveyRow.packed(merged))
-            # Above the row that it replaces, also when this host's clock is behind that of the row's writer.
-            stamp = max(gateway.stamp(), int(own.updated_at) + 1) if own else gateway.stamp()
-            unchanged = (SurveyRow.updated_at == own.updated_at) if own else SurveyRow.code.does_not_exist()
-            if item.put(unchanged, updated_at=stamp).written:
-                return merged
-        raise RuntimeError(f"survey {code} is being changed by others all the time")
-
-    routed = gateway.write(op, idempotent=True)
-    return selectors.learn(code, routed.value, region=routed.region)
 
 
 def name_vote(above: str | None = None) -> str:

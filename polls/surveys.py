@@ -1,16 +1,20 @@
 """A survey as it stands: its definition, and what instructors have done with it since."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from failover import gateway
+
 from . import definitions
-from .definitions import Definition, Question
+from .definitions import Access, Definition, Question, Visibility
 from .merge import Row
 
 SHARDS = 64  # for a new survey; fixed for its whole life
 KEPT_S = 180 * 24 * 3600  # how long the ballots of a round are kept
+DEFINED = ("title", "allow_change", "questions", "help", "results", "access", "opens_at", "closes_at")
 
 
 class State(StrEnum):
@@ -22,26 +26,67 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Survey:
-    """A survey in its current round. `expires_at` is when this round's ballots may go, in seconds since the epoch."""
+    """A survey in its current round. `expires_at` is when this round's ballots may go, in seconds since the epoch.
+
+    `switch` is what an instructor's hand last set; with `opens_at` and `closes_at` it gives `state`. `born` is the
+    round in which a survey under this code began (again): what was deleted before is another survey. `deleted` leaves
+    nothing but the code and the round.
+    """
 
     code: str
     title: str
     questions: tuple[Question, ...]
     allow_change: bool
-    state: State
+    switch: State
     round: int
     shards: int
     expires_at: int
+    help: str = ""
+    results: Visibility = Visibility.SHOWN
+    access: Access = Access.OPEN
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+    archived: bool = False
+    deleted: bool = False
+    born: int = field(default=1, compare=False)
+
+    @property
+    def state(self) -> State:
+        """Whether votes are taken now: no scheduler opens or closes anything, whoever looks reads the clock."""
+        return self.state_at(gateway.clock.wall())
+
+    def state_at(self, now_s: float) -> State:
+        """Whether votes are taken at a time, in seconds since the epoch."""
+        early = self.opens_at is not None and now_s < self.opens_at.timestamp()
+        late = self.closes_at is not None and now_s >= self.closes_at.timestamp()
+        closed = self.switch is State.CLOSED or self.deleted or early or late
+        return State.CLOSED if closed else State.OPEN
 
     @property
     def is_open(self) -> bool:
-        """Whether votes are taken."""
+        """Whether votes are taken now."""
         return self.state is State.OPEN
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is closed only because its time has not come."""
+        now_s = gateway.clock.wall()
+        return self.switch is State.OPEN and self.opens_at is not None and now_s < self.opens_at.timestamp()
 
     @property
     def definition(self) -> Definition:
         """What its author wrote."""
-        return Definition(self.title, self.questions, self.allow_change, self.code)
+        return Definition(
+            self.title,
+            self.questions,
+            self.allow_change,
+            self.code,
+            self.help,
+            self.results,
+            self.access,
+            self.opens_at,
+            self.closes_at,
+        )
 
     @property
     def option_ids(self) -> dict[str, list[str]]:
@@ -51,7 +96,11 @@ class Survey:
 
 def from_row(code: str, row: Row) -> Survey:
     """The survey that merged rows describe."""
-    definition = definitions.parse({name: row.value(name) for name in ("title", "allow_change", "questions")})
+    born = int(row.value("born", 1))
+    shards, expires_at = int(row.value("shards", SHARDS)), int(row.value("expires_at", 0))
+    if row.value(tombstone(born)):
+        return Survey(code, "", (), True, State.CLOSED, row.round, shards, expires_at, deleted=True, born=born)
+    definition = definitions.parse({name: row.value(name) for name in DEFINED if row.value(name) is not None})
     return Survey(
         code,
         definition.title,
@@ -59,19 +108,40 @@ def from_row(code: str, row: Row) -> Survey:
         definition.allow_change,
         State(row.value("state")),
         row.round,
-        int(row.value("shards")),
-        int(row.value("expires_at")),
+        shards,
+        expires_at,
+        definition.help,
+        definition.results,
+        definition.access,
+        definition.opens_at,
+        definition.closes_at,
+        archived=bool(row.value("archived", False)),
+        born=born,
     )
 
 
-def first_values(definition: Definition, *, now_s: float) -> Mapping[str, Any]:
-    """The properties of a survey that is just made."""
+def tombstone(born: int) -> str:
+    """The property that says that the survey which began in round `born` is deleted.
+
+    It has a name of its own for each survey under a code, and nothing ever takes it back: neither a change nor a reset
+    made where the deletion was not yet known can raise the dead.
+    """
+    return f"deleted:{born}"
+
+
+def defined_values(definition: Definition) -> dict[str, Any]:
+    """A definition as properties of the row: each is merged by itself, None where nothing is said."""
     document = definitions.to_json(definition)
+    return {name: document.get(name) for name in DEFINED}
+
+
+def first_values(definition: Definition, *, now_s: float, born: int = 1) -> Mapping[str, Any]:
+    """The properties of a survey that is just made."""
     return {
-        "title": document["title"],
-        "allow_change": document["allow_change"],
-        "questions": document["questions"],
+        **defined_values(definition),
         "state": State.OPEN.value,
+        "archived": False,
+        "born": born,
         "shards": SHARDS,
         "expires_at": int(now_s) + KEPT_S,
     }

@@ -1,0 +1,184 @@
+"""What instructors do to a survey: make, open, close, reveal, reset, change, archive, delete. Each is one small write
+of what changes, to the row of the region that takes it; readers merge the rows.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from failover import gateway
+
+from . import codes, selectors
+from .definitions import Definition, Visibility
+from .merge import Row, change, merge
+from .models import SurveyRow
+from .surveys import DEFINED, KEPT_S, State, Survey, first_values, tombstone
+
+EVERYWHERE_S = 1.5  # what a region that does not answer may delay the emptying of a deleted survey
+ROUNDS_UNSEEN = 100  # resets that a region may have taken while it was cut off from us
+WRITE_TRIES = 5  # of two processes of one region that change one survey in the same moment, the slower one reads again
+
+
+class ServiceRefused(Exception):
+    """A write that the rules of the survey do not allow; nothing was changed. `reason` is the API's word, the text is
+    for people.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def survey_create(*, definition: Definition) -> Survey:
+    """Make a survey, open, in its first round; under the code of a deleted one, above the rounds of that.
+
+    A code that exists is refused with "exists", unless it is the very same survey: then nothing is changed. Raises
+    ServiceRefused, NoRegionAnswered.
+    """
+    code = definition.code or _unused_code()
+    existing = selectors.read_now(code)
+    if existing is not None and not existing.survey.deleted:
+        survey = existing.survey
+        if survey.definition == Definition(definition.title, definition.questions, definition.allow_change, code):
+            return survey
+        raise ServiceRefused(
+            "exists", _("A different survey has the code %(code)s; nothing was changed.") % {"code": code}
+        )
+    now = gateway.clock.wall()
+    before = existing.row if existing else Row()
+    # A region that did not answer may have begun rounds of the deleted survey that nobody here knows of.
+    above = 1 if existing is None or existing.complete else ROUNDS_UNSEEN
+    born = before.round + above
+    first = change(before, first_values(definition, now_s=now, born=born), now_ms=int(now * 1000))
+    return _write(code, replace(first, round=born))
+
+
+def survey_open(*, code: str) -> Survey:
+    """Take votes from now on: a time of opening that is to come, or of closing that has passed, is forgotten.
+
+    Raises SurveyUnknown, NoRegionAnswered.
+    """
+    survey = _known(code).survey
+    values: dict[str, Any] = {"state": State.OPEN.value, "archived": False}
+    now_s = gateway.clock.wall()
+    if survey.opens_at is not None and survey.opens_at.timestamp() > now_s:
+        values["opens_at"] = None
+    if survey.closes_at is not None and survey.closes_at.timestamp() <= now_s:
+        values["closes_at"] = None
+    return _change(code, values)
+
+
+def survey_close(*, code: str) -> Survey:
+    """Take no more votes. Raises SurveyUnknown, NoRegionAnswered."""
+    return _change(code, {"state": State.CLOSED.value})
+
+
+def survey_reset(*, code: str) -> Survey:
+    """Begin a new round: one small write; late ballots of the old round lie under another key and never count.
+
+    Raises SurveyUnknown, NoRegionAnswered.
+    """
+    return _change(code, {"expires_at": int(gateway.clock.wall()) + KEPT_S}, new_round=True)
+
+
+def survey_reveal(*, code: str) -> Survey:
+    """Let voters see the results. Raises SurveyUnknown, NoRegionAnswered."""
+    return _change(code, {"results": Visibility.SHOWN.value})
+
+
+def survey_hide(*, code: str) -> Survey:
+    """Keep the results from voters until they are revealed. Raises SurveyUnknown, NoRegionAnswered."""
+    return _change(code, {"results": Visibility.HIDDEN.value})
+
+
+def survey_archive(*, code: str) -> Survey:
+    """Close it and put it away; its results stay until they expire. Opening it takes it out again.
+
+    Raises SurveyUnknown, NoRegionAnswered.
+    """
+    return _change(code, {"state": State.CLOSED.value, "archived": True})
+
+
+def survey_delete(*, code: str) -> Survey:
+    """Leave a tombstone that does not expire, in every region that answers, and nothing of the survey's texts there.
+
+    The ballots go when they expire; nothing counts them. Raises SurveyUnknown, NoRegionAnswered.
+    """
+    known = _known(code)
+    emptied = {name: None for name in DEFINED if name in known.row.fields}
+    values = {**emptied, "state": State.CLOSED.value, tombstone(known.survey.born): True}
+    dead = change(known.row, values, now_ms=int(gateway.clock.wall() * 1000))
+    survey = _write(code, dead)
+    # Each region has a row of its own; where an earlier change was written, its texts go as well. When none answers
+    # now, the tombstone stands where it was just written, and that is enough.
+    with suppress(gateway.NoRegionAnswered):
+        gateway.everywhere(lambda bound: _put(code, dead, bound), timeout=EVERYWHERE_S)
+    return survey
+
+
+def survey_change(*, code: str, values: Mapping[str, Any], since: Row, new_round: bool = False) -> Survey:
+    """Change what an author wrote, as it was read in `since`.
+
+    Raises ServiceRefused ("conflict": one of these properties was changed since), SurveyUnknown, NoRegionAnswered.
+    """
+    if new_round:
+        values = {**values, "expires_at": int(gateway.clock.wall()) + KEPT_S}
+    changed = change(since, values, now_ms=int(gateway.clock.wall() * 1000), new_round=new_round)
+    return _write(code, changed, since=since)
+
+
+def _unused_code() -> str:
+    while selectors.read_now(code := codes.make()) is not None:
+        continue
+    return code
+
+
+def _known(code: str) -> selectors.Found:
+    known = selectors.read_now(code)
+    if known is None:
+        raise selectors.SurveyUnknown(code)
+    if known.survey.deleted:
+        raise selectors.SurveyDeleted(code)
+    return known
+
+
+def _change(code: str, values: Mapping[str, Any], *, new_round: bool = False) -> Survey:
+    known = _known(code)
+    # The change is made once, before the first attempt: a repeat in another region says the same thing.
+    return _write(code, change(known.row, values, now_ms=int(gateway.clock.wall() * 1000), new_round=new_round))
+
+
+def _write(code: str, changed: Row, *, since: Row | None = None) -> Survey:
+    routed = gateway.write(lambda bound: _put(code, changed, bound, since=since), idempotent=True)
+    if routed.value is None:
+        raise ServiceRefused("conflict", _("Somebody else changed this survey in the same moment."))
+    return selectors.learn(code, routed.value, region=routed.region)
+
+
+def _put(code: str, changed: Row, bound: gateway.Bound, *, since: Row | None = None) -> Row | None:
+    """Join the change with this region's row; None when one of its properties is no longer as it was read."""
+    for _try in range(WRITE_TRIES):
+        own = next(iter(SurveyRow.query(code, SurveyRow.region == bound.region, consistent_read=True)), None)
+        if own is not None and since is not None and _overtaken(own.row(), changed, since):
+            return None
+        merged = merge([changed, own.row()]) if own else changed
+        item = SurveyRow(code, bound.region, round=merged.round, fields=SurveyRow.packed(merged))
+        # Above the row that it replaces, also when this host's clock is behind that of the row's writer.
+        stamp = max(gateway.stamp(), int(own.updated_at) + 1) if own else gateway.stamp()
+        unchanged = (SurveyRow.updated_at == own.updated_at) if own else SurveyRow.code.does_not_exist()
+        if item.put(unchanged, updated_at=stamp).written:
+            return merged
+    raise RuntimeError(f"survey {code} is being changed by others all the time")
+
+
+def _overtaken(own: Row, changed: Row, since: Row) -> bool:
+    """Whether a property that is to be changed was changed after it was read, by anybody but this very change."""
+    return any(
+        name in own.fields
+        and own.fields[name] != entry
+        and (name not in since.fields or own.fields[name].rank > since.fields[name].rank)
+        for name, entry in changed.fields.items()
+    )

@@ -1,0 +1,119 @@
+"""What the survey JSON may say beyond questions: help, labels, times, hidden results, access by link."""
+
+import json
+from typing import Any
+
+import pytest
+
+from failover import gateway
+from polls import markdown
+from polls.definitions import Access, DefinitionInvalid, Visibility, parse, to_json
+from polls.merge import Row, change
+from polls.surveys import State, first_values, from_row
+
+RATING = {"text": "How?", "kind": "rating", "scale": 3}
+MINIMAL = {"title": "T", "questions": [RATING]}
+
+
+def with_question(**changes: Any) -> dict[str, Any]:
+    return {**MINIMAL, "questions": [{**RATING, **changes}]}
+
+
+def survey_with(**changes: Any):
+    values = first_values(parse({**MINIMAL, **changes}), now_s=0)
+    return from_row("CODE", change(Row(), values, now_ms=1, new_round=True))
+
+
+def test_every_option_is_written_and_read_again():
+    raw = {
+        **with_question(help="*choose*", labels=["bad", "so so", "good"]),
+        "help": "Two lines\nof **Markdown**",
+        "results": "hidden",
+        "access": "link",
+        "opens_at": "2026-03-31T16:00:00+02:00",
+        "closes_at": "2026-03-31T15:00:00Z",
+    }
+    definition = parse(raw)
+    assert (definition.results, definition.access) == (Visibility.HIDDEN, Access.LINK)
+    assert to_json(definition)["opens_at"] == "2026-03-31T14:00:00Z"
+    assert parse(json.loads(json.dumps(to_json(definition)))) == definition
+    assert [option.text for option in definition.questions[0].choices] == ["1 bad", "2 so so", "3 good"]
+
+
+def test_what_is_not_said_is_not_written():
+    assert set(to_json(parse(MINIMAL))) == {"title", "allow_change", "questions"}
+
+
+def test_two_labels_are_for_the_ends():
+    question = parse(with_question(labels=["bad", "good"])).questions[0]
+    assert question.ends == ("bad", "good")
+    assert [option.text for option in question.choices] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        ({**MINIMAL, "results": "secret"}, "“results” must be one of shown, hidden"),
+        ({**MINIMAL, "access": ["link"]}, "“access” must be one of open, link"),
+        ({**MINIMAL, "opens_at": "2026-03-31T14:00:00"}, "a time with its zone"),
+        ({**MINIMAL, "closes_at": "0001-01-01T00:00:00+14:00"}, "a time with its zone"),
+        ({**MINIMAL, "closes_at": 7}, "a time with its zone"),
+        ({**MINIMAL, "opens_at": "2026-03-31T14:00Z", "closes_at": "2026-03-31T14:00Z"}, "must be later than"),
+        ({**MINIMAL, "help": ["x"]}, "“help” must be a text"),
+        ({**MINIMAL, "help": "x" * 1001}, "longer than 1000"),
+        (with_question(help="a\x07b"), "cannot be shown"),
+        (with_question(labels=["a", "b", "c", "d"]), "“labels” must be a list of 2 texts"),
+        (with_question(labels=["a", ""]), "“labels” must be a text"),
+        (with_question(labels="ab"), "“labels” must be a list"),
+        ({"title": "T", "questions": [{"text": "Q", "kind": "text", "labels": ["a", "b"]}]}, "only a rating"),
+    ],
+)
+def test_each_mistake_is_one_clear_sentence(raw: dict[str, Any], sentence: str):
+    with pytest.raises(DefinitionInvalid) as caught:
+        parse(raw)
+    assert len(caught.value.messages) == 1, caught.value.messages
+    assert sentence in caught.value.messages[0]
+
+
+def test_a_mistake_names_the_place_of_its_question():
+    with pytest.raises(DefinitionInvalid) as caught:
+        parse({"title": "", "questions": [RATING, {**RATING, "scale": 99}]})
+    assert caught.value.places == [0, 2]
+
+
+def test_a_survey_opens_and_closes_by_the_clock_of_whoever_looks():
+    survey = survey_with(opens_at="2026-01-01T10:00:00Z", closes_at="2026-01-01T11:00:00Z")
+    assert survey.opens_at is not None
+    opens = survey.opens_at.timestamp()
+    assert survey.state_at(opens - 1) is State.CLOSED
+    assert survey.state_at(opens) is State.OPEN
+    assert survey.state_at(opens + 3599) is State.OPEN
+    assert survey.state_at(opens + 3600) is State.CLOSED
+    assert not survey_with(closes_at="2026-01-01T11:00:00Z").is_open
+    assert survey_with().state_at(gateway.clock.wall()) is State.OPEN
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<script>alert(1)</script>",
+        "[x](javascript:alert(1))",
+        "[x](JaVaScRiPt:alert(1))",
+        "[x](data:text/html,hi)",
+        "![x](https://example.org/pixel.png)",
+        '<img src=x onerror="alert(1)">',
+        '[x](https://example.org/" onclick="alert(1))',
+        "<javascript:alert(1)>",
+    ],
+)
+def test_markdown_never_lets_html_scripts_or_pictures_through(hostile: str):
+    shown = markdown.render(hostile).lower()
+    for tag in ("<script", "<img", 'href="javascript', 'href="data', ' onclick="', ' onerror="'):
+        assert tag not in shown
+
+
+def test_markdown_makes_emphasis_lists_and_links():
+    shown = markdown.render("**a**\n\n- b\n- [c](https://example.org/)")
+    assert "<strong>a</strong>" in shown
+    assert "<li>b</li>" in shown
+    assert 'href="https://example.org/"' in shown
