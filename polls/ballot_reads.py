@@ -19,11 +19,6 @@ SHARDS_A_CALL = 4  # 4 round trips to a region 70 ms away are far within one att
 AT_ONCE = 3  # calls; few, so that votes always find a free connection
 
 
-def read_all() -> Known[list[BallotRow]]:
-    """Every ballot of every survey. Raises NoRegionAnswered."""
-    return _read_pages(None)
-
-
 def read_round(survey: Survey) -> Known[list[BallotRow]]:
     """Every ballot of the current round. Raises NoRegionAnswered.
 
@@ -54,18 +49,6 @@ def read_replica(survey: Survey, region: str) -> list[BallotRow]:
             page = ballot_page(page.next, prefix=prefix, consistent=bound.strong)
             found += page.rows()
     return sorted(found, key=lambda row: (str(row.shard), str(row.voter_region)))
-
-
-def _read_pages(prefix: str | None) -> Known[list[BallotRow]]:
-    began = gateway.clock.wall()
-    rows: list[BallotRow] = []
-    start: dict[str, Any] | None = None
-    while True:
-        routed = gateway.read(partial(_page, start, prefix))
-        rows += routed.value.rows()
-        start = routed.value.next
-        if start is None:
-            return Known(rows, routed.region, began)
 
 
 def _page(start: dict[str, Any] | None, prefix: str | None, bound: gateway.Bound) -> Page:

@@ -15,7 +15,19 @@ from failover.gateway import RegionalModel
 
 from .merge import Cast, Field, Row
 
-__all__ = ["BallotRow", "DatabaseError", "Page", "SurveyRow", "ballot_page", "shard_key", "shard_prefix", "voter_key"]
+__all__ = [
+    "BallotRow",
+    "DatabaseError",
+    "Page",
+    "SurveyRow",
+    "TallyRow",
+    "ballot_page",
+    "round_key",
+    "shard_key",
+    "shard_place",
+    "shard_prefix",
+    "voter_key",
+]
 
 SEPARATOR = "#"
 PAGE_ITEMS = 500  # read at once: 60 ms of a local engine on a busy laptop, far within one attempt
@@ -80,6 +92,26 @@ class BallotRow(RegionalModel):
         return str(self.voter_region).partition(SEPARATOR)[0]
 
 
+class TallyRow(RegionalModel):
+    """What the ballots of one shard come to, as this region's replica holds them; every region counts its own.
+
+    `counts` is the tally as plain data, `counted_at` seconds since the epoch. The row "compared" says when the round's
+    tallies were last held against its ballots.
+    """
+
+    class Meta:
+        table_name = "survey-tallies"
+
+    replicated = False
+
+    round_key = UnicodeAttribute(hash_key=True)
+    shard = UnicodeAttribute(range_key=True)
+    version = UnicodeAttribute()
+    counts = JSONAttribute()
+    counted_at = NumberAttribute()
+    expires_at = TTLAttribute()
+
+
 class Page(NamedTuple):
     """A part of a long reading, as the database gave it, and where the next part begins; None at the end."""
 
@@ -106,9 +138,22 @@ def ballot_page(start: dict[str, Any] | None, *, prefix: str | None = None, cons
     return Page(page["Items"], page.get("LastEvaluatedKey"))
 
 
+def round_key(code: str, number: int) -> str:
+    """What the tallies of one round of a survey lie under."""
+    return f"{code}{SEPARATOR}{number}"
+
+
 def shard_prefix(code: str, number: int) -> str:
     """What the shard keys of one round of a survey start with."""
-    return f"{code}{SEPARATOR}{number}{SEPARATOR}"
+    return f"{round_key(code, number)}{SEPARATOR}"
+
+
+def shard_place(key: str) -> tuple[str, int, int] | None:
+    """Code, round and number that a shard key is made of; None for a key that is none."""
+    code, *numbers = key.split(SEPARATOR)
+    if not code or len(numbers) != 2 or not all(part.isdecimal() for part in numbers):
+        return None
+    return code, int(numbers[0]), int(numbers[1])
 
 
 def shard_key(code: str, number: int, voter: str, shards: int) -> str:

@@ -1,14 +1,13 @@
 """Reads. Every result carries the region that served it and when it was read, so a page can say how old it is."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from failover import gateway
 
-from . import tally
-from .ballot_reads import read_all, read_replica, read_round
+from . import tallies, tally
+from .ballot_reads import read_replica, read_round
 from .cached import Cached
 from .known import Known
 from .merge import Cast, Row, merge, merge_ballots, stands
@@ -17,6 +16,7 @@ from .surveys import Survey, from_row
 
 T = TypeVar("T")
 READ_TIMEOUT_S = 1.0  # a region that has not told its rows by then is not waited for
+FRESH_S = 0.4  # a vote is counted within half a second, and so is seen within one
 LIST_TIMEOUT_S = 2.0  # all surveys are more to tell than one
 
 
@@ -24,11 +24,13 @@ LIST_TIMEOUT_S = 2.0  # all surveys are more to tell than one
 class Results:
     """The counts of one round, as one region's replica holds them.
 
-    `current` is False when reading them anew failed: then they are the last ones that were read.
+    `compared_at` is when these tallies were last held against all ballots (seconds since the epoch), None before the
+    first time. `current` is False when reading them anew failed: then they are the last ones that were read.
     """
 
     survey: Survey
     tally: tally.Tally
+    compared_at: float | None = None
     current: bool = True
 
 
@@ -155,20 +157,24 @@ def ballots(survey: Survey, *, region: str | None = None) -> Known[list[Cast]]:
 
 
 def _count(survey: Survey) -> Known[Results]:
-    read = read_round(survey)
-    casts = [row.cast() for row in read.value]
-    counted = tally.count(casts, options=survey.option_ids, may_change=survey.allow_change)
-    return Known(Results(survey, counted), read.region, read.at)
+    began = gateway.clock.wall()
+    routed = gateway.read(
+        lambda bound: tallies.read_round(survey.code, survey.round, consistent=bound.strong),
+    )
+    kept = routed.value
+    counted = tally.total((shard.tally for shard in kept.shards.values()), options=survey.option_ids)
+    compared_at = kept.compared.at if kept.compared else None
+    return Known(Results(survey, counted, compared_at), routed.region, began)
 
 
 _counts: Cached[Survey, Known[Results]] = Cached(
-    _count, fresh_s=1.0, monotonic=gateway.clock.monotonic, survives=gateway.NoRegionAnswered
+    _count, fresh_s=FRESH_S, monotonic=gateway.clock.monotonic, survives=gateway.NoRegionAnswered
 )
 
 
 def results(survey: Survey) -> Known[Results]:
-    """The counts of the current round, at most a second old (five times what counting takes, if that is more); older,
-    and saying so, while no region answers. Raises NoRegionAnswered.
+    """The counts of the current round as the answering region has counted them, read less than a second ago (five
+    times what reading takes, if that is more); older, and saying so, while no region answers. Raises NoRegionAnswered.
     """
     held = _counts.get(survey)
     known = held.value
@@ -176,8 +182,7 @@ def results(survey: Survey) -> Known[Results]:
 
 
 def _voters(_all: None) -> dict[str, int]:
-    voted = {(str(row.shard).rpartition("#")[0], row.voter) for row in read_all().value}
-    return dict(Counter(key for key, _voter in voted))
+    return gateway.read(lambda _bound: tallies.voters_by_round()).value
 
 
 _voters_counted: Cached[None, dict[str, int]] = Cached(
@@ -186,5 +191,7 @@ _voters_counted: Cached[None, dict[str, int]] = Cached(
 
 
 def voters_by_round() -> dict[str, int]:
-    """How many voted, by "CODE#round", over all surveys in one reading, a few seconds old. Raises NoRegionAnswered."""
+    """How many voted, by "CODE#round", over all surveys' tallies in one reading, a few seconds old. Raises
+    NoRegionAnswered.
+    """
     return _voters_counted.get(None).value

@@ -35,6 +35,20 @@ def count(casts: Iterable[Cast], *, options: Mapping[str, Sequence[str]], may_ch
     return Tally(len(ballots), answered, chosen)
 
 
+def total(tallies: Iterable[Tally], *, options: Mapping[str, Sequence[str]]) -> Tally:
+    """Shards' tallies, added up: exact, because all ballots of a voter lie in one shard."""
+    voters, answered = 0, dict.fromkeys(options, 0)
+    chosen = {question: dict.fromkeys(ids, 0) for question, ids in options.items()}
+    for tally in tallies:
+        voters += tally.voters
+        for question in chosen:
+            answered[question] += tally.answered.get(question, 0)
+            for option, times in tally.chosen.get(question, {}).items():
+                if option in chosen[question]:
+                    chosen[question][option] += times
+    return Tally(voters, answered, chosen)
+
+
 def percent(part: int, whole: int) -> float:
     """Of those who answered, to one decimal; 0 while nobody has."""
     return round(100 * part / whole, 1) if whole else 0.0

@@ -121,12 +121,13 @@ def tables() -> tuple[TableSpec, ...]:
 
 def _spec(model: type[RegionalModel]) -> TableSpec:
     ttl = model._ttl_attribute()  # type: ignore[no-untyped-call]  # PynamoDB left it so
+    stream = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}}
     return TableSpec(
         name=model.Meta.table_name,
         create={
             **table_description(model),
             "BillingMode": "PAY_PER_REQUEST",
-            "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+            **(stream if model.replicated else {}),  # nobody follows a table that stays in its region
         },
         ttl_attribute=ttl.attr_name if ttl is not None else None,
         replicated=model.replicated,

@@ -26,6 +26,7 @@ from failover.lab.gate import FrontLoop
 from failover.lab.region import Region, RegionState
 from failover.lab.replica import EngineReplica
 from failover.lab.replication import Replication
+from failover.lab.triggers import Trigger, Triggers
 
 ALIVE = (RegionState.STARTING, RegionState.RESYNCING, RegionState.RUNNING)
 PROBE_TABLE = "survey-control"
@@ -34,13 +35,20 @@ PROBE_TABLE = "survey-control"
 class Lab:
     """Everything of one local cloud. ``start`` and ``stop`` are called once each, from one thread."""
 
-    def __init__(self, config: LabConfig, tables: Sequence[TableSpec], stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        config: LabConfig,
+        tables: Sequence[TableSpec],
+        stopping: threading.Event,
+        triggers: Sequence[Trigger] = (),
+    ) -> None:
         self._config = config
         self._tables = tuple(tables)
         self._stopping = stopping
         self._loop = FrontLoop()
         self._nameserver = NameServer(config.regions)
         self._replication = Replication(config.regions, tables, self._replica)
+        self._triggers = Triggers(triggers, config.regions, config.lab_dir, self._replica)
         self._regions: dict[str, Region] = {}
         self._book: FaultBook | None = None
         self._control: ControlServer | None = None
@@ -63,6 +71,7 @@ class Lab:
                 stopping=self._stopping,
             )
         self._replication.start()
+        self._triggers.start()
         with ThreadPoolExecutor(len(self._regions)) as pool:
             list(pool.map(Region.start, self._regions.values()))
         self._book = FaultBook(World(self._regions, self._nameserver, self._replication))
@@ -86,10 +95,12 @@ class Lab:
         if self._book is not None:
             self._book.close()
         self._replication.close()
+        self._triggers.close()
         if self._regions:
             with ThreadPoolExecutor(len(self._regions)) as pool:
                 list(pool.map(Region.stop, self._regions.values()))
         self._replication.join()
+        self._triggers.join()
         for region in self._regions.values():
             region.gate.end()
         self._loop.stop()
@@ -112,6 +123,7 @@ class Lab:
             "nameserver": {"host": "127.0.0.1", "port": self._nameserver.port},
             "regions": regions,
             "replication": self._replication.state(),
+            "functions": self._triggers.state(),
             "probe_table": PROBE_TABLE if PROBE_TABLE in replicated else next(iter(replicated), None),
         }
 
@@ -141,7 +153,9 @@ class Lab:
                 files.write_control(self._config.lab_dir, self._control.url, engines)
 
 
-def run_lab(config: LabConfig, tables: Sequence[TableSpec], *, say: Callable[[str], object]) -> None:
+def run_lab(
+    config: LabConfig, tables: Sequence[TableSpec], *, say: Callable[[str], object], triggers: Sequence[Trigger] = ()
+) -> None:
     """Run a lab until it is told to stop. ``say`` gets one line when it is ready. Raises LabError, in one line."""
     lock = files.DirLock(config.lab_dir)
     lock.take()
@@ -150,7 +164,7 @@ def run_lab(config: LabConfig, tables: Sequence[TableSpec], *, say: Callable[[st
     stopping = threading.Event()
     _stop_on_signals(stopping)
     lifeline.hold(stopping.set)
-    lab = Lab(config, tables, stopping)
+    lab = Lab(config, tables, stopping, triggers)
     try:
         lab.start()
         say(lab.line())

@@ -48,15 +48,18 @@ class EngineReplica:
     def __init__(self, region: str, incarnation: int, port: int) -> None:
         self.region = region
         self.incarnation = incarnation
+        self.port = port
         self._db = client("dynamodb", region, port)
         self._streams = client("dynamodbstreams", region, port)
 
     def create_tables(self, tables: tuple[TableSpec, ...]) -> None:
-        """Make what is not there, each with a stream of new images. Raises LabError when a kept table differs."""
+        """Make what is not there, replicated ones with a stream of new images. Raises LabError when a kept table
+        differs.
+        """
         stream = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
         for table in tables:
             try:
-                self._call(self._db.create_table, **table.create | stream)
+                self._call(self._db.create_table, **table.create | (stream if table.replicated else {}))
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ResourceInUseException":
                     raise LabError(f"{self.region}: table {table.name} cannot be created: {error}") from error
@@ -86,7 +89,12 @@ class EngineReplica:
 
     def read(self, cursor: Cursor) -> Page:
         """The next page of every shard. Raises CursorLost for an iterator that is too old, or a shard that ended."""
-        images: list[Item] = []
+        records, cursor = self.records(cursor)
+        return Page(tuple(image for record in records if (image := record["dynamodb"].get("NewImage"))), cursor)
+
+    def records(self, cursor: Cursor) -> tuple[list[dict[str, Any]], Cursor]:
+        """The next records of every shard, as the stream gives them. Raises CursorLost as ``read`` does."""
+        records: list[dict[str, Any]] = []
         iterators: list[str] = []
         for iterator in cursor.iterators:
             try:
@@ -98,8 +106,8 @@ class EngineReplica:
             if not reply.get("NextShardIterator"):
                 raise CursorLost(f"{self.region}: a shard ended")
             iterators.append(reply["NextShardIterator"])
-            images += [image for record in reply["Records"] if (image := record["dynamodb"].get("NewImage"))]
-        return Page(tuple(images), Cursor(tuple(iterators)))
+            records += reply["Records"]
+        return records, Cursor(tuple(iterators))
 
     def scan(self, table: str) -> Iterator[Item]:
         """Every item of the table, page by page."""

@@ -31,6 +31,7 @@ def table(name: str, *, replicated: bool = True) -> Table:
         "BillingMode": "PAY_PER_REQUEST",
         "KeySchema": [{"AttributeName": key, "KeyType": role} for key, role in keys],
         "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     }
     return Table(name, create, ttl_attribute="expires_at", replicated=replicated)
 

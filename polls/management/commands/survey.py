@@ -1,4 +1,4 @@
-"""Surveys without the web page: import, export, list, open, close, reset."""
+"""Surveys without the web page: import, export, list, open, close, reset, rebuild, audit."""
 
 import json
 from argparse import ArgumentParser
@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from failover import gateway
-from polls import codes, definitions, selectors, services, strict_json
+from polls import audit, codes, definitions, selectors, services, strict_json
 from polls.ballot_reads import read_replica
 from polls.models import DatabaseError
 from polls.surveys import Survey
@@ -17,7 +17,7 @@ from polls.surveys import Survey
 class Command(BaseCommand):
     """`manage.py survey ACTION`: what is wrong is one line on stderr and exit code 1, and nothing was changed."""
 
-    help = "Import, export, list, open, close or reset surveys."
+    help = "Import, export, list, open, close or reset surveys; rebuild or audit their tallies."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """One subcommand an action."""
@@ -36,6 +36,8 @@ class Command(BaseCommand):
             ("open", "take votes"),
             ("close", "take no more votes"),
             ("reset", "begin a new round"),
+            ("rebuild", "count every ballot of the current round again, in every region"),
+            ("audit", "compare tallies with ballots in every region; exit 1 when they differ"),
         ):
             actions.add_parser(action, help=purpose).add_argument("code")
 
@@ -48,6 +50,8 @@ class Command(BaseCommand):
             "open": self.change,
             "close": self.change,
             "reset": self.change,
+            "rebuild": self.rebuild,
+            "audit": self.audit,
         }[options["action"]]
         try:
             action(options)
@@ -110,6 +114,22 @@ class Command(BaseCommand):
             case _:
                 survey = services.survey_reset(code=code)
         self.stdout.write(f"{survey.code}\t{survey.state.value}\tround {survey.round}")
+
+    def rebuild(self, options: dict[str, Any]) -> None:
+        """Prints a line a region."""
+        told = audit.rebuild(_survey(options["code"]))
+        for region, line in told.items():
+            self.stdout.write(f"{region}\t{line.text}")
+        if not all(line.good for line in told.values()):
+            raise CommandError("not every region was counted again")
+
+    def audit(self, options: dict[str, Any]) -> None:
+        """Prints a line a region."""
+        told = audit.audit(_survey(options["code"]))
+        for region, line in told.items():
+            self.stdout.write(f"{region}\t{line.text}")
+        if not all(line.good for line in told.values()):
+            raise CommandError("tallies and ballots could not be shown to agree in every region")
 
     def _print(self, document: object) -> None:
         self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))

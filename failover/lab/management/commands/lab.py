@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from failover.lab.config import LabConfig
 from failover.lab.errors import LabError
 from failover.lab.lab import run_lab
+from failover.lab.triggers import TALLY
 
 
 class Command(BaseCommand):
@@ -26,6 +27,7 @@ class Command(BaseCommand):
             self.stdout.flush()
 
         try:
-            run_lab(LabConfig.from_env(lab_dir=Path(settings.LAB_DIR)), gateway.tables(), say=say)
+            config = LabConfig.from_env(lab_dir=Path(settings.LAB_DIR))
+            run_lab(config, gateway.tables(), say=say, triggers=[TALLY])
         except LabError as error:
             raise CommandError(str(error)) from error

@@ -1,0 +1,91 @@
+"""The tally function: AWS Lambda calls `handler` with what the stream of `survey-votes` says in its own region, and
+once a minute on a schedule.
+
+The lab runs the same file as a child process (`handler.py --stdin`): a JSON line in, `{"id": ..., "event": AWS's own
+event}`, a JSON line out, `{"id": ..., "reply": ...}` or `{"id": ..., "error": "..."}`, in any order; it ends with its
+input.
+
+Environment: `AWS_REGION`, and the `FAILOVER_*` variables that the web tier has. No region but its own is bound.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TextIO
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # in the zip that Lambda unpacks, it is beside us
+
+from django.conf import settings
+
+REGION = os.environ["AWS_REGION"]
+
+# Not the web tier's settings: counting needs no apps, no secrets and no accounts, and starts in half the time.
+settings.configure(
+    USE_I18N=False,
+    FAILOVER={
+        **{name.removeprefix("FAILOVER_"): text for name, text in os.environ.items() if name.startswith("FAILOVER_")},
+        "REGIONS": REGION,
+        "RUN_DIR": os.environ.get("FAILOVER_RUN_DIR") or str(Path(tempfile.gettempdir()) / "survey-tally"),
+    },
+)
+
+from failover import gateway  # noqa: E402  (the gateway reads the settings above)
+from polls import tallies  # noqa: E402  (the same order)
+
+projector = tallies.projector(REGION)
+
+
+def handler(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
+    """Counts again every shard that a record of the stream names; or, on a schedule, compares all tallies.
+
+    Returns AWS's partial batch response: the records whose shards could not be counted now.
+    """
+    if "Records" not in event:
+        swept = projector.sweep()
+        return {"rounds": swept.rounds, "shards": swept.shards, "corrected": swept.corrected}
+    told = [(record, tallies.shard_of(key_of(record))) for record in event["Records"]]
+    failed = projector.count(shard for _record, shard in told if shard is not None)
+    numbers = [record["dynamodb"]["SequenceNumber"] for record, shard in told if shard in failed]
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers]}
+
+
+def key_of(record: dict[str, Any]) -> str:
+    """The partition key of the item that a record is about."""
+    return str(record["dynamodb"]["Keys"]["shard"]["S"])
+
+
+def serve(lines: TextIO, out: TextIO) -> None:
+    """Answers one event after another until the input ends. A schedule's event runs beside the stream's, as in
+    Lambda.
+    """
+    writing = threading.Lock()
+
+    def answer(asked: dict[str, Any]) -> None:
+        try:
+            told: dict[str, Any] = {"reply": handler(asked["event"])}
+        except Exception as error:  # as Lambda: whatever a function raises, its caller is told
+            told = {"error": f"{type(error).__name__}: {error}"}
+        with writing:
+            out.write(json.dumps({"id": asked["id"], **told}) + "\n")
+            out.flush()
+
+    gateway.regions()  # everything is loaded and wired before the first event
+    beside = ThreadPoolExecutor(1, thread_name_prefix="schedule")
+    for line in lines:
+        asked = json.loads(line)
+        if "Records" in asked["event"]:
+            answer(asked)
+        else:
+            beside.submit(answer, asked)
+
+
+if __name__ == "__main__":
+    serve(sys.stdin, sys.stdout)
+    os._exit(0)  # nobody is left to read an answer: what is still counted will be counted again

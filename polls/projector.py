@@ -1,0 +1,281 @@
+"""Keeps tallies level with the ballots, by counting again and never by counting up. Standard library only.
+
+A signal says no more than that a shard may have changed. Whoever hears one counts the whole shard again, and writes if
+nobody else has written since: signals may be lost, repeated, late or in any order, and two projectors may work at once.
+A sweep finds what no signal told of.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .merge import Cast
+from .tally import Tally, count
+
+REST = 5  # a shard is counted again no sooner than five times what its last count took
+SLOW_S = 0.025  # after a count that took longer, the whole projector rests: votes come before their counting
+TRIES = 10  # each lost race is another projector's success, so ten in a row are no race
+MOST_KNOWN = 4_096  # shards whose last writing is remembered: 64 rounds of 64
+IDLE_ROUNDS = 4  # a sweep looks at so many rounds that nobody votes in, the one longest not looked at first
+LIVELY_S = 600.0  # a round whose tallies changed within this time is looked at by every sweep
+
+
+class Clock(Protocol):
+    """What the gateway's clock can do."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+
+    def wait(self, seconds: float) -> None:
+        """Blocks for so long."""
+
+
+@dataclass(frozen=True, order=True)
+class Shard:
+    """Some of the voters of one round, with all ballots of each."""
+
+    code: str
+    round: int
+    number: int
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """What counting must know of a survey: its current round, and that round's options and rule.
+
+    `expires_at` is when the round's rows may go, in seconds since the epoch.
+    """
+
+    code: str
+    round: int
+    shards: int
+    options: Mapping[str, Sequence[str]]
+    may_change: bool
+    expires_at: int
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A shard's tally as it is kept. `counted_at` is when its count began, in seconds since the epoch; `version` is
+    unique, so that a version which still stands means that nothing was written.
+    """
+
+    tally: Tally
+    version: str
+    may_change: bool
+    counted_at: float
+    expires_at: int
+
+    @property
+    def options(self) -> dict[str, list[str]]:
+        """What could be chosen when it was counted."""
+        return {question: list(chosen) for question, chosen in self.tally.chosen.items()}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """When a round's tallies were last held against its ballots (seconds since the epoch), and how many shards were
+    put right then.
+    """
+
+    at: float
+    corrected: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Everything that is kept of one round."""
+
+    shards: Mapping[int, Stored]
+    compared: Compared | None = None
+
+    @property
+    def counted_at(self) -> float:
+        """When a shard was last counted; 0 when none was."""
+        return max((stored.counted_at for stored in self.shards.values()), default=0.0)
+
+
+class Unreachable(Exception):
+    """The region's data cannot be read or written now."""
+
+
+class TallyStore(Protocol):
+    """One region's ballots and tallies. Reads are strongly consistent; every method raises Unreachable."""
+
+    def scheme(self, code: str) -> Scheme | None:
+        """The survey as this region's replica knows it; None while it does not."""
+
+    def open_schemes(self) -> list[Scheme]:
+        """Every open survey."""
+
+    def casts(self, shard: Shard) -> list[Cast]:
+        """The shard's ballots."""
+
+    def stored(self, shard: Shard) -> Stored | None:
+        """The shard's tally."""
+
+    def write(self, shard: Shard, new: Stored, *, over: str | None) -> bool:
+        """Keeps a tally if the version `over` still stands (None: if there is none); False when it does not."""
+
+    def kept(self, code: str, number: int) -> Kept:
+        """Everything that is kept of a round."""
+
+    def mark(self, scheme: Scheme, compared: Compared) -> None:
+        """Remembers that the current round was compared."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A shard whose tally is not what its ballots come to; `kept` is None where there is no tally."""
+
+    shard: Shard
+    kept: Tally | None
+    ballots: Tally
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep did."""
+
+    rounds: int = 0
+    shards: int = 0
+    corrected: int = 0
+
+
+@dataclass(frozen=True)
+class _Last:
+    version: str | None
+    rests_until: float  # monotonic
+
+
+class Projector:
+    """Counts for one region. What it remembers only saves work: several may work at once, in threads or processes."""
+
+    def __init__(
+        self, store: TallyStore, *, clock: Clock, version: Callable[[], str] = lambda: uuid.uuid4().hex
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._version = version
+        self._last: OrderedDict[Shard, _Last] = OrderedDict()
+        self._rests_until = 0.0
+
+    def count(self, shards: Iterable[Shard]) -> frozenset[Shard]:
+        """Counts these shards again, each once, those first that have rested longest; waits for those that have not.
+
+        Returns those that could not be counted: signal them again.
+        """
+        failed: set[Shard] = set()
+        schemes: dict[str, Scheme | None] = {}
+        for shard in sorted(set(shards), key=lambda shard: (self._rested_at(shard), shard)):
+            try:
+                if shard.code not in schemes:
+                    schemes[shard.code] = self._store.scheme(shard.code)
+                scheme = schemes[shard.code]
+                # A ballot may be replicated before the survey or the round that it belongs to.
+                if scheme is None or scheme.round < shard.round:
+                    failed.add(shard)
+                    continue
+                self._rest(shard)
+                self.recount(shard, scheme)
+            except Unreachable:
+                failed.add(shard)
+        return frozenset(failed)
+
+    def recount(self, shard: Shard, scheme: Scheme) -> Tally:
+        """Counts a shard and keeps the result. Raises Unreachable.
+
+        The options and the rule of a past round are those that it was last counted by, where there was a count.
+        """
+        past = shard.round < scheme.round
+        last = None if past else self._last.get(shard)
+        stored = self._store.stored(shard) if last is None else None
+        version = last.version if last else stored.version if stored else None
+        for _try in range(TRIES):
+            began, at = self._clock.monotonic(), self._clock.wall()
+            rule: Scheme | Stored = stored if past and stored else scheme
+            tally = count(self._store.casts(shard), options=rule.options, may_change=rule.may_change)
+            new = Stored(tally, self._version(), rule.may_change, at, rule.expires_at)
+            written = self._store.write(shard, new, over=version)
+            now = self._clock.monotonic()
+            took = now - began
+            if took > SLOW_S:
+                self._rests_until = now + REST * took
+            if written:
+                self._remember(shard, _Last(new.version, now + REST * took))
+                return tally
+            self._last.pop(shard, None)
+            stored = self._store.stored(shard)
+            version = stored.version if stored else None
+        raise Unreachable(f"{shard} is written by others all the time")
+
+    def sweep(self) -> Swept:
+        """Compares tallies with ballots and puts right what differs: all open rounds that people vote in, and a few of
+        the others in turn. Raises Unreachable.
+        """
+        swept = Swept()
+        now = self._clock.wall()
+        found = [(scheme, self._store.kept(scheme.code, scheme.round)) for scheme in self._store.open_schemes()]
+        lively = [scheme for scheme, kept in found if now - kept.counted_at < LIVELY_S]
+        others = sorted(
+            (kept.compared.at if kept.compared else 0.0, scheme.code, scheme)
+            for scheme, kept in found
+            if now - kept.counted_at >= LIVELY_S
+        )
+        for scheme in [*lively, *(scheme for _at, _code, scheme in others[:IDLE_ROUNDS])]:
+            corrected = self.correct(scheme)
+            swept = Swept(swept.rounds + 1, swept.shards + scheme.shards, swept.corrected + corrected)
+        return swept
+
+    def correct(self, scheme: Scheme) -> int:
+        """Compares the current round of one survey, counts again what differs, and remembers when; returns how many
+        shards differed. Raises Unreachable.
+        """
+        at = self._clock.wall()
+        found = self.differences(scheme)
+        for difference in found:
+            self.recount(difference.shard, scheme)
+        self._store.mark(scheme, Compared(at, len(found)))
+        return len(found)
+
+    def differences(self, scheme: Scheme, numbers: Iterable[int] | None = None) -> list[Difference]:
+        """The audit: the same count, held against what is kept, of all shards or of some. Writes nothing. Raises
+        Unreachable.
+        """
+        kept = self._store.kept(scheme.code, scheme.round)
+        found = []
+        for number in range(scheme.shards) if numbers is None else numbers:
+            shard = Shard(scheme.code, scheme.round, number)
+            self._rest(None)
+            began = self._clock.monotonic()
+            tally = count(self._store.casts(shard), options=scheme.options, may_change=scheme.may_change)
+            now = self._clock.monotonic()
+            if now - began > SLOW_S:
+                self._rests_until = now + REST * (now - began)
+            stored = kept.shards.get(number)
+            if tally != stored.tally if stored else tally.voters:
+                found.append(Difference(shard, stored.tally if stored else None, tally))
+        return found
+
+    def _rested_at(self, shard: Shard) -> float:
+        last = self._last.get(shard)
+        return last.rests_until if last else 0.0
+
+    def _rest(self, shard: Shard | None) -> None:
+        until = max(self._rests_until, self._rested_at(shard) if shard else 0.0)
+        wait = until - self._clock.monotonic()
+        if wait > 0:
+            self._clock.wait(wait)
+
+    def _remember(self, shard: Shard, last: _Last) -> None:
+        self._last[shard] = last
+        if len(self._last) > MOST_KNOWN:
+            self._last.popitem(last=False)

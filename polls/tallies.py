@@ -1,0 +1,173 @@
+"""Where tallies are kept: a region's rows as the projector reads and writes them, and as a results page reads them."""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from failover import gateway
+
+from .merge import Cast, Row, merge
+from .models import BallotRow, DatabaseError, SurveyRow, TallyRow, round_key, shard_place, shard_prefix
+from .projector import Compared, Kept, Projector, Scheme, Shard, Stored, Unreachable
+from .surveys import Survey, from_row
+from .tally import Tally
+
+P = ParamSpec("P")
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+COMPARED = "compared"  # the row of a round that is no shard's
+
+
+def scheme_of(survey: Survey) -> Scheme:
+    """What counting must know of a survey."""
+    return Scheme(
+        survey.code,
+        survey.round,
+        survey.shards,
+        survey.option_ids,
+        survey.allow_change,
+        survey.expires_at,
+        survey.is_open,
+    )
+
+
+def shard_of(key: str) -> Shard | None:
+    """The shard that a ballot's partition key names; None for a key that is none."""
+    place = shard_place(key)
+    return Shard(*place) if place else None
+
+
+def read_round(code: str, number: int, *, consistent: bool) -> Kept:
+    """Everything that is kept of a round in the bound region: one row a shard, however many votes there are."""
+    rows = {str(row.shard): row for row in TallyRow.query(round_key(code, number), consistent_read=consistent)}
+    mark = rows.pop(COMPARED, None)
+    compared = Compared(float(mark.counted_at), int(mark.counts["corrected"])) if mark else None
+    return Kept({int(shard): _stored(row) for shard, row in rows.items()}, compared)
+
+
+def voters_by_round() -> dict[str, int]:
+    """How many voted, by "CODE#round", over all rounds of the bound region."""
+    voters: dict[str, int] = {}
+    for row in TallyRow.scan():
+        if row.shard != COMPARED:
+            voters[str(row.round_key)] = voters.get(str(row.round_key), 0) + int(row.counts["voters"])
+    return voters
+
+
+def _translated(method: Callable[P, T]) -> Callable[P, T]:
+    @wraps(method)
+    def translated(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except DatabaseError as error:
+            raise Unreachable(str(error)) from error
+
+    return translated
+
+
+class RegionTallies:
+    """The TallyStore that is one region, reached without routing: a region counts its own replica or nobody does."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+
+    @_translated
+    def scheme(self, code: str) -> Scheme | None:
+        """See TallyStore."""
+        with gateway.at(self._region):
+            return _scheme(code, (item.row() for item in SurveyRow.query(code, consistent_read=True)))
+
+    @_translated
+    def open_schemes(self) -> list[Scheme]:
+        """See TallyStore."""
+        rows: dict[str, list[Row]] = {}
+        with gateway.at(self._region):
+            for item in SurveyRow.scan(consistent_read=True):
+                rows.setdefault(str(item.code), []).append(item.row())
+        schemes = (_scheme(code, found) for code, found in rows.items())
+        return [scheme for scheme in schemes if scheme is not None and scheme.is_open]
+
+    @_translated
+    def casts(self, shard: Shard) -> list[Cast]:
+        """See TallyStore."""
+        key = f"{shard_prefix(shard.code, shard.round)}{shard.number}"
+        with gateway.at(self._region):
+            return [row.cast() for row in BallotRow.query(key, consistent_read=True)]
+
+    @_translated
+    def stored(self, shard: Shard) -> Stored | None:
+        """See TallyStore."""
+        with gateway.at(self._region):
+            try:
+                return _stored(
+                    TallyRow.get(round_key(shard.code, shard.round), str(shard.number), consistent_read=True)
+                )
+            except TallyRow.DoesNotExist:
+                return None
+
+    @_translated
+    def write(self, shard: Shard, new: Stored, *, over: str | None) -> bool:
+        """See TallyStore."""
+        item = TallyRow(
+            round_key(shard.code, shard.round),
+            str(shard.number),
+            version=new.version,
+            counts={**_plain(new.tally), "may_change": new.may_change},
+            counted_at=new.counted_at,
+            expires_at=datetime.fromtimestamp(new.expires_at, UTC),
+        )
+        stands = TallyRow.version.does_not_exist() if over is None else TallyRow.version == over
+        with gateway.at(self._region):
+            return item.put(stands).written
+
+    @_translated
+    def kept(self, code: str, number: int) -> Kept:
+        """See TallyStore."""
+        with gateway.at(self._region):
+            return read_round(code, number, consistent=True)
+
+    @_translated
+    def mark(self, scheme: Scheme, compared: Compared) -> None:
+        """See TallyStore."""
+        item = TallyRow(
+            round_key(scheme.code, scheme.round),
+            COMPARED,
+            version=COMPARED,
+            counts={"corrected": compared.corrected},
+            counted_at=compared.at,
+            expires_at=datetime.fromtimestamp(scheme.expires_at, UTC),
+        )
+        with gateway.at(self._region):
+            item.put()
+
+
+def projector(region: str) -> Projector:
+    """A projector of one region."""
+    return Projector(RegionTallies(region), clock=gateway.clock)
+
+
+def _scheme(code: str, rows: Iterable[Row]) -> Scheme | None:
+    row = merge(rows)
+    try:
+        return scheme_of(from_row(code, row)) if row.round else None
+    except (TypeError, ValueError) as error:
+        # Of another version of this program, perhaps. It must not keep the other surveys from being counted.
+        log.warning("survey %s cannot be read and is not counted: %s", code, error)
+        return None
+
+
+def _plain(tally: Tally) -> dict[str, Any]:
+    return {"voters": tally.voters, "answered": tally.answered, "chosen": tally.chosen}
+
+
+def _stored(row: TallyRow) -> Stored:
+    counts = row.counts
+    return Stored(
+        Tally(counts["voters"], counts["answered"], counts["chosen"]),
+        str(row.version),
+        bool(counts["may_change"]),
+        float(row.counted_at),
+        int(row.expires_at.timestamp()),
+    )

@@ -1,0 +1,168 @@
+"""The projector's rules, without a region."""
+
+from dataclasses import replace
+
+import pytest
+
+from failover.core.fakes import FakeClock
+from polls.fakes import FakeRegion, FakeTallies
+from polls.merge import Cast
+from polls.models import shard_key, shard_place
+from polls.projector import IDLE_ROUNDS, LIVELY_S, REST, Projector, Scheme, Shard, Unreachable
+from polls.tallies import shard_of
+from polls.tally import Tally, total
+
+SCHEME = Scheme("CODE", 1, 2, {"q1": ["o1", "o2"]}, may_change=True, expires_at=2_000_000_000, is_open=True)
+FIRST, SECOND = Shard("CODE", 1, 0), Shard("CODE", 1, 1)
+
+
+def cast(voter: str, option: str, vote_id: str = "1") -> Cast:
+    return Cast(voter, vote_id, option, {"q1": option})
+
+
+@pytest.fixture
+def region() -> FakeRegion:
+    region = FakeRegion(SCHEME)
+    region.ballots[FIRST] = [cast("ann", "o1"), cast("bob", "o2")]
+    return region
+
+
+def projector(region: FakeRegion, clock: FakeClock | None = None, **steps: float) -> tuple[Projector, FakeClock]:
+    """A projector whose reading of ballots takes `casts` seconds."""
+    clock = clock or FakeClock()
+    store = FakeTallies(region, lambda method: clock.wait(steps.get(method, 0.0)))
+    return Projector(store, clock=clock), clock
+
+
+def test_a_signalled_shard_is_counted_and_no_other(region: FakeRegion):
+    region.ballots[SECOND] = [cast("cyd", "o1")]
+    assert projector(region)[0].count([FIRST, FIRST]) == frozenset()
+    assert region.rows[FIRST].tally == Tally(2, {"q1": 2}, {"q1": {"o1": 1, "o2": 1}})
+    assert SECOND not in region.rows
+    assert region.rows[FIRST].expires_at == SCHEME.expires_at
+
+
+def test_a_ballot_that_comes_before_its_survey_or_its_round_is_signalled_again(region: FakeRegion):
+    early = Shard("CODE", 2, 0)
+    assert projector(region)[0].count([Shard("NOSUCH", 1, 0), early, FIRST]) == {Shard("NOSUCH", 1, 0), early}
+    assert set(region.rows) == {FIRST}
+
+
+def test_a_busy_shard_is_counted_again_no_sooner_than_five_times_what_its_count_took(region: FakeRegion):
+    counting, clock = projector(region, casts=0.02)
+    counting.count([FIRST])
+    ended = clock.monotonic()
+    counting.count([FIRST])
+    assert clock.monotonic() == pytest.approx(ended + REST * 0.02 + 0.02)
+
+
+def test_a_shard_that_has_rested_is_not_kept_waiting(region: FakeRegion):
+    counting, clock = projector(region, casts=0.02)
+    counting.count([FIRST])
+    ended = clock.monotonic()
+    counting.count([SECOND])
+    assert clock.monotonic() == pytest.approx(ended + 0.02)
+
+
+def test_slow_counts_leave_the_engine_to_the_votes_five_sixths_of_the_time(region: FakeRegion):
+    counting, clock = projector(region, casts=0.1)
+    began = clock.monotonic()
+    for shard in (FIRST, SECOND, FIRST, SECOND):
+        counting.count([shard])
+    assert 4 * 0.1 / (clock.monotonic() - began) < 1 / 4, "the last count's rest is still to come"
+
+
+def test_what_another_projector_wrote_meanwhile_is_not_overwritten_by_an_older_count(region: FakeRegion):
+    other, _clock = projector(region)
+
+    def meanwhile(method: str) -> None:
+        if method == "write" and len(region.ballots[FIRST]) == 2:
+            region.ballots[FIRST].append(cast("cyd", "o1"))
+            other.count([FIRST])
+
+    Projector(FakeTallies(region, meanwhile), clock=FakeClock()).count([FIRST])
+    assert region.rows[FIRST].tally.voters == 3
+
+
+def test_a_shard_that_others_write_all_the_time_is_signalled_again(region: FakeRegion):
+    other, _clock = projector(region)
+
+    def meanwhile(method: str) -> None:
+        if method == "write":
+            other.count([FIRST])
+
+    assert Projector(FakeTallies(region, meanwhile), clock=FakeClock()).count([FIRST]) == {FIRST}
+
+
+def test_a_past_round_is_counted_by_the_rule_and_the_options_it_had(region: FakeRegion):
+    counting, _clock = projector(region)
+    counting.count([FIRST])
+    region.schemes["CODE"] = replace(SCHEME, round=2, may_change=False, options={"q9": ["o1"]}, expires_at=3)
+    region.ballots[FIRST].append(cast("ann", "o2", vote_id="2"))
+    counting.count([FIRST])
+    assert region.rows[FIRST].tally == Tally(2, {"q1": 2}, {"q1": {"o1": 0, "o2": 2}})
+    assert (region.rows[FIRST].may_change, region.rows[FIRST].expires_at) == (True, SCHEME.expires_at)
+
+
+def test_a_sweep_corrects_what_no_signal_told_of_and_says_when_it_looked(region: FakeRegion):
+    counting, clock = projector(region)
+    assert counting.sweep().corrected == 1
+    assert region.marks["CODE", 1].corrected == 1
+    clock.wait(30)
+    assert counting.sweep().corrected == 0
+    assert region.marks["CODE", 1].at == pytest.approx(clock.wall())
+
+
+def test_a_sweep_takes_lively_rounds_always_and_idle_ones_in_turn():
+    idle = [replace(SCHEME, code=f"IDLE{number}") for number in range(2 * IDLE_ROUNDS)]
+    region = FakeRegion(SCHEME, replace(SCHEME, code="SHUT", is_open=False), *idle)
+    region.ballots[FIRST] = [cast("ann", "o1")]
+    counting, clock = projector(region)
+    counting.count([FIRST])
+    first = counting.sweep()
+    assert first.rounds == 1 + IDLE_ROUNDS
+    clock.wait(LIVELY_S - 1)
+    counting.sweep()
+    assert {code for code, _round in region.marks} == {"CODE", *(scheme.code for scheme in idle)}
+
+
+def test_an_unreachable_region_fails_the_shard_and_loses_nothing(region: FakeRegion):
+    down = [True]
+
+    def before(method: str) -> None:
+        if down[0] and method == "write":
+            raise Unreachable("no answer")
+
+    counting = Projector(FakeTallies(region, before), clock=FakeClock())
+    assert counting.count([FIRST]) == {FIRST}
+    down[0] = False
+    assert counting.count([FIRST]) == frozenset()
+    assert region.rows[FIRST].tally.voters == 2
+
+
+def test_the_audit_names_every_shard_that_differs_and_writes_nothing(region: FakeRegion):
+    counting, _clock = projector(region)
+    counting.count([FIRST])
+    region.ballots[SECOND] = [cast("cyd", "o1")]
+    region.ballots[FIRST].append(cast("ann", "o2", vote_id="2"))
+    before = dict(region.rows)
+    found = counting.differences(SCHEME)
+    assert [(one.shard, one.kept and one.kept.voters, one.ballots.voters) for one in found] == [
+        (FIRST, 2, 2),
+        (SECOND, None, 1),
+    ]
+    assert region.rows == before
+
+
+def test_shards_add_up_and_options_that_are_gone_are_left_out():
+    one = Tally(2, {"q1": 2, "old": 1}, {"q1": {"o1": 1, "o2": 1}, "old": {"o1": 1}})
+    two = Tally(1, {"q1": 1}, {"q1": {"o2": 1}})
+    assert total([one, two], options={"q1": ["o1", "o2"], "q2": []}) == Tally(
+        3, {"q1": 3, "q2": 0}, {"q1": {"o1": 1, "o2": 2}, "q2": {}}
+    )
+
+
+def test_a_ballots_partition_key_names_its_shard():
+    assert shard_place(shard_key("DEMO20", 3, "voter-0001", 1)) == ("DEMO20", 3, 0)
+    assert shard_of("DEMO20#3#12") == Shard("DEMO20", 3, 12)
+    assert [shard_of(key) for key in ("", "DEMO20", "DEMO20#3", "#1#2", "A#x#1", "A#1#2#3")] == [None] * 6
