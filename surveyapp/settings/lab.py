@@ -28,6 +28,10 @@ def _secrets_file() -> Path:
     return path
 
 
+# Everything of the lab is on this machine: neither a school's proxy nor a profile of AWS has any part in it.
+for name in ("http_proxy", "https_proxy", "all_proxy", "aws_profile", "aws_default_profile", "aws_session_token"):
+    for spelling in (name, name.upper()):
+        os.environ.pop(spelling, None)
 try:
     environ.Env.read_env(str(_secrets_file()))
 except OSError as error:

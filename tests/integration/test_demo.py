@@ -1,0 +1,235 @@
+"""`manage.py demo`: one line when it is ready, one line when it cannot be, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.processes import free_port, manage, running
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.lab
+
+WEB = httpx.Client(trust_env=False, timeout=30)
+VOTE = {"voter": "student-0001", "answers": {"q1": "o1"}}
+
+
+@dataclass(frozen=True)
+class Started:
+    """A demo that said it was ready."""
+
+    process: subprocess.Popen[str]
+    lab_dir: Path
+    port: int
+    line: str
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def pids(self) -> set[int]:
+        """Every process that the demo says it started, the engines too."""
+        told = json.loads((self.lab_dir / "demo.json").read_text())["pids"]
+        engines = json.loads((self.lab_dir / "control.json").read_text())["engines"]
+        return {*told.values(), *(engine["pid"] for engine in engines.values())}
+
+    def vote(self, **name: str) -> httpx.Response:
+        return WEB.post(f"{self.url}/api/v1/surveys/DEMO20/ballots", json={**VOTE, **name})
+
+
+def left_of(lab_dir: Path) -> dict[int, str]:
+    """Every living process that was started for `lab_dir`, by what its environment or its command line says."""
+    needle, found = str(lab_dir).encode(), {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            try:
+                command = (entry / "cmdline").read_bytes()
+                if command and needle in command + (entry / "environ").read_bytes():
+                    found[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace")
+            except (OSError, ProcessLookupError):
+                continue
+    return found
+
+
+def await_nothing_left(lab_dir: Path, pids: set[int], *, within: float) -> None:
+    def gone() -> bool:
+        return not left_of(lab_dir) and not any(Path(f"/proc/{pid}/exe").exists() for pid in pids)
+
+    wait_until(gone, within=within, what=f"no process is left ({left_of(lab_dir)})")
+
+
+def await_ready(process: subprocess.Popen[str], lab_dir: Path, port: int) -> Started:
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line.rstrip("\n"))
+        if line.startswith("ready "):
+            return Started(process, lab_dir, port, said[-1])
+    raise AssertionError(f"the demo ended: {said}")
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """A demo in a directory where another was killed, on a machine with a proxy and a profile of AWS."""
+    lab_dir, port = tmp_path_factory.mktemp("first"), free_port()
+    dead = free_port()
+    (lab_dir / "app.env").write_text(
+        "FAILOVER_REGIONS=us-east-1,us-west-2\n"
+        f"FAILOVER_ENDPOINTS=us-east-1=http://127.0.0.1:{dead},us-west-2=http://127.0.0.1:{dead}\n"
+        f"FAILOVER_NAMESERVER=127.0.0.1:{dead}\nAWS_ACCESS_KEY_ID=old\nAWS_SECRET_ACCESS_KEY=old\n"
+    )
+    surroundings = {
+        "http_proxy": f"http://127.0.0.1:{dead}",
+        "HTTP_PROXY": f"http://127.0.0.1:{dead}",
+        "AWS_PROFILE": "no-such-profile",
+        "DEMO_PASSWORD": "correct horse",
+    }
+    with running("demo", lab_dir=lab_dir, PORT=str(port), WORKERS="1", LAB_RTT_MS="0", **surroundings) as process:
+        yield await_ready(process, lab_dir, port)
+
+
+def test_the_ready_line_is_the_contracts_and_the_page_is_there(first: Started) -> None:
+    assert first.line == (
+        f"ready http://127.0.0.1:{first.port}/  survey DEMO20  admin http://127.0.0.1:{first.port}/admin/  "
+        "user instructor  password correct horse"
+    )
+    assert WEB.get(f"{first.url}/s/DEMO20/").status_code == 200
+    assert WEB.get(f"{first.url}/healthz/ready").json() == {"status": "ready", "region": "us-east-1"}
+
+
+def test_a_vote_is_taken_and_says_where(first: Started) -> None:
+    reply = first.vote()
+
+    assert reply.status_code in (200, 201), reply.text
+    assert reply.headers["X-Served-Region"] == "us-east-1"
+    assert re.fullmatch(r'us-east-1;desc="ok";dur=[\d.]+(, .*)?', reply.headers["Server-Timing"])
+
+
+def test_only_the_owner_can_read_its_secrets(first: Started) -> None:
+    for name in ("secrets.env", "control.token"):
+        assert (first.lab_dir / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_everything_but_the_web_tier_listens_on_loopback_only(first: Started) -> None:
+    inodes = set()
+    for pid in left_of(first.lab_dir):
+        for handle in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                inodes.add(os.readlink(handle))
+            except FileNotFoundError:
+                continue
+    elsewhere = []
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            listening = fields[3] == "0A" if table.startswith("tcp") else fields[2].endswith(":0000")
+            if listening and f"socket:[{fields[9]}]" in inodes and not fields[1].startswith("0100007F:"):
+                elsewhere.append((table, fields[1]))
+
+    assert elsewhere == []
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """What a demo said that could not start: one line, exit 1, no traceback."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    return lines[0].removeprefix("CommandError: ")
+
+
+def test_a_second_demo_in_the_same_directory_is_refused_and_leaves_the_first_alone(first: Started) -> None:
+    accounts = (first.lab_dir / "db.sqlite3").read_bytes()
+    log = (first.lab_dir / "logs" / "lab.out").read_text()
+
+    said = one_line(manage("demo", lab_dir=first.lab_dir, PORT=str(free_port())))
+
+    assert "already running" in said
+    assert (first.lab_dir / "demo.json").exists()
+    assert (first.lab_dir / "app.env").exists()
+    assert (first.lab_dir / "logs" / "lab.out").read_text() == log
+    assert (first.lab_dir / "db.sqlite3").read_bytes() == accounts
+    assert first.process.poll() is None
+    assert WEB.get(f"{first.url}/healthz/ready").status_code == 200
+
+
+def test_another_demo_runs_beside_it_keeps_its_ballots_and_leaves_nothing_behind(
+    first: Started, tmp_path: Path
+) -> None:
+    port = free_port()
+    with running("demo", lab_dir=tmp_path, PORT=str(port), WORKERS="1", LAB_RTT_MS="0") as process:
+        second = await_ready(process, tmp_path, port)
+        assert WEB.get(f"{first.url}/healthz/ready").status_code == 200
+        voted = second.vote()
+        assert voted.status_code == 201
+        pids = second.pids()
+        assert len(pids) >= 5
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    await_nothing_left(tmp_path, pids, within=5)
+    assert not any((tmp_path / name).exists() for name in ("app.env", "control.json", "control.token", "demo.json"))
+
+    with running("demo", lab_dir=tmp_path, PORT=str(port), WORKERS="1", LAB_RTT_MS="0") as process:
+        again = await_ready(process, tmp_path, port)
+        repeated = again.vote(vote_id=voted.json()["vote_id"])
+        assert (repeated.status_code, repeated.json()["status"]) == (200, "already-recorded")
+        assert again.line.rpartition(" ")[2] != second.line.rpartition(" ")[2]  # a password of its own each time
+        pids = again.pids()
+
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        await_nothing_left(tmp_path, pids, within=30)
+    assert WEB.get(f"{first.url}/healthz/ready").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        pytest.param({"HOST": "foo"}, "HOST=foo: must be", id="HOST"),
+        pytest.param({"WORKERS": "0"}, "WORKERS=0: must be a whole number from 1", id="WORKERS"),
+        pytest.param({"STACKS": "3"}, "STACKS=3: ", id="STACKS"),
+        pytest.param({"WORKERS": "9" * 5000}, "WORKERS=999", id="a number without end"),
+        pytest.param({"PORT": "http"}, "PORT=http: must be a whole number", id="PORT"),
+        pytest.param({"LAB_RTT_MS": "far"}, "LAB_RTT_MS=far: not a number", id="LAB_RTT_MS"),
+        pytest.param({"ENGINE": "foo"}, "ENGINE=foo: must be one of", id="ENGINE"),
+        pytest.param({"LAB_MINISTACK": "/nonexistent"}, "is not installed", id="an engine that is missing"),
+        pytest.param({"LAB_MINISTACK": "/bin/false"}, "engine", id="an engine that ends at once"),
+        pytest.param({"LAB_DIR": "/dev/null/lab"}, "LAB_DIR", id="LAB_DIR"),
+    ],
+)
+def test_what_cannot_work_is_one_clear_line_and_leaves_nothing(
+    environment: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    done = manage("demo", **{"lab_dir": tmp_path, "PORT": str(free_port()), **environment})  # type: ignore[arg-type]
+
+    assert said in one_line(done)
+    assert left_of(tmp_path) == {}
+    assert not (tmp_path / "app.env").exists()
+
+
+def test_a_port_in_use_is_one_line_before_anything_is_started(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = manage("demo", lab_dir=tmp_path, PORT=str(port))
+
+    assert f"port {port} cannot be used" in one_line(done)
+    assert not (tmp_path / "logs").exists()
+
+
+def test_a_demo_that_is_stopped_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
+    with running("demo", lab_dir=tmp_path, PORT=str(free_port()), LAB_RTT_MS="0") as process:
+        wait_until(lambda: (tmp_path / "logs" / "lab.out").exists(), within=30, what="the lab is being started")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    await_nothing_left(tmp_path, set(), within=5)
