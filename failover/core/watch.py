@@ -73,6 +73,8 @@ class Watch:
         for name, circuit in view.circuits.items():
             if name in self._evidence and circuit.state is not CircuitState.CLOSED:
                 self._evidence[name].restore(circuit.reason, now)
+        before = self._plan()
+        self._active, self._home = before.active, before.home
 
     def on_canary(self, region: str, canary: Canary, now: float) -> None:
         """A fresh-connection canary of this host came back."""
@@ -171,7 +173,7 @@ class Watch:
             self.facts(now),
             plan=self._plan(),
             decision=self._decision,
-            since=self._since if self._active is not None else wall,
+            since=self._since or wall,
             wall=wall,
             events=events,
             zone=self._zone,
@@ -262,6 +264,7 @@ class Watch:
         plan_now, was, home = self._plan(), self._active, self._home
         decided, self._followed = self._decision != self._followed, self._decision
         self._home = plan_now.home
+        self._since = self._since or wall  # the first tick: since when it was so before, nobody knows
         if plan_now.active == was:
             return []
         self._active, self._since = plan_now.active, wall

@@ -36,6 +36,8 @@ class Inspector:
         self.active = {host.name: next(iter(world.places)) for host in world.hosts}
         self.ids: set[str] = set()
         self.seen: Counter[str] = Counter()
+        for host in world.hosts:
+            assert not host.monitor(canaries=False), "nothing has happened yet"
 
     def step(self, *, calls: int = 1) -> None:
         """One tick of the world, one round of every monitor, and some calls of every worker that is free."""

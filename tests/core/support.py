@@ -25,8 +25,8 @@ CONFIG = RouterConfig()
 class Bench:
     """A router, its clock and its script."""
 
-    def __init__(self, *names: str, config: RouterConfig = CONFIG) -> None:
-        self.clock = FakeClock()
+    def __init__(self, *names: str, config: RouterConfig = CONFIG, clock: FakeClock | None = None) -> None:
+        self.clock = clock or FakeClock()
         self.runner = ScriptedRunner(self.clock)
         regions = [Region(name, priority) for priority, name in enumerate(names or (EAST, WEST))]
         self.router = Router(regions, config=config, clock=self.clock, runner=self.runner, jitter=lambda: 0.5)

@@ -383,6 +383,15 @@ def test_a_monitor_that_restarts_begins_where_it_ended() -> None:
     assert again.events == []
 
 
+def test_a_switch_that_was_decided_while_no_monitor_ran_is_told_by_the_next_one() -> None:
+    again = Watch(REGIONS, config=CONFIG)
+    again.restore(Post().watch.view(), 0.0)
+    again.on_decision(decision(WEST), [], 1.0)
+    events = again.tick(1.0, 1_760_943_600.0)
+    assert [event.kind for event in events] == [EventKind.ROUTING_PINNED, EventKind.SWITCHED]
+    assert again.status(1.0, 1_760_943_600.0, events)["routing"]["since"] == "2025-10-20T07:00:00.000Z"
+
+
 def test_a_replication_pause_raises_one_alarm_and_its_end_clears_it() -> None:
     post = Post()
     post.step(5)

@@ -265,13 +265,17 @@ class World:
                 if (origin, name) not in self.paused and source.readable and target.readable:
                     target.rows.update(source.rows)
 
-    def decide(self, host: Host, region: str | None) -> Decision | None:
-        """A person decides on a host; None when no region could be read. The epoch is the next after what is known."""
+    def known(self) -> list[Decision]:
+        """Every decision that can be read now."""
+        return [one for place in self.places.values() if place.readable for one in place.rows.values()]
+
+    def decide(self, host: Host, region: str | None, *, known: list[Decision] | None = None) -> Decision | None:
+        """A person decides on a host; None when no region could be read. The epoch is the next after what is known:
+        `known` and what their host last heard, or what can be read now."""
         reachable = [place for place in self.places.values() if place.readable]
         if not reachable:
             return None
-        known = [host.best] if host.best is not None else []
-        known += [one for place in reachable for one in place.rows.values()]
+        known = [*(self.known() if known is None else known), *([host.best] if host.best is not None else [])]
         self.decisions += 1
         made = Decision(
             "auto" if region is None else "pinned",
