@@ -20,7 +20,7 @@ from tests.bench.engine import credentials, demo
 from tests.bench.report import Report, Row
 from tests.processes import ROOT
 
-TIME_S = 170
+TIME_S = 160
 
 
 class TooLong(Exception):
