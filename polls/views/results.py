@@ -1,7 +1,8 @@
-"""Live results: a page, the same as JSON, and the QR code that leads to the survey."""
+"""Live results: a page, the same as JSON, and the QR code that leads to the survey. What an instructor keeps hidden is
+counted here and shown to nobody else.
+"""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -10,73 +11,48 @@ import segno
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from failover import gateway
 
-from .. import selectors, words
-from ..definitions import Kind, Question
+from .. import selectors, texts, words
+from ..charts import charts
+from ..definitions import Kind, Visibility
 from ..known import Known
 from ..surveys import Survey
-from ..tally import Tally, percent
 from .common import no_region, survey_url, with_survey
-from .problems import no_region_problem
+from .problems import no_region_problem, problem
+from .staff import is_instructor
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcd"
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One option as it is drawn."""
-
-    id: str
-    text: str
-    count: int
-    percent: float
-    letter: str
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One question as it is drawn; `average` is a rating's, None while nobody has answered."""
-
-    question: Question
-    answered: int
-    bars: tuple[Bar, ...]
-    average: float | None
+TEXTS_A_PAGE = 50
 
 
 @require_safe
 @with_survey
 def results(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     """The counts, asked for again every two seconds; an unchanged reply is a 304."""
+    survey, instructor = known.value, is_instructor(request)
     try:
-        found = selectors.results(known.value)
+        found = selectors.results(survey)
     except gateway.NoRegionAnswered as error:
         return no_region(request, error)
-    survey, age_ms = known.value, found.age_ms()
-    context = {
-        "survey": survey,
-        "charts": charts(survey, found.value.tally),
-        "voters": found.value.tally.voters,
-        "region": found.region,
-        "as_of": datetime.fromtimestamp(found.at, UTC),
-        "age_ms": age_ms,
-        "ago": words.ago(age_ms / 1000),
-        "stale": not found.value.current,
-        "short_url": survey_url(request, survey.code).partition("://")[2].rstrip("/"),
-    }
+    context = {**live_context(survey, found), "instructor": instructor, "hidden": is_hidden(survey)}
+    context["concealed"] = context["hidden"] and not instructor
     if request.headers.get("HX-Request") == "true":
-        response = _unless_unchanged(request, render(request, "polls/results_live.html", context))
+        response = unless_unchanged(request, render(request, "polls/results_live.html", context))
     else:
+        try:
+            context["text_pages"] = _text_pages(request, survey) if instructor else []
+        except gateway.NoRegionAnswered:
+            context["text_pages"], context["texts_unread"] = [], True
+        context["short_url"] = survey_url(request, survey.code).partition("://")[2].rstrip("/")
+        context["url"] = survey_url(request, survey.code)
         response = render(request, "polls/results.html", context)
-    patch_vary_headers(response, ["HX-Request"])
+    patch_vary_headers(response, ["HX-Request", "Cookie"])
     response["Cache-Control"] = "no-cache"
-    response["X-Served-Region"] = found.region
-    response["X-Counted-Age-Ms"] = str(
-        age_ms
-    )  # beside the reply, so that an unchanged one is a 304 and its age is still new
+    say_when(response, found)
     return response
 
 
@@ -84,12 +60,26 @@ def results(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
 @require_safe
 @with_survey
 def results_json(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
-    """The counts by contract."""
+    """The counts by contract; 403 with "reason": "hidden" while the instructor keeps them back."""
+    survey = known.value
     try:
-        found = selectors.results(known.value)
+        found = selectors.results(survey)
     except gateway.NoRegionAnswered as error:
         return no_region_problem(error)
-    response = JsonResponse(document(known.value, found))
+    response: HttpResponse
+    if is_hidden(survey) and not is_instructor(request):
+        response = problem(
+            403,
+            _("The results are hidden until the instructor reveals them."),
+            reason="hidden",
+            code=survey.code,
+            round=survey.round,
+            state=survey.state.value,
+            voters=found.value.tally.voters,
+        )
+    else:
+        response = JsonResponse(document(survey, found))
+    patch_vary_headers(response, ["Cookie"])
     response["X-Served-Region"] = found.region
     return response
 
@@ -107,7 +97,10 @@ def qr(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def document(survey: Survey, found: Known[selectors.Results]) -> dict[str, Any]:
-    """results.json: percent is of the voters who answered the question."""
+    """results.json: percent is of the voters who answered the question; `compared_at` is when the region last held its
+    counts against all ballots.
+    """
+    compared = _moment(found.value.compared_at)
     return {
         "code": survey.code,
         "round": survey.round,
@@ -128,27 +121,60 @@ def document(survey: Survey, found: Known[selectors.Results]) -> dict[str, Any]:
         ],
         "region": found.region,
         "as_of": datetime.fromtimestamp(found.at, UTC).isoformat(timespec="milliseconds"),
+        "compared_at": compared.isoformat(timespec="milliseconds") if compared else None,
         "age_ms": found.age_ms(),
     }
 
 
-def charts(survey: Survey, tally: Tally) -> list[Chart]:
-    """The questions in the survey's order, with what was chosen."""
-    return [_chart(question, tally) for question in survey.questions]
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def _chart(question: Question, tally: Tally) -> Chart:
-    answered, chosen = tally.answered.get(question.id, 0), tally.chosen.get(question.id, {})
-    bars = tuple(
-        Bar(option.id, option.text, chosen.get(option.id, 0), percent(chosen.get(option.id, 0), answered), letter)
-        for option, letter in zip(question.choices, LETTERS, strict=False)
-    )
-    average = None
-    if question.kind is Kind.RATING and answered:
-        average = round(sum(int(bar.id) * bar.count for bar in bars) / answered, 2)
-    return Chart(question, answered, bars, average)
+def live_context(survey: Survey, found: Known[selectors.Results]) -> dict[str, Any]:
+    """What the page of the results shows of one reading."""
+    age_ms = found.age_ms()
+    return {
+        "survey": survey,
+        "charts": charts(survey, found.value.tally),
+        "voters": found.value.tally.voters,
+        "region": found.region,
+        "as_of": datetime.fromtimestamp(found.at, UTC),
+        "compared_at": _moment(found.value.compared_at),
+        "age_ms": age_ms,
+        "ago": words.ago(age_ms / 1000),
+        "stale": not found.value.current,
+    }
 
 
-def _unless_unchanged(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def is_hidden(survey: Survey) -> bool:
+    """Whether only instructors may see the counts."""
+    return survey.results is Visibility.HIDDEN
+
+
+def say_when(response: HttpResponse, found: Known[Any]) -> None:
+    """The reading's region and age stand beside the reply: an unchanged one is a 304, and its age is still new."""
+    response["X-Served-Region"] = found.region
+    response["X-Counted-Age-Ms"] = str(found.age_ms())
+
+
+def unless_unchanged(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """The reply, or a 304 where the reader has it already."""
     response["ETag"] = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
     return get_conditional_response(request, etag=response["ETag"], response=response) or response
+
+
+def page_number(request: HttpRequest, name: str) -> int:
+    """A number of the address, 1 where there is none that makes sense."""
+    given = request.GET.get(name, "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 7 else 1
+
+
+def _text_pages(request: HttpRequest, survey: Survey) -> list[dict[str, Any]]:
+    """A page of each question's free texts, hidden ones among them: only instructors see these."""
+    shown = []
+    for question in survey.questions:
+        if question.kind is Kind.TEXT:
+            number = page_number(request, f"page_{question.id}")
+            page = texts.page(survey, question.id, number, size=TEXTS_A_PAGE, with_hidden=True)
+            shown.append({"question": question, "page": page})
+    return shown
