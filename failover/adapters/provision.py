@@ -23,11 +23,17 @@ def create_missing(client: DynamoDBClient, spec: TableSpec) -> bool:
             raise
         made = False
     client.get_waiter("table_exists").wait(TableName=spec.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
-    if spec.ttl_attribute and made:
+    if spec.ttl_attribute and not _expires(client, spec.name):
         client.update_time_to_live(
             TableName=spec.name, TimeToLiveSpecification={"Enabled": True, "AttributeName": spec.ttl_attribute}
         )
     return made
+
+
+def _expires(client: DynamoDBClient, table: str) -> bool:
+    """Whether TTL is on: a run that was cut short may have made the table and gone no further."""
+    described = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    return described.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
 
 
 def add_replicas(client: DynamoDBClient, spec: TableSpec, regions: Sequence[str]) -> list[str]:
