@@ -46,7 +46,8 @@ def running(*arguments: str, lab_dir: Path, **extra: str) -> Iterator[subprocess
                 process.communicate(timeout=20)
             except subprocess.TimeoutExpired:
                 process.kill()
-        process.communicate()
+        if process.stdout is not None and not process.stdout.closed:  # the test may have read it to its end
+            process.communicate()
 
 
 def manage(*arguments: str, lab_dir: Path, timeout: float = 60, **extra: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from failover import gateway
 
-from .. import answers, codes, definitions, limits, selectors, services, strict_json, vote_ids
+from .. import answers, codes, definitions, limits, links, selectors, services, strict_json, vote_ids
+from ..definitions import Access
 from ..known import Known
 from ..surveys import Survey
 from .problems import no_region_problem, problem
@@ -72,6 +73,7 @@ def document(survey: Survey) -> dict[str, Any]:
         "state": survey.state.value,
         "round": survey.round,
         "allow_change": survey.allow_change,
+        **definitions.options_to_json(survey.definition),
         "questions": questions,
     }
 
@@ -88,6 +90,8 @@ def _known(code: str, **told: str) -> Known[Survey]:
         if normal is None:
             raise selectors.SurveyUnknown(code)
         return selectors.survey_get(normal)
+    except selectors.SurveyDeleted:
+        raise Refused(problem(410, _("The survey %(code)s was deleted.") % {"code": code[:40]})) from None
     except selectors.SurveyUnknown:
         raise Refused(problem(404, _("No survey has the code %(code)s.") % {"code": code[:40]})) from None
     except gateway.NoRegionAnswered as error:
@@ -96,16 +100,15 @@ def _known(code: str, **told: str) -> Known[Survey]:
 
 def _body(request: HttpRequest) -> dict[str, Any]:
     """The parsed body; its size is looked at before anything is read."""
-    too_large = problem(413, _("A ballot is at most 64 KB."))
     try:
         announced = int(request.headers.get("Content-Length") or 0)
     except ValueError:
         raise Refused(problem(400, _("The Content-Length is not a number."))) from None
     if announced > LARGEST_BALLOT:
-        raise Refused(too_large)
+        raise Refused(_too_large())
     data = request.read(LARGEST_BALLOT + 1)
     if len(data) > LARGEST_BALLOT:
-        raise Refused(too_large)
+        raise Refused(_too_large())
     try:
         body = strict_json.loads(data)
     except strict_json.Malformed as error:
@@ -121,6 +124,10 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     if unknown := sorted(set(body) - {"voter", "vote_id", "answers"}):
         raise Refused(problem(400, _("“%(name)s” is not part of a ballot.") % {"name": unknown[0][:50]}))
     return body
+
+
+def _too_large() -> HttpResponse:
+    return problem(413, _("A ballot is at most 64 KB."))
 
 
 def _ballot(survey: Survey, body: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
@@ -145,6 +152,11 @@ def _record(survey: Survey, voter: str, vote_id: str, given: dict[str, Any]) -> 
         return problem(
             429, _("Too many votes by this voter."), headers={"Retry-After": str(math.ceil(wait))}, vote_id=vote_id
         )
+    if survey.access is Access.LINK:
+        by_link = links.voter(voter, survey)
+        if by_link is None:
+            return problem(403, _("This survey takes votes by voting link only."), reason="link", vote_id=vote_id)
+        voter = by_link
     try:
         done = services.ballot_cast(survey=survey, voter=voter, vote_id=vote_id, answers=given)
     except services.ServiceRefused as refusal:
