@@ -156,7 +156,9 @@ def test_a_vote_acknowledged_in_another_round_is_said_to_be_unchecked() -> None:
     world.receipts[0] = replace(world.receipts[0], round=2)
     verdict = check(world.ledger(), world.store())
     assert kinds(verdict) == {Wrong.UNCHECKED}
-    assert verdict.lost == 0
+    assert (verdict.found, verdict.lost) == (2, 0)
+    gone = check(world.ledger(), everywhere(world.store(), without, world.receipts[0].vote_id))
+    assert kinds(gone) == {Wrong.UNCHECKED}
 
 
 def test_a_vote_that_the_voter_was_not_told_of_is_no_problem_but_is_counted() -> None:
