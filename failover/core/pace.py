@@ -98,8 +98,8 @@ class Slowness:
 
     @property
     def met(self) -> bool:
-        """Whether the region is slow and another one clearly better."""
-        return self.enough and self.by_itself and self.by_rival and self.for_most and not self.pinned
+        """Whether the region is slow and another one clearly better. Of too little traffic the mean is not known."""
+        return self.by_itself and self.by_rival and self.for_most and not self.pinned
 
     @property
     def limit_ms(self) -> float:

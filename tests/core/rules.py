@@ -84,6 +84,13 @@ class Inspector:
             assert circuit.state.value == self.states[host.name, name]
         if self.world.ticks % 12:
             return
+        for worker in host.workers:
+            report = worker.router.report()
+            hedges = sum(one.hedges for one in report.regions.values())
+            assert hedges <= world.config.hedge_share * worker.reads + 1e-6, "too many hedges"
+            assert report.calls == report.answered + report.refused + report.unanswered
+            for one in report.regions.values():
+                assert one.requests == one.ok + sum(one.failures.values()) + sum(one.outrun)
         status = json.loads(json.dumps(host.watch.status(now, now + host.skew_s, [])))
         assert len(status["explain"]) == RULES_EXPLAINED * len(world.places)
         assert all(row["text"] for row in status["explain"])
@@ -194,8 +201,6 @@ class Inspector:
         asked = Counter(one.region for one in seen if one.outcome is not Outcome.SKIPPED)
         assert asked
         assert max(asked.values()) <= 2, "a region was asked again and again"
-        hedges = sum(one.hedges for one in worker.router.report().regions.values())
-        assert hedges <= world.config.hedge_share * worker.reads + 1e-6, "too many hedges"
 
 
 def _where(bound: Bound) -> str:

@@ -148,6 +148,24 @@ def test_a_short_stall_is_not_a_slow_region() -> None:
     assert day.state(EAST) is CLOSED
 
 
+def test_a_difference_that_nobody_would_notice_is_not_slow() -> None:
+    day = Day(distance_ms=5)
+    day.lives(240, 8)
+    day.lives(60, 140)
+    assert day.row("slow-elsewhere")["met"]
+    assert day.row("slow-for-most")["met"]
+    assert not day.row("slow-p99")["met"]
+    assert day.state(EAST) is CLOSED
+
+
+def test_what_a_region_does_while_it_is_left_does_not_become_usual() -> None:
+    day = slowed()
+    day.canaries[EAST] = canary(900)
+    day.lives(600, 900)
+    assert day.state(EAST) is OPEN
+    assert day.watch.facts(day.now)[EAST].slowness.pace.usual_p99_ms == pytest.approx(10, abs=1)
+
+
 def test_a_slow_tail_is_for_hedges_and_flips_nothing() -> None:
     day = Day()
     day.lives(120, 8)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hypothesis import given
@@ -182,3 +183,37 @@ def test_no_number_of_refusals_opens_a_circuit(failures: list[ErrorClass]) -> No
     for _ in failures:
         world.cast(Vote(True, Consistency.EVENTUAL, 0.0, None))
     assert world.router.report().regions[NAMES[0]].circuit is CircuitState.CLOSED
+
+
+@given(
+    script=st.dictionaries(st.sampled_from(NAMES[:3]), st.lists(steps, max_size=60)),
+    reads=st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 6.0]), st.none() | views), min_size=30, max_size=90),
+)
+def test_hedged_reads_keep_the_deadline_the_budget_and_to_closed_circuits(
+    script: dict[str, list[Step]], reads: list[tuple[bool, float, HostView | None]]
+) -> None:
+    world = World(NAMES[:3], script, 0.5)
+    hedged = 0
+    for number, (hedge, pause, view) in enumerate(reads):
+        world.clock.wait(pause)
+        if number < 25:  # enough calm reads first to know what is usual
+            world.runner.script.setdefault(NAMES[0], deque()).appendleft(answers(seconds=0.003))
+        elif view is not None:
+            world.router.follow(view)
+        asked, order = len(world.runner.calls), set(world.router.order())
+        before = {name: one.hedges for name, one in world.router.report().regions.items()}
+        began, hedged = world.clock.monotonic(), hedged + hedge
+        with suppress(NoRegionAnswered, RuntimeError):
+            routed = world.router.read(lambda bound: bound.region, hedge=hedge)
+            assert routed.value == routed.region
+        assert world.clock.monotonic() - began <= world.config.deadline_s + 1e-9
+        report = world.router.report()
+        extra = {name for name, one in report.regions.items() if one.hedges > before[name]}
+        assert len(extra) <= hedge
+        assert extra <= order, "a hedge went to a region that is not let through"
+        names = Counter(call.region for call in world.runner.calls[asked:])
+        assert all(names[name] == 1 for name in extra)
+        for one in report.regions.values():
+            assert one.requests == one.ok + sum(one.failures.values()) + sum(one.outrun)
+        assert report.calls == number + 1 == report.answered + report.refused + report.unanswered
+    assert sum(one.hedges for one in world.router.report().regions.values()) <= 0.05 * hedged + 1e-9
