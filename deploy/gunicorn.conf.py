@@ -34,3 +34,13 @@ def on_starting(server):  # type: ignore[no-untyped-def]  # gunicorn's hook
     from failover import lifeline
 
     lifeline.hold(lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def post_worker_init(worker):  # type: ignore[no-untyped-def]  # gunicorn's hook
+    """No vote is the first thing that a worker does."""
+    from django.urls import get_resolver
+
+    from failover import wiring
+
+    get_resolver().url_patterns  # noqa: B018  (reading it imports every view)
+    wiring.warm_up()
