@@ -12,12 +12,17 @@ from failover.dashboard.reading import Reading
 
 Mark = Tone | Literal["plain"]
 
-_ALARMING = {"consecutive-failures", "canary-failures", "error-rate", "disputed"}
+_ALARMING = {"consecutive-failures", "canary-failures", "error-rate", "disputed", "flapping"}
 """Rules that speak against a region when they are met; of the others most are conditions of its return."""
-_NEUTRAL = {"minimum-volume"}
+_NEUTRAL = {"minimum-volume", "slow-volume", "slow-p99", "slow-elsewhere", "slow-for-most"}
+"""Rules that say nothing alone."""
 _FIGURES: dict[str, Callable[[float | None], str]] = {
     "error-rate": percent,
     "failback-lag": duration,
+    "failback-pace": duration,
+    "slow-p99": duration,
+    "slow-elsewhere": duration,
+    "slow-for-most": duration,
     "failback-hold": lambda seconds: duration(None if seconds is None else seconds * 1000),
 }
 """How a rule's value and threshold are written; a plain number unless it is named here."""
