@@ -185,6 +185,16 @@ def test_with_both_hanging_a_hedged_read_ends_within_its_deadline() -> None:
     }
 
 
+def test_an_attempt_of_a_hedged_read_gets_no_more_than_its_cap() -> None:
+    bench = practised()
+    bench.follow(east=CLOSED, west=OPEN)
+    bench.runner.plays(EAST, answers(seconds=3600))
+    routed = bench.router.read(where, hedge=True)
+    assert routed.region == WEST
+    assert [round(one.ms) for one in routed.attempts if one.region == EAST] == [1200]
+    assert routed.attempts[0].detail == "no answer within 1.20 s"
+
+
 def test_the_callers_own_error_in_the_first_region_ends_a_hedged_read() -> None:
     bench = practised()
     bench.runner.plays(EAST, fails(ErrorClass.CALLER, seconds=NEAR + 0.01, error=KeyError("mine")))

@@ -228,6 +228,17 @@ def test_a_slow_trial_sends_a_region_that_was_too_slow_back_and_quick_ones_close
     assert day.row("failback-pace")["text"].endswith("it was not left for being slow.")
 
 
+def test_slow_canaries_do_not_close_a_region_that_was_too_slow_however_long_there_is_no_traffic() -> None:
+    day = slowed()
+    day.until(EAST, HALF_OPEN)
+    day.canaries[EAST] = canary(900)
+    day.step(2 * 130)
+    assert day.state(EAST) is HALF_OPEN
+    day.canaries[EAST] = canary(1)
+    day.step()
+    assert day.state(EAST) is CLOSED
+
+
 def test_one_slow_trial_among_quick_ones_neither_opens_nor_closes() -> None:
     day = slowed()
     day.until(EAST, HALF_OPEN)
