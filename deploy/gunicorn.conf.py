@@ -10,15 +10,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from failover.conf import FailoverConfig  # noqa: E402  (the project's folder has to be on the path first)
+from django.core.exceptions import ImproperlyConfigured  # noqa: E402  (the project's folder goes on the path first)
+
+from failover.conf import FailoverConfig  # noqa: E402  (the same)
+from surveyapp.settings.values import whole  # noqa: E402  (the same)
 
 wsgi_app = "surveyapp.wsgi:application"
 chdir = str(ROOT)
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 worker_class = "gthread"
-workers = int(os.environ.get("WORKERS", "2"))
-# As many as the connection pools and the bulkheads of the failover engine are sized for (FAILOVER_THREADS).
-threads = int(os.environ.get("FAILOVER_THREADS") or FailoverConfig.threads)
+try:
+    workers = whole("WORKERS", default=2, low=1, high=64)
+    # As many as the connection pools and the bulkheads of the failover engine are sized for.
+    threads = whole("FAILOVER_THREADS", default=FailoverConfig.threads, low=1, high=256)
+except ImproperlyConfigured as error:
+    sys.exit(f"configuration error: {error}")
 # Longer than the deadline of a vote by far: a worker is killed only when it is truly stuck.
 timeout = 30
 graceful_timeout = 5

@@ -132,3 +132,18 @@ def test_the_lab_does_not_need_its_run_directory_to_be_named(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert os.listdir(tmp_path) == ["secrets.env"]
     assert (tmp_path / "secrets.env").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("variable", ["WORKERS", "FAILOVER_THREADS"])
+def test_a_mistyped_number_stops_the_web_tier_in_one_line(variable: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--check-config", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")],
+        cwd=ROOT,
+        env=manage_environment(tmp_path, **{variable: "many"}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert f"{variable}=many: must be a whole number" in one_line(done)
