@@ -125,6 +125,7 @@ class Inspector:
             within = next((s for cause, s in CAUSES if event.reason.startswith(cause)), 130 + 6 * TICK_S)
             assert now - world.places[event.region].faulty_at <= within, f"a wrong flip: {event}"
             self._held(key, event)
+            self.seen["slow"] += event.reason.startswith("slow:")
             return
         for other in world.places:
             paused_at = world.paused.get((other, event.region))
@@ -195,6 +196,7 @@ class Inspector:
             failure = "refused"
             assert any(place.fault is Fault.DENIED for place in world.places.values())
         self.seen[failure or "answered"] += 1
+        self.seen["outrun"] += any(one.outcome is Outcome.OUTRUN for one in seen)
         assert clock.monotonic() - began <= world.config.deadline_s + 1e-6, "the deadline did not hold"
         if failure == "unanswered":
             assert not any(place.well for place in world.places.values()), f"a lost call: {seen}"

@@ -129,3 +129,8 @@ def test_a_percentile_lies_inside_its_bucket(share: float, ms: float) -> None:
 def test_a_percentile_of_nothing_is_none_and_one_above_the_last_bound_is_at_least_it() -> None:
     assert Sample().percentile(0.5) is None
     assert Sample(1, 0, (0,) * 21 + (1,)).percentile(0.5) == 3000
+
+
+def test_a_canary_takes_as_long_as_the_longer_of_its_calls() -> None:
+    assert Canary(GOOD, Layer(True, 90.0), Layer(True, 5.0), Layer(True, 9.0)).call_ms == 9.0
+    assert failing().call_ms is None

@@ -28,7 +28,9 @@ from failover.core.watch import Watch
 NAMES = ("us-east-1", "us-west-2", "eu-west-1")
 TICK_S = 5.0
 CANARY_TICKS = 2
-CONFIG = RouterConfig(quiet_s=30.0, lag_limit_ms=8000.0, lag_stalled_ms=40000.0, slow_window_s=60.0, slow_volume=20)
+CONFIG = RouterConfig(
+    quiet_s=30.0, lag_limit_ms=8000.0, lag_stalled_ms=40000.0, slow_window_s=60.0, slow_volume=20, flap_openings=4
+)
 START_WALL = 1_760_943_600.0
 
 

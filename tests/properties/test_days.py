@@ -64,6 +64,7 @@ def test_such_a_half_hour_is_eventful() -> None:
     seen = sum((half_hour(seed) for seed in range(6)), Counter[str]())
     expected = {"circuit-opened", "circuit-half-open", "circuit-closed", "failover", "failback", "switched"}
     expected |= {"routing-pinned", "routing-auto", "lag-alarm", "answered", "refused", "unanswered", "unknown"}
+    expected |= {"slow", "outrun", "flapping"}
     assert not expected - set(seen)
     assert seen["answered"] > 0.8 * sum(seen[name] for name in ("answered", "refused", "unanswered", "unknown"))
     assert TICK_S * 360 == MINUTES * 60
