@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +14,7 @@ from .merge import Row
 
 SHARDS = 64  # for a new survey; fixed for its whole life
 KEPT_S = 180 * 24 * 3600  # how long the ballots of a round are kept
+HIDDEN_TEXT = "hidden-text:"  # begins the name of a property that says in which round a free text is hidden
 DEFINED = ("title", "allow_change", "questions", "help", "results", "access", "opens_at", "closes_at")
 
 
@@ -30,7 +31,8 @@ class Survey:
 
     `switch` is what an instructor's hand last set; with `opens_at` and `closes_at` it gives `state`. `born` is the
     round in which a survey under this code began (again): what was deleted before is another survey. `deleted` leaves
-    nothing but the code and the round.
+    nothing but the code and the round. `hidden_texts` are the marks (moderation.py) of this round's free texts that the
+    projector does not show.
     """
 
     code: str
@@ -49,6 +51,7 @@ class Survey:
     archived: bool = False
     deleted: bool = False
     born: int = field(default=1, compare=False)
+    hidden_texts: frozenset[str] = frozenset()
 
     @property
     def state(self) -> State:
@@ -66,6 +69,11 @@ class Survey:
     def is_open(self) -> bool:
         """Whether votes are taken now."""
         return self.state is State.OPEN
+
+    @property
+    def kept_until(self) -> datetime:
+        """When the last ballots of this round may be gone."""
+        return datetime.fromtimestamp(self.expires_at, UTC)
 
     @property
     def waits(self) -> bool:
@@ -117,6 +125,11 @@ def from_row(code: str, row: Row) -> Survey:
         definition.closes_at,
         archived=bool(row.value("archived", False)),
         born=born,
+        hidden_texts=frozenset(
+            name.removeprefix(HIDDEN_TEXT)
+            for name, entry in row.fields.items()
+            if name.startswith(HIDDEN_TEXT) and entry.value == row.round
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from failover import gateway
 
-from .. import selectors, texts, words
+from .. import moderation, selectors, words
 from ..charts import charts
 from ..definitions import Kind, Visibility
 from ..known import Known
@@ -163,18 +163,12 @@ def unless_unchanged(request: HttpRequest, response: HttpResponse) -> HttpRespon
     return get_conditional_response(request, etag=response["ETag"], response=response) or response
 
 
-def page_number(request: HttpRequest, name: str) -> int:
-    """A number of the address, 1 where there is none that makes sense."""
-    given = request.GET.get(name, "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 7 else 1
-
-
 def _text_pages(request: HttpRequest, survey: Survey) -> list[dict[str, Any]]:
     """A page of each question's free texts, hidden ones among them: only instructors see these."""
     shown = []
     for question in survey.questions:
         if question.kind is Kind.TEXT:
-            number = page_number(request, f"page_{question.id}")
-            page = texts.page(survey, question.id, number, size=TEXTS_A_PAGE, with_hidden=True)
-            shown.append({"question": question, "page": page})
+            after = request.GET.get(f"after_{question.id}", "")
+            page = moderation.page(survey, question.id, after=after, limit=TEXTS_A_PAGE)
+            shown.append({"question": question, "page": page, "after": after})
     return shown

@@ -1,0 +1,111 @@
+"""Results and ballots as rows of a spreadsheet. Nothing in them can run as a formula, and nothing tells who voted."""
+
+import csv
+import hashlib
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from . import vote_ids
+from .charts import charts
+from .definitions import Kind, Question
+from .merge import Cast
+from .surveys import Survey
+from .tally import Tally
+
+BOM = "\ufeff"  # without it, Excel takes UTF-8 for the system's old encoding
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what spreadsheets take for a formula's start
+
+Row = Sequence[object]
+
+
+@dataclass(frozen=True)
+class AnonymousBallot:
+    """A ballot under a number that holds in one export only, and the minute in which it was given (ISO 8601, UTC)."""
+
+    number: int
+    minute: str
+    answers: dict[str, Any]
+
+
+class _Line:
+    """A file for csv.writer that hands back each line instead of keeping it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def safe(cell: object) -> object:
+    """A cell that a spreadsheet shows as it stands: a text that would be a formula gets an apostrophe in front.
+
+    Blanks in front do not hide a formula from every program, so they do not hide it here.
+    """
+    if isinstance(cell, str) and (cell.startswith(FORMULA) or cell.lstrip().startswith(FORMULA)):
+        return f"'{cell}"
+    return cell
+
+
+def lines(rows: Iterable[Row], *, bom: bool = False) -> Iterator[str]:
+    """CSV (RFC 4180), a line at a time, so that a large export is never in memory as a whole."""
+    writer = csv.writer(_Line())
+    if bom:
+        yield BOM
+    for row in rows:
+        yield str(writer.writerow([safe(cell) for cell in row]))
+
+
+def result_rows(survey: Survey, tally: Tally) -> Iterator[Row]:
+    """A row an option; a free text has one row that says how many answered."""
+    yield [
+        "question_id", "question", "kind", "option_id", "option", "count", "percent_of_answers", "percent_of_voters",
+        "answered", "voters", "average",
+    ]  # fmt: skip
+    for drawn in charts(survey, tally):
+        question = drawn.question
+        average = "" if drawn.average is None else drawn.average
+        end = [drawn.answered, drawn.voters, average]
+        if not drawn.bars:
+            yield [question.id, question.text, question.kind.value, "", "", "", "", "", *end]
+        for bar in drawn.bars:
+            shares = [bar.now.count, bar.now.of_answers, bar.now.of_voters]
+            yield [question.id, question.text, question.kind.value, bar.id, bar.text, *shares, *end]
+
+
+def ballot_rows(survey: Survey, ballots: Iterable[AnonymousBallot]) -> Iterator[Row]:
+    """A row a voter, a column a question; several choices are separated by "; "."""
+    yield [_("ballot"), _("minute (UTC)"), *(question.text for question in survey.questions)]
+    for ballot in ballots:
+        answers = [_in_words(question, ballot.answers.get(question.id)) for question in survey.questions]
+        yield [ballot.number, ballot.minute, *answers]
+
+
+def anonymous(casts: Iterable[Cast]) -> Iterator[AnonymousBallot]:
+    """Ballots without whoever cast them: numbered by the minute and, within it, in an order that is drawn anew for
+    each export, so that neither two exports nor two rounds can be laid side by side.
+    """
+    key = secrets.token_bytes(16)
+
+    def place(cast: Cast) -> tuple[Any, bytes]:
+        return minute_of(cast.vote_id), hashlib.blake2b(cast.voter.encode(), key=key).digest()
+
+    for number, cast in enumerate(sorted(casts, key=place), 1):
+        minute = minute_of(cast.vote_id).strftime("%Y-%m-%dT%H:%MZ")
+        yield AnonymousBallot(number, minute, dict(cast.answers))
+
+
+def minute_of(vote_id: str) -> datetime:
+    """When a vote was given, to the minute: no closer, so that nobody is found by when they voted."""
+    return datetime.fromtimestamp(vote_ids.time_ms(vote_id) // 60_000 * 60, UTC)
+
+
+def _in_words(question: Question, answer: Any) -> object:
+    if answer is None:
+        return ""
+    if question.kind in (Kind.SINGLE, Kind.MULTIPLE):
+        words = {option.id: option.text for option in question.options}
+        return "; ".join(str(words.get(item, item)) for item in (answer if isinstance(answer, list) else [answer]))
+    return answer

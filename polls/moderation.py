@@ -1,0 +1,95 @@
+"""Which free texts the projector shows: an instructor hides them one by one.
+
+What is hidden is part of the survey's definition, one property a text, so every region knows of it and two instructors
+on both sides of a split lose nothing of what they hid.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+from django.utils.translation import gettext as _
+
+from failover import gateway
+
+from . import selectors, services, texts
+from .cached import Cached
+from .known import Known
+from .surveys import HIDDEN_TEXT, Survey
+
+FRESH_S = 1.0
+MOST_HIDDEN = 500  # a survey, over all its rounds: about 50 KB of its row
+_MARK = re.compile(r"[A-Za-z0-9_-]{1,32}\.[0-9a-f]{16}")  # the question's id, and the text's
+
+
+@dataclass(frozen=True)
+class MarkedText:
+    """One answer in words, the mark by which it is hidden or shown, and whether it is hidden."""
+
+    mark: str
+    text: str
+    hidden: bool
+
+
+@dataclass(frozen=True)
+class MarkedPage:
+    """Some texts, and where the next page begins; None at the end."""
+
+    texts: tuple[MarkedText, ...]
+    next: str | None
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    survey: Survey
+    question: str
+    after: str
+    limit: int
+
+
+def page(survey: Survey, question: str, *, after: str = "", limit: int) -> MarkedPage:
+    """A page of a question's texts, hidden ones among them, in an order that stays.
+
+    An `after` that no page gave means the first page. Raises NoRegionAnswered.
+    """
+    # Hiding a text reads none anew.
+    plain = replace(survey, hidden_texts=frozenset())
+    try:
+        found = _pages.get(_Wanted(plain, question, after, limit)).value.value
+    except ValueError:
+        found = _pages.get(_Wanted(plain, question, "", limit)).value.value
+    marked = []
+    for answer in found.answers:
+        mark = f"{question}.{answer.id}"
+        marked.append(MarkedText(mark, answer.text, mark in survey.hidden_texts))
+    return MarkedPage(tuple(marked), found.next)
+
+
+def is_mark(text: str) -> bool:
+    """Whether this can name a text."""
+    return _MARK.fullmatch(text) is not None
+
+
+def set_hidden(*, code: str, mark: str, hidden: bool) -> Survey:
+    """Hide a text of the current round, or show it again.
+
+    Raises ServiceRefused ("too-many"), SurveyUnknown, NoRegionAnswered.
+    """
+    known = selectors.read_now(code)
+    if known is None or known.survey.deleted:
+        raise selectors.SurveyUnknown(code)
+    name = HIDDEN_TEXT + mark
+    marks = sum(1 for field in known.row.fields if field.startswith(HIDDEN_TEXT))
+    if name not in known.row.fields and marks >= MOST_HIDDEN:
+        raise services.ServiceRefused(
+            "too-many", _("%(most)d texts of this survey were hidden; more cannot be.") % {"most": MOST_HIDDEN}
+        )
+    return services.survey_change(code=code, values={name: known.survey.round if hidden else 0}, since=known.row)
+
+
+def _read(wanted: _Wanted) -> Known[texts.TextPage]:
+    return texts.texts(wanted.survey, wanted.question, after=wanted.after, limit=wanted.limit)
+
+
+_pages: Cached[_Wanted, Known[texts.TextPage]] = Cached(
+    _read, fresh_s=FRESH_S, monotonic=gateway.clock.monotonic, survives=gateway.NoRegionAnswered
+)
