@@ -238,6 +238,11 @@ class Projector:
         """
         at = self._clock.wall()
         found = self.differences(scheme)
+        if found:  # votes that are being counted just now need no help
+            kept = self._store.kept(scheme.code, scheme.round).shards
+            found = [
+                one for one in found if one.shard.number not in kept or kept[one.shard.number].tally != one.ballots
+            ]
         for difference in found:
             self.recount(difference.shard, scheme)
         self._store.mark(scheme, Compared(at, len(found)))

@@ -4,6 +4,7 @@ Tallies say which shards hold any, so that a page reads no others.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from django.utils.crypto import salted_hmac
 
@@ -52,7 +53,7 @@ def texts(survey: Survey, question: str, *, after: str = "", limit: int = PAGE) 
     )
     found: list[tuple[int, TextAnswer]] = []
     for at in range(0, len(shards), SHARDS_A_CALL):
-        casts = gateway.read(lambda bound, some=shards[at : at + SHARDS_A_CALL]: _casts(survey, some, bound))
+        casts = gateway.read(partial(_casts, survey, shards[at : at + SHARDS_A_CALL]))
         region = casts.region
         for number, told in casts.value.items():
             behind_here = behind if number == first else ""

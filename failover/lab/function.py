@@ -42,7 +42,7 @@ def environment(region: str, port: int, scratch: Path) -> dict[str, str]:
 
 
 class Function:
-    """One child process. ``invoke`` may be called from any thread; ``end`` and ``kill`` too, more than once."""
+    """One child process. ``invoke`` and ``end`` may be called from any thread, ``end`` more than once."""
 
     def __init__(self, command: Sequence[str], env: dict[str, str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,8 @@ class Function:
         self._asked: dict[int, Future[dict[str, Any]]] = {}
         self._next = 0
         self._ended = False
-        threading.Thread(target=self._listen, name="function-replies", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="function-replies", daemon=True)
+        self._listener.start()
 
     @property
     def pid(self) -> int:
@@ -91,19 +92,13 @@ class Function:
         return reply
 
     def end(self) -> None:
-        """Closes its input, which ends it, and waits; kills it when that takes too long."""
+        """Ends it at once, in the middle of whatever it does: a function must bear that, on AWS too."""
+        self._process.kill()
+        self._process.wait()
         if self._process.stdin:
             with contextlib.suppress(OSError, ValueError):
                 self._process.stdin.close()
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def kill(self) -> None:
-        """Ends it at once, in the middle of whatever it does."""
-        self._process.kill()
-        self._process.wait()
+        self._listener.join(END_S)
 
     def _listen(self) -> None:
         for line in self._process.stdout or ():
@@ -119,6 +114,8 @@ class Function:
                 _settle(reply, FunctionFailed(str(told["error"])))
             else:
                 reply.set_result(told["reply"])
+        if self._process.stdout:
+            self._process.stdout.close()
         self._process.wait()
         with self._lock:
             self._ended = True

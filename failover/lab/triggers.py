@@ -152,7 +152,7 @@ class EventSourceMapping:
             )
             done = _done(batch, reply)
         except TimeoutError as error:
-            function.kill()
+            function.end()
             self._failed(batch, 0)
             raise FunctionFailed(f"no answer within {PATIENCE_S:.0f} s: killed") from error
         except FunctionFailed:

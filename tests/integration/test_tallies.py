@@ -1,14 +1,22 @@
 """Tallies against the live lab: whatever happens to signals, and to whoever hears them, they come to the ballots."""
 
+import contextlib
+import io
 import os
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from failover import gateway
 from failover.lab.client import LabClient
+from failover.lab.function import Function, environment
+from failover.lab.triggers import TALLY, scheduled
 from polls import audit, definitions, selectors, services, tallies
+from polls.models import TallyRow
 from polls.surveys import Survey
 from tests.conftest import Lab
 from tests.polls.conftest import QUESTIONS
@@ -43,6 +51,27 @@ def kept(survey: Survey, region: str) -> tuple[int, dict[str, int]]:
     return sum(tally.voters for tally in shards), options
 
 
+@contextlib.contextmanager
+def another(lab: Lab, region: str, scratch: Path) -> Iterator[Function]:
+    """A second function beside the lab's own, of which the lab knows nothing."""
+    port = int(LabClient(lab.dir).state()["regions"][gateway.regions().index(region)]["engine"]["port"])
+    made = Function(TALLY.command, environment(region, port, scratch), scratch / "another.log")
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def signals(survey: Survey) -> dict[str, object]:
+    """AWS's event for every shard of a survey, as a replay of the stream would bring it."""
+    keys = [f"{survey.code}#{survey.round}#{number}" for number in range(survey.shards)]
+    records = [
+        {"eventName": "MODIFY", "dynamodb": {"Keys": {"shard": {"S": key}}, "SequenceNumber": str(place)}}
+        for place, key in enumerate(keys)
+    ]
+    return {"Records": records}
+
+
 def agree(survey: Survey) -> bool:
     return all(finding.good for finding in audit.audit(survey).values())
 
@@ -66,3 +95,41 @@ def test_three_hundred_students_are_counted_once_in_both_regions(lab: Lab, wired
     assert agree(survey)
     assert function(lab, "us-east-1")["pid"] != before["us-east-1"], "the lab started another one"
     assert selectors.results(survey).value.tally.voters == STUDENTS
+
+
+def test_two_functions_at_once_and_a_replayed_stream_come_to_the_ballots(
+    lab: Lab, wired: object, survey: Survey, tmp_path: Path
+):
+    with another(lab, "us-east-1", tmp_path) as second, ThreadPoolExecutor(8) as pool:
+        votes = [pool.submit(vote, survey, student) for student in range(100)]
+        while not all(done.done() for done in votes):
+            assert second.invoke(signals(survey)).result(30) == {"batchItemFailures": []}
+        for done in votes:
+            done.result()
+        wait_until(lambda: kept(survey, "us-east-1")[0] == 100, within=20, what="both have counted")
+        second.invoke(signals(survey)).result(30)
+        assert kept(survey, "us-east-1") == (100, {"o1": 50, "o2": 50})
+        strange = {"Records": [{"dynamodb": {"Keys": {"shard": {"S": "NOSUCH#1#0"}}, "SequenceNumber": "7"}}]}
+        assert second.invoke(strange).result(30) == {"batchItemFailures": [{"itemIdentifier": "7"}]}
+        assert second.invoke(scheduled("us-east-1")).result(60)["rounds"] >= 1
+    assert agree(survey)
+
+
+def test_the_commands_find_what_no_signal_told_of_and_put_it_right(lab: Lab, wired: object, survey: Survey):
+    for student in range(5):
+        vote(survey, student)
+    for region in gateway.regions():
+        wait_until(lambda region=region: kept(survey, region)[0] == 5, within=20, what=f"{region} is level")
+    out = io.StringIO()
+    call_command("survey", "audit", survey.code, stdout=out)
+    assert [line.split("\t")[1] for line in out.getvalue().splitlines()] == ["equal", "equal"]
+    with gateway.at("us-west-2"):
+        wrong = next(row for row in TallyRow.query(f"{survey.code}#1") if row.shard != tallies.COMPARED)
+        wrong.counts = {**wrong.counts, "voters": 77}
+        wrong.put()
+    with pytest.raises(CommandError):
+        call_command("survey", "audit", survey.code, stdout=(told := io.StringIO()))
+    assert "us-west-2\tDIFFERS" in told.getvalue()
+    assert "77 voters counted" in told.getvalue()
+    call_command("survey", "rebuild", survey.code, stdout=io.StringIO())
+    assert agree(survey)
