@@ -72,11 +72,15 @@ class Question:
         if self.kind is not Kind.RATING:
             return self.options
         numbers = [str(number) for number in range(1, self.scale + 1)]
-        labelled = len(self.labels) == self.scale
         return tuple(
-            Option(number, f"{number} {self.labels[place]}" if labelled else number)
+            Option(number, f"{number} {self.labels[place]}" if self.labelled else number)
             for place, number in enumerate(numbers)
         )
+
+    @property
+    def labelled(self) -> bool:
+        """Whether each number of a rating has its label."""
+        return self.kind is Kind.RATING and len(self.labels) == self.scale
 
     @property
     def ends(self) -> tuple[str, str] | None:

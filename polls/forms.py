@@ -91,6 +91,11 @@ def _hint(question: Question) -> str:
     match question.kind:
         case Kind.MULTIPLE:
             return _("Choose all that apply.")
+        case Kind.RATING if question.labelled:
+            return ""
+        case Kind.RATING if question.ends:
+            low, high = question.ends
+            return _("1 means “%(low)s”, %(scale)d “%(high)s”.") % {"low": low, "high": high, "scale": question.scale}
         case Kind.RATING:
             return _("1 is the lowest, %(scale)d the highest.") % {"scale": question.scale}
         case Kind.TEXT:

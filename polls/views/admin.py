@@ -1,6 +1,7 @@
 """The instructor's surveys: what is open, how many voted, and the buttons."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.decorators import staff_member_required
@@ -15,7 +16,7 @@ from failover import gateway
 from .. import codes, definitions, selectors, services, strict_json
 from ..forms import ImportForm
 from ..surveys import Survey
-from .common import failures, no_region, survey_url
+from .common import failures, no_region, staff_survey, survey_url
 
 
 @never_cache
@@ -34,7 +35,7 @@ def survey_list(request: HttpRequest) -> HttpResponse:
     except gateway.NoRegionAnswered as error:
         return no_region(request, error)
     voters = _voters()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "survey": survey,
             "voters": voters.get(f"{survey.code}#{survey.round}", 0) if voters is not None else None,
@@ -44,7 +45,8 @@ def survey_list(request: HttpRequest) -> HttpResponse:
     ]
     context = {
         **admin.site.each_context(request),
-        "rows": rows,
+        "rows": [row for row in rows if not row["survey"].archived],
+        "archived": [row for row in rows if row["survey"].archived],
         "form": form,
         "mistakes": mistakes,
         "region": known.region,
@@ -66,29 +68,48 @@ def survey_close(request: HttpRequest, code: str) -> HttpResponse:
     return _changed(request, code, services.survey_close, _("%(code)s is closed."))
 
 
+@staff_member_required
+@require_POST
+def survey_archive(request: HttpRequest, code: str) -> HttpResponse:
+    """Close it and put it away; its results stay."""
+    return _changed(request, code, services.survey_archive, _("%(code)s is closed and in the archive."))
+
+
 @never_cache
 @staff_member_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def survey_reset(request: HttpRequest, code: str) -> HttpResponse:
+@staff_survey
+def survey_reset(request: HttpRequest, survey: Survey) -> HttpResponse:
     """Begin a new round, after the code was typed: results start from zero and everybody may vote again."""
-    try:
-        known = selectors.survey_get(code)
-    except selectors.SurveyUnknown:
-        raise Http404(_("No survey has the code %(code)s.") % {"code": code}) from None
-    except gateway.NoRegionAnswered as error:
-        return no_region(request, error)
+    done = _("%(code)s was reset; it is in round %(round)d.")
+    return _typed(request, survey, services.survey_reset, done, "polls/admin_reset.html")
+
+
+@never_cache
+@staff_member_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_survey
+def survey_delete(request: HttpRequest, survey: Survey) -> HttpResponse:
+    """Delete it for good, after the code was typed."""
+    return _typed(request, survey, services.survey_delete, _("%(code)s is deleted."), "polls/admin_delete.html")
+
+
+def _typed(
+    request: HttpRequest, survey: Survey, service: Callable[..., Survey], done: str, template: str
+) -> HttpResponse:
+    """Ask for the code, and act once it was typed."""
     mistake = ""
     if request.method == "POST":
-        if codes.normalise(request.POST.get("confirm", "")) == code:
-            return _changed(request, code, services.survey_reset, _("%(code)s was reset; it is in round %(round)d."))
-        mistake = _("Type %(code)s to confirm; nothing was changed.") % {"code": code}
+        if codes.normalise(request.POST.get("confirm", "")) == survey.code:
+            return _changed(request, survey.code, service, done)
+        mistake = _("Type %(code)s to confirm; nothing was changed.") % {"code": survey.code}
     context = {
         **admin.site.each_context(request),
-        "survey": known.value,
+        "survey": survey,
         "mistake": mistake,
         "typed": request.POST.get("confirm", "")[:40],
     }
-    return render(request, "polls/admin_reset.html", context, status=422 if mistake else 200)
+    return render(request, template, context, status=422 if mistake else 200)
 
 
 def _voters() -> dict[str, int] | None:

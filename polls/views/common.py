@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,13 +18,17 @@ from ..surveys import Survey
 RETRY_S = 2  # a page that found no region asks to be loaded again after so many seconds
 
 
-def with_survey(view: Callable[[HttpRequest, Known[Survey]], HttpResponse]) -> Callable[..., HttpResponse]:
-    """Hands the view its survey; 404 for a code that nobody knows, 503 in plain words while no region can say."""
+def with_survey(view: Callable[[HttpRequest, Known[Survey]], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Hands the view its survey; 404 for a code that nobody knows, 410 for a deleted survey, 503 in plain words while
+    no region can say.
+    """
 
     @wraps(view)
-    def inner(request: HttpRequest, code: str) -> HttpResponse:
+    def inner(request: HttpRequest, code: str) -> HttpResponseBase:
         try:
             known = selectors.survey_get(code)
+        except selectors.SurveyDeleted:
+            return gone(request, code)
         except selectors.SurveyUnknown:
             raise Http404(_("No survey has the code %(code)s.") % {"code": code}) from None
         except gateway.NoRegionAnswered as error:
@@ -34,6 +38,21 @@ def with_survey(view: Callable[[HttpRequest, Known[Survey]], HttpResponse]) -> C
         return response
 
     return inner
+
+
+def staff_survey(view: Callable[[HttpRequest, Survey], HttpResponse]) -> Callable[..., HttpResponseBase]:
+    """As `with_survey`, for instructors' pages, which act on the survey alone."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
+        return view(request, known.value)
+
+    return with_survey(inner)
+
+
+def gone(request: HttpRequest, code: str) -> HttpResponse:
+    """410: there was a survey, and its instructor deleted it."""
+    return render(request, "polls/gone.html", {"code": code}, status=410)
 
 
 def no_region(request: HttpRequest, error: gateway.NoRegionAnswered) -> HttpResponse:

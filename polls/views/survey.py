@@ -3,10 +3,11 @@ and their last vote.
 """
 
 import math
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,7 +16,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from failover import gateway
 
-from .. import answers, limits, selectors, services, tokens, vote_ids, words
+from .. import answers, limits, links, selectors, services, tokens, vote_ids, words
+from ..definitions import Access
 from ..forms import BallotForm
 from ..known import Known
 from ..surveys import Survey
@@ -29,7 +31,25 @@ COOKIE_AGE_S = 30 * 24 * 3600
 @with_survey
 def survey(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     """Show the ballot, filled in with what this browser's voter said before; record a vote and lead to its receipt."""
-    return _vote(request, known.value) if request.method == "POST" else _ballot(request, known.value)
+    if request.method == "POST":
+        return _vote(request, known.value)
+    return _ballot(request, known.value, _cookie(request, known.value))
+
+
+@never_cache
+@require_safe
+def by_link(request: HttpRequest, code: str, link: str) -> HttpResponseBase:
+    """The ballot of a voting link: the link names the voter, in whatever browser it is opened."""
+
+    def page(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
+        survey, cookie = known.value, _cookie(request, known.value)
+        voter = links.voter(link, survey)
+        if voter is None:
+            return _page(request, survey, BallotForm(survey), _anew(survey, None), needs_link="bad", status=404)
+        same = cookie is not None and cookie.voter == voter
+        return _ballot(request, survey, cookie if same else tokens.VoterToken(survey.code, survey.round, voter))
+
+    return with_survey(page)(request, code)
 
 
 @never_cache
@@ -50,17 +70,33 @@ def receipt(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     return render(request, "polls/receipt.html", context)
 
 
-def _ballot(request: HttpRequest, survey: Survey) -> HttpResponse:
-    token = _cookie(request, survey)
+def _anew(survey: Survey, token: tokens.VoterToken | None) -> tokens.VoterToken:
+    """A voter for a round they have not been seen in: a link's stays who they are, as long as it is the same survey."""
+    if token is not None and links.is_links(token.voter) and token.round >= survey.born:
+        return tokens.VoterToken(survey.code, survey.round, token.voter)
+    return tokens.new(survey.code, survey.round)
+
+
+def _may_vote(survey: Survey, token: tokens.VoterToken) -> bool:
+    return survey.access is not Access.LINK or links.is_links(token.voter)
+
+
+def _ballot(request: HttpRequest, survey: Survey, token: tokens.VoterToken | None) -> HttpResponse:
     was_reset = token is not None and token.round < survey.round and token.last_id is not None
     if token is None or token.round != survey.round:
-        token = tokens.new(survey.code, survey.round)
+        token = _anew(survey, token)
+    if not _may_vote(survey, token):
+        return _page(request, survey, BallotForm(survey), token, needs_link="none")
     ballot, unread = None, False
-    if token.last_id is not None:
+    # A link may have voted in another browser.
+    if token.last_id is not None or links.is_links(token.voter):
         try:
             ballot = selectors.ballot_get(survey, token.voter).value
         except gateway.NoRegionAnswered:
-            unread = True  # the page is still worth showing; it says that it could not look
+            # The page is still worth showing; it says that it could not look.
+            unread = token.last_id is not None
+    if ballot is not None and token.last_id is None:
+        token = replace(token, last_id=ballot.vote_id, last_digest=ballot.digest)
     return _page(
         request,
         survey,
@@ -76,10 +112,13 @@ def _vote(request: HttpRequest, survey: Survey) -> HttpResponse:
     page = tokens.loads(request.POST.get("token"), survey.code)
     token = tokens.later(page, _cookie(request, survey)) or tokens.new(survey.code, survey.round)
     form = BallotForm(survey, request.POST)
-    if token.round < survey.round:
-        return _page(
-            request, survey, form, tokens.new(survey.code, survey.round), was_reset=True, refused=True, status=409
-        )
+    stale = token.round < survey.round
+    if stale:
+        token = _anew(survey, token)
+    if not _may_vote(survey, token):
+        return _page(request, survey, form, token, needs_link="none", status=403)
+    if stale:
+        return _page(request, survey, form, token, was_reset=True, refused=True, status=409)
     if not survey.is_open:
         return _page(request, survey, form, token, status=409)
     if not form.is_valid():

@@ -1,0 +1,71 @@
+"""Saving an edited survey: joined with what others changed meanwhile, and never silently over anything."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from . import builder, definitions, selectors, services
+from .builder import Conflict, Parts
+from .definitions import Definition
+from .surveys import Survey, defined_values
+from .voted import maybe_voted
+
+TRIES = 3  # each reads the survey again
+
+
+class EditConflict(Exception):
+    """Others changed the same parts since the form was shown; nothing was saved. `theirs` is the survey as it is now,
+    `merged` what could be joined.
+    """
+
+    def __init__(self, conflicts: Sequence[Conflict], theirs: Definition, merged: Parts) -> None:
+        super().__init__(_("Somebody else changed the same parts of this survey."))
+        self.conflicts = conflicts
+        self.theirs = theirs
+        self.merged = merged
+
+
+class BreaksCounts(Exception):
+    """The change does not go together with the votes of this round; nothing was saved. `sentences` say why."""
+
+    def __init__(self, sentences: Sequence[str]) -> None:
+        super().__init__("\n".join(sentences))
+        self.sentences = sentences
+
+
+def survey_edit(*, code: str, base: Definition, mine: Definition, new_round: bool = False) -> Survey:
+    """Save what was made of `base`: only the parts that were changed, so that changes of others stay.
+
+    `new_round` allows what would break counts, and begins a round for it. Raises EditConflict, BreaksCounts,
+    DefinitionInvalid (two changes that do not fit together), SurveyUnknown, NoRegionAnswered.
+    """
+    for _try in range(TRIES):
+        found = selectors.read_now(code)
+        if found is None:
+            raise selectors.SurveyUnknown(code)
+        if found.survey.deleted:
+            raise selectors.SurveyDeleted(code)
+        now = found.survey.definition
+        merged, conflicts = builder.joined(builder.parts(base), builder.parts(mine), builder.parts(now))
+        if conflicts:
+            raise EditConflict(conflicts, now, merged)
+        wanted = definitions.parse({**builder.assembled(merged), "code": code})
+        broken = builder.breaks(now, wanted)
+        if broken and not new_round and maybe_voted(found.survey):
+            raise BreaksCounts(broken)
+        values = _changed(now, wanted)
+        if not values:
+            return found.survey
+        try:
+            return services.survey_change(
+                code=code, values=values, since=found.row, new_round=bool(broken) and new_round
+            )
+        except services.ServiceRefused:
+            continue  # somebody saved between our reading and our writing
+    raise services.ServiceRefused("conflict", _("Others are changing this survey all the time. Try again."))
+
+
+def _changed(old: Definition, new: Definition) -> dict[str, Any]:
+    before, after = defined_values(old), defined_values(new)
+    return {name: value for name, value in after.items() if value != before[name]}

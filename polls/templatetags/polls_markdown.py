@@ -1,0 +1,14 @@
+"""`{{ text|markdown }}`: a help text as HTML."""
+
+from django import template
+from django.utils.safestring import SafeString
+
+from polls.markdown import render
+
+register = template.Library()
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """Markdown without HTML; see polls/markdown.py."""
+    return render(text)

@@ -1,0 +1,200 @@
+"""The survey builder. The whole draft travels in the page; nothing is kept on the server until it is saved, and every
+button works without JavaScript.
+"""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.decorators import staff_member_required
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from failover import gateway
+
+from .. import builder_draft, builder_save, definitions, services
+from ..builder_draft import Draft, DraftQuestion
+from ..definitions import Definition
+from ..forms import BallotForm
+from ..surveys import Survey
+from .builder_conflict import conflict_page, settle
+from .common import failures, staff_survey
+
+SALT = "polls.builder"
+KINDS = ("single", "multiple", "rating", "text")
+
+
+@never_cache
+@staff_member_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def create(request: HttpRequest) -> HttpResponse:
+    """Write a new survey."""
+    if request.method != "POST":
+        return page(request, builder_draft.blank())
+    return _posted(request, None)
+
+
+@never_cache
+@staff_member_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_survey
+def edit(request: HttpRequest, survey: Survey) -> HttpResponse:
+    """Change a survey: what was shown travels along, so that a change of somebody else is noticed."""
+    if request.method != "POST":
+        return page(request, builder_draft.of(survey.definition), survey=survey, base=survey.definition)
+    base = read_base(request.POST.get("base", ""))
+    if base is None:
+        messages.error(request, _("This page was too old to be saved. Here is the survey as it is now."))
+        return redirect("surveys:edit", code=survey.code)
+    if request.POST.get("action") != "settle":
+        return _posted(request, survey, base)
+    settled = settle(request, survey, base)
+    return settled if isinstance(settled, HttpResponse) else _save(request, survey, base, settled, None)
+
+
+@never_cache
+@staff_member_required
+@require_safe
+@staff_survey
+def preview(request: HttpRequest, survey: Survey) -> HttpResponse:
+    """The survey as a student sees it; nothing can be sent."""
+    return render(request, "polls/survey.html", {"survey": survey, "form": BallotForm(survey), "preview": True})
+
+
+@staff_member_required
+@require_POST
+@staff_survey
+def duplicate(request: HttpRequest, survey: Survey) -> HttpResponse:
+    """The same questions under a new code, closed until somebody opens it."""
+    document = definitions.to_json(survey.definition)
+    document["title"] = _("Copy of %(title)s") % {"title": survey.title}
+    document["title"] = document["title"][: definitions.LONGEST_TEXT]
+    for name in ("code", "opens_at", "closes_at"):
+        document.pop(name, None)
+    try:
+        copy = services.survey_create(definition=definitions.parse(document))
+        services.survey_close(code=copy.code)
+    except gateway.NoRegionAnswered as error:
+        messages.error(request, _("No region took the copy. %(tried)s") % {"tried": " ".join(failures(error))})
+        return redirect("surveys:list")
+    messages.success(request, _("This is the copy; it is closed until you open it."))
+    return redirect("surveys:edit", code=copy.code)
+
+
+@never_cache
+@staff_member_required
+@require_safe
+@staff_survey
+def export(request: HttpRequest, survey: Survey) -> HttpResponse:
+    """The survey JSON as a file, ready to be imported."""
+    response = JsonResponse(
+        definitions.to_json(survey.definition), json_dumps_params={"indent": 2, "ensure_ascii": False}
+    )
+    response["Content-Disposition"] = f'attachment; filename="{survey.code}.json"'
+    return response
+
+
+def page(
+    request: HttpRequest,
+    draft: Draft,
+    *,
+    survey: Survey | None = None,
+    base: Definition | None = None,
+    status: int = 200,
+    **state: Any,
+) -> HttpResponse:
+    """The form with a draft, valid or not."""
+    context = {
+        **admin.site.each_context(request),
+        "draft": draft,
+        "survey": survey,
+        "base": dump_base(base) if base else "",
+        "kinds": KINDS,
+        "scales": [str(number) for number in definitions.SCALES],
+        "most_questions": definitions.MOST_QUESTIONS,
+        "zone": timezone.get_current_timezone_name(),
+        **state,
+    }
+    return render(request, "polls/builder.html", context, status=status)
+
+
+def dump_base(definition: Definition) -> str:
+    """What a form was rendered from, signed."""
+    return signing.dumps(definitions.to_json(definition), salt=SALT, compress=True)
+
+
+def read_base(text: str) -> Definition | None:
+    """What we signed; None for anything else."""
+    try:
+        return definitions.parse(signing.loads(text, salt=SALT))
+    except (signing.BadSignature, definitions.DefinitionInvalid):
+        return None
+
+
+def _posted(request: HttpRequest, survey: Survey | None, base: Definition | None = None) -> HttpResponse:
+    """One press of a button: "save", or something done to the draft alone."""
+    draft = builder_draft.posted(request.POST)
+    action, _sign, number = request.POST.get("action", "save").partition("-")
+    place = int(number) if number.isascii() and number.isdecimal() and len(number) < 4 else -1
+    match action:
+        case "save":
+            return _parsed(request, survey, base, draft)
+        case "up" | "down":
+            by = -1 if action == "up" else 1
+            draft, at = builder_draft.moved(draft, place, by), max(0, place + by)
+        case "remove":
+            draft, at = builder_draft.removed(draft, place), max(0, place - 1)
+        case "grid":
+            given = [request.POST.get(f"grid-{name}", "") for name in ("statements", "scale", "labels")]
+            at = len(draft.questions)
+            draft = builder_draft.added(draft, *builder_draft.grid(*given))
+        case _:
+            at = len(draft.questions)
+            draft = builder_draft.added(draft, DraftQuestion(builder_draft.new_id("q")))
+    return page(request, draft, survey=survey, base=base, here=at, unsaved=True)
+
+
+def _parsed(request: HttpRequest, survey: Survey | None, base: Definition | None, draft: Draft) -> HttpResponse:
+    try:
+        mine = definitions.parse(builder_draft.document(draft, base))
+    except definitions.DefinitionInvalid as error:
+        mistakes = [
+            {"text": text, "anchor": f"q{place - 1}-text" if 0 < place <= len(draft.questions) else "title"}
+            for text, place in zip(error.messages, error.places, strict=True)
+        ]
+        return page(request, draft, survey=survey, base=base, mistakes=mistakes, status=422)
+    return _save(request, survey, base, mine, draft)
+
+
+def _save(
+    request: HttpRequest, survey: Survey | None, base: Definition | None, mine: Definition, draft: Draft | None
+) -> HttpResponse:
+    shown = draft or builder_draft.of(mine)
+    try:
+        if survey is None or base is None:
+            saved = services.survey_create(definition=mine)
+        else:
+            saved = builder_save.survey_edit(
+                code=survey.code, base=base, mine=mine, new_round="new_round" in request.POST
+            )
+    except builder_save.EditConflict as conflict:
+        return conflict_page(request, survey, conflict, mine, base=dump_base(conflict.theirs))
+    except builder_save.BreaksCounts as broken:
+        return page(request, shown, survey=survey, base=base, broken=broken.sentences, status=409)
+    except (services.ServiceRefused, definitions.DefinitionInvalid) as refusal:
+        mistakes = [{"text": text, "anchor": "title"} for text in str(refusal).split("\n")]
+        return page(request, shown, survey=survey, base=base, mistakes=mistakes, status=409)
+    except gateway.NoRegionAnswered as error:
+        return page(request, shown, survey=survey, base=base, failed=failures(error) or [""], status=503)
+    if survey is not None and saved.round > survey.round:
+        messages.success(
+            request,
+            _("%(code)s is saved; round %(round)d begins with it.") % {"code": saved.code, "round": saved.round},
+        )
+    else:
+        messages.success(request, _("%(code)s is saved.") % {"code": saved.code})
+    return redirect("surveys:list")

@@ -1,0 +1,231 @@
+"""The builder's pages against the live lab, as a browser without JavaScript uses them."""
+
+import json
+import re
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from polls import selectors, services
+from polls.surveys import Survey
+
+pytestmark = [pytest.mark.lab, pytest.mark.django_db]
+
+
+class Fields(HTMLParser):
+    """What a browser would send of the form #builder, or of the only form with a hidden `base`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, str] = {}
+        self._select = self._area = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name, value = given.get("name") or "", given.get("value") or ""
+        if tag == "input" and (given.get("type") not in ("checkbox", "radio") or "checked" in given):
+            self.found[name] = value or ("on" if given.get("type") == "checkbox" else "")
+        elif tag == "select":
+            self._select = name
+        elif tag == "textarea":
+            self._area, self.found[name] = name, ""
+        elif tag == "option" and "selected" in given:
+            self.found[self._select] = value
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._area = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.found[self._area] += data
+
+
+def fields(page: Any) -> dict[str, str]:
+    parser = Fields()
+    parser.feed(page.content.decode())
+    return parser.found
+
+
+@pytest.fixture
+def instructor(wired: object) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_user("instructor", is_staff=True))
+    return client
+
+
+def now(survey: Survey) -> Survey:
+    found = selectors.read_now(survey.code)
+    assert found is not None
+    return found.survey
+
+
+def edit(survey: Survey) -> str:
+    return f"/admin/surveys/{survey.code}/edit/"
+
+
+def vote(survey: Survey) -> None:
+    services.ballot_cast(
+        survey=survey, voter="voter-0001", vote_id=services.name_vote(), answers={"q1": "o1", "q2": ["o1"]}
+    )
+
+
+@pytest.mark.parametrize("path", ["new/", "{}/edit/", "{}/preview/", "{}/links/", "{}/delete/", "{}/export.json"])
+def test_only_staff_come_in(survey: Survey, path: str):
+    reply = Client().get("/admin/surveys/" + path.format(survey.code))
+    assert reply.status_code == 302
+    assert reply["Location"].startswith("/admin/login/")
+
+
+def test_a_survey_is_written_button_by_button_and_then_saved(instructor: Client):
+    form = fields(instructor.get("/admin/surveys/new/"))
+    form |= {"title": "Written here", "q0-text": "Which?", "q0-options": "red\r\ngreen\r\n", "action": "add"}
+    form = fields(instructor.post("/admin/surveys/new/", form))
+    assert form["q0-options"].split() == ["red", "green"]
+    form |= {"q1-text": "Why?", "q1-kind": "text", "action": "up-1"}
+    form = fields(instructor.post("/admin/surveys/new/", form))
+    assert (form["q0-text"], form["q1-text"]) == ("Why?", "Which?")
+    form |= {"grid-statements": "It works\nIt is fun", "grid-labels": "no\nyes", "grid-scale": "3", "action": "grid"}
+    form = fields(instructor.post("/admin/surveys/new/", form))
+    page = instructor.post("/admin/surveys/new/", {**form, "action": "save"}, follow=True)
+    code = re.search(r"(\w+) is saved\.", page.content.decode())
+    assert code is not None, page.content.decode()[:3000]
+    made = selectors.survey_get(code[1]).value
+    assert [question.text for question in made.questions] == ["Why?", "Which?", "It works", "It is fun"]
+    assert [option.text for option in made.questions[1].options] == ["red", "green"]
+    assert made.questions[3].labels == ("no", "yes")
+
+
+def test_mistakes_are_told_with_links_and_nothing_typed_is_lost(instructor: Client):
+    form = fields(instructor.get("/admin/surveys/new/")) | {"title": "", "q0-text": "Which?", "q0-options": "one"}
+    page = instructor.post("/admin/surveys/new/", {**form, "action": "save"})
+    assert page.status_code == 422
+    shown = page.content.decode()
+    assert "<title>Error: " in shown
+    assert 'href="#title"' in shown
+    assert 'href="#q0-text"' in shown
+    assert fields(page)["q0-options"].strip() == "one"
+
+
+def test_an_edit_changes_words_and_keeps_ids_while_there_are_votes(instructor: Client, survey: Survey):
+    vote(survey)
+    form = fields(instructor.get(edit(survey)))
+    form |= {"title": "Other words", "q0-text": "Which one?", "action": "save"}
+    assert instructor.post(edit(survey), form).status_code == 302
+    after = now(survey)
+    assert (after.title, after.questions[0].text, after.round) == ("Other words", "Which one?", 1)
+    assert [question.id for question in after.questions] == [question.id for question in survey.questions]
+
+
+def test_a_change_that_breaks_counts_is_refused_or_begins_a_round(instructor: Client, survey: Survey):
+    vote(survey)
+    form = fields(instructor.get(edit(survey))) | {"action": "remove-0"}
+    form = fields(instructor.post(edit(survey), form)) | {"action": "save"}
+    refused = instructor.post(edit(survey), form)
+    assert refused.status_code == 409
+    assert "would be removed" in refused.content.decode()
+    assert now(survey) == survey
+    assert instructor.post(edit(survey), {**fields(refused), "new_round": "on", "action": "save"}).status_code == 302
+    assert (now(survey).round, len(now(survey).questions)) == (2, 3)
+
+
+def test_without_votes_anything_may_change_within_the_round(instructor: Client, survey: Survey):
+    form = fields(instructor.get(edit(survey))) | {"action": "remove-0"}
+    form = fields(instructor.post(edit(survey), form)) | {"action": "save"}
+    form.pop("allow_change")
+    assert instructor.post(edit(survey), form).status_code == 302
+    assert (now(survey).round, len(now(survey).questions), now(survey).allow_change) == (1, 3, False)
+
+
+def test_two_instructors_who_change_different_parts_are_both_kept(instructor: Client, survey: Survey):
+    one, other = (fields(instructor.get(edit(survey))) for _ in range(2))
+    assert instructor.post(edit(survey), {**one, "title": "First", "action": "save"}).status_code == 302
+    assert instructor.post(edit(survey), {**other, "q0-text": "Second?", "action": "save"}).status_code == 302
+    assert (now(survey).title, now(survey).questions[0].text) == ("First", "Second?")
+
+
+@pytest.mark.parametrize(("choice", "title"), [("mine", "Second"), ("theirs", "First")])
+def test_two_who_change_the_same_get_both_versions_and_a_choice(
+    instructor: Client, survey: Survey, choice: str, title: str
+):
+    one, other = (fields(instructor.get(edit(survey))) for _ in range(2))
+    instructor.post(edit(survey), {**one, "title": "First", "action": "save"})
+    page = instructor.post(edit(survey), {**other, "title": "Second", "q0-text": "Kept?", "action": "save"})
+    assert page.status_code == 409
+    for version in ("First", "Second"):
+        assert f"<li>{version}</li>" in page.content.decode()
+    assert now(survey).title == "First"
+    undecided = instructor.post(edit(survey), {**fields(page), "action": "settle"})
+    assert undecided.status_code == 422
+    settled = instructor.post(edit(survey), {**fields(undecided), "choice-0": choice, "action": "settle"})
+    assert settled.status_code == 302
+    assert (now(survey).title, now(survey).questions[0].text) == (title, "Kept?")
+
+
+def test_a_form_whose_base_is_not_ours_saves_nothing(instructor: Client, survey: Survey):
+    form = fields(instructor.get(edit(survey))) | {"base": "forged", "title": "X", "action": "save"}
+    assert instructor.post(edit(survey), form)["Location"] == edit(survey)
+    assert now(survey) == survey
+
+
+def test_a_preview_looks_like_the_ballot_and_can_send_nothing(instructor: Client, survey: Survey):
+    page = instructor.get(f"/admin/surveys/{survey.code}/preview/").content.decode()
+    assert 'name="q_q1"' in page
+    assert "<form" not in page
+    assert 'type="submit"' not in page
+
+
+def test_a_copy_has_the_same_questions_and_waits_closed(instructor: Client, survey: Survey):
+    reply = instructor.post(f"/admin/surveys/{survey.code}/duplicate/")
+    code = reply["Location"].split("/")[3]
+    copy = selectors.survey_get(code).value
+    assert copy.questions == survey.questions
+    assert not copy.is_open
+    assert code != survey.code
+
+
+def test_an_export_can_be_imported_again(instructor: Client, survey: Survey):
+    reply = instructor.get(f"/admin/surveys/{survey.code}/export.json")
+    assert f'filename="{survey.code}.json"' in reply["Content-Disposition"]
+    assert json.loads(reply.content)["code"] == survey.code
+
+
+def test_hostile_texts_are_inert_everywhere(instructor: Client):
+    nasty = '</textarea><script>alert("x")</script>'
+    form = fields(instructor.get("/admin/surveys/new/"))
+    form |= {"title": nasty, "help": nasty, "q0-text": nasty, "q0-options": f"{nasty}\nother", "action": "save"}
+    page = instructor.post("/admin/surveys/new/", form, follow=True)
+    code = re.search(r"(\w+) is saved\.", page.content.decode())
+    assert code is not None
+    pages = [
+        "/admin/surveys/",
+        f"/admin/surveys/{code[1]}/edit/",
+        f"/admin/surveys/{code[1]}/preview/",
+        f"/s/{code[1]}/",
+    ]
+    for path in pages:
+        shown = instructor.get(path).content.decode()
+        assert '<script>alert("x")' not in shown
+        assert nasty in unescape(shown)
+
+
+def test_more_than_fifty_questions_are_refused_with_one_sentence(instructor: Client):
+    form = fields(instructor.get("/admin/surveys/new/")) | {"title": "Many", "action": "grid"}
+    form |= {"grid-statements": "\n".join(f"Statement {n}" for n in range(60)), "grid-labels": ""}
+    form = fields(instructor.post("/admin/surveys/new/", form)) | {"q0-text": "Q", "q0-kind": "text", "action": "save"}
+    page = instructor.post("/admin/surveys/new/", form)
+    assert page.status_code == 422
+    assert "1 to 50" in page.content.decode()
+
+
+def test_opening_by_hand_forgets_a_time_that_would_keep_it_closed(instructor: Client, survey: Survey):
+    form = fields(instructor.get(edit(survey))) | {"opens_at": "2099-01-01T10:00", "action": "save"}
+    instructor.post(edit(survey), form)
+    assert now(survey).waits
+    assert "not open yet" in Client().get(f"/s/{survey.code}/").content.decode()
+    instructor.post(f"/admin/surveys/{survey.code}/open/")
+    assert now(survey).is_open
