@@ -214,9 +214,9 @@ class Projector:
             version = stored.version if stored else None
         raise Unreachable(f"{shard} is written by others all the time")
 
-    def sweep(self) -> Swept:
+    def sweep(self, *, everything: bool = False) -> Swept:
         """Compares tallies with ballots and puts right what differs: all open rounds that people vote in, and a few of
-        the others in turn. Raises Unreachable.
+        the others in turn, or all of them when signals are known to be lost. Raises Unreachable.
         """
         swept = Swept()
         now = self._clock.wall()
@@ -227,7 +227,7 @@ class Projector:
             for scheme, kept in found
             if now - kept.counted_at >= LIVELY_S
         )
-        for scheme in [*lively, *(scheme for _at, _code, scheme in others[:IDLE_ROUNDS])]:
+        for scheme in [*lively, *(scheme for _at, _code, scheme in others[: None if everything else IDLE_ROUNDS])]:
             corrected = self.correct(scheme)
             swept = Swept(swept.rounds + 1, swept.shards + scheme.shards, swept.corrected + corrected)
         return swept

@@ -133,3 +133,18 @@ def test_the_commands_find_what_no_signal_told_of_and_put_it_right(lab: Lab, wir
     assert "77 voters counted" in told.getvalue()
     call_command("survey", "rebuild", survey.code, stdout=io.StringIO())
     assert agree(survey)
+
+
+def test_a_region_that_lost_everything_counts_anew_what_it_gets_back(lab: Lab, wired: object, survey: Survey):
+    for student in range(20):
+        vote(survey, student)
+    wait_until(lambda: kept(survey, "us-west-2")[0] == 20, within=20, what="us-west-2 is level")
+    before = function(lab, "us-west-2")
+    os.kill(int(LabClient(lab.dir).state()["regions"][1]["engine"]["pid"]), signal.SIGKILL)
+
+    def level_again() -> bool:
+        now = function(lab, "us-west-2")
+        return now["starts"] != before["starts"] and now["sweeps"] != before["sweeps"] and agree(survey)
+
+    wait_until(level_again, within=40, what="the region has its ballots and their tallies again")
+    assert kept(survey, "us-west-2") == (20, {"o1": 10, "o2": 10})

@@ -122,8 +122,10 @@ def test_a_sweep_takes_lively_rounds_always_and_idle_ones_in_turn():
     region.ballots[FIRST] = [cast("ann", "o1")]
     counting, clock = projector(region)
     counting.count([FIRST])
-    first = counting.sweep()
-    assert first.rounds == 1 + IDLE_ROUNDS
+    assert counting.sweep().rounds == 1 + IDLE_ROUNDS
+    assert counting.sweep(everything=True).rounds == 1 + len(idle)
+    region.marks.clear()
+    counting.sweep()
     clock.wait(LIVELY_S - 1)
     counting.sweep()
     assert {code for code, _round in region.marks} == {"CODE", *(scheme.code for scheme in idle)}

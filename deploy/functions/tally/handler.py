@@ -43,12 +43,13 @@ projector = tallies.projector(REGION)
 
 
 def handler(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
-    """Counts again every shard that a record of the stream names; or, on a schedule, compares all tallies.
+    """Counts again every shard that a record of the stream names; or, on a schedule, compares tallies with ballots:
+    those of every open survey when the event's detail says "everything", as it should where signals were lost.
 
     Returns AWS's partial batch response: the records whose shards could not be counted now.
     """
     if "Records" not in event:
-        swept = projector.sweep()
+        swept = projector.sweep(everything=bool(event.get("detail", {}).get("everything")))
         return {"rounds": swept.rounds, "shards": swept.shards, "corrected": swept.corrected}
     told = [(record, tallies.shard_of(key_of(record))) for record in event["Records"]]
     failed = projector.count(shard for _record, shard in told if shard is not None)
