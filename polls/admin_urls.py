@@ -1,9 +1,9 @@
 """The instructor's pages about surveys, mounted at /admin/surveys/."""
 
-from django.urls import path, register_converter
+from django.urls import path, re_path, register_converter
 
 from .urls import CodeConverter
-from .views import admin, builder, links
+from .views import admin, builder, export, links
 
 register_converter(CodeConverter, "survey_code")
 
@@ -21,4 +21,10 @@ urlpatterns = [
     path("<survey_code:code>/open/", admin.survey_open, name="open"),
     path("<survey_code:code>/close/", admin.survey_close, name="close"),
     path("<survey_code:code>/reset/", admin.survey_reset, name="reset"),
+    path("<survey_code:code>/export/", export.export, name="results-export"),
+    re_path(
+        r"^(?P<code>[A-Z0-9]{4,12})/export/(?P<what>results|ballots)\.(?P<kind>csv|json)$",
+        export.export_file,
+        name="export-file",
+    ),
 ]

@@ -32,6 +32,7 @@ urlpatterns = [
     path("s/<code:code>/receipt/", views.receipt, name="receipt"),
     path("s/<code:code>/results/", views.results, name="results"),
     path("s/<code:code>/results.json", views.results_json, name="results-json"),
+    path("s/<code:code>/present/", views.present, name="present"),
     path("s/<code:code>/qr.svg", views.qr, name="qr"),
     path("api/v1/surveys/<str:code>/", views.api_survey, name="api-survey"),
     path("api/v1/surveys/<str:code>/ballots", views.api_ballots, name="api-ballots"),

@@ -2,7 +2,19 @@
 
 from .api import api_ballots, api_survey
 from .join import join
+from .present import present
 from .results import qr, results, results_json
 from .survey import by_link, receipt, survey
 
-__all__ = ["api_ballots", "api_survey", "by_link", "join", "qr", "receipt", "results", "results_json", "survey"]
+__all__ = [
+    "api_ballots",
+    "api_survey",
+    "by_link",
+    "join",
+    "present",
+    "qr",
+    "receipt",
+    "results",
+    "results_json",
+    "survey",
+]

@@ -1,0 +1,87 @@
+// The projector's keys and full screen. Whatever a key does, a link or a button on the page does too: a key presses it.
+const KEYS_OFF = "present-keys-off";
+
+function keysOn() {
+  return localStorage.getItem(KEYS_OFF) === null;
+}
+
+// The bar below is new after every screen.
+function prepare() {
+  const full = document.getElementById("full-screen");
+  full.hidden = !document.fullscreenEnabled;
+  document.getElementById("help").hidden = false;
+  document.getElementById("keys-on").checked = keysOn();
+}
+
+function typing(target) {
+  return target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
+}
+
+function pressing(target) {
+  return target instanceof Element && target.closest("a, button, summary") !== null;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) {
+    return;
+  }
+  if (!keysOn() || typing(event.target) || document.querySelector("dialog[open]")) {
+    return;
+  }
+  if (event.key === " " && pressing(event.target)) {
+    return;
+  }
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const pressed = [...document.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key);
+  if (pressed && !pressed.hidden) {
+    event.preventDefault();
+    pressed.click();
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target instanceof Element ? event.target.closest("button") : null;
+  if (button?.id === "help") {
+    document.getElementById("keys").showModal();
+  } else if (button?.id === "full-screen") {
+    if (document.fullscreenElement) {
+      document.exitFullscreen();
+    } else {
+      document.documentElement.requestFullscreen();
+    }
+  }
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.id === "keys-on") {
+    if (event.target.checked) {
+      localStorage.removeItem(KEYS_OFF);
+    } else {
+      localStorage.setItem(KEYS_OFF, "1");
+    }
+  }
+});
+
+// When somebody else reveals, closes or resets, the buttons below are out of date: the same screen is shown again.
+function standing() {
+  const { state, concealed, round } = document.getElementById("facts")?.dataset ?? {};
+  return [state, concealed, round].join();
+}
+let stood = standing();
+
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id === "stage" && standing() !== stood) {
+    stood = standing();
+    document.getElementById("again").click();
+  } else if (event.detail.target.id !== "stage") {
+    stood = standing();
+    prepare();
+  }
+});
+// A hidden tab asks for nothing by itself.
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && event.detail.target.id === "stage") {
+    event.preventDefault();
+  }
+});
+prepare();

@@ -1,0 +1,100 @@
+"""What a spreadsheet gets: nothing that runs, nothing that tells who voted."""
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polls import csv_export, definitions, vote_ids
+from polls.merge import Cast
+from polls.surveys import State, Survey
+from polls.tally import count
+
+DEFINITION = definitions.parse(
+    {
+        "title": "T",
+        "questions": [
+            {"text": "=1+1", "kind": "single", "options": ["@one", 'two, "too"']},
+            {"text": "All?", "kind": "multiple", "options": ["a", "b"]},
+            {"text": "How?", "kind": "rating", "scale": 3},
+            {"text": "Why?", "kind": "text"},
+        ],
+    }
+)
+SURVEY = Survey("TESTED", DEFINITION.title, DEFINITION.questions, True, State.OPEN, 1, 4, 0)
+NOON_MS = 1_790_000_000_000
+
+
+def cast(voter: str, second: int, **answers: object) -> Cast:
+    return Cast(voter, vote_ids.mint(NOON_MS + second * 1000, 7), "d", answers)
+
+
+def read(lines: object) -> list[list[str]]:
+    return list(csv.reader(io.StringIO("".join(lines), newline="")))
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "＝"])
+def test_a_cell_that_a_spreadsheet_would_run_has_an_apostrophe_in_front(start: str):
+    assert csv_export.safe(f"{start}cmd|' /C calc'!A0") == f"'{start}cmd|' /C calc'!A0"
+
+
+@given(st.text())
+def test_no_text_ever_starts_as_a_formula_and_none_is_changed_but_by_the_apostrophe(text: str):
+    cell = str(csv_export.safe(text))
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert cell in (text, f"'{text}")
+
+
+def test_numbers_stay_numbers():
+    assert csv_export.safe(-4) == -4
+
+
+@given(st.lists(st.lists(st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])), min_size=1)))
+def test_what_is_written_is_read_again_cell_by_cell(rows: list[list[str]]):
+    rows = [row for row in rows if row != [""]]
+    assert read(csv_export.lines(rows)) == [[str(csv_export.safe(cell)) for cell in row] for row in rows]
+
+
+def test_a_bom_comes_first_and_only_when_it_is_asked_for():
+    assert "".join(csv_export.lines([["a"]], bom=True)) == "\ufeffa\r\n"
+    assert "".join(csv_export.lines([["a"]])) == "a\r\n"
+
+
+def test_results_have_a_row_an_option_with_both_denominators():
+    casts = [cast("voter-1", 0, q1="o1", q3=3), cast("voter-2", 1, q1="o2", q3=2), cast("voter-3", 2, q3=2)]
+    tally = count(casts, options=SURVEY.option_ids, may_change=True)
+    rows = read(csv_export.lines(csv_export.result_rows(SURVEY, tally)))
+    assert rows[1] == ["q1", "'=1+1", "single", "o1", "'@one", "1", "50.0", "33.3", "2", "3", ""]
+    assert rows[-1] == ["q4", "Why?", "text", "", "", "", "", "", "0", "3", ""]
+    assert [row[-1] for row in rows if row[0] == "q3"] == ["2.33"] * 3
+
+
+def test_a_ballot_is_told_in_words_and_without_its_voter():
+    ballots = csv_export.anonymous([cast("voter-secret", 61, q1="o2", q2=["o1", "o2"], q3=1, q4="=because")])
+    text = "".join(csv_export.lines(csv_export.ballot_rows(SURVEY, ballots)))
+    assert "voter" not in text
+    row = read([text])[1]
+    assert row[0] == "1"
+    assert row[1].endswith("Z")
+    assert len(row[1]) == len("2026-09-21T14:14Z")
+    assert row[2:] == ['two, "too"', "a; b", "1", "'=because"]
+
+
+def test_two_exports_cannot_be_laid_side_by_side():
+    casts = [cast(f"voter-{number}", 0, q1="o1", q4=str(number)) for number in range(40)]
+    orders = {tuple(ballot.answers["q4"] for ballot in csv_export.anonymous(casts)) for _export in range(3)}
+    assert len(orders) == 3
+
+
+def test_ballots_are_in_the_order_of_their_minutes():
+    casts = [cast("voter-1", 120), cast("voter-2", 0), cast("voter-3", 61)]
+    minutes = [ballot.minute for ballot in csv_export.anonymous(casts)]
+    assert minutes == sorted(minutes)
+    assert len(set(minutes)) == 3
+
+
+def test_hiding_a_text_leaves_the_survey_as_it_is():
+    assert replace(SURVEY, hidden_texts=frozenset({"q4.0"})).definition == SURVEY.definition
