@@ -18,6 +18,7 @@ from .tally import Tally, count
 
 REST = 5  # a shard is counted again no sooner than five times what its last count took
 LARGE = 500  # ballots; after a shard with more (20 ms of a local engine) all counting rests: votes come before it
+SMALL_REST_S = 0.25  # the most that a smaller one rests: a long count of it was the machine's trouble, not its weight
 TRIES = 10  # each lost race is another projector's success, so ten in a row are no race
 MOST_KNOWN = 4_096  # shards whose last writing is remembered: 64 rounds of 64
 IDLE_ROUNDS = 4  # a sweep looks at so many rounds that nobody votes in, the one longest not looked at first
@@ -202,12 +203,17 @@ class Projector:
         for _try in range(TRIES):
             began, at = self._clock.monotonic(), self._clock.wall()
             rule: Scheme | Stored = stored if past and stored else scheme
-            tally = self._counted(shard, rule)
+            casts = self._store.casts(shard)
+            tally = count(casts, options=rule.options, may_change=rule.may_change)
+            self._slow_down(len(casts), began)
             new = Stored(tally, self._version(), rule.may_change, at, rule.expires_at)
             written = self._store.write(shard, new, over=version)
             if written:
                 now = self._clock.monotonic()
-                self._remember(shard, _Last(new.version, now + REST * (now - began)))
+                rest = REST * (now - began)
+                if len(casts) <= LARGE:
+                    rest = min(rest, SMALL_REST_S)
+                self._remember(shard, _Last(new.version, now + rest))
                 return tally
             self._last.pop(shard, None)
             stored = self._store.stored(shard)
@@ -257,20 +263,19 @@ class Projector:
         for number in range(scheme.shards) if numbers is None else numbers:
             shard = Shard(scheme.code, scheme.round, number)
             self._rest(None)
-            tally = self._counted(shard, scheme)
+            began = self._clock.monotonic()
+            casts = self._store.casts(shard)
+            tally = count(casts, options=scheme.options, may_change=scheme.may_change)
+            self._slow_down(len(casts), began)
             stored = kept.shards.get(number)
             if tally != stored.tally if stored else tally.voters:
                 found.append(Difference(shard, stored.tally if stored else None, tally))
         return found
 
-    def _counted(self, shard: Shard, rule: Scheme | Stored) -> Tally:
-        began = self._clock.monotonic()
-        casts = self._store.casts(shard)
-        tally = count(casts, options=rule.options, may_change=rule.may_change)
-        if len(casts) > LARGE:
+    def _slow_down(self, ballots: int, began: float) -> None:
+        if ballots > LARGE:
             now = self._clock.monotonic()
             self._rests_until = now + REST * (now - began)
-        return tally
 
     def _rested_at(self, shard: Shard) -> float:
         last = self._last.get(shard)

@@ -8,7 +8,7 @@ from failover.core.fakes import FakeClock
 from polls.fakes import FakeRegion, FakeTallies
 from polls.merge import Cast
 from polls.models import shard_key, shard_place
-from polls.projector import IDLE_ROUNDS, LARGE, LIVELY_S, REST, Projector, Scheme, Shard, Unreachable
+from polls.projector import IDLE_ROUNDS, LARGE, LIVELY_S, REST, SMALL_REST_S, Projector, Scheme, Shard, Unreachable
 from polls.tallies import shard_of
 from polls.tally import Tally, total
 
@@ -54,6 +54,14 @@ def test_a_busy_shard_is_counted_again_no_sooner_than_five_times_what_its_count_
     ended = clock.monotonic()
     counting.count([FIRST])
     assert clock.monotonic() == pytest.approx(ended + REST * 0.02 + 0.02)
+
+
+def test_a_small_shard_that_took_long_once_keeps_nobody_waiting_for_long(region: FakeRegion):
+    counting, clock = projector(region, casts=3.0)
+    counting.count([FIRST])
+    ended = clock.monotonic()
+    counting.count([FIRST])
+    assert clock.monotonic() == pytest.approx(ended + SMALL_REST_S + 3.0)
 
 
 def test_a_shard_that_has_rested_is_not_kept_waiting(region: FakeRegion):
