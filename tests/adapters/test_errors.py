@@ -135,6 +135,20 @@ def test_what_a_region_answers_decides_the_class_and_the_word(
     assert "\n" not in failure.detail
 
 
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (faulty.reply(503, {}), "HTTP 503"),
+        (faulty.refusal("InternalServerError", status=500), "HTTP 500 InternalServerError"),
+        (faulty.refusal("ThrottlingException"), "ThrottlingException"),
+    ],
+)
+def test_the_detail_names_the_status_and_the_code(answer: bytes, detail: str, region: faulty.Region) -> None:
+    region.behaves(faulty.says(answer))
+
+    assert classify(raised_by(put)).detail == detail
+
+
 def test_a_refused_connection_was_not_sent(tmp_path: Path) -> None:
     with faulty.models_wired(faulty.make_config(tmp_path, {EAST: free_port()})):
         failure = classify(raised_by(put))

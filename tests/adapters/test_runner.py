@@ -118,6 +118,16 @@ def test_the_next_call_finds_the_thread_of_the_last_one_free() -> None:
     assert [run(single, lambda _, n=n: n) for n in range(200)] == [Success(n) for n in range(200)]
 
 
+def test_the_next_call_finds_the_thread_of_a_failed_one_free_too() -> None:
+    single = PooledRunner((EAST,), threads=1)
+
+    def fails(_: Bound) -> None:
+        raise ZeroDivisionError
+
+    failures = [run(single, fails) for _ in range(500)]
+    assert not [one for one in failures if not isinstance(one, Failure) or isinstance(one.error, RegionBusy)]
+
+
 def test_no_more_threads_are_made_than_calls_overlap() -> None:
     runner = PooledRunner((EAST,), threads=16)
     names = {getattr(run(runner, lambda _: threading.current_thread().name), "value", None) for _ in range(50)}
