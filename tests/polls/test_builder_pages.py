@@ -12,6 +12,7 @@ from django.test import Client
 
 from polls import selectors, services
 from polls.surveys import Survey
+from tests.conftest import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 
@@ -229,3 +230,27 @@ def test_opening_by_hand_forgets_a_time_that_would_keep_it_closed(instructor: Cl
     assert "not open yet" in Client().get(f"/s/{survey.code}/").content.decode()
     instructor.post(f"/admin/surveys/{survey.code}/open/")
     assert now(survey).is_open
+
+
+def test_a_change_that_was_overtaken_between_reading_and_writing_is_refused_and_another_property_is_not(survey: Survey):
+    found = selectors.read_now(survey.code)
+    assert found is not None
+    services.survey_change(code=survey.code, values={"title": "First"}, since=found.row)
+    with pytest.raises(services.ServiceRefused) as refused:
+        services.survey_change(code=survey.code, values={"title": "Second"}, since=found.row)
+    assert refused.value.reason == "conflict"
+    services.survey_change(code=survey.code, values={"results": "hidden"}, since=found.row)
+    assert (now(survey).title, now(survey).results) == ("First", "hidden")
+
+
+def test_while_a_region_does_not_answer_nobody_knows_that_there_are_no_votes(
+    app: Lab, instructor: Client, survey: Survey
+):
+    form = fields(instructor.get(edit(survey))) | {"action": "remove-0"}
+    form = fields(instructor.post(edit(survey), form)) | {"action": "save"}
+    app.fault("us-west-2", "refuse", "--for", "60")
+    refused = instructor.post(edit(survey), form)
+    assert refused.status_code == 409
+    assert now(survey) == survey
+    assert instructor.post(edit(survey), {**fields(refused), "new_round": "on", "action": "save"}).status_code == 302
+    assert now(survey).round == 2
