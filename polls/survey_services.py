@@ -32,8 +32,8 @@ class ServiceRefused(Exception):
         self.reason = reason
 
 
-def survey_create(*, definition: Definition) -> Survey:
-    """Make a survey, open, in its first round; under the code of a deleted one, above the rounds of that.
+def survey_create(*, definition: Definition, switch: State = State.OPEN) -> Survey:
+    """Make a survey, open unless told otherwise, in its first round; under the code of a deleted one, above its rounds.
 
     A code that exists is refused with "exists", unless it is the very same survey: then nothing is changed. Raises
     ServiceRefused, NoRegionAnswered.
@@ -52,7 +52,7 @@ def survey_create(*, definition: Definition) -> Survey:
     # A region that did not answer may have begun rounds of the deleted survey that nobody here knows of.
     above = 1 if existing is None or existing.complete else ROUNDS_UNSEEN
     born = before.round + above
-    first = change(before, first_values(definition, now_s=now, born=born), now_ms=int(now * 1000))
+    first = change(before, first_values(definition, now_s=now, born=born, switch=switch), now_ms=int(now * 1000))
     return _write(code, replace(first, round=born))
 
 

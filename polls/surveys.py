@@ -148,11 +148,13 @@ def defined_values(definition: Definition) -> dict[str, Any]:
     return {name: document.get(name) for name in DEFINED}
 
 
-def first_values(definition: Definition, *, now_s: float, born: int = 1) -> Mapping[str, Any]:
+def first_values(
+    definition: Definition, *, now_s: float, born: int = 1, switch: State = State.OPEN
+) -> Mapping[str, Any]:
     """The properties of a survey that is just made."""
     return {
         **defined_values(definition),
-        "state": State.OPEN.value,
+        "state": switch.value,
         "archived": False,
         "born": born,
         "shards": SHARDS,

@@ -20,7 +20,7 @@ from .. import builder_draft, builder_save, definitions, services
 from ..builder_draft import Draft, DraftQuestion
 from ..definitions import Definition
 from ..forms import BallotForm
-from ..surveys import Survey
+from ..surveys import State, Survey
 from .builder_conflict import conflict_page, settle
 from .common import failures, staff_survey
 
@@ -76,8 +76,7 @@ def duplicate(request: HttpRequest, survey: Survey) -> HttpResponse:
     for name in ("code", "opens_at", "closes_at"):
         document.pop(name, None)
     try:
-        copy = services.survey_create(definition=definitions.parse(document))
-        services.survey_close(code=copy.code)
+        copy = services.survey_create(definition=definitions.parse(document), switch=State.CLOSED)
     except gateway.NoRegionAnswered as error:
         messages.error(request, _("No region took the copy. %(tried)s") % {"tried": " ".join(failures(error))})
         return redirect("surveys:list")
