@@ -82,12 +82,18 @@ def write(op: Callable[[Bound], T], *, idempotent: bool) -> Routed[T]:
     Raises `NoRegionAnswered` (or its subclass `OutcomeUnknown`) when no region answered before the deadline; what the
     database refuses as the caller's own business is raised as it came.
     """
-    return _call(op, idempotent=idempotent, consistency=Consistency.EVENTUAL)
+    return _traced(wiring.current().router.call(op, idempotent=idempotent, on_attempt=_note))
 
 
-def read(op: Callable[[Bound], T], *, consistency: Consistency = Consistency.EVENTUAL) -> Routed[T]:
-    """Runs a reading operation; `Routed.given` says which consistency it got. Raises as `write`."""
-    return _call(op, idempotent=True, consistency=consistency)
+def read(
+    op: Callable[[Bound], T], *, consistency: Consistency = Consistency.EVENTUAL, hedge: bool = False
+) -> Routed[T]:
+    """Runs a reading operation; `Routed.given` says which consistency it got. Raises as `write`.
+
+    With `hedge` a second region is asked when the first is late, within a small budget of extra calls, and the first
+    answer is taken.
+    """
+    return _traced(wiring.current().router.read(op, consistency=consistency, hedge=hedge, on_attempt=_note))
 
 
 def everywhere(op: Callable[[Bound], T], *, timeout: float) -> dict[str, T]:
@@ -207,10 +213,10 @@ def _refusal(region: str, *, forced: bool) -> str | None:
     return policy_refuse_pin(region, health=health, circuits=circuits, forced=forced)
 
 
-def _call(op: Callable[[Bound], T], *, idempotent: bool, consistency: Consistency) -> Routed[T]:
-    router = wiring.current().router
-    result = router.call(
-        op, idempotent=idempotent, consistency=consistency, on_attempt=lambda attempt: trace.note((attempt,), None)
-    )
+def _note(attempt: Attempt) -> None:
+    trace.note((attempt,), None)
+
+
+def _traced(result: Routed[T]) -> Routed[T]:
     trace.note((), result.region)
     return result

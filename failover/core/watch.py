@@ -273,7 +273,7 @@ class Watch:
         actor, reason = AUTOMATIC, self._facts_of(was, now).why_down
         if decided and self._decision is not None and plan_now.home != home:
             kind, actor, reason = EventKind.SWITCHED, self._decision.actor, self._decision.reason
-        elif plan_now.active == plan_now.home:
+        elif plan_now.active == plan_now.home and self._evidence[plan_now.home].circuit.state is CircuitState.CLOSED:
             kind, reason = EventKind.FAILBACK, f"{plan_now.active} is back: its circuit is closed"
         else:
             kind = EventKind.FAILOVER

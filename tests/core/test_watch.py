@@ -546,3 +546,13 @@ def test_flapping_ends_when_the_region_was_calm_for_the_whole_window() -> None:
     post.canaries[EAST] = failing()
     post.step(3)
     assert post.watch.facts(post.now)[EAST].circuit.wait_s == CONFIG.hold_s
+
+
+def test_a_first_choice_that_is_merely_the_least_bad_is_no_failback() -> None:
+    post = opened_by_canaries()
+    assert post.active() == WEST
+    post.canaries[WEST] = failing()
+    post.step(3)
+    assert post.active() == EAST  # a panic: both are open, and the first choice comes first
+    assert [event.kind for event in post.events[-2:]].count(EventKind.FAILBACK) == 0
+    assert post.events[-1].kind is EventKind.FAILOVER
