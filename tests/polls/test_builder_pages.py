@@ -254,3 +254,22 @@ def test_while_a_region_does_not_answer_nobody_knows_that_there_are_no_votes(
     assert now(survey) == survey
     assert instructor.post(edit(survey), {**fields(refused), "new_round": "on", "action": "save"}).status_code == 302
     assert now(survey).round == 2
+
+
+def test_five_thousand_options_are_one_sentence_and_a_body_of_ten_megabytes_is_not_read(instructor: Client):
+    form = fields(instructor.get("/admin/surveys/new/")) | {"title": "Many", "q0-text": "Which?", "action": "save"}
+    page = instructor.post("/admin/surveys/new/", {**form, "q0-options": "\n".join(map(str, range(5_000)))})
+    assert page.status_code == 422
+    assert page.content.decode().count('href="#q0-text"') == 1
+    assert instructor.post("/admin/surveys/new/", {**form, "help": "x" * 10_000_000}).status_code == 400
+
+
+def test_when_no_region_takes_a_survey_everything_typed_is_still_there(app: Lab, instructor: Client):
+    form = fields(instructor.get("/admin/surveys/new/"))
+    form |= {"title": "Still here", "q0-text": "Which?", "q0-options": "one\ntwo", "action": "save"}
+    for region in ("us-east-1", "us-west-2"):
+        app.fault(region, "refuse", "--for", "60")
+    page = instructor.post("/admin/surveys/new/", form)
+    assert page.status_code == 503
+    again = fields(page)
+    assert (again["title"], again["q0-options"].split()) == ("Still here", ["one", "two"])
