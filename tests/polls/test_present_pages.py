@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import DatabaseError, connection
 from django.http import HttpResponse
 from django.test import Client
 
@@ -172,6 +173,18 @@ def test_a_hidden_text_leaves_the_projector_and_comes_back(instructor: Client, v
     instructor.post(screen(voted, "?q=4"), {"action": "show-text", "mark": mark, "back": "results"})
     assert "alert(1)" in text(instructor.get(screen(voted, "?q=4")))
     assert instructor.post(screen(voted), {"action": "hide-text", "mark": "../etc"}).status_code == 400
+
+
+def test_without_the_accounts_an_instructor_sees_what_students_see(instructor: Client, voted: Survey):
+    instructor.post(screen(voted), {"action": "hide"})
+    with connection.execute_wrapper(_broken):
+        page = text(instructor.get(f"/s/{voted.code}/results/"))
+    assert "The results are hidden" in page
+    assert "67 %" not in page
+
+
+def _broken(*_query: object) -> object:
+    raise DatabaseError("disk I/O error")
 
 
 def test_only_instructors_read_texts(browser: Client, voted: Survey):
