@@ -83,3 +83,13 @@ def test_the_trace_ends_also_when_a_view_raises() -> None:
     trace.note((OK,), WEST)
 
     assert "X-Served-Region" not in reply()
+
+
+def test_a_trace_within_another_gives_the_outer_one_back() -> None:
+    with trace.tracing() as outer:
+        with pytest.raises(ZeroDivisionError), trace.tracing() as inner:
+            raise ZeroDivisionError
+        trace.note((OK,), WEST)
+
+    assert (outer.attempts, outer.region) == ([OK], WEST)
+    assert inner.attempts == []

@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from failover.lab.demo import DemoConfig
+from failover.lab.errors import LabError
 from tests.processes import free_port, manage, running
 from tests.waiting import wait_until
 
@@ -233,3 +235,24 @@ def test_a_demo_that_is_stopped_while_it_starts_leaves_nothing(tmp_path: Path) -
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     await_nothing_left(tmp_path, set(), within=5)
+
+
+def test_lan_opens_the_web_tier_alone_and_shows_an_address_that_phones_can_reach(tmp_path: Path) -> None:
+    told = {"HOST": "lan", "PORT": str(free_port())}
+    try:
+        config = DemoConfig.from_env(told, lab_dir=tmp_path, password="p")
+    except LabError as error:
+        assert str(error) == "HOST=lan: this machine has no address in a local network"
+        return
+
+    assert config.address == "0.0.0.0"  # noqa: S104  (what lan asks for)
+    assert not config.shown.startswith("127.")
+    assert config.url == f"http://{config.shown}:{told['PORT']}/"
+
+
+def test_an_empty_variable_means_its_default(tmp_path: Path) -> None:
+    empty = dict.fromkeys(("HOST", "WORKERS", "STACKS"), "")
+
+    config = DemoConfig.from_env({**empty, "PORT": str(free_port())}, lab_dir=tmp_path, password="p")
+
+    assert (config.address, config.shown, config.workers) == ("127.0.0.1", "127.0.0.1", 2)
