@@ -47,7 +47,7 @@ def edit(request: HttpRequest, survey: Survey) -> HttpResponse:
     if request.method != "POST":
         return page(request, builder_draft.of(survey.definition), survey=survey, base=survey.definition)
     base = read_base(request.POST.get("base", ""))
-    if base is None:
+    if base is None or base.code != survey.code:
         messages.error(request, _("This page was too old to be saved. Here is the survey as it is now."))
         return redirect("surveys:edit", code=survey.code)
     if request.POST.get("action") != "settle":

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -167,10 +168,14 @@ def test_two_who_change_the_same_get_both_versions_and_a_choice(
     assert (now(survey).title, now(survey).questions[0].text) == (title, "Kept?")
 
 
-def test_a_form_whose_base_is_not_ours_saves_nothing(instructor: Client, survey: Survey):
-    form = fields(instructor.get(edit(survey))) | {"base": "forged", "title": "X", "action": "save"}
-    assert instructor.post(edit(survey), form)["Location"] == edit(survey)
-    assert now(survey) == survey
+def test_a_form_whose_base_is_not_ours_or_another_surveys_saves_nothing(
+    instructor: Client, make_survey: Callable[..., Survey]
+):
+    survey, other = make_survey(), make_survey()
+    for base in ("forged", fields(instructor.get(edit(other)))["base"]):
+        form = fields(instructor.get(edit(survey))) | {"base": base, "title": "X", "action": "save"}
+        assert instructor.post(edit(survey), form)["Location"] == edit(survey)
+        assert now(survey) == survey
 
 
 def test_a_preview_looks_like_the_ballot_and_can_send_nothing(instructor: Client, survey: Survey):
