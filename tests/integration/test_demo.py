@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from failover.lab.demo import DemoConfig
+from failover.lab.demo import DemoConfig, lan_address
 from failover.lab.errors import LabError
 from tests.processes import free_port, manage, running
 from tests.waiting import wait_until
@@ -240,10 +240,11 @@ def test_a_demo_that_is_stopped_while_it_starts_leaves_nothing(tmp_path: Path) -
 def test_lan_opens_the_web_tier_alone_and_shows_an_address_that_phones_can_reach(tmp_path: Path) -> None:
     told = {"HOST": "lan", "PORT": str(free_port())}
     try:
-        config = DemoConfig.from_env(told, lab_dir=tmp_path, password="p")
-    except LabError as error:
-        assert str(error) == "HOST=lan: this machine has no address in a local network"
-        return
+        lan_address()
+    except LabError:
+        pytest.skip("this machine has no address in a local network")
+
+    config = DemoConfig.from_env(told, lab_dir=tmp_path, password="p")
 
     assert config.address == "0.0.0.0"  # noqa: S104  (what lan asks for)
     assert not config.shown.startswith("127.")
