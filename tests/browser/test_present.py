@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import LAPTOP, PASSWORD, PHONE, OpenPage, assert_accessible, assert_no_sideways_scrolling
 from tests.integration.demo import PHONES, Demo
@@ -120,12 +120,12 @@ def test_keys_lead_through_the_survey_reveal_and_close(shown: Demo, presenter: P
 
 def test_the_next_question_does_not_end_the_full_screen(shown: Demo, presenter: Page) -> None:
     presenter.keyboard.press("f")
-    presenter.wait_for_function("document.fullscreenElement !== null")
+    expect(presenter.locator("html:fullscreen")).to_have_count(1)
     presenter.keyboard.press("ArrowRight")
     expect(presenter).to_have_url(re.compile(r"\?q=1$"))
     presenter.keyboard.press("ArrowRight")
     expect(presenter.get_by_role("heading", level=1)).to_contain_text("Twelve?")
-    assert presenter.evaluate("document.fullscreenElement !== null")
+    expect(presenter.locator("html:fullscreen")).to_have_count(1)
 
 
 def test_a_new_vote_appears_by_itself_and_an_open_table_stays_open(shown: Demo, open_page: OpenPage) -> None:
@@ -142,6 +142,20 @@ def test_a_screen_follows_what_another_instructor_does(shown: Demo, presenter: P
     shown.told("survey", "close", CODE)
     expect(presenter.get_by_role("button", name="Open voting")).to_be_visible()
     expect(presenter.get_by_text("Voting is closed.")).to_be_visible()
+
+
+def test_the_wall_says_so_while_its_counts_are_not_live(shown: Demo, browser: Browser) -> None:
+    # Not open_page: htmx rightly complains on the console when the network is gone.
+    page = browser.new_page(base_url=shown.url, **LAPTOP)
+    page.goto(f"/s/{CODE}/present/?q=1")
+    lost = page.get_by_text("Reconnecting")
+    expect(lost).to_be_hidden()
+    page.context.set_offline(True)
+    expect(lost).to_be_visible()
+    expect(page.locator(".stage-value").first).to_contain_text("%")
+    page.context.set_offline(False)
+    expect(lost).to_be_hidden()
+    page.close()
 
 
 def test_a_text_is_hidden_with_one_press(shown: Demo, presenter: Page) -> None:

@@ -78,6 +78,13 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
     prepare();
   }
 });
+// The wall says so when its counts are no longer live.
+document.body.addEventListener("htmx:afterRequest", (event) => {
+  const lost = document.getElementById("lost");
+  if (lost && event.detail.target.id === "stage") {
+    lost.hidden = event.detail.successful;
+  }
+});
 // A hidden tab asks for nothing by itself.
 document.body.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden && event.detail.target.id === "stage") {
