@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TypeVar
 
 from . import trace, wiring
 from .adapters.binding import RegionNotBound, bind, bound_region
 from .adapters.clock import SystemClock
-from .adapters.control_store import read_decisions, write_decision
+from .adapters.control_store import read_decisions, write_decision, write_event
 from .adapters.errors import classify
 from .adapters.models import PutResult, RegionalModel, TableSpec, stamp, tables
 from .core.breaker import CircuitState
@@ -31,10 +32,12 @@ from .core.errors import (
     OutcomeUnknown,
     RoutingRefused,
 )
+from .core.events import Event
 from .core.health import HealthState
 from .core.interfaces import Bound, Clock, Consistency, Routed, Success
 from .core.policy import Decision, Mode, latest
 from .core.policy import refuse_pin as policy_refuse_pin
+from .core.routing_log import superseded
 from .core.status import StatusDocument
 from .refresher import Refresher
 
@@ -186,8 +189,17 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
         forced=overridden,
     )
     # Also where no traffic goes now: a region that is back but not yet trusted must not keep an older decision.
-    _control(wired.config.regions, lambda _: write_decision(decision))
+    met = _control(wired.config.regions, lambda _: write_decision(decision))
+    holds, lost = latest([decision, *(one for one in met.values() if one is not None)])
+    for one in lost:
+        # Two people decided at the same moment, and no monitor may have seen the loser before it was overwritten.
+        with suppress(FailoverError):  # the decision stands, whether or not this can be logged
+            _control(wired.config.regions, partial(_log, superseded(one, holds)))
     return decision
+
+
+def _log(event: Event, _: Bound) -> None:
+    write_event(event)
 
 
 def _control(asked: tuple[str, ...], op: Callable[[Bound], T]) -> dict[str, T]:

@@ -82,17 +82,21 @@ def read_beats() -> list[Beat]:
     return list(_readable(ControlRow.query(HEARTBEAT), beat))
 
 
-def write_decision(decision: Decision) -> None:
-    """Records the routing decision in the bound region, unless a higher-ranking one stands there."""
+def write_decision(decision: Decision) -> Decision | None:
+    """Records the routing decision in the bound region's row, unless a higher-ranking one stands there. Returns the
+    decision that it met: the one that it replaced, or the one that stands.
+    """
     rank = f"{decision.epoch:012d}|{decision.at:017.6f}|{decision.id}"
     row = ControlRow(ROUTING, _key("decision"), document=json.dumps(decision_to_json(decision)), rank=rank)
     # The rank is what orders decisions, so it orders copies too: a clock that is behind must not hide a newer epoch.
-    row.put(ControlRow.rank.does_not_exist() | (ControlRow.rank <= rank), updated_at=_order(decision))
+    result = row.put(ControlRow.rank.does_not_exist() | (ControlRow.rank <= rank), updated_at=_order(decision))
+    met = result.old if result.written else ControlRow.get(ROUTING, _key("decision"), consistent_read=True)
+    return next(_readable([] if met is None else [met], _decision), None)
 
 
 def read_decisions() -> list[Decision]:
     """Every region's decision row, as the bound region's replica holds them."""
-    return list(_readable(ControlRow.query(ROUTING), lambda row: decision_from_json(json.loads(row.document))))
+    return list(_readable(ControlRow.query(ROUTING), _decision))
 
 
 def write_event(event: Event) -> None:
@@ -116,6 +120,10 @@ def read_events(limit: int) -> list[Event]:
             break
         found[one.id] = one
     return sorted(found.values(), key=lambda event: (event.at, event.id), reverse=True)
+
+
+def _decision(row: ControlRow) -> Decision:
+    return decision_from_json(json.loads(row.document))
 
 
 def _readable(rows: Iterable[ControlRow], read: Callable[[ControlRow], T]) -> Iterator[T]:

@@ -22,6 +22,7 @@ from failover.core.lag import Lag, LagMeter, LagState
 from failover.core.pace import Rival
 from failover.core.policy import Decision, Plan, latest, plan, refuse_pin
 from failover.core.regions import Region, by_priority
+from failover.core.routing_log import routed, superseded
 from failover.core.status import HostCircuit, HostView, RegionReport, StatusDocument, WorkerReport
 
 _CIRCUIT_EVENTS = {
@@ -229,10 +230,10 @@ class Watch:
         events = []
         for one in self._superseded.values():
             self._told.add(one.id)
-            events.append(_superseded(one, self._decision))
+            events.append(superseded(one, self._decision))
         self._superseded.clear()
         if self._decision is not None and self._decision != self._followed:
-            events.append(_routed(self._decision, self._followed))
+            events.append(routed(self._decision, self._followed))
         return events
 
     def _circuit_event(self, before: CircuitState, facts: RegionFacts, wall: float) -> Event:
@@ -278,21 +279,3 @@ class Watch:
         else:
             kind = EventKind.FAILOVER
         return [Event(self._ids(), wall, kind, was, plan_now.active, actor, reason, plan_now.active)]
-
-
-def _superseded(loser: Decision, winner: Decision | None) -> Event:
-    """Every host gives it the same id, so that it is logged once."""
-    by = "" if winner is None else f" lost to that of {winner.actor} ({winner.region or winner.mode})"
-    to = "" if winner is None else winner.region or winner.mode
-    reason = f"made at the same time as another; {loser.actor}'s decision{by}: {loser.reason}"
-    kind = EventKind.ROUTING_SUPERSEDED
-    return Event(f"superseded-{loser.id}", loser.at, kind, loser.region or loser.mode, to, loser.actor, reason)
-
-
-def _routed(decision: Decision, before: Decision | None) -> Event:
-    """Every host gives it the same id, so that it is logged once."""
-    kind = EventKind.ROUTING_PINNED if decision.mode == "pinned" else EventKind.ROUTING_AUTO
-    was = "auto" if before is None else before.region or before.mode
-    reason = f"{decision.reason} (forced)" if decision.forced else decision.reason
-    to = decision.region or decision.mode
-    return Event(f"routing-{decision.id}", decision.at, kind, was, to, decision.actor, reason, decision.region or "")

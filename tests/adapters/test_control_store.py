@@ -85,8 +85,8 @@ def test_a_decision_is_read_as_it_was_written() -> None:
 )
 def test_a_lower_rank_never_overwrites_a_higher_one(first: Decision, then: Decision) -> None:
     with gateway.at(EAST):
-        control_store.write_decision(first)
-        control_store.write_decision(then)
+        assert control_store.write_decision(first) is None
+        assert control_store.write_decision(then) == first  # the one that stands
         assert here() == [first]
 
         control_store.write_decision(first)  # a repeat is harmless
@@ -116,6 +116,16 @@ def test_in_whatever_order_they_are_written_the_highest_stands(decisions: list[D
         stands = [one for one in here() if one in decisions]
 
     assert [one.rank for one in stands] == [max(one.rank for one in decisions)]
+
+
+@pytest.mark.usefixtures("_no_decisions")
+def test_a_decision_says_which_one_it_replaced() -> None:
+    with gateway.at(EAST):
+        control_store.write_decision(decision(1, name="one"))
+        replaced = control_store.write_decision(decision(2))
+
+    assert replaced is not None
+    assert replaced.id == "one"
 
 
 @pytest.mark.usefixtures("_no_decisions")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -296,6 +297,33 @@ def test_the_epoch_also_exceeds_that_of_a_decision_which_only_the_monitor_knows(
     publish(gate, decision=far)
 
     assert route("auto").epoch == 100_001
+
+
+def test_of_two_decisions_at_the_same_moment_the_loser_is_logged_though_no_monitor_saw_it(gate: Gateway) -> None:
+    both = threading.Barrier(2)
+    read = gateway.read_decisions
+
+    def at_the_same_moment() -> list[Decision]:
+        known = read()
+        if gateway.bound_region() == EAST:
+            both.wait(30)  # neither writes before both have read
+        return known
+
+    made: list[Decision] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gateway, "read_decisions", at_the_same_moment)
+        patch.setattr(gateway, "ROUTING_TIMEOUT_S", 30.0)
+        threads = [threading.Thread(target=lambda: made.append(route("auto"))) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+
+    one, other = made
+    assert one.epoch == other.epoch
+    loser = min(made, key=lambda decision: decision.rank)
+    with gateway.at(EAST):
+        assert f"superseded-{loser.id}" in {event.id for event in control_store.read_events(50)}
 
 
 def test_a_region_whose_circuit_is_open_gets_the_decision_too(gate: Gateway) -> None:
