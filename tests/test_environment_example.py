@@ -5,11 +5,12 @@ import re
 from tests.deploy_check import ROOT
 
 READS = re.compile(
-    r"""(?:env\.\w+\(\s*|environ(?:\.get|\.setdefault)?[\[(]\s*|_whole\(environ,\s*|_number\(environ,\s*)["']([A-Z][A-Z0-9_]+)["']"""
+    r"""(?:(?:env|values)\.\w+\(\s*|environ(?:\.get|\.setdefault)?[\[(]\s*|_whole\(environ,\s*|_number\(environ,\s*)"""
+    r"""["']([A-Z][A-Z0-9_]+)["']"""
 )
-# Set by one process for another, never by a person.
 BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-INTERNAL = {"DJANGO_SETTINGS_MODULE", "SURVEY_LIFELINE_FD"}
+# Set by one process for another, or by AWS for a function, never by a person.
+INTERNAL = {"AWS_REGION", "DJANGO_SETTINGS_MODULE", "SURVEY_LIFELINE_FD"}
 
 
 def test_env_example_names_every_variable_that_is_read_and_no_other() -> None:

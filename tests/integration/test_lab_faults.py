@@ -74,6 +74,8 @@ def test_open_connections_are_cut_and_counted(cloud: OwnLab, kind: str):
 @pytest.mark.parametrize("kind", ["dns-empty", "refuse"])
 def test_open_connections_live_on_when_they_are_to_be_kept(cloud: OwnLab, kind: str):
     with front(cloud, EAST) as client:
+        # Connected is not accepted: what still waits in the listener's queue ends with the listener.
+        wait_until(lambda: cloud.region(EAST)["front"]["connections"], within=5, what="the front has the connection")
         fault = cloud.client.set_fault(EAST, kind, seconds=60, keep_connections=True)
         assert fault["cut"] == 0
         assert answers(client)
