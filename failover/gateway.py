@@ -171,7 +171,13 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
         if refusal is not None:
             raise RoutingRefused(refusal)
         overridden = force and _refusal(region, forced=False) is not None
-    answers = _control(wired.router.order(), lambda _: read_decisions())
+    asked = tuple(dict.fromkeys([*wired.router.order(), *([region] if region else [])]))
+    answers = _control(asked, lambda _: read_decisions())
+    if region is not None and region not in answers:
+        # The monitor needs three canaries to see a fault; who pins a region within those seconds is told as well.
+        if not force:
+            raise RoutingRefused(f"{region} does not answer now, so the pin would send every vote on a detour.")
+        overridden = True
     known = [decision for found in answers.values() for decision in found]
     published = wired.files.published(now=wired.clock.wall())
     if published is not None and published.view.decision is not None:

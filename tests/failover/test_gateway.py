@@ -350,6 +350,17 @@ def test_a_pin_to_an_unreachable_region_is_refused_and_nothing_is_written(gate: 
     assert decisions_in(EAST) == before
 
 
+def test_a_pin_within_the_seconds_before_the_monitor_has_seen_a_fault_is_refused_too(east_is_down: Gateway) -> None:
+    publish(east_is_down)
+    before = decisions_in(WEST)
+
+    with pytest.raises(gateway.RoutingRefused, match="us-east-1 does not answer now"):
+        route("pinned", EAST)
+
+    assert decisions_in(WEST) == before
+    assert route("pinned", EAST, force=True).forced
+
+
 def test_a_pin_to_a_region_with_an_open_circuit_is_refused(gate: Gateway) -> None:
     publish(gate, circuits={WEST: "open"})
 
