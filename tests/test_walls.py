@@ -94,3 +94,8 @@ def test_lock_files_are_hashed_and_name_no_index() -> None:
         assert "--hash=sha256:" in text, path.name
         assert "index-url" not in text, path.name
         assert "://" not in text, path.name
+
+
+def test_no_test_sleeps_but_the_one_helper_that_waits_until() -> None:
+    sleeping = [path.name for path in (ROOT / "tests").rglob("*.py") if ".sleep" + "(" in path.read_text()]
+    assert sleeping == ["waiting.py"]

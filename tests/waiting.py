@@ -7,9 +7,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(probe: Callable[[], T], *, within: float, what: str) -> T:
-    """The first truthy value of `probe`, asked 20 times a second; fails the test after `within` seconds, saying what
-    was awaited.
+def wait_until(probe: Callable[[], T], *, within: float, what: str, every: float = 0.05) -> T:
+    """The first truthy value of `probe`, asked every `every` seconds.
+
+    Fails the test after `within` seconds, saying what was awaited.
     """
     deadline = time.monotonic() + within
     while True:
@@ -17,4 +18,4 @@ def wait_until(probe: Callable[[], T], *, within: float, what: str) -> T:
         if value:
             return value
         assert time.monotonic() < deadline, f"{what}: not within {within:g} s (last: {value!r})"
-        time.sleep(0.05)
+        time.sleep(every)

@@ -89,10 +89,20 @@ def frozen_in_mid_burst(demo: Demo, book: Zombies) -> Iterator[None]:
         burst = [pool.submit(book.cast, voter) for voter in book.voters]
         wait_until(lambda: book.acknowledged() >= 8, within=15, what="the burst has begun")
         with stopped(engine):
-            time.sleep(0.2)  # how long it stands still, not a wait for anything
+            answered: list[int] = [book.acknowledged()]
+
+            def nobody_is_answered_any_more() -> bool:
+                answered.append(book.acknowledged())
+                return len(answered) > 3 and len(set(answered[-3:])) == 1
+
+            wait_until(nobody_is_answered_any_more, within=15, what="every vote under way waits for the engine")
         some_more = book.acknowledged() + 4
-        while book.acknowledged() < some_more and not all(one.done() for one in burst):
-            time.sleep(0.001)
+        wait_until(
+            lambda: book.acknowledged() >= some_more or all(one.done() for one in burst),
+            within=15,
+            what="some of them are answered",
+            every=0.001,
+        )
         with stopped(engine):
             for one in burst:
                 one.result()
