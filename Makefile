@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench messages lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,11 @@ check: $(VENV)/.dev ## Lint, types, walls, Django's checks, templates
 	@$(BIN)/python tests/deploy_check.py
 	$(BIN)/djlint templates --lint --quiet
 
-bench: $(VENV)/.dev $(ENGINE_VENV)/.ok ## Measure speed, as ratios beside a named peer in the same run
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.dev $(ENGINE_VENV)/.ok ## Measure speed, as ratios beside a named peer in the same run (ONLY="results tally" for some topics)
+	$(BIN)/python -m tests.bench $(ONLY)
+
+messages: $(VENV)/.dev ## Bring the German catalogue up to date with the source, and compile it
+	@$(BIN)/python -m tests.i18n.catalogue
 
 lock: $(VENV)/.dev ## Pin every dependency again, hashed, from requirements/*.in
 	for name in base lab dev engine; do \

@@ -13,6 +13,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from .core.config import TableMode
+
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 PORT = re.compile(r"[0-9]{1,5}")
 # A host name as botocore takes it in an endpoint's URL.
@@ -43,7 +45,8 @@ class FailoverConfig:
     `regions` are in order of priority, this stack's own first. `endpoints` maps a region to its URL; a region that is
     not named there has AWS's public endpoint. `nameserver` is `(address, port)`, or None for the host's own resolver.
     `run_dir` holds the monitor's status and the web workers' reports, and is shared by the processes of one host
-    only.
+    only. `dns_stale_s` is how long the last good addresses of an endpoint serve after their time to live, when its name
+    stops resolving: 0 means not at all, and then no answer is remembered either. `tables` says how they replicate.
     """
 
     regions: tuple[str, ...]
@@ -57,6 +60,8 @@ class FailoverConfig:
     hold_s: float = 60.0
     lag_limit_ms: float = 2_000.0
     threads: int = 8
+    dns_stale_s: float = 0.0
+    tables: TableMode = TableMode.MREC
 
     def endpoint(self, region: str) -> str:
         """The URL at which `region` is reached."""
@@ -90,10 +95,12 @@ class FailoverConfig:
                 ("HEARTBEAT_S", "heartbeat_s", 0.1, 300.0),
                 ("HOLD_S", "hold_s", 0.1, 3_600.0),
                 ("LAG_LIMIT_MS", "lag_limit_ms", 10.0, 600_000.0),
+                ("DNS_STALE_S", "dns_stale_s", 0.0, 86_400.0),
             )
             if raw.get(name)
         }
         threads = _number(raw, "THREADS", 1, 256, problems, cast=int) if raw.get("THREADS") else None
+        tables = _tables(raw.get("TABLES", ""), problems)
         if problems:
             raise ConfigurationError(problems)
         given = {field: value for field, value in numbers.items() if value is not None}
@@ -104,6 +111,7 @@ class FailoverConfig:
             endpoints=endpoints,
             nameserver=nameserver,
             run_dir=Path(raw["RUN_DIR"]),
+            tables=tables,
             **given,  # type: ignore[arg-type]  # the keys are this class's own number fields, listed above
         )
 
@@ -161,6 +169,17 @@ def _nameserver(text: str, problems: list[Problem]) -> tuple[str, int] | None:
         pass
     problems.append(Problem("FAILOVER_NAMESERVER", f"{text!r} is not ADDRESS:PORT", "for example 127.0.0.1:5353"))
     return None
+
+
+def _tables(text: str, problems: list[Problem]) -> TableMode:
+    if not text:
+        return FailoverConfig.tables
+    try:
+        return TableMode(text.strip())
+    except ValueError:
+        hint = "MREC replicates asynchronously (the default of global tables), MRSC synchronously"
+        problems.append(Problem("FAILOVER_TABLES", f"{text!r} is neither MREC nor MRSC", hint))
+        return FailoverConfig.tables
 
 
 def _number(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 from .adapters.host_files import HostFiles
@@ -28,16 +29,21 @@ class Follower:
         self._seen = 0
         self._reported: WorkerReport | None = None
         self._stopped = threading.Event()
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Takes the verdict that stands, then keeps following in a daemon thread."""
+        self._files.hold(self._worker)
         self.step()
         threading.Thread(target=self._loop, name="follower", daemon=True).start()
 
     def stop(self) -> None:
-        """Ends the thread at its next round and withdraws the report."""
-        self._stopped.set()
-        self._files.forget(self._worker)
+        """Hands in the last report, which the monitor counts and removes, and ends the thread at its next round."""
+        with self._lock:
+            self._stopped.set()
+            with suppress(OSError):  # a full disk, or a directory that is gone: then these last counts are lost
+                self._hand_in()
+            self._files.release(self._worker)
 
     def step(self) -> None:
         """One round."""
@@ -47,9 +53,14 @@ class Follower:
             if published is not None:
                 self._router.follow(published.view)
             self._seen = changed_at
+        with self._lock:
+            if not self._stopped.is_set():
+                self._hand_in()
+
+    def _hand_in(self) -> None:
         report = self._router.report()
         news = replace(report, at=0.0)  # its time alone is none; an outcome or a circuit's turn without a call is
-        if news != self._reported and not self._stopped.is_set():
+        if news != self._reported:
             self._files.write_report(self._worker, report)
             self._reported = news
 
@@ -60,4 +71,5 @@ class Follower:
                 self.step()
             except (OSError, ValueError) as error:
                 # A full disk or a half-removed directory must not end the following: the next round tries again.
-                log.warning("the files shared with the monitor cannot be used: %s", error)
+                told = {"event": "files-unusable", "error": error}
+                log.warning("the files shared with the monitor cannot be used: %(error)s", told)

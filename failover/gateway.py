@@ -35,6 +35,7 @@ from .core.errors import (
 from .core.events import Event
 from .core.health import HealthState
 from .core.interfaces import Bound, Clock, Consistency, Routed, Success
+from .core.phrases import phrase
 from .core.policy import Decision, Mode, latest
 from .core.policy import refuse_pin as policy_refuse_pin
 from .core.routing_log import superseded
@@ -176,7 +177,9 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
     if region is not None and region not in answers:
         # The monitor needs three canaries to see a fault; who pins a region within those seconds is told as well.
         if not force:
-            raise RoutingRefused(f"{region} does not answer now, so the pin would send every vote on a detour.")
+            raise RoutingRefused(
+                phrase("{region} does not answer now, so the pin would send every vote on a detour.", region=region)
+            )
         overridden = True
     known = [decision for found in answers.values() for decision in found]
     published = wired.files.published(now=wired.clock.wall())
@@ -215,7 +218,8 @@ def _control(asked: tuple[str, ...], op: Callable[[Bound], T]) -> dict[str, T]:
     except FailoverError:
         raise
     except Exception as error:
-        raise FailoverError(f"the control table cannot be used: {classify(error).detail}") from error
+        detail = classify(error).detail
+        raise FailoverError(phrase("the control table cannot be used: {detail}", detail=detail)) from error
 
 
 def _refusal(region: str, *, forced: bool) -> str | None:

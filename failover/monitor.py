@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import os
 import queue
 import socket
 import threading
 import zlib
+from typing import assert_never
 
 from .adapters import control_store, dns
 from .adapters.binding import Connections
@@ -26,11 +26,12 @@ from .adapters.runner import PooledRunner
 from .conf import FailoverConfig
 from .core.config import RouterConfig
 from .core.errors import FailoverError
-from .core.events import Event
+from .core.events import Event, EventKind
 from .core.interfaces import Clock
 from .core.policy import Decision, latest
 from .core.regions import Region
 from .core.status import HostView
+from .core.totals import Totals, counted, folded, with_canary, with_event
 from .core.watch import Watch
 from .rounds import EVENTS_SHOWN, RegionRounds, Seen
 
@@ -75,6 +76,9 @@ class Monitor:
         self._decisions: dict[str, tuple[Decision, ...]] = {}
         self._events: dict[str, Event] = {}
         self._hosts: dict[str, int] = {}
+        self._totals = self._written = Totals()
+        self._began = self.clock.wall()
+        self._said: set[str] = set()
         published = self._files.published(now=self.clock.wall())
         if published is not None:
             # With no region reachable after a restart, the last known routing holds; circuits only if they are recent.
@@ -89,6 +93,8 @@ class Monitor:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise MonitorRunning(f"another monitor works in {self.config.run_dir}") from error
+            self._files.tidy()
+            self._totals = self._written = self._files.totals()
             restore = dns.install(self.resolver)
             clients = {
                 region: make_client(self.config, region, connections=CALLS_AT_ONCE) for region in self.config.regions
@@ -116,17 +122,22 @@ class Monitor:
         except queue.Empty:
             pass
         now, wall = self.clock.monotonic(), self.clock.wall()
-        self._take_reports(now)
+        gone = self._take_reports(now)
         for event in self._watch.tick(now, wall):
-            log.info("%s %s -> %s by %s: %s", event.kind.value, event.from_, event.to, event.actor, event.reason)
+            self._happened(event, now)
             self._events[event.id] = event
             self.unwritten.put(event)
         status = self._watch.status(now, wall, self._latest_events())
         try:
             self._files.publish(self._watch.view(), status, at=wall)
+            if self._totals is not self._written:
+                self._files.write_totals(self._totals)
+                self._written = self._totals
+            for worker in gone:  # only now: until the totals hold what it had counted, its report does
+                self._files.forget(worker)
         except OSError as error:
             # A full disk: the watching goes on, and the workers notice by its age that the file is old.
-            log.error("the status cannot be published: %s", error)
+            log.error("the status cannot be published: %(error)s", {"event": "publish-failed", "error": error})
 
     def _take(self, seen: Seen) -> None:
         if seen.beat_written is not None:
@@ -135,12 +146,54 @@ class Monitor:
             self._take_beat(beat, seen)
         if seen.canary is not None:
             self._watch.on_canary(seen.region, seen.canary, seen.at)
+            self._totals = with_canary(self._totals, seen.region, seen.canary)
         if seen.decisions is not None:
             self._decisions[seen.region] = seen.decisions
             winner, superseded = latest(decision for found in self._decisions.values() for decision in found)
             self._watch.on_decision(winner, superseded, seen.at)
         for event in seen.events or ():
+            # Whoever overwrites another's decision says so in the log, where no monitor may have seen the loser.
+            if event.kind is EventKind.ROUTING_SUPERSEDED and event.at >= self._began:
+                self._happened(event, seen.at)
             self._events[event.id] = event
+
+    def _happened(self, event: Event, now: float) -> None:
+        """Counts a decision and says it; one that lost may be heard of in two ways, and is said once."""
+        if event.kind is EventKind.ROUTING_SUPERSEDED:
+            if event.id in self._said:
+                return
+            self._said.add(event.id)
+        cause = self._cause(event, now)
+        self._totals = with_event(self._totals, event, cause)
+        log.info(
+            "%(event)s %(from)s -> %(to)s by %(actor)s: %(reason)s",
+            {
+                "event": event.kind.value,
+                "region": event.region,
+                "from": event.from_,
+                "to": event.to,
+                "actor": event.actor,
+                "reason": event.reason,
+                "cause": cause,
+                "id": event.id,
+                "host": self.host,
+            },
+        )
+
+    def _cause(self, event: Event, now: float) -> str:
+        match event.kind:
+            case EventKind.CIRCUIT_OPENED:
+                return self._watch.facts(now)[event.region].cause
+            case EventKind.FAILOVER:
+                return self._watch.facts(now)[event.from_].cause
+            case EventKind.CIRCUIT_HALF_OPEN | EventKind.CIRCUIT_CLOSED | EventKind.FAILBACK | EventKind.LAG_CLEARED:
+                return "recovered"
+            case EventKind.LAG_ALARM:
+                return "lag"
+            case EventKind.SWITCHED | EventKind.ROUTING_PINNED | EventKind.ROUTING_AUTO | EventKind.ROUTING_SUPERSEDED:
+                return "manual"
+            case _:
+                assert_never(event.kind)
 
     def _take_beat(self, beat: control_store.Beat, seen: Seen) -> None:
         """This host's own beats, read in another region, are the lag; another host's carry its counters."""
@@ -151,35 +204,19 @@ class Monitor:
             self._hosts[beat.host] = beat.seq
             self._watch.on_host_counters(beat.host, beat.counters, seen.at)
 
-    def _take_reports(self, now: float) -> None:
+    def _take_reports(self, now: float) -> frozenset[str]:
+        """Counts what the workers have counted. Returns those that are gone, whose files can be removed once the totals
+        are written.
+        """
+        gone = self._files.gone()  # before the reports are read, so that theirs are final
         reports = self._files.reports()
         self._watch.on_reports(reports, now)
-        totals: dict[str, dict[str, int]] = {}
-        for report in reports.values():
-            for region, one in report.regions.items():
-                total = totals.setdefault(region, {"requests": 0, "failed": 0})
-                total["requests"] += one.requests
-                total["failed"] += one.failed
-        self.counters = totals
-        for worker in reports:
-            if not _alive(worker):
-                self._files.forget(worker)
+        self._totals = folded(self._totals, {name: one for name, one in reports.items() if name in gone})
+        regions = counted(self._totals, reports).regions
+        self.counters = {name: {"requests": one.requests, "failed": one.failed} for name, one in regions.items()}
+        return gone
 
     def _latest_events(self) -> list[Event]:
         newest = sorted(self._events.values(), key=lambda event: (event.at, event.id), reverse=True)[:EVENTS_SHOWN]
         self._events = {event.id: event for event in newest}
         return newest
-
-
-def _alive(worker: str) -> bool:
-    """Whether the process that wrote a report still runs; its name begins with its process id."""
-    pid = worker.partition("-")[0]
-    if not pid.isdecimal():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

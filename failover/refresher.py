@@ -112,4 +112,5 @@ class Refresher(Generic[V]):
                         if key in self._entries:  # it may have had to make room, or was forgotten, in the meantime
                             self._add(self._entries[key], found)
                 except Exception:
-                    log.debug("refreshing %s failed; the last known value holds", key, exc_info=True)
+                    told = {"event": "refresh-failed", "key": key}
+                    log.debug("refreshing %(key)s failed; the last known value holds", told, exc_info=True)

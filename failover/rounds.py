@@ -16,6 +16,7 @@ from .core.errors import ErrorClass, Failure, Outcome
 from .core.events import Event
 from .core.health import Canary
 from .core.interfaces import Bound, Success
+from .core.phrases import phrase
 from .core.policy import Decision
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class RegionRounds(threading.Thread):
                 self._monitor.inbox.put(self._round(started))
             except Exception:
                 # Whatever a region does, its rounds go on: a monitor with a dead thread would show old health for ever.
-                log.exception("a round in %s failed", self._region)
+                log.exception("a round in %(region)s failed", {"event": "round-failed", "region": self._region})
             self._monitor.stopped.wait(max(0.05, CONTROL_PERIOD_S - (clock.monotonic() - started)))
 
     def _round(self, now: float) -> Seen:
@@ -86,7 +87,8 @@ class RegionRounds(threading.Thread):
         decisions = self._ask(control_store.read_decisions)
         beats = self._ask(control_store.read_beats) if isinstance(decisions, Success) else decisions
         if isinstance(decisions, Failure) or isinstance(beats, Failure):
-            log.debug("the control rows of %s could not be read: %s", self._region, beats)
+            told = {"event": "control-unreadable", "region": self._region, "error": beats}
+            log.debug("the control rows of %(region)s could not be read: %(error)s", told)
             return Seen(self._region, self._monitor.clock.monotonic(), canary, written)
         at = self._monitor.clock.monotonic()
         events = self._events(now)
@@ -113,8 +115,8 @@ class RegionRounds(threading.Thread):
         def read() -> object:
             result = self._ask(lambda: control_store.read_back(monitor.host))
             if isinstance(result, Success) and result.value != seq:
-                missing = LookupError("the heartbeat that was just written is not there")
-                return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, str(missing), missing)
+                missing = phrase("the heartbeat that was just written is not there")
+                return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, missing, LookupError(missing))
             return result
 
         canary = self._probe.run(seq, write, read)
@@ -132,7 +134,8 @@ class RegionRounds(threading.Thread):
             result = self._ask(partial(control_store.write_event, event))
             if isinstance(result, Failure) and result.error_class is ErrorClass.CALLER:
                 # No region would take it, now or later; it must not stand in the way of the others.
-                log.warning("the event %s cannot be logged: %s", event.id, result.error)
+                told = {"event": "event-refused", "id": event.id, "error": result.error}
+                log.warning("the event %(id)s cannot be logged: %(error)s", told)
             elif isinstance(result, Failure):
                 self._monitor.unwritten.put(event)
                 return None

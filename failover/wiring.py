@@ -19,6 +19,7 @@ from .adapters.binding import Connections
 from .adapters.clients import make_clients
 from .adapters.clock import SystemClock
 from .adapters.control_store import read_decisions
+from .adapters.dns_cache import AddressBook, AddressCache
 from .adapters.host_files import HostFiles
 from .adapters.models import use_connections
 from .adapters.runner import PooledRunner
@@ -52,7 +53,7 @@ class Wired:
     restore: Callable[[], None]
 
     def close(self) -> None:
-        """Stops the follower, closes the sockets and gives the host's resolver back."""
+        """Hands in the last counters and stops following, closes the sockets and gives the host's resolver back."""
         self.follower.stop()
         use_connections(None)
         for client in self.clients.values():
@@ -73,11 +74,13 @@ def router_config(config: FailoverConfig) -> RouterConfig:
         attempt_timeout_s=min(
             config.deadline_s / len(config.regions), max(config.connect_timeout_s, config.read_timeout_s) * 1.2
         ),
+        share=max(1, config.threads * 3 // 4),
         hold_s=config.hold_s,
         hold_cap_s=config.hold_s * 12,
         lag_limit_ms=config.lag_limit_ms,
         lag_stalled_ms=5 * config.lag_limit_ms,
         quiet_s=max(5.0, 3 * config.heartbeat_s),
+        tables=config.tables,
     )
 
 
@@ -88,7 +91,12 @@ def regions_of(config: FailoverConfig) -> tuple[Region, ...]:
 
 def make_resolver(config: FailoverConfig) -> dns.Resolver:
     """The bounded resolver of the region endpoints; resolution may take as long as a connection may."""
-    return dns.Resolver(map(config.host, config.regions), config.nameserver, timeout=config.connect_timeout_s)
+    cache = None
+    if config.dns_stale_s:
+        book = AddressBook(config.run_dir / "addresses")
+        cache = AddressCache(SystemClock(), stale_s=config.dns_stale_s, book=book)
+    hosts = map(config.host, config.regions)
+    return dns.Resolver(hosts, config.nameserver, timeout=config.connect_timeout_s, cache=cache)
 
 
 def make_files(config: FailoverConfig) -> HostFiles:
@@ -148,6 +156,12 @@ def warm_up() -> None:
     wired.runner.run_everywhere(
         wired.config.regions, lambda _: len(read_decisions()), strong=False, timeout=wired.config.deadline_s
     )
+
+
+def hand_in() -> None:
+    """Hands in this process's last counters before it ends; nothing, where it was never wired."""
+    if _current is not None:
+        _current.follower.stop()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from django.urls import path, re_path, register_converter
 
 from .urls import CodeConverter
-from .views import admin, builder, export, links
+from .views import admin, builder, export, links, splits
 
 register_converter(CodeConverter, "survey_code")
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("", admin.survey_list, name="list"),
     path("new/", builder.create, name="new"),
     path("<survey_code:code>/edit/", builder.edit, name="edit"),
+    path("<survey_code:code>/versions/", splits.versions, name="versions"),
     path("<survey_code:code>/preview/", builder.preview, name="preview"),
     path("<survey_code:code>/duplicate/", builder.duplicate, name="duplicate"),
     path("<survey_code:code>/export.json", builder.export, name="export"),

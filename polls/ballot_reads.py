@@ -1,13 +1,15 @@
 """Reading many ballots: in many short calls, because one long call would look like a region that hangs.
 
 When a region fails in between, the rest comes from another one: merging makes whatever is read twice harmless. What is
-read is said to be as old as its first call, and to come from the region of the last.
+read is said to be as old as its first call, to come from the region of the last, and to be as strong as the weakest.
+
+Reads are strong where traffic ordinarily goes: what is read here is taken away and kept.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from failover import gateway
 
@@ -15,7 +17,9 @@ from .known import Known
 from .models import BallotRow, Page, ballot_page, shard_prefix
 from .surveys import Survey
 
+T = TypeVar("T")
 SHARDS_A_CALL = 4  # 4 round trips to a region 70 ms away are far within one attempt
+FINAL = gateway.Consistency.STRONG_ELSE_EVENTUAL
 AT_ONCE = 3  # calls; few, so that votes always find a free connection
 
 
@@ -27,13 +31,32 @@ def read_round(survey: Survey) -> Known[list[BallotRow]]:
     """
     began = gateway.clock.wall()
     prefix = shard_prefix(survey.code, survey.round)
-    first = gateway.read(partial(_page, None, prefix))
+    first = gateway.read(partial(_page, None, prefix), consistency=FINAL)
     if first.value.next is None:
-        return Known(first.value.rows(), first.region, began)
+        return Known.read(first.value.rows(), first, began)
     shards = [f"{prefix}{number}" for number in range(survey.shards)]
     calls = [shards[at : at + SHARDS_A_CALL] for at in range(0, len(shards), SHARDS_A_CALL)]
-    told = list(_pool().map(_read_shards, calls))
-    return Known([row for routed in told for row in routed.value], told[-1].region, began)
+    return together(list(_pool().map(_read_shards, calls)), began)
+
+
+def together(told: Sequence[gateway.Routed[list[T]]], at: float) -> Known[list[T]]:
+    """Several reads as one: from the region of the last, as strong as the weakest."""
+    weakest = next((routed for routed in told if routed.degraded), told[-1])
+    values = [value for routed in told for value in routed.value]
+    return Known(values, told[-1].region, at, weakest.asked, weakest.given)
+
+
+def read_ahead(survey: Survey) -> Known[bool]:
+    """Whether there is a ballot in the current round's first shard: as cheap a read as there is, to learn how one of
+    them all would be answered now. Raises NoRegionAnswered.
+    """
+    began = gateway.clock.wall()
+    shard = f"{shard_prefix(survey.code, survey.round)}0"
+    routed = gateway.read(
+        lambda bound: next(iter(BallotRow.query(shard, limit=1, consistent_read=bound.strong)), None) is not None,
+        consistency=FINAL,
+    )
+    return Known.read(routed.value, routed, began)
 
 
 def read_replica(survey: Survey, region: str) -> list[BallotRow]:
@@ -57,7 +80,8 @@ def _page(start: dict[str, Any] | None, prefix: str | None, bound: gateway.Bound
 
 def _read_shards(shards: Sequence[str]) -> gateway.Routed[list[BallotRow]]:
     return gateway.read(
-        lambda bound: [row for shard in shards for row in BallotRow.query(shard, consistent_read=bound.strong)]
+        lambda bound: [row for shard in shards for row in BallotRow.query(shard, consistent_read=bound.strong)],
+        consistency=FINAL,
     )
 
 

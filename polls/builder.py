@@ -18,6 +18,17 @@ Parts = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Break:
+    """What a change would do to votes, in a sentence; the survey JSON's name of what would have to stay, and the id of
+    its question (empty: the survey itself). Both are empty for a question that is to go.
+    """
+
+    text: str
+    field: str = ""
+    question: str = ""
+
+
+@dataclass(frozen=True)
 class Conflict:
     """A part that both changed, each otherwise; None where one of them removed it."""
 
@@ -97,29 +108,31 @@ def _order(base: list[str], mine: list[str], theirs: list[str], there: list[str]
     return order, agreed
 
 
-def breaks(old: Definition, new: Definition) -> list[str]:
-    """What this change would do to votes that were already given, a sentence each; empty for a harmless one."""
+def breaks(old: Definition, new: Definition) -> list[Break]:
+    """What this change would do to votes that were already given; empty for a harmless one."""
     told = []
     if old.allow_change != new.allow_change:
-        told.append(_("Whether a vote may be changed is fixed for a round."))
+        told.append(Break(_("Whether a vote may be changed is fixed for a round."), "allow_change"))
     after = {question.id: question for question in new.questions}
     for place, question in enumerate(old.questions, 1):
         told += _question_breaks(place, question, after.get(question.id))
     return told
 
 
-def _question_breaks(place: int, old: Question, new: Question | None) -> list[str]:
+def _question_breaks(place: int, old: Question, new: Question | None) -> list[Break]:
     values = {"place": place, "text": old.text}
     if new is None:
-        return [_("Question %(place)d “%(text)s” would be removed, and its answers with it.") % values]
+        return [Break(_("Question %(place)d “%(text)s” would be removed, and its answers with it.") % values)]
     if new.kind is not old.kind:
-        return [_("Question %(place)d “%(text)s” would be of another kind than its answers.") % values]
+        said = _("Question %(place)d “%(text)s” would be of another kind than its answers.") % values
+        return [Break(said, "kind", old.id)]
     if old.kind is Kind.RATING and new.scale != old.scale:
-        return [_("Question %(place)d “%(text)s” would have another scale than its answers.") % values]
+        said = _("Question %(place)d “%(text)s” would have another scale than its answers.") % values
+        return [Break(said, "scale", old.id)]
     kept = {option.id for option in new.options}
+    gone = _("Option “%(option)s” of question %(place)d would be removed, and its votes with it.")
     return [
-        _("Option “%(option)s” of question %(place)d would be removed, and its votes with it.")
-        % {**values, "option": option.text}
+        Break(gone % {**values, "option": option.text}, "options", old.id)
         for option in old.options
         if option.id not in kept
     ]

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from . import builder, definitions, selectors, services
-from .builder import Conflict, Parts
+from .builder import Break, Conflict, Parts
 from .definitions import Definition
 from .surveys import Survey, defined_values
 from .voted import maybe_voted
@@ -26,27 +26,36 @@ class EditConflict(Exception):
         self.merged = merged
 
 
-class BreaksCounts(Exception):
-    """The change does not go together with the votes of this round; nothing was saved. `sentences` say why."""
+class NotSettled(Exception):
+    """A part that is to be changed has two versions that were written without knowledge of each other; nothing was
+    saved. Somebody has to choose first (splits.py).
+    """
 
-    def __init__(self, sentences: Sequence[str]) -> None:
-        super().__init__("\n".join(sentences))
-        self.sentences = sentences
+
+class BreaksCounts(Exception):
+    """The change does not go together with the votes of this round; nothing was saved. `breaks` say why."""
+
+    def __init__(self, breaks: Sequence[Break]) -> None:
+        super().__init__("\n".join(one.text for one in breaks))
+        self.breaks = tuple(breaks)
+
+    @property
+    def sentences(self) -> list[str]:
+        """Why, a sentence each."""
+        return [one.text for one in self.breaks]
 
 
 def survey_edit(*, code: str, base: Definition, mine: Definition, new_round: bool = False) -> Survey:
     """Save what was made of `base`: only the parts that were changed, so that changes of others stay.
 
     `new_round` allows what would break counts, and begins a round for it. Raises EditConflict, BreaksCounts,
-    DefinitionInvalid (two changes that do not fit together), SurveyUnknown, NoRegionAnswered.
+    NotSettled, DefinitionInvalid (two changes that do not fit together), SurveyUnknown, NoRegionAnswered.
     """
     for _try in range(TRIES):
-        found = selectors.read_now(code)
-        if found is None:
-            raise selectors.SurveyUnknown(code)
-        if found.survey.deleted:
-            raise selectors.SurveyDeleted(code)
+        found = selectors.found_now(code)
         now = found.survey.definition
+        if found.survey.split & set(_changed(base, mine)):
+            raise NotSettled
         merged, conflicts = builder.joined(builder.parts(base), builder.parts(mine), builder.parts(now))
         if conflicts:
             raise EditConflict(conflicts, now, merged)

@@ -69,3 +69,27 @@ class Cached(Generic[K, V]):
                 gone, _value = self._values.popitem(last=False)
                 self._failed.discard(gone)
         return Held(value, True)
+
+
+class Made(Generic[K, V]):
+    """What is made of something that many look at: once for all of them. A key names everything that the value is made
+    of, so nothing ever gets stale; those last asked for are kept. Thread-safe; two who come first at the same moment
+    may both make it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._values: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """The value for `key`."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = make()
+        with self._lock:
+            self._values[key] = value
+            if len(self._values) > MOST_KEYS:
+                self._values.popitem(last=False)
+        return value

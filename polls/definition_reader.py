@@ -1,6 +1,7 @@
 """Reads the survey JSON of import and export, and says everything that is wrong with it at once."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from .definitions import (
     Question,
     Visibility,
 )
+from .mistakes import Mistake
 
 SURVEY_NAMES = {
     "title", "code", "allow_change", "questions", "help", "results", "access", "opens_at", "closes_at",
@@ -30,155 +32,159 @@ QUESTION_NAMES = {"id", "text", "kind", "required", "options", "scale", "help", 
 Word = TypeVar("Word", Visibility, Access)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
+# Invisible and meant: they join emoji, shape Persian and Indic words, hyphenate, say which way one letter goes, and
+# name the flags of countries within a country.
+_MEANT = {*"\u200c\u200d\u200e\u200f\u00ad\u061c", *map(chr, range(0xE0020, 0xE0080))}
+
+
+def _showable(text: str) -> bool:
+    """Whether every character is one that is seen, a blank of any width, or one that shapes its neighbours. Not those
+    that turn the text around them, which make a text read otherwise than it is.
+    """
+    return text.isprintable() or all(
+        character.isprintable() or character in _MEANT or unicodedata.category(character) == "Zs" for character in text
+    )
+
 
 class Reader:
-    """Collects a sentence for every mistake instead of stopping at the first."""
+    """Collects every mistake instead of stopping at the first. Sentences name a field as the builder's form does."""
 
     def __init__(self) -> None:
-        self.mistakes: list[str] = []
-        self.places: list[int] = []
-        self._place = 0
+        self.mistakes: list[Mistake] = []
+        self._question = self._option = 0
 
-    def wrong(self, where: str, what: str) -> None:
-        """One more mistake."""
-        self.mistakes.append(f"{where}: {what}")
-        self.places.append(self._place)
+    def wrong(self, field: str, what: str) -> None:
+        """One more mistake, about the question and the option that are being read."""
+        self.mistakes.append(Mistake(what, self._question, self._option, field))
 
     def survey(self, raw: Any) -> Definition | None:
-        where = _("Survey")
         if not isinstance(raw, dict):
-            self.wrong(where, _("must be a JSON object with “title” and “questions”."))
+            self.wrong("", _("A survey must be a JSON object with “title” and “questions”."))
             return None
-        self.names(raw, SURVEY_NAMES, where)
-        title = self.text(raw.get("title"), where, "title")
-        allow_change = self.flag(raw, "allow_change", where)
-        text = self.help(raw, where)
-        results = self.word(raw, "results", Visibility.SHOWN, where)
-        access = self.word(raw, "access", Access.OPEN, where)
-        opens_at, closes_at = self.time(raw, "opens_at", where), self.time(raw, "closes_at", where)
+        self.names(raw, SURVEY_NAMES)
+        title = self.text(raw.get("title"), "title", _("Title"), _("Give the survey a title."))
+        allow_change = self.flag(raw, "allow_change", _("A vote may be changed"))
+        text = self.help(raw, _("Introduction"))
+        results = self.word(raw, "results", _("Results"), Visibility.SHOWN)
+        access = self.word(raw, "access", _("Who may vote"), Access.OPEN)
+        opens_at = self.time(raw, "opens_at", _("Opens at"))
+        closes_at = self.time(raw, "closes_at", _("Closes at"))
         if opens_at and closes_at and closes_at <= opens_at:
-            self.wrong(where, _("“closes_at” must be later than “opens_at”."))
+            self.wrong("closes_at", _("“Closes at” must be later than “Opens at”."))
         code = None
         if raw.get("code") is not None:
             code = codes.normalise(raw["code"]) if isinstance(raw["code"], str) else None
             if code is None:
-                self.wrong(where, _("“code” must be 4 to 12 letters and digits."))
+                self.wrong("code", _("The join code must be 4 to 12 letters and digits."))
         listed = raw.get("questions")
         if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_QUESTIONS:
-            self.wrong(where, _("“questions” must be a list of 1 to %(most)d questions.") % {"most": MOST_QUESTIONS})
+            self.wrong("questions", _("A survey has 1 to %(most)d questions.") % {"most": MOST_QUESTIONS})
             return None
         questions = []
-        for self._place, item in enumerate(listed, 1):
-            questions.append(self.question(item, self._place))
-        self._place = 0
-        self.unique([question.id for question in questions], where, _("the question id “%(value)s” is used twice."))
+        for self._question, item in enumerate(listed, 1):
+            questions.append(self.question(item, self._question))
+        self._question = 0
+        ids = [question.id for question in questions]
+        self.unique(ids, "questions", _("The question id “%(value)s” is used twice."))
         return Definition(title, tuple(questions), allow_change, code, text, results, access, opens_at, closes_at)
 
     def question(self, raw: Any, place: int) -> Question:
-        where = _("Question %(place)d") % {"place": place}
         if not isinstance(raw, dict):
-            self.wrong(where, _("must be a JSON object."))
+            self.wrong("", _("A question must be a JSON object."))
             return Question(f"q{place}", "", Kind.TEXT)
-        self.names(raw, QUESTION_NAMES, where)
-        name = self.id(raw.get("id"), f"q{place}", where)
-        text = self.text(raw.get("text"), where, "text")
-        required = self.flag(raw, "required", where)
+        self.names(raw, QUESTION_NAMES)
+        name = self.id(raw.get("id"), f"q{place}")
+        text = self.text(raw.get("text"), "text", _("Question"), _("Write the question."))
+        required = self.flag(raw, "required", _("An answer is required"))
         try:
             kind = Kind(str(raw.get("kind")))
         except ValueError:
-            self.wrong(where, _("“kind” must be one of %(kinds)s.") % {"kinds": ", ".join(Kind)})
+            self.wrong(
+                "kind", _("“%(name)s” must be one of %(words)s.") % {"name": _("Kind"), "words": ", ".join(Kind)}
+            )
             return Question(name, text, Kind.TEXT)
-        options = self.options(raw, kind, where)
-        scale = self.scale(raw, kind, where)
-        labels = self.labels(raw, kind, scale, where)
-        return Question(name, text, kind, required, options, scale, self.help(raw, where), labels)
+        options = self.options(raw, kind)
+        scale = self.scale(raw, kind)
+        labels = self.labels(raw, kind, scale)
+        return Question(name, text, kind, required, options, scale, self.help(raw, _("Help text")), labels)
 
-    def options(self, raw: Mapping[str, Any], kind: Kind, where: str) -> tuple[Option, ...]:
+    def options(self, raw: Mapping[str, Any], kind: Kind) -> tuple[Option, ...]:
         if kind not in (Kind.SINGLE, Kind.MULTIPLE):
             if raw.get("options"):
-                self.wrong(where, _("a %(kind)s question has no “options”.") % {"kind": kind})
+                self.wrong("options", _("Only “Choose one” and “Choose several” have options."))
             return ()
         listed, fewest = raw.get("options"), 2 if kind is Kind.SINGLE else 1
         if not isinstance(listed, list) or not fewest <= len(listed) <= MOST_OPTIONS:
-            self.wrong(
-                where,
-                _("“options” must be a list of %(fewest)d to %(most)d options.")
-                % {"fewest": fewest, "most": MOST_OPTIONS},
-            )
+            values = {"fewest": fewest, "most": MOST_OPTIONS}
+            self.wrong("options", _("Give %(fewest)d to %(most)d options.") % values)
             return ()
         options = []
-        for place, item in enumerate(listed, 1):
-            here = _("%(where)s, option %(place)d") % {"where": where, "place": place}
-            if isinstance(item, dict):
-                self.names(item, {"id", "text"}, here)
-            given = item if isinstance(item, dict) else {"text": item}
-            options.append(
-                Option(self.id(given.get("id"), f"o{place}", here), self.text(given.get("text"), here, "text"))
-            )
-        self.unique([option.id for option in options], where, _("the option id “%(value)s” is used twice."))
-        self.unique(
-            [option.text for option in options if option.text], where, _("the option “%(value)s” is there twice.")
-        )
+        for self._option, item in enumerate(listed, 1):
+            options.append(self.option(item, self._option))
+        self._option = 0
+        self.unique([option.id for option in options], "options", _("The option id “%(value)s” is used twice."))
+        texts = [option.text for option in options if option.text]
+        self.unique(texts, "options", _("The option “%(value)s” is there twice."))
         return tuple(options)
 
-    def scale(self, raw: Mapping[str, Any], kind: Kind, where: str) -> int:
+    def option(self, raw: Any, place: int) -> Option:
+        missing = _("Write the option.")
+        if not isinstance(raw, dict):
+            return Option(f"o{place}", self.text(raw, "", _("Option"), missing))
+        self.names(raw, {"id", "text"})
+        return Option(self.id(raw.get("id"), f"o{place}"), self.text(raw.get("text"), "text", _("Option"), missing))
+
+    def scale(self, raw: Mapping[str, Any], kind: Kind) -> int:
         given = raw.get("scale")
         if kind is not Kind.RATING:
             if given is not None:
-                self.wrong(where, _("only a rating has a “scale”."))
+                self.wrong("scale", _("Only a rating has a scale."))
             return 0
         if given is None:
             return DEFAULT_SCALE
         if type(given) is not int or given not in SCALES:
-            self.wrong(
-                where,
-                _("“scale” must be a whole number from %(low)d to %(high)d.") % {"low": SCALES[0], "high": SCALES[-1]},
-            )
+            values = {"low": SCALES[0], "high": SCALES[-1]}
+            self.wrong("scale", _("A rating goes from 1 to a whole number between %(low)d and %(high)d.") % values)
             return DEFAULT_SCALE
         return given
 
-    def labels(self, raw: Mapping[str, Any], kind: Kind, scale: int, where: str) -> tuple[str, ...]:
+    def labels(self, raw: Mapping[str, Any], kind: Kind, scale: int) -> tuple[str, ...]:
         given = raw.get("labels")
         if given is None:
             return ()
         if kind is not Kind.RATING:
-            self.wrong(where, _("only a rating has “labels”."))
+            self.wrong("labels", _("Only a rating has labels."))
             return ()
         if not isinstance(given, list) or len(given) not in (0, 2, scale):
-            self.wrong(
-                where,
-                _("“labels” must be a list of 2 texts (for both ends) or of %(scale)d (one a number).")
-                % {"scale": scale},
-            )
+            values = {"scale": scale}
+            self.wrong("labels", _("Give 2 labels (for both ends) or %(scale)d (one for each number).") % values)
             return ()
-        return tuple(self.text(item, where, "labels") for item in given)
+        name, missing = _("Labels of the rating"), _("Write every label.")
+        return tuple(self.text(item, "labels", name, missing) for item in given)
 
-    def help(self, raw: Mapping[str, Any], where: str) -> str:
+    def help(self, raw: Mapping[str, Any], name: str) -> str:
         given = raw.get("help")
         if given is None:
             return ""
         if not isinstance(given, str):
-            self.wrong(where, _("“help” must be a text."))
+            self.wrong("help", _("“%(name)s” must be a text.") % {"name": name})
             return ""
         text = "\n".join(given.strip().splitlines())
-        if len(text) > LONGEST_HELP:
-            self.wrong(where, _("“help” is longer than %(most)d characters.") % {"most": LONGEST_HELP})
-        elif not text.replace("\n", "").replace("\t", "").isprintable():
-            self.wrong(where, _("“%(name)s” holds characters that cannot be shown.") % {"name": "help"})
+        self.fitting(text, "help", name, LONGEST_HELP, blanks="\n\t")
         return text
 
-    def word(self, raw: Mapping[str, Any], name: str, default: Word, where: str) -> Word:
-        given = raw.get(name)
+    def word(self, raw: Mapping[str, Any], field: str, name: str, default: Word) -> Word:
+        given = raw.get(field)
         if given is None:
             return default
         words = type(default)
         if isinstance(given, str) and given in list(words):
             return words(given)
-        self.wrong(where, _("“%(name)s” must be one of %(words)s.") % {"name": name, "words": ", ".join(words)})
+        self.wrong(field, _("“%(name)s” must be one of %(words)s.") % {"name": name, "words": ", ".join(words)})
         return default
 
-    def time(self, raw: Mapping[str, Any], name: str, where: str) -> datetime | None:
-        given = raw.get(name)
+    def time(self, raw: Mapping[str, Any], field: str, name: str) -> datetime | None:
+        given = raw.get(field)
         if given is None:
             return None
         try:
@@ -188,43 +194,44 @@ class Reader:
                 raise ValueError
         except (ValueError, OverflowError):
             self.wrong(
-                where,
-                _("“%(name)s” must be a time with its zone, such as 2026-03-31T14:00:00Z.") % {"name": name},
+                field, _("“%(name)s” must be a time with its zone, such as 2026-03-31T14:00:00Z.") % {"name": name}
             )
             return None
         return at.replace(microsecond=0)
 
-    def text(self, raw: Any, where: str, name: str) -> str:
+    def text(self, raw: Any, field: str, name: str, missing: str) -> str:
         text = raw.strip() if isinstance(raw, str) else ""
         if not text:
-            self.wrong(where, _("“%(name)s” must be a text that is not empty.") % {"name": name})
-        elif len(text) > LONGEST_TEXT:
-            self.wrong(
-                where, _("“%(name)s” is longer than %(most)d characters.") % {"name": name, "most": LONGEST_TEXT}
-            )
-        elif not text.isprintable():
-            self.wrong(where, _("“%(name)s” holds characters that cannot be shown.") % {"name": name})
+            self.wrong(field, missing)
+        else:
+            self.fitting(text, field, name, LONGEST_TEXT)
         return text
 
-    def id(self, raw: Any, default: str, where: str) -> str:
+    def fitting(self, text: str, field: str, name: str, most: int, *, blanks: str = "") -> None:
+        if len(text) > most:
+            self.wrong(field, _("“%(name)s” is longer than %(most)d characters.") % {"name": name, "most": most})
+        elif not _showable("".join(character for character in text if character not in blanks)):
+            self.wrong(field, _("“%(name)s” holds characters that cannot be shown.") % {"name": name})
+
+    def id(self, raw: Any, default: str) -> str:
         if raw is None:
             return default
         if isinstance(raw, str) and _ID.fullmatch(raw):
             return raw
-        self.wrong(where, _("“id” must be 1 to 32 letters, digits, “-” or “_”."))
+        self.wrong("id", _("An id must be 1 to 32 letters, digits, “-” or “_”."))
         return default
 
-    def flag(self, raw: Mapping[str, Any], name: str, where: str) -> bool:
-        given = raw.get(name, True)
+    def flag(self, raw: Mapping[str, Any], field: str, name: str) -> bool:
+        given = raw.get(field, True)
         if not isinstance(given, bool):
-            self.wrong(where, _("“%(name)s” must be true or false.") % {"name": name})
+            self.wrong(field, _("“%(name)s” must be true or false.") % {"name": name})
             return True
         return given
 
-    def names(self, raw: Mapping[str, Any], known: set[str], where: str) -> None:
+    def names(self, raw: Mapping[str, Any], known: set[str]) -> None:
         for name in sorted(set(raw) - known):
-            self.wrong(where, _("“%(name)s” is not part of the format.") % {"name": name[:50]})
+            self.wrong(name[:50], _("“%(name)s” is not part of the format.") % {"name": name[:50]})
 
-    def unique(self, values: list[str], where: str, sentence: str) -> None:
+    def unique(self, values: list[str], field: str, sentence: str) -> None:
         for value in sorted({value for value in values if values.count(value) > 1}):
-            self.wrong(where, sentence % {"value": value})
+            self.wrong(field, sentence % {"value": value})

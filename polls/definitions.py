@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from .merge import canonical
+from .mistakes import Mistake
 
 MOST_QUESTIONS = 50
 MOST_OPTIONS = 30
@@ -106,14 +107,16 @@ class Definition:
 
 
 class DefinitionInvalid(ValueError):
-    """The survey JSON breaks the format; `messages` holds one sentence a mistake, `places` the number of the question
-    that each is about (0: the survey itself).
-    """
+    """The survey breaks the format. Its text says every mistake in words; `messages` say where in the JSON, too."""
 
-    def __init__(self, messages: list[str], places: Sequence[int] = ()) -> None:
-        super().__init__("\n".join(messages))
-        self.messages = messages
-        self.places = list(places) or [0] * len(messages)
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        super().__init__("\n".join(mistake.words for mistake in mistakes))
+        self.mistakes = tuple(mistakes)
+
+    @property
+    def messages(self) -> list[str]:
+        """A sentence a mistake, for whoever wrote the JSON."""
+        return [str(mistake) for mistake in self.mistakes]
 
 
 def parse(raw: Any) -> Definition:
@@ -123,9 +126,9 @@ def parse(raw: Any) -> Definition:
     reader = Reader()
     definition = reader.survey(raw)
     if definition is None or reader.mistakes:
-        raise DefinitionInvalid(reader.mistakes, reader.places)
+        raise DefinitionInvalid(reader.mistakes)
     if len(canonical(to_json(definition)).encode()) > LARGEST_BYTES:
-        raise DefinitionInvalid([_("The survey is larger than 200 KB.")])
+        raise DefinitionInvalid([Mistake(_("The survey is larger than 200 KB."))])
     return definition
 
 

@@ -3,7 +3,9 @@
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from . import answers
 from .definitions import Kind, Question
@@ -65,6 +67,13 @@ class BallotForm(forms.Form):
         for question in survey.questions:
             self.fields[PREFIX + question.id] = AnswerField(question, (given or {}).get(question.id))
 
+    @classmethod
+    def typed(cls, survey: Survey, data: QueryDict) -> "BallotForm":
+        """What stands in the form by now, not looked at yet: no answer is a mistake before it is sent."""
+        fields = {name: field for name, field in cls(survey).fields.items() if name.startswith(PREFIX)}
+        given = {name: field.widget.value_from_datadict(data, {}, name) for name, field in fields.items()}
+        return cls(survey, given={name.removeprefix(PREFIX): value for name, value in given.items()})
+
     @property
     def questions(self) -> list[forms.BoundField]:
         """The visible fields, in the survey's order."""
@@ -83,7 +92,7 @@ class ImportForm(forms.Form):
     """A survey as a JSON file."""
 
     file = forms.FileField(
-        label="Survey file", help_text="JSON, at most 200 KB", error_messages={"required": "Choose a file."}
+        label=gettext_lazy("Survey file"), error_messages={"required": gettext_lazy("Choose a file.")}
     )
 
 

@@ -5,12 +5,20 @@ Merging is commutative, associative and idempotent: in whatever order and howeve
 to the same survey. Standard library only: the tally function runs this on AWS Lambda, without Django.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .versions import Name, Version, Versions, joined
+
 JSON = Any  # what json.loads returns; the shapes are checked where they enter (definitions.py, answers.py)
+
+
+# What an author writes and can lose: of these it is kept who had seen what. Everything else is a switch that anybody
+# sees and can set again, or is written once.
+AUTHORED = frozenset({"title", "help", "questions", "allow_change", "access"})
 
 
 def canonical(value: JSON) -> str:
@@ -20,23 +28,34 @@ def canonical(value: JSON) -> str:
 
 @dataclass(frozen=True)
 class Field:
-    """One property of a survey and when it was last changed, in milliseconds since the epoch."""
+    """One property of a survey and when it was last changed, in milliseconds since the epoch. `born` is the round in
+    which the survey began that it was written for: under the code of a deleted survey another one may begin.
+    """
 
     value: JSON
     at: int
+    born: int = 1
 
     @property
-    def rank(self) -> tuple[int, str]:
-        """The later change wins; two in the same millisecond are settled by their text, so that every reader agrees."""
-        return self.at, canonical(self.value)
+    def rank(self) -> tuple[int, int, str]:
+        """The later survey wins over the one before it, then the later change; two in the same millisecond are settled
+        by their text, so that every reader agrees.
+        """
+        return self.born, self.at, canonical(self.value)
+
+    @property
+    def name(self) -> Name:
+        """What this change is called: its time, and 8 hexadecimal characters that tell two of one millisecond apart."""
+        return self.at, hashlib.sha256(canonical(self.value).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one region wrote about a survey, or what several rows come to."""
+    """What one region wrote about a survey, or what several rows come to. `versions` are of what authors write."""
 
     round: int = 0
     fields: Mapping[str, Field] = field(default_factory=dict)
+    versions: Mapping[str, Versions] = field(default_factory=dict)
 
     def value(self, name: str, default: JSON = None) -> JSON:
         """The latest value of a property."""
@@ -49,21 +68,70 @@ class Row:
 
 
 def merge(rows: Iterable[Row]) -> Row:
-    """`round` is the highest, every other field its latest change."""
+    """`round` is the highest, every other field its latest change; versions stay until somebody who saw them wrote."""
     number = 0
     fields: dict[str, Field] = {}
+    versions: Mapping[str, Versions] = {}
     for row in rows:
         number = max(number, row.round)
+        versions = joined(versions, row.versions)
         for name, entry in row.fields.items():
             if name not in fields or fields[name].rank < entry.rank:
                 fields[name] = entry
-    return Row(number, fields)
+    return Row(number, fields, versions)
 
 
 def change(merged: Row, values: Mapping[str, JSON], *, now_ms: int, new_round: bool = False) -> Row:
     """The row that says only what changes: never earlier than what it changes, whatever this machine's clock says."""
     at = max(now_ms, merged.changed_at + 1)
-    return Row(merged.round + new_round, {name: Field(value, at) for name, value in values.items()})
+    born = int(values.get("born", merged.value("born", 1)))
+    seen = {name: merged.versions.get(name, Versions()) for name in values if name in AUTHORED}
+    return Row(merged.round + new_round, {name: Field(value, at, born) for name, value in values.items()}, seen)
+
+
+def put_on(own: Row | None, changed: Row, *, region: str) -> Row:
+    """The row of `region` with a change in it; `own` is that row as it stands."""
+    made: dict[str, Versions] = {}
+    for name, known in changed.versions.items():
+        entry = changed.fields[name]
+        if own is not None and name in own.fields and own.fields[name].rank > entry.rank:
+            continue  # what this region says already is later: it stands, and so does what its writer had seen
+        here = own.versions.get(name, Versions()) if own is not None else Versions()
+        version = Version(entry.value, entry.born, frozenset({region}))
+        made[name] = known.joined(here).with_new(entry.name, version)
+    rows = [changed, own] if own is not None else [changed]
+    merged = merge(replace(row, versions={}) for row in rows)
+    return replace(merged, versions={**(own.versions if own is not None else {}), **made})
+
+
+def overtaken(own: Row, changed: Row, since: Row) -> bool:
+    """Whether a property that is to be changed was changed without the knowledge of who read `since`, by anybody but
+    this very change.
+    """
+    for name, entry in changed.fields.items():
+        if name not in own.fields or own.fields[name] == entry:
+            continue
+        if name in own.versions:
+            seen = since.versions.get(name, Versions()).seen
+            if not all(seen.knows(*kept) for kept in own.versions[name].kept.items()):
+                return True
+        elif name not in since.fields or own.fields[name].rank > since.fields[name].rank:
+            return True
+    return False
+
+
+def rivals(row: Row, name: str) -> dict[Name, Version]:
+    """The versions of a property that say something else than the one that stands, the latest first: whoever wrote one
+    did not know of the other. What was written for an earlier survey under this code is none.
+    """
+    if name not in row.versions:
+        return {}
+    stands = row.fields[name]
+    return {
+        called: version
+        for called, version in sorted(row.versions[name].kept.items(), reverse=True)
+        if version.born == stands.born and canonical(version.value) != canonical(stands.value)
+    }
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pynamodb.exceptions import PynamoDBException as DatabaseError
 from failover.gateway import RegionalModel
 
 from .merge import Cast, Field, Row
+from .versions import Seen, Version, Versions
 
 __all__ = [
     "BallotRow",
@@ -22,6 +23,7 @@ __all__ = [
     "SurveyRow",
     "TallyRow",
     "ballot_page",
+    "mark_key",
     "round_key",
     "shard_key",
     "shard_place",
@@ -35,7 +37,8 @@ PAGE_ITEMS = 500  # read at once: 60 ms of a local engine on a busy laptop, far 
 
 class SurveyRow(RegionalModel):
     """What one region changed about one survey. `fields` maps a property to {"v": value, "at": milliseconds since the
-    epoch}.
+    epoch, "born": the round in which its survey began, where that is not 1}; what authors write also has what its
+    writer had seen: "seen" (a time a region) and "names" (the latest changes, each its time and mark).
     """
 
     class Meta:
@@ -48,12 +51,31 @@ class SurveyRow(RegionalModel):
 
     def row(self) -> Row:
         """The row as plain data."""
-        return Row(int(self.round), {name: Field(entry["v"], int(entry["at"])) for name, entry in self.fields.items()})
+        fields: dict[str, Field] = {}
+        versions: dict[str, Versions] = {}
+        for name, entry in self.fields.items():
+            field = fields[name] = Field(entry["v"], int(entry["at"]), int(entry.get("born", 1)))
+            if "seen" in entry:
+                upto = {region: int(at) for region, at in entry["seen"].items()}
+                names = frozenset((int(at), str(mark)) for at, mark in entry["names"])
+                version = Version(field.value, field.born, frozenset({str(self.region)}))
+                versions[name] = Versions({field.name: version}, Seen(upto, names))
+        return Row(int(self.round), fields, versions)
 
     @staticmethod
     def packed(row: Row) -> dict[str, dict[str, object]]:
         """The attribute `fields` of a row."""
-        return {name: {"v": entry.value, "at": entry.at} for name, entry in row.fields.items()}
+        return {name: _packed(entry, row.versions.get(name)) for name, entry in row.fields.items()}
+
+
+def _packed(entry: Field, versions: Versions | None) -> dict[str, object]:
+    told: dict[str, object] = {"v": entry.value, "at": entry.at}
+    if entry.born != 1:
+        told["born"] = entry.born
+    if versions is not None:
+        told["seen"] = dict(versions.seen.upto)
+        told["names"] = sorted(list(name) for name in versions.seen.names)
+    return told
 
 
 class BallotRow(RegionalModel):
@@ -165,3 +187,8 @@ def shard_key(code: str, number: int, voter: str, shards: int) -> str:
 def voter_key(voter: str, region: str) -> str:
     """The range key of a voter's ballot written by one region."""
     return f"{voter}{SEPARATOR}{region}"
+
+
+def mark_key(code: str, number: int, region: str) -> tuple[str, str]:
+    """Where a round's mark of one region lies (writers.py): in a partition that is no shard."""
+    return f"writers{SEPARATOR}{shard_prefix(code, number)}", voter_key("", region)

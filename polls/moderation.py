@@ -46,22 +46,24 @@ class _Wanted:
     limit: int
 
 
-def page(survey: Survey, question: str, *, after: str = "", limit: int) -> MarkedPage:
-    """A page of a question's texts, hidden ones among them, in an order that stays.
+def page(survey: Survey, question: str, *, after: str = "", limit: int, with_hidden: bool) -> MarkedPage:
+    """A page of a question's texts, the newest first; without the hidden ones it is as full as if they were not there.
 
     An `after` that no page gave means the first page. Raises NoRegionAnswered.
     """
-    # Hiding a text reads none anew.
-    plain = replace(survey, hidden_texts=frozenset())
+    plain = replace(survey, hidden_texts=frozenset())  # one reading for all who ask, whatever is hidden meanwhile
+    passed_over = 0 if with_hidden else sum(1 for mark in survey.hidden_texts if mark.startswith(f"{question}."))
     try:
-        found = _pages.get(_Wanted(plain, question, after, limit)).value.value
+        found = _pages.get(_Wanted(plain, question, after, limit + passed_over)).value.value
     except ValueError:
-        found = _pages.get(_Wanted(plain, question, "", limit)).value.value
-    marked = []
-    for answer in found.answers:
-        mark = f"{question}.{answer.id}"
-        marked.append(MarkedText(mark, answer.text, mark in survey.hidden_texts))
-    return MarkedPage(tuple(marked), found.next)
+        found = _pages.get(_Wanted(plain, question, "", limit + passed_over)).value.value
+    marks = [(answer, f"{question}.{answer.id}") for answer in found.answers]
+    told = [(answer, mark) for answer, mark in marks if with_hidden or mark not in survey.hidden_texts]
+    more = found.more or len(told) > limit
+    return MarkedPage(
+        tuple(MarkedText(mark, answer.text, mark in survey.hidden_texts) for answer, mark in told[:limit]),
+        told[:limit][-1][0].place if more else None,
+    )
 
 
 def is_mark(text: str) -> bool:
@@ -74,9 +76,7 @@ def set_hidden(*, code: str, mark: str, hidden: bool) -> Survey:
 
     Raises ServiceRefused ("too-many"), SurveyUnknown, NoRegionAnswered.
     """
-    known = selectors.read_now(code)
-    if known is None or known.survey.deleted:
-        raise selectors.SurveyUnknown(code)
+    known = selectors.found_now(code)
     name = HIDDEN_TEXT + mark
     marks = sum(1 for field in known.row.fields if field.startswith(HIDDEN_TEXT))
     if name not in known.row.fields and marks >= MOST_HIDDEN:

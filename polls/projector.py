@@ -17,7 +17,7 @@ from .merge import Cast
 from .tally import Tally, count
 
 REST = 5  # a shard is counted again no sooner than five times what its last count took
-LARGE = 500  # ballots; after a shard with more (20 ms of a local engine) all counting rests: votes come before it
+LARGE = 500  # ballots; after a shard with more (20 ms of a local engine) all such counting rests: votes come before it
 SMALL_REST_S = 0.25  # the most that a smaller one rests: a long count of it was the machine's trouble, not its weight
 TRIES = 10  # each lost race is another projector's success, so ten in a row are no race
 MOST_KNOWN = 4_096  # shards whose last writing is remembered: 64 rounds of 64
@@ -155,6 +155,7 @@ class Swept:
 class _Last:
     version: str | None
     rests_until: float  # monotonic
+    is_large: bool
 
 
 class Projector:
@@ -213,7 +214,7 @@ class Projector:
                 rest = REST * (now - began)
                 if len(casts) <= LARGE:
                     rest = min(rest, SMALL_REST_S)
-                self._remember(shard, _Last(new.version, now + rest))
+                self._remember(shard, _Last(new.version, now + rest, len(casts) > LARGE))
                 return tally
             self._last.pop(shard, None)
             stored = self._store.stored(shard)
@@ -282,7 +283,12 @@ class Projector:
         return last.rests_until if last else 0.0
 
     def _rest(self, shard: Shard | None) -> None:
-        until = max(self._rests_until, self._rested_at(shard) if shard else 0.0)
+        """Waits until this shard may be counted again. What large shards cost the engine they alone pay for: the class
+        that votes now must not wait for the comparing (None) of a survey of a hundred thousand.
+        """
+        last = self._last.get(shard) if shard else None
+        everyone = self._rests_until if shard is None or (last and last.is_large) else 0.0
+        until = max(everyone, last.rests_until if last else 0.0)
         wait = until - self._clock.monotonic()
         if wait > 0:
             self._clock.wait(wait)

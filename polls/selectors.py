@@ -6,13 +6,13 @@ from typing import TypeVar
 
 from failover import gateway
 
-from . import tallies, tally
+from . import limits, tallies, tally
 from .ballot_reads import read_replica, read_round
 from .cached import Cached
 from .known import Known
 from .merge import Cast, Row, merge, merge_ballots, stands
 from .models import BallotRow, SurveyRow, shard_key, voter_key
-from .surveys import Survey, from_row
+from .surveys import Survey, from_row, is_whole
 
 T = TypeVar("T")
 READ_TIMEOUT_S = 1.0  # a region that has not told its rows by then is not waited for
@@ -42,6 +42,10 @@ class SurveyDeleted(SurveyUnknown):
     """There was a survey under this code, and its tombstone stands."""
 
 
+class TooManyGuesses(SurveyUnknown):
+    """So many codes were tried that nobody has that this one is not looked up now."""
+
+
 @dataclass(frozen=True)
 class Found:
     """A survey (it may be deleted) and the merged row that describes it; `complete` when every region was asked and
@@ -58,7 +62,7 @@ class Found:
     def of(cls, code: str, rows: Iterable[Row], *, region: str, complete: bool = False) -> "Found | None":
         """What these rows come to now; None while there is none."""
         row = merge(rows)
-        return cls(row, from_row(code, row), region, gateway.clock.wall(), complete) if row.round else None
+        return cls(row, from_row(code, row), region, gateway.clock.wall(), complete) if is_whole(row) else None
 
 
 def _merged(known: Found | None, found: Found | None) -> Found | None:
@@ -81,6 +85,22 @@ def read_now(code: str) -> Found | None:
     return Found.of(code, (row for rows in told.values() for row in rows), region=next(iter(told)), complete=complete)
 
 
+def found_now(code: str) -> Found:
+    """As `read_now`, of a survey that is there. Raises SurveyUnknown (SurveyDeleted), NoRegionAnswered."""
+    found = read_now(code)
+    if found is None:
+        raise SurveyUnknown(code)
+    if found.survey.deleted:
+        raise SurveyDeleted(code)
+    return found
+
+
+def is_there(code: str) -> bool:
+    """Whether a survey has this code now (a deleted one has it no more). Raises NoRegionAnswered."""
+    found = read_now(code)
+    return found is not None and not found.survey.deleted
+
+
 _surveys: gateway.Refresher[Found | None] = gateway.Refresher(
     read_now, merge=_merged, clock=gateway.clock, period_s=0.7, idle_s=60.0
 )
@@ -95,12 +115,16 @@ def learn(code: str, row: Row, *, region: str) -> Survey:
 
 
 def survey_get(code: str) -> Known[Survey]:
-    """The survey, at most a second old while regions answer. Raises SurveyUnknown (SurveyDeleted where one was),
-    NoRegionAnswered.
+    """The survey, at most a second old while regions answer. Raises SurveyUnknown (SurveyDeleted where one was,
+    TooManyGuesses while too many codes were tried that nobody has), NoRegionAnswered.
     """
+    if not limits.guesses.may_look(code):
+        raise TooManyGuesses(code)
     known = _surveys.get(code)
     if known is None:
+        limits.guesses.missed()
         raise SurveyUnknown(code)
+    limits.guesses.found(code)
     if known.survey.deleted:
         raise SurveyDeleted(code)
     return Known(known.survey, known.region, known.at)
@@ -115,7 +139,8 @@ def survey_list() -> Known[list[Survey]]:
     rows: dict[str, list[Row]] = {}
     for code, row in (pair for pairs in told.values() for pair in pairs):
         rows.setdefault(code, []).append(row)
-    surveys = [from_row(code, merge(found)) for code, found in sorted(rows.items())]
+    merged = ((code, merge(found)) for code, found in sorted(rows.items()))
+    surveys = [from_row(code, row) for code, row in merged if is_whole(row)]
     return Known([survey for survey in surveys if not survey.deleted], next(iter(told)), gateway.clock.wall())
 
 
@@ -128,12 +153,15 @@ def _everywhere(op: Callable[[gateway.Bound], T], *, timeout: float = READ_TIMEO
 
 
 def ballot_get(survey: Survey, voter: str) -> Known[Cast | None]:
-    """What a voter said in the current round. Raises NoRegionAnswered."""
+    """What a voter said in the current round: strongly read where traffic ordinarily goes, since who has just voted
+    wants to see that vote. Raises NoRegionAnswered.
+    """
     keys = ballot_keys(survey, voter)
     routed = gateway.read(
-        lambda bound: [item.cast() for item in BallotRow.batch_get(keys, consistent_read=bound.strong)]
+        lambda bound: [item.cast() for item in BallotRow.batch_get(keys, consistent_read=bound.strong)],
+        consistency=gateway.Consistency.STRONG_ELSE_EVENTUAL,
     )
-    return Known(stands(routed.value, may_change=survey.allow_change), routed.region, gateway.clock.wall())
+    return Known.read(stands(routed.value, may_change=survey.allow_change), routed, gateway.clock.wall())
 
 
 def ballot_keys(survey: Survey, voter: str) -> list[tuple[str, str]]:
@@ -148,23 +176,26 @@ def ballots(survey: Survey, *, region: str | None = None) -> Known[list[Cast]]:
     Raises NoRegionAnswered.
     """
     if region is not None:
-        casts = [row.cast() for row in read_replica(survey, region)]
+        asked = given = gateway.Consistency.STRONG
+        rows = read_replica(survey, region)
     else:
         read = read_round(survey)
-        casts, region = [row.cast() for row in read.value], read.region
-    merged = merge_ballots(casts, may_change=survey.allow_change)
-    return Known(sorted(merged.values(), key=lambda cast: cast.rank), region, gateway.clock.wall())
+        rows, region, asked, given = read.value, read.region, read.asked, read.given
+    merged = merge_ballots([row.cast() for row in rows], may_change=survey.allow_change)
+    ordered = sorted(merged.values(), key=lambda cast: cast.rank)
+    return Known(ordered, region, gateway.clock.wall(), asked, given)
 
 
 def _count(survey: Survey) -> Known[Results]:
     began = gateway.clock.wall()
+    consistency = gateway.Consistency.EVENTUAL if survey.is_open else gateway.Consistency.STRONG_ELSE_EVENTUAL
     routed = gateway.read(
-        lambda bound: tallies.read_round(survey.code, survey.round, consistent=bound.strong),
+        lambda bound: tallies.read_round(survey.code, survey.round, consistent=bound.strong), consistency=consistency
     )
     kept = routed.value
     counted = tally.total((shard.tally for shard in kept.shards.values()), options=survey.option_ids)
     compared_at = kept.compared.at if kept.compared else None
-    return Known(Results(survey, counted, compared_at), routed.region, began)
+    return Known.read(Results(survey, counted, compared_at), routed, began)
 
 
 _counts: Cached[Survey, Known[Results]] = Cached(
@@ -174,7 +205,8 @@ _counts: Cached[Survey, Known[Results]] = Cached(
 
 def results(survey: Survey) -> Known[Results]:
     """The counts of the current round as the answering region has counted them, read less than a second ago (five
-    times what reading takes, if that is more); older, and saying so, while no region answers. Raises NoRegionAnswered.
+    times what reading takes, if that is more); older, and saying so, while no region answers. Those of a closed survey
+    are final, and are read strongly where traffic ordinarily goes. Raises NoRegionAnswered.
     """
     held = _counts.get(survey)
     known = held.value

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from failover import gateway
 
-from . import selectors, vote_ids
+from . import selectors, vote_ids, writers
 from .answers import digest as digest_of
 from .merge import Cast, stands
 from .models import BallotRow
@@ -118,8 +118,10 @@ def ballot_cast(*, survey: Survey, voter: str, vote_id: str, answers: Mapping[st
 
     def op(bound: gateway.Bound) -> CastStatus | CastRefused:
         shard, place = keys[bound.region]
-        here = [row.cast() for row in BallotRow.batch_get(list(keys.values()), consistent_read=bound.strong)]
-        verdict = _verdict(here, vote_id, digest, may_change=survey.allow_change)
+        # What this region itself has written, the put will tell.
+        others = writers.others(survey, bound.region) if survey.allow_change else [*keys.keys() - {bound.region}]
+        elsewhere = [row.cast() for row in BallotRow.batch_get([keys[region] for region in others])] if others else []
+        verdict = _verdict(elsewhere, vote_id, digest, may_change=survey.allow_change)
         if verdict is not None:
             return verdict
         item = BallotRow(
@@ -132,11 +134,9 @@ def ballot_cast(*, survey: Survey, voter: str, vote_id: str, answers: Mapping[st
         # Copies are ordered as votes are accepted, by the vote's name: two hosts' clocks may differ.
         result = item.put(allowed, updated_at=vote_ids.order(vote_id))
         if not result.written:
-            # Somebody wrote this key since it was read, or an eventual read came too early. What stands there says
-            # what to tell the voter.
             there = [BallotRow.get(shard, place, consistent_read=True).cast()]
             return _verdict(there, vote_id, digest, may_change=survey.allow_change) or CastRefused.ALREADY_VOTED
-        before = {cast.vote_id for cast in here} | ({str(result.old.vote_id)} if result.old else set())
+        before = {cast.vote_id for cast in elsewhere} | ({str(result.old.vote_id)} if result.old else set())
         if vote_id in before:
             return CastStatus.ALREADY_RECORDED
         return CastStatus.CHANGED if before else CastStatus.RECORDED

@@ -13,7 +13,7 @@ from failover import gateway
 
 from . import codes, selectors
 from .definitions import Definition, Visibility
-from .merge import Row, change, merge
+from .merge import Row, change, merge, overtaken, put_on
 from .models import SurveyRow
 from .surveys import DEFINED, KEPT_S, State, Survey, first_values, tombstone
 
@@ -35,14 +35,14 @@ class ServiceRefused(Exception):
 def survey_create(*, definition: Definition, switch: State = State.OPEN) -> Survey:
     """Make a survey, open unless told otherwise, in its first round; under the code of a deleted one, above its rounds.
 
-    A code that exists is refused with "exists", unless it is the very same survey: then nothing is changed. Raises
-    ServiceRefused, NoRegionAnswered.
+    A code that exists is refused with "exists", unless its author wrote the very same there: then nothing is changed
+    (also not whether results are shown, which is a switch). Raises ServiceRefused, NoRegionAnswered.
     """
     code = definition.code or _unused_code()
     existing = selectors.read_now(code)
     if existing is not None and not existing.survey.deleted:
         survey = existing.survey
-        if survey.definition == Definition(definition.title, definition.questions, definition.allow_change, code):
+        if survey.definition == replace(definition, code=code, results=survey.results):
             return survey
         raise ServiceRefused(
             "exists", _("A different survey has the code %(code)s; nothing was changed.") % {"code": code}
@@ -53,7 +53,7 @@ def survey_create(*, definition: Definition, switch: State = State.OPEN) -> Surv
     above = 1 if existing is None or existing.complete else ROUNDS_UNSEEN
     born = before.round + above
     first = change(before, first_values(definition, now_s=now, born=born, switch=switch), now_ms=int(now * 1000))
-    return _write(code, replace(first, round=born))
+    return _write(code, replace(first, round=born), known=before, checked=True)
 
 
 def survey_open(*, code: str) -> Survey:
@@ -61,7 +61,7 @@ def survey_open(*, code: str) -> Survey:
 
     Raises SurveyUnknown, NoRegionAnswered.
     """
-    survey = _known(code).survey
+    survey = selectors.found_now(code).survey
     values: dict[str, Any] = {"state": State.OPEN.value, "archived": False}
     now_s = gateway.clock.wall()
     if survey.opens_at is not None and survey.opens_at.timestamp() > now_s:
@@ -76,12 +76,18 @@ def survey_close(*, code: str) -> Survey:
     return _change(code, {"state": State.CLOSED.value})
 
 
-def survey_reset(*, code: str) -> Survey:
+def survey_reset(*, code: str, ends: int | None = None) -> Survey:
     """Begin a new round: one small write; late ballots of the old round lie under another key and never count.
 
-    Raises SurveyUnknown, NoRegionAnswered.
+    `ends` is the round that is to end: when it has ended already, nothing is changed, so that a button which is pressed
+    twice resets once. Raises SurveyUnknown, NoRegionAnswered.
     """
-    return _change(code, {"expires_at": int(gateway.clock.wall()) + KEPT_S}, new_round=True)
+    known = selectors.found_now(code)
+    if ends is not None and known.survey.round != ends:
+        return known.survey
+    values = {"expires_at": int(gateway.clock.wall()) + KEPT_S}
+    changed = change(known.row, values, now_ms=int(gateway.clock.wall() * 1000), new_round=True)
+    return _write(code, changed, known=known.row)
 
 
 def survey_reveal(*, code: str) -> Survey:
@@ -107,11 +113,11 @@ def survey_delete(*, code: str) -> Survey:
 
     The ballots go when they expire; nothing counts them. Raises SurveyUnknown, NoRegionAnswered.
     """
-    known = _known(code)
+    known = selectors.found_now(code)
     emptied = {name: None for name in DEFINED if name in known.row.fields}
     values = {**emptied, "state": State.CLOSED.value, tombstone(known.survey.born): True}
     dead = change(known.row, values, now_ms=int(gateway.clock.wall() * 1000))
-    survey = _write(code, dead)
+    survey = _write(code, dead, known=known.row)
     # Each region has a row of its own; where an earlier change was written, its texts go as well. When none answers
     # now, the tombstone stands where it was just written, and that is enough.
     with suppress(gateway.NoRegionAnswered):
@@ -120,14 +126,14 @@ def survey_delete(*, code: str) -> Survey:
 
 
 def survey_change(*, code: str, values: Mapping[str, Any], since: Row, new_round: bool = False) -> Survey:
-    """Change what an author wrote, as it was read in `since`.
+    """Change what an author wrote, as it was read in `since`: versions that are in there count as seen.
 
     Raises ServiceRefused ("conflict": one of these properties was changed since), SurveyUnknown, NoRegionAnswered.
     """
     if new_round:
         values = {**values, "expires_at": int(gateway.clock.wall()) + KEPT_S}
     changed = change(since, values, now_ms=int(gateway.clock.wall() * 1000), new_round=new_round)
-    return _write(code, changed, since=since)
+    return _write(code, changed, known=since, checked=True)
 
 
 def _unused_code() -> str:
@@ -136,35 +142,30 @@ def _unused_code() -> str:
     return code
 
 
-def _known(code: str) -> selectors.Found:
-    known = selectors.read_now(code)
-    if known is None:
-        raise selectors.SurveyUnknown(code)
-    if known.survey.deleted:
-        raise selectors.SurveyDeleted(code)
-    return known
-
-
-def _change(code: str, values: Mapping[str, Any], *, new_round: bool = False) -> Survey:
-    known = _known(code)
+def _change(code: str, values: Mapping[str, Any]) -> Survey:
+    known = selectors.found_now(code)
     # The change is made once, before the first attempt: a repeat in another region says the same thing.
-    return _write(code, change(known.row, values, now_ms=int(gateway.clock.wall() * 1000), new_round=new_round))
+    changed = change(known.row, values, now_ms=int(gateway.clock.wall() * 1000))
+    return _write(code, changed, known=known.row)
 
 
-def _write(code: str, changed: Row, *, since: Row | None = None) -> Survey:
+def _write(code: str, changed: Row, *, known: Row, checked: bool = False) -> Survey:
+    """Put the change into the first region that takes it; `checked`: unless others changed the same since `known`."""
+    since = known if checked else None
     routed = gateway.write(lambda bound: _put(code, changed, bound, since=since), idempotent=True)
     if routed.value is None:
         raise ServiceRefused("conflict", _("Somebody else changed this survey in the same moment."))
-    return selectors.learn(code, routed.value, region=routed.region)
+    # That region's own row may say no more than this change, and is not a survey by itself.
+    return selectors.learn(code, merge([known, routed.value]), region=routed.region)
 
 
 def _put(code: str, changed: Row, bound: gateway.Bound, *, since: Row | None = None) -> Row | None:
     """Join the change with this region's row; None when one of its properties is no longer as it was read."""
     for _try in range(WRITE_TRIES):
         own = next(iter(SurveyRow.query(code, SurveyRow.region == bound.region, consistent_read=True)), None)
-        if own is not None and since is not None and _overtaken(own.row(), changed, since):
+        if own is not None and since is not None and overtaken(own.row(), changed, since):
             return None
-        merged = merge([changed, own.row()]) if own else changed
+        merged = put_on(own.row() if own else None, changed, region=bound.region)
         item = SurveyRow(code, bound.region, round=merged.round, fields=SurveyRow.packed(merged))
         # Above the row that it replaces, also when this host's clock is behind that of the row's writer.
         stamp = max(gateway.stamp(), int(own.updated_at) + 1) if own else gateway.stamp()
@@ -172,13 +173,3 @@ def _put(code: str, changed: Row, bound: gateway.Bound, *, since: Row | None = N
         if item.put(unchanged, updated_at=stamp).written:
             return merged
     raise RuntimeError(f"survey {code} is being changed by others all the time")
-
-
-def _overtaken(own: Row, changed: Row, since: Row) -> bool:
-    """Whether a property that is to be changed was changed after it was read, by anybody but this very change."""
-    return any(
-        name in own.fields
-        and own.fields[name] != entry
-        and (name not in since.fields or own.fields[name].rank > since.fields[name].rank)
-        for name, entry in changed.fields.items()
-    )

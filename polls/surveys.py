@@ -10,7 +10,7 @@ from failover import gateway
 
 from . import definitions
 from .definitions import Access, Definition, Question, Visibility
-from .merge import Row
+from .merge import Row, rivals
 
 SHARDS = 64  # for a new survey; fixed for its whole life
 KEPT_S = 180 * 24 * 3600  # how long the ballots of a round are kept
@@ -32,7 +32,8 @@ class Survey:
     `switch` is what an instructor's hand last set; with `opens_at` and `closes_at` it gives `state`. `born` is the
     round in which a survey under this code began (again): what was deleted before is another survey. `deleted` leaves
     nothing but the code and the round. `hidden_texts` are the marks (moderation.py) of this round's free texts that the
-    projector does not show.
+    projector does not show. `split` names what
+    was written on two sides of a split, each without knowledge of the other: somebody has to choose (splits.py).
     """
 
     code: str
@@ -52,6 +53,11 @@ class Survey:
     deleted: bool = False
     born: int = field(default=1, compare=False)
     hidden_texts: frozenset[str] = frozenset()
+    split: frozenset[str] = frozenset()
+
+    def __hash__(self) -> int:
+        """Cheap, since a survey is the key of what many look at: two surveys are seldom those of one round."""
+        return hash((self.code, self.round))
 
     @property
     def state(self) -> State:
@@ -102,8 +108,16 @@ class Survey:
         return {question.id: [option.id for option in question.choices] for question in self.questions}
 
 
+def is_whole(row: Row) -> bool:
+    """Whether these rows describe a survey. A region that took a change before it heard of the survey has a row that
+    says no more than the change; while the others are away, that is no survey.
+    """
+    gone = bool(row.value(tombstone(int(row.value("born", 1)))))
+    return row.round > 0 and (gone or row.value("questions") is not None)
+
+
 def from_row(code: str, row: Row) -> Survey:
-    """The survey that merged rows describe."""
+    """The survey that merged rows describe, of which `is_whole` is true."""
     born = int(row.value("born", 1))
     shards, expires_at = int(row.value("shards", SHARDS)), int(row.value("expires_at", 0))
     if row.value(tombstone(born)):
@@ -130,6 +144,7 @@ def from_row(code: str, row: Row) -> Survey:
             for name, entry in row.fields.items()
             if name.startswith(HIDDEN_TEXT) and entry.value == row.round
         ),
+        split=frozenset(name for name in row.versions if rivals(row, name)),
     )
 
 

@@ -11,7 +11,7 @@ from failover import gateway
 from .merge import Cast, Row, merge
 from .models import BallotRow, DatabaseError, SurveyRow, TallyRow, round_key, shard_place, shard_prefix
 from .projector import Compared, Kept, Projector, Scheme, Shard, Stored, Unreachable
-from .surveys import Survey, from_row
+from .surveys import Survey, from_row, is_whole
 from .tally import Tally
 
 P = ParamSpec("P")
@@ -151,21 +151,24 @@ def projector(region: str) -> Projector:
 def _scheme(code: str, rows: Iterable[Row]) -> Scheme | None:
     row = merge(rows)
     try:
-        return scheme_of(from_row(code, row)) if row.round else None
+        return scheme_of(from_row(code, row)) if is_whole(row) else None
     except (TypeError, ValueError) as error:
-        # Of another version of this program, perhaps. It must not keep the other surveys from being counted.
-        log.warning("survey %s cannot be read and is not counted: %s", code, error)
+        # Of another version of this program, perhaps. It must not keep the other surveys from being counted. What the
+        # error says is for people: it quotes what an author wrote, in a visitor's language.
+        told = {"event": "survey-unreadable", "code": code, "error": type(error).__name__}
+        log.warning("survey %(code)s cannot be read and is not counted: %(error)s", told)
         return None
 
 
 def _plain(tally: Tally) -> dict[str, Any]:
-    return {"voters": tally.voters, "answered": tally.answered, "chosen": tally.chosen}
+    return {"voters": tally.voters, "answered": tally.answered, "chosen": tally.chosen, "latest": tally.latest}
 
 
 def _stored(row: TallyRow) -> Stored:
     counts = row.counts
     return Stored(
-        Tally(counts["voters"], counts["answered"], counts["chosen"]),
+        # A row of a version that did not keep the latest text is no ballot's tally: the sweep counts it again.
+        Tally(counts["voters"], counts["answered"], counts["chosen"], counts.get("latest", {})),
         str(row.version),
         bool(counts["may_change"]),
         float(row.counted_at),

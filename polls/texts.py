@@ -1,6 +1,6 @@
-"""Free-text answers, a page at a time: they lie with the ballots and are in no tally.
+"""Free-text answers, the newest first, a page at a time: they lie with the ballots and are in no tally.
 
-Tallies say which shards hold any, so that a page reads no others.
+Tallies say which shards hold any and when each got its last, so that a page reads no more shards than it needs.
 """
 
 from dataclasses import dataclass
@@ -19,57 +19,83 @@ from .surveys import Survey
 PAGE = 50
 SHARDS_A_CALL = 4  # 4 round trips to a region 70 ms away are far within one attempt
 ID_DIGITS = 16
+UNTOLD = "~"  # later than every vote: a shard that a version counted which kept no time is read before all others
 
 
 @dataclass(frozen=True)
 class TextAnswer:
-    """What somebody wrote. The id is the same for as long as the round lasts, and tells nobody who it was."""
+    """What somebody wrote. The id is the same for as long as the round lasts, and tells nobody who it was; `place` is
+    what to ask for to get the answers before this one.
+    """
 
     id: str
     text: str
+    place: str
 
 
 @dataclass(frozen=True)
 class TextPage:
-    """Some answers, in an order that stays, and what to ask for to get the next ones; None at the end."""
+    """Some answers, the newest first, and whether there are older ones."""
 
     answers: tuple[TextAnswer, ...]
-    next: str | None
+    more: bool
+
+
+@dataclass(frozen=True, order=True)
+class _Found:
+    vote_id: str  # of the vote that the text came with: later ones are greater
+    id: str
+    shard: int
+    text: str
 
 
 def texts(survey: Survey, question: str, *, after: str = "", limit: int = PAGE) -> Known[TextPage]:
-    """Up to `limit` answers to a text question of the current round, behind the place that `after` names.
+    """Up to `limit` answers to a text question of the current round, older than the one whose place is `after`.
 
     Raises ValueError for an `after` that no page gave, NoRegionAnswered.
     """
     began = gateway.clock.wall()
-    first, behind = _place(after)
+    bound = _place(after)
     routed = gateway.read(lambda bound: tallies.read_round(survey.code, survey.round, consistent=bound.strong))
     region = routed.region
-    shards = sorted(
-        number
+    latest = {
+        number: stored.tally.latest.get(question, UNTOLD)
         for number, stored in routed.value.shards.items()
-        if number >= first and stored.tally.answered.get(question)
-    )
-    found: list[tuple[int, TextAnswer]] = []
-    for at in range(0, len(shards), SHARDS_A_CALL):
-        casts = gateway.read(partial(_casts, survey, shards[at : at + SHARDS_A_CALL]))
-        region = casts.region
-        for number, told in casts.value.items():
-            behind_here = behind if number == first else ""
-            found += [(number, answer) for answer in _answers(survey, question, told) if answer.id > behind_here]
-        if len(found) > limit:
-            break
-    page, more = found[:limit], len(found) > limit
-    following = f"{page[-1][0]}-{page[-1][1].id}" if more and page else None
-    return Known(TextPage(tuple(answer for _number, answer in page), following), region, began)
+        if stored.tally.answered.get(question)
+    }
+    before: _Found | None = None
+    found: list[_Found] = []
+    if bound is not None:
+        casts = gateway.read(partial(_casts, survey, [bound[0]]))
+        found = _answers(survey, question, casts.value)
+        before = next((one for one in found if one.id == bound[1]), None)
+        if before is None:
+            raise ValueError("the text that this page began behind is gone")
+        latest.pop(bound[0], None)
+    waiting = sorted(latest, key=lambda number: latest[number], reverse=True)
+    while waiting and not _enough(found, before, limit, latest[waiting[0]]):
+        casts = gateway.read(partial(_casts, survey, waiting[:SHARDS_A_CALL]))
+        region, waiting = casts.region, waiting[SHARDS_A_CALL:]
+        found += _answers(survey, question, casts.value)
+    older = sorted((one for one in found if before is None or one < before), reverse=True)
+    page = tuple(TextAnswer(one.id, one.text, f"{one.shard}-{one.id}") for one in older[:limit])
+    return Known(TextPage(page, len(older) > limit), region, began)
 
 
-def _place(after: str) -> tuple[int, str]:
-    number, _dash, behind = after.partition("-")
-    if after and not (number.isdecimal() and len(behind) == ID_DIGITS):
+def _enough(found: list[_Found], before: _Found | None, limit: int, latest: str) -> bool:
+    """Whether a page, and one more that says that there is another, is found that no text of the shards which were not
+    read can belong to: the latest of these is `latest`.
+    """
+    return sum(1 for one in found if one.vote_id > latest and (before is None or one < before)) > limit
+
+
+def _place(after: str) -> tuple[int, str] | None:
+    number, _dash, identity = after.partition("-")
+    if not after:
+        return None
+    if not (number.isascii() and number.isdecimal() and len(number) < 5 and len(identity) == ID_DIGITS):
         raise ValueError("no page of texts begins there")
-    return int(number or 0), behind
+    return int(number), identity
 
 
 def _casts(survey: Survey, shards: list[int], bound: gateway.Bound) -> dict[int, list[Cast]]:
@@ -80,14 +106,13 @@ def _casts(survey: Survey, shards: list[int], bound: gateway.Bound) -> dict[int,
     }
 
 
-def _answers(survey: Survey, question: str, casts: list[Cast]) -> list[TextAnswer]:
-    ballots = merge_ballots(casts, may_change=survey.allow_change).values()
-    answers = [
-        TextAnswer(_id(survey, ballot.voter), str(ballot.answers[question]))
-        for ballot in ballots
+def _answers(survey: Survey, question: str, shards: dict[int, list[Cast]]) -> list[_Found]:
+    return [
+        _Found(ballot.vote_id, _id(survey, ballot.voter), number, str(ballot.answers[question]))
+        for number, casts in shards.items()
+        for ballot in merge_ballots(casts, may_change=survey.allow_change).values()
         if question in ballot.answers
     ]
-    return sorted(answers, key=lambda answer: answer.id)
 
 
 def _id(survey: Survey, voter: str) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from .known import Known
+
 
 def story(attempts: Sequence[Mapping[str, Any]], region: str) -> list[str]:
     """A sentence for each region that did not answer and one for the region that did, from the API's attempts."""
@@ -31,6 +33,16 @@ def told_once(attempts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def failed(region: str, outcome: str) -> str:
     """Why a region did not take part, in one sentence."""
     return _("%(region)s %(reason)s.") % {"region": region, "reason": _reasons().get(outcome, outcome)}
+
+
+def degraded(found: Known[Any]) -> str:
+    """What it means that a read which was to be strong was not; empty when nothing was degraded."""
+    if not found.degraded:
+        return ""
+    return _(
+        "This was read in %(region)s, because the region of first choice did not answer: the very latest votes may be "
+        "missing."
+    ) % {"region": found.region}
 
 
 def ago(seconds: float) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class SurveyAdminSite(admin.AdminSite):
 
     site_header = "surveyapp"
     site_title = "surveyapp"
-    index_title = "For instructors"
+    index_title = gettext_lazy("For instructors")
     # The pages of our own need the width, and the header links to them.
     enable_nav_sidebar = False
 
@@ -37,7 +39,7 @@ def tools() -> tuple[Tool, ...]:
     """The pages of our own; their addresses lie below the admin's."""
     start = reverse("admin:index")
     return (
-        Tool("Surveys", f"{start}surveys/", "Write, open, reveal, close and export surveys"),
-        Tool("Failover", reverse("failover:dashboard"), "See which region serves and why, and pin another"),
-        Tool("Users", reverse("admin:auth_user_changelist"), "Who may sign in here"),
+        Tool(_("Surveys"), f"{start}surveys/", _("Write, open, reveal, close and export surveys")),
+        Tool(_("Failover"), reverse("failover:dashboard"), _("See which region serves and why, and pin another")),
+        Tool(_("Users"), reverse("admin:auth_user_changelist"), _("Who may sign in here")),
     )

@@ -5,10 +5,10 @@ import re
 from tests.deploy_check import ROOT
 
 READS = re.compile(
-    r"""(?:(?:env|values)\.\w+\(\s*|environ(?:\.get|\.setdefault)?[\[(]\s*|_whole\(environ,\s*|_number\(environ,\s*)"""
+    r"""(?:(?:env|values)\.\w+\(\s*|environ(?:\.get|\.setdefault)?[\[(]\s*|_whole\(environ,\s*|_number\(environ,\s*|_yes\(environ,\s*)"""
     r"""["']([A-Z][A-Z0-9_]+)["']"""
 )
-BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CA_BUNDLE"}
 # Set by one process for another, or by AWS for a function, never by a person.
 INTERNAL = {"AWS_REGION", "DJANGO_SETTINGS_MODULE", "SURVEY_LIFELINE_FD"}
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 
 from failover.core.events import Event, EventKind
+from failover.core.phrases import Phrase, from_json, to_json
 from failover.core.policy import Decision
 from failover.core.status import decision_from_json, decision_to_json
 
@@ -100,9 +101,13 @@ def read_decisions() -> list[Decision]:
 
 
 def write_event(event: Event) -> None:
-    """Appends an event to the log; writing the same event again changes nothing."""
+    """Appends an event to the log. What stands there is never changed: writing an event again does nothing."""
     item = _key(f"{int(event.at * 1000):014d}-{event.id}")
-    ControlRow(EVENT, item, document=json.dumps(asdict(event)), expires_at=_expiry(event.at, EVENT_TTL_S)).put()
+    content = asdict(event)
+    if isinstance(event.reason, Phrase):
+        content["said"] = to_json(event.reason)  # the reason itself is stored in English
+    row = ControlRow(EVENT, item, document=json.dumps(content), expires_at=_expiry(event.at, EVENT_TTL_S))
+    row.put(ControlRow.item.does_not_exist())
 
 
 def read_events(limit: int) -> list[Event]:
@@ -112,7 +117,8 @@ def read_events(limit: int) -> list[Event]:
 
     def event(row: ControlRow) -> Event:
         content = json.loads(row.document)
-        return Event(**{**content, "kind": EventKind(content["kind"])})
+        reason = from_json(content.pop("said", content["reason"]))
+        return Event(**{**content, "kind": EventKind(content["kind"]), "reason": reason})
 
     found: dict[str, Event] = {}
     for one in _readable(ControlRow.query(EVENT, scan_index_forward=False, page_size=2 * limit), event):
@@ -134,7 +140,8 @@ def _readable(rows: Iterable[ControlRow], read: Callable[[ControlRow], T]) -> It
         try:
             yield read(row)
         except (ValueError, TypeError, KeyError) as error:
-            log.warning("the control row %s %s cannot be read: %r", row.kind, row.item, error)
+            told = {"event": "row-unreadable", "kind": row.kind, "item": row.item, "error": error}
+            log.warning("the control row %(kind)s %(item)s cannot be read: %(error)r", told)
 
 
 def _key(name: str) -> str:

@@ -13,9 +13,9 @@ import ssl
 import botocore.exceptions as sdk
 from botocore.parsers import ResponseParserError
 from pynamodb.exceptions import PynamoDBException
-from urllib3.exceptions import NameResolutionError
 
 from failover.core.errors import ErrorClass, Failure, Outcome
+from failover.core.phrases import phrase
 
 THROTTLED = frozenset(
     {
@@ -61,10 +61,10 @@ CALLERS = frozenset(
 )
 # Resolution ended; what it said differs, and a class wants to see the difference.
 DNS_DETAIL = {
-    getattr(socket, "EAI_NODATA", -5): "DNS answers empty",
-    socket.EAI_NONAME: "DNS says that there is no such name",
-    socket.EAI_AGAIN: "DNS does not answer",
-    socket.EAI_FAIL: "DNS answers with a server failure",
+    getattr(socket, "EAI_NODATA", -5): phrase("DNS answers empty"),
+    socket.EAI_NONAME: phrase("DNS says that there is no such name"),
+    socket.EAI_AGAIN: phrase("DNS does not answer"),
+    socket.EAI_FAIL: phrase("DNS answers with a server failure"),
 }
 
 
@@ -79,30 +79,33 @@ def classify(error: BaseException) -> Failure:
     cause = _root(error)
     match cause:
         case sdk.ConnectTimeoutError():
-            return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, "no connection in time", error)
+            return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, phrase("no connection in time"), error)
         case sdk.SSLError():
-            return _tls(cause, error)
-        case sdk.EndpointConnectionError() | sdk.ProxyConnectionError():
+            # The transport raises these for a handshake alone, and before that is over nothing is sent.
+            return no_handshake(cause.kwargs.get("error"), error)
+        case sdk.EndpointConnectionError():
             return _not_connected(cause, error)
         case sdk.ReadTimeoutError():
-            return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, "no reply in time", error)
+            return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, phrase("no reply in time"), error)
         case sdk.ConnectionClosedError():
-            return Failure(ErrorClass.UNKNOWN, Outcome.CONNECT, "the connection was cut before a reply", error)
+            return Failure(ErrorClass.UNKNOWN, Outcome.CONNECT, phrase("the connection was cut before a reply"), error)
         case sdk.ClientError():
             return _refused(cause, error)
         case sdk.NoCredentialsError() | sdk.PartialCredentialsError() | sdk.CredentialRetrievalError():
-            return Failure(ErrorClass.CALLER, Outcome.DENIED, "no usable credentials", error)
+            return Failure(ErrorClass.CALLER, Outcome.DENIED, phrase("no usable credentials"), error)
         case sdk.HTTPClientError() | ResponseParserError() | TruncatedReply():
-            return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, "the reply broke off or made no sense", error)
+            return Failure(
+                ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, phrase("the reply broke off or made no sense"), error
+            )
         case sdk.BotoCoreError():
             return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, type(cause).__name__, error)
         case _ if isinstance(error, PynamoDBException) and error.cause is None:
             # PynamoDB's own refusals (a missing item, a bad expression) never reached the network.
             return Failure(ErrorClass.CALLER, Outcome.DENIED, type(error).__name__, error)
         case TimeoutError():
-            return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, "no reply in time", error)
+            return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, phrase("no reply in time"), error)
         case OSError():
-            return Failure(ErrorClass.UNKNOWN, Outcome.CONNECT, "the connection broke", error)
+            return Failure(ErrorClass.UNKNOWN, Outcome.CONNECT, phrase("the connection broke"), error)
         case _:
             # A mistake in the operation itself: the caller's business, wherever it is run.
             return Failure(ErrorClass.CALLER, Outcome.DENIED, type(cause).__name__, error)
@@ -126,23 +129,27 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-def _tls(cause: sdk.SSLError, error: BaseException) -> Failure:
-    """Only a refused certificate proves that nothing was sent: any other TLS error may come amid a reply."""
-    inner = cause.kwargs.get("error")
-    told = inner.args[0] if inner is not None and inner.args else inner
-    if isinstance(told, ssl.SSLCertVerificationError):
-        return Failure(ErrorClass.NOT_SENT, Outcome.TLS, "the certificate is not valid", error)
-    return Failure(ErrorClass.UNKNOWN, Outcome.TLS, "TLS failed", error)
+def no_handshake(why: BaseException | None, error: BaseException) -> Failure:
+    """A TLS handshake that `why` put an end to."""
+    match why:
+        case ssl.SSLCertVerificationError():
+            detail = phrase("the certificate is not valid")
+        case TimeoutError():
+            detail = phrase("no TLS handshake in time")
+        case _:
+            detail = phrase("the TLS handshake failed")
+    return Failure(ErrorClass.NOT_SENT, Outcome.TLS, detail, error)
 
 
 def _not_connected(cause: sdk.BotoCoreError, error: BaseException) -> Failure:
-    inner = getattr(cause, "kwargs", {}).get("error")
-    if isinstance(inner, NameResolutionError):
-        reason = inner.__cause__ or inner.__context__
-        code = reason.errno if isinstance(reason, socket.gaierror) else None
-        return Failure(ErrorClass.NOT_SENT, Outcome.DNS, DNS_DETAIL.get(code or 0, "DNS gives no address"), error)
-    refused = inner is not None and isinstance(inner.__cause__, ConnectionRefusedError)
-    detail = "the connection was refused" if refused else "no connection"
+    match cause.kwargs.get("error"):
+        case socket.gaierror(errno=code):
+            detail = DNS_DETAIL.get(code or 0, phrase("DNS gives no address"))
+            return Failure(ErrorClass.NOT_SENT, Outcome.DNS, detail, error)
+        case ConnectionRefusedError():
+            detail = phrase("the connection was refused")
+        case _:
+            detail = phrase("no connection")
     return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, detail, error)
 
 

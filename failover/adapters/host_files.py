@@ -1,11 +1,13 @@
 """What the processes of one host tell each other, through small files below the run directory.
 
-The monitor publishes one file; each web worker writes its own report. Every file is replaced as a whole, so a reader
-never sees half of one, and a process that is killed leaves at worst an old file behind, which its age gives away.
+The monitor publishes its status and its host's totals; each web worker writes its own report. Every file is replaced as
+a whole, so a reader never sees half of one. A monitor that is killed leaves an old status behind, which its age gives
+away; a worker holds a lock, which ends with it however it ends, so that its report is never taken for a living one's.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -22,6 +24,7 @@ from failover.core.status import (
     view_from_json,
     view_to_json,
 )
+from failover.core.totals import Totals, totals_from_json, totals_to_json
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ class HostFiles:
 
     def __init__(self, run_dir: Path) -> None:
         self._status = run_dir / "status.json"
+        self._totals = run_dir / "totals.json"
         self._workers = run_dir / "workers"
+        self._held: dict[str, int] = {}
         self._workers.mkdir(parents=True, exist_ok=True)
 
     def publish(self, view: HostView, status: StatusDocument, *, at: float) -> None:
@@ -65,8 +70,49 @@ class HostFiles:
         except FileNotFoundError:
             return 0
 
+    def write_totals(self, totals: Totals) -> None:
+        """Replaces the host's totals: the monitor's business alone."""
+        _replace(self._totals, totals_to_json(totals))
+
+    def totals(self) -> Totals:
+        """What this host has counted for good; nothing, when that cannot be read."""
+        try:
+            return totals_from_json(_load(self._totals))
+        except ValueError:
+            return Totals()
+
+    def hold(self, worker: str) -> None:
+        """Says that `worker` (a name that no other process has, now or later) is this process, until `release` or
+        until it ends, however that happens.
+        """
+        path = self._workers / f"{worker}.lock"
+        draft = path.with_suffix(f".{os.getpid()}.tmp")
+        self._held[worker] = descriptor = os.open(draft, os.O_CREAT | os.O_RDWR, 0o666)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        draft.replace(path)  # only now has it the name: nobody ever sees it unlocked while its worker runs
+
+    def release(self, worker: str) -> None:
+        """Says that `worker` is done; the monitor counts its report and removes it."""
+        if worker in self._held:
+            os.close(self._held.pop(worker))
+
+    def gone(self) -> frozenset[str]:
+        """The workers that have left something behind and run no more. Their reports are final."""
+        names = {path.stem for path in self._workers.glob("*") if path.suffix in (".json", ".lock")}
+        return frozenset(name for name in names if not self._runs(name))
+
+    def _runs(self, worker: str) -> bool:
+        try:
+            with open(self._workers / f"{worker}.lock") as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
     def write_report(self, worker: str, report: WorkerReport) -> None:
-        """Replaces the report of `worker` (a name that no other process has, now or later)."""
+        """Replaces the report of `worker`, which must be held."""
         _replace(self._workers / f"{worker}.json", report_to_json(report))
 
     def reports(self) -> Mapping[str, WorkerReport]:
@@ -82,8 +128,14 @@ class HostFiles:
         return found
 
     def forget(self, worker: str) -> None:
-        """Removes a report, once its worker is gone and counted."""
-        (self._workers / f"{worker}.json").unlink(missing_ok=True)
+        """Removes what a worker left behind, once it is gone and counted."""
+        for path in self._workers.glob(f"{worker}.*"):  # its report, its lock, and a draft that it was killed over
+            path.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Removes the drafts that a monitor was killed over."""
+        for path in self._status.parent.glob("*.tmp"):
+            path.unlink(missing_ok=True)
 
 
 def _replace(path: Path, content: Any) -> None:

@@ -8,24 +8,31 @@ followed by "and writes fail".
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.health import Canary, Layer
 from failover.core.interfaces import Clock
+from failover.core.phrases import phrase
 
 from .dns import Resolver
-from .errors import DNS_DETAIL, classify
+from .dns_cache import Served
+from .errors import DNS_DETAIL, classify, no_handshake
+from .transport import tls_context
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # A step fails by raising, or by returning a `Failure`; what else it returns does not matter.
 Step = Callable[[], object]
-NOT_REACHED = Layer(ok=None, ms=None, detail="not reached", error_class=None)
+NOT_REACHED = Layer(ok=None, ms=None, detail=phrase("not reached"), error_class=None)
+
+
+class HandshakeFailed(Exception):
+    """TLS was not agreed upon; the cause says why."""
 
 
 class Probe:
@@ -41,15 +48,17 @@ class Probe:
         self._resolver = resolver
         self._clock = clock
         self._timeout = timeout
+        # Whom the SDK trusts, not the host: a canary that disagreed would condemn a region that serves.
+        self._tls = tls_context() if self._parts.scheme == "https" else None
 
     def run(self, seq: int, write: Step, read: Step) -> Canary:
         """One canary. Never raises; stops at the first layer that fails."""
         self._client.close()  # what is pooled would hide exactly the fault that this looks for
         layers = dict.fromkeys(("dns", "connect", "write", "read"), NOT_REACHED)
-        addresses: list[str] = []
+        served: list[Served] = []
         steps: tuple[tuple[str, Step], ...] = (
-            ("dns", lambda: addresses.extend(self._resolver.addresses(self._parts.hostname or ""))),
-            ("connect", lambda: self._connect_any(addresses)),
+            ("dns", lambda: served.append(self._resolver.look_up(self._parts.hostname or ""))),
+            ("connect", lambda: self._connect_any(served[0].addresses)),
             ("write", write),
             ("read", read),
         )
@@ -60,7 +69,7 @@ class Probe:
             if failure is not None:
                 layers[name] = Layer(ok=False, ms=ms, detail=failure.detail, error_class=failure.error_class)
                 break
-            layers[name] = Layer(ok=True, ms=ms, detail=addresses[0] if name == "dns" else "", error_class=None)
+            layers[name] = _resolved(served[0], ms) if name == "dns" else Layer(ok=True, ms=ms)
         return Canary(seq=seq, **layers)
 
     def _connect_any(self, addresses: Sequence[str]) -> None:
@@ -68,16 +77,35 @@ class Probe:
         for place, address in enumerate(addresses, start=1):
             try:
                 return self._connect(address, self._timeout / len(addresses))
-            except OSError:
+            except (OSError, HandshakeFailed):
                 if place == len(addresses):
                     raise
 
     def _connect(self, address: str, timeout: float) -> None:
         port = self._parts.port or (443 if self._parts.scheme == "https" else 80)
+        until = self._clock.monotonic() + timeout
         with socket.create_connection((address, port), timeout=timeout) as raw:
-            if self._parts.scheme == "https":
-                with ssl.create_default_context().wrap_socket(raw, server_hostname=self._parts.hostname):
-                    pass
+            if self._tls is None:
+                return
+            try:
+                raw.settimeout(max(0.001, until - self._clock.monotonic()))  # of the handshake as a whole
+                self._tls.wrap_socket(raw, server_hostname=self._parts.hostname).close()
+            except OSError as error:
+                raise HandshakeFailed from error
+
+
+def _resolved(served: Served, ms: float) -> Layer:
+    """The DNS layer of a region that can be reached: a stale answer serves its purpose, and is called what it is."""
+    if served.failure is None:
+        return Layer(ok=True, ms=ms, detail=served.addresses[0])
+    since, until = (f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}" for at in (served.since, served.until))
+    detail = phrase(
+        "{trouble} since {since} UTC; the last good answer serves until {until} at most",
+        trouble=DNS_DETAIL.get(served.failure.errno or 0, phrase("DNS gives no address")),
+        since=since,
+        until=until,
+    )
+    return Layer(ok=True, ms=ms, detail=detail, stale=True)
 
 
 def _failure(step: Step) -> Failure | None:
@@ -85,14 +113,14 @@ def _failure(step: Step) -> Failure | None:
         result = step()
     except socket.gaierror as error:
         return Failure(
-            ErrorClass.NOT_SENT, Outcome.DNS, DNS_DETAIL.get(error.errno or 0, "DNS gives no address"), error
+            ErrorClass.NOT_SENT, Outcome.DNS, DNS_DETAIL.get(error.errno or 0, phrase("DNS gives no address")), error
         )
-    except ssl.SSLError as error:
-        return Failure(ErrorClass.NOT_SENT, Outcome.TLS, "the TLS handshake failed", error)
+    except HandshakeFailed as error:
+        return no_handshake(error.__cause__, error)
     except TimeoutError as error:
-        return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, "no connection in time", error)
+        return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, phrase("no connection in time"), error)
     except ConnectionRefusedError as error:
-        return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, "the connection was refused", error)
+        return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, phrase("the connection was refused"), error)
     except Exception as error:
         return classify(error)
     return result if isinstance(result, Failure) else None

@@ -18,6 +18,7 @@ from typing import Generic, TypeVar
 
 from failover.core.errors import ErrorClass, FailoverError, Failure, Outcome
 from failover.core.interfaces import Bound, Handle, Success
+from failover.core.phrases import phrase
 
 from .binding import bind
 from .errors import classify
@@ -65,10 +66,10 @@ class DaemonPool:
                 try:
                     threading.Thread(target=self._loop, name=f"{self._name}-{self._made}", daemon=True).start()
                 except RuntimeError as error:
-                    raise RegionBusy(f"this machine gives no thread more: {error}") from error
+                    raise RegionBusy(phrase("this machine gives no thread more: {error}", error=str(error))) from error
                 self._made += 1
             else:
-                raise RegionBusy(f"all {self._size} calls that may be under way are")
+                raise RegionBusy(phrase("all {calls} calls that may be under way are", calls=self._size))
         self._work.put(work)
         return future
 
@@ -161,12 +162,12 @@ def _outcome(future: Future[T], wait_s: float, allowed_s: float) -> Success[T] |
         # An operation's own TimeoutError is returned here, never raised: what is raised is that the time is over.
         error = future.exception(wait_s)
     except TimeoutError:
-        late = TimeoutError(f"no answer within {allowed_s:.2f} s")
-        return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, str(late), late)
+        late = phrase("no answer within {seconds:.2f} s", seconds=allowed_s)
+        return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, late, TimeoutError(late))
     if isinstance(error, RegionBusy):
         return _busy(error)
     return Success(future.result()) if error is None else classify(error)
 
 
 def _busy(error: RegionBusy) -> Failure:
-    return Failure(ErrorClass.NOT_SENT, Outcome.TIMEOUT, str(error), error)
+    return Failure(ErrorClass.NOT_SENT, Outcome.TIMEOUT, error.args[0], error)

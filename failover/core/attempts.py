@@ -15,6 +15,7 @@ from failover.core.errors import Attempt, ErrorClass, Failure, Outcome
 from failover.core.hedging import Hedger
 from failover.core.interfaces import Bound, Clock, Consistency, Handle, RacingRunner, Runner, Success
 from failover.core.lanes import Lane, Ticket
+from failover.core.phrases import phrase
 
 T = TypeVar("T")
 Trace = Callable[[Attempt], None]
@@ -52,7 +53,7 @@ class Job(Generic[T]):
     @property
     def may_race(self) -> bool:
         """Whether another region's answer is as good: of asynchronous tables a strong read is another one elsewhere."""
-        return self.hedged and (self.consistency is Consistency.EVENTUAL or self.tables is TableMode.MRSC)
+        return self.consistency is Consistency.EVENTUAL or self.tables is TableMode.MRSC
 
 
 @dataclass(slots=True)
@@ -157,7 +158,7 @@ class Attempts:
                 results[region] = result = result or _late(leg.until - leg.began)
                 del legs[region]
                 self._ended(job, region, result, leg.began)
-                if region == first and not legs and len(results) == 1:
+                if not legs:  # nobody else is under way who could answer
                     results[region] = result = self._again(job, region, result, leg.until)
                 self.settle(region, leg.ticket, result)
                 refused = isinstance(result, Failure) and result.error_class is ErrorClass.CALLER
@@ -204,5 +205,5 @@ class Attempts:
 
 
 def _late(seconds: float) -> Failure:
-    detail = f"no answer within {seconds:.2f} s"
+    detail = phrase("no answer within {seconds:.2f} s", seconds=seconds)
     return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, detail, TimeoutError(detail))

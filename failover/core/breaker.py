@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from failover.core.config import RouterConfig
+from failover.core.phrases import phrase
 
 
 class CircuitState(StrEnum):
@@ -25,7 +26,8 @@ _SEVERITY = {CircuitState.CLOSED: 0, CircuitState.HALF_OPEN: 1, CircuitState.OPE
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """A circuit's state. Times are monotonic seconds; `wait_s` is the wait of its latest opening, 0 before the first.
+    """A circuit's state. Times are monotonic seconds; `wait_s` is the wait of its latest opening, 0 before the first;
+    `trials_passed` are those of the latest half-open.
 
     `turns` counts the transitions: an attempt that began in an earlier turn must not decide a later one. `relapses`
     are the times of the latest openings from closed.
@@ -52,7 +54,7 @@ class Circuit:
 
 def worse(one: CircuitState, other: CircuitState) -> CircuitState:
     """The one that lets less through."""
-    return max(one, other, key=_SEVERITY.__getitem__)
+    return one if one is other or _SEVERITY[one] > _SEVERITY[other] else other
 
 
 def opened(circuit: Circuit, *, config: RouterConfig, now: float, reason: str) -> Circuit:
@@ -66,12 +68,16 @@ def opened(circuit: Circuit, *, config: RouterConfig, now: float, reason: str) -
     relapses = (*recent, now) if was_closed else tuple(recent)
     if len(relapses) >= config.flap_openings:
         wait_s = config.flap_hold_s
-        reason = f"{reason}; it opened {len(relapses)} times within {config.flap_window_s:.0f} s, so it is held longer"
+        reason = phrase(
+            "{reason}; it opened {openings} times within {window:.0f} s, so it is held longer",
+            reason=reason,
+            openings=len(relapses),
+            window=config.flap_window_s,
+        )
     return replace(
         circuit,
         state=CircuitState.OPEN,
         since=now,
-        trials_passed=0,
         wait_s=wait_s,
         openings=circuit.openings + 1,
         turns=circuit.turns + 1,
@@ -87,25 +93,23 @@ def half_opened(circuit: Circuit, *, now: float) -> Circuit:
 
 def closed(circuit: Circuit, *, now: float) -> Circuit:
     """Let everything through. The wait is remembered, so that a relapse soon after doubles it."""
-    return replace(
-        circuit, state=CircuitState.CLOSED, since=now, failures=0, trials_passed=0, turns=circuit.turns + 1, reason=""
-    )
+    return replace(circuit, state=CircuitState.CLOSED, since=now, failures=0, turns=circuit.turns + 1, reason="")
 
 
 def on_failure(circuit: Circuit, *, config: RouterConfig, now: float, reason: str, trial: bool = False) -> Circuit:
     """A class A or B failure: the third in a row opens, and a failed trial opens whatever the count."""
     counted = replace(circuit, failures=circuit.failures + 1)
     if trial:
-        return opened(counted, config=config, now=now, reason=f"a trial failed: {reason}")
+        return opened(counted, config=config, now=now, reason=phrase("a trial failed: {reason}", reason=reason))
     if circuit.state is CircuitState.CLOSED and counted.failures >= config.failures_to_open:
-        return opened(counted, config=config, now=now, reason=f"{counted.failures} failures in a row: {reason}")
+        told = phrase("{failures} failures in a row: {reason}", failures=counted.failures, reason=reason)
+        return opened(counted, config=config, now=now, reason=told)
     return counted
 
 
 def on_success(circuit: Circuit, *, config: RouterConfig, now: float, trial: bool = False) -> Circuit:
     """A value came back: the row of failures ends, and enough trials passed close a half-open circuit."""
-    counted = replace(circuit, failures=0)
     if not (trial and circuit.state is CircuitState.HALF_OPEN):
-        return counted
-    counted = replace(counted, trials_passed=circuit.trials_passed + 1)
+        return replace(circuit, failures=0) if circuit.failures else circuit
+    counted = replace(circuit, failures=0, trials_passed=circuit.trials_passed + 1)
     return closed(counted, now=now) if counted.trials_passed >= config.trials_to_close else counted

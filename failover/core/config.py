@@ -26,6 +26,10 @@ class RouterConfig:
     """One call, all its regions and retries together."""
     attempt_timeout_s: float = 1.2
     """One region's attempt at most; never more than what is left of the deadline."""
+    share: int = 6
+    """Calls of one worker that may wait for a region for a whole attempt; those beyond it ..."""
+    crowded_s: float = 0.3
+    """... go on to the next region, where there is one, after so long: a hung region never holds every web thread."""
     failures_to_open: int = 3
     """Class A and B failures of live traffic in a row."""
     canary_failures_to_open: int = 3

@@ -23,6 +23,10 @@ class Sample:
     latency: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
 
     def __add__(self, other: Sample) -> Sample:
+        if other is NOTHING:
+            return self
+        if self is NOTHING:
+            return other
         latency = tuple(map(add, self.latency, other.latency))
         return Sample(self.requests + other.requests, self.failed + other.failed, latency)
 
@@ -52,13 +56,20 @@ class Sample:
 
         Above the last bound the last bound is given: "at least".
         """
-        rank = share * sum(self.latency)
+        answers = self.answers
+        if not answers:
+            return None
+        rank = share * answers
         below, low = 0, 0.0
         for count, high in zip(self.latency, LATENCY_BOUNDS_MS, strict=False):
             if count and below + count >= rank:
                 return low + (high - low) * (rank - below) / count
             below, low = below + count, float(high)
-        return low if self.latency[-1] else None
+        return low
+
+
+NOTHING = Sample()
+"""What adds nothing, and costs nothing to add."""
 
 
 def over_threshold(sample: Sample, config: RouterConfig) -> bool:
@@ -73,7 +84,7 @@ class Window:
         self._span_s = span_s
         self._width_s = span_s / BUCKETS
         self._buckets: deque[tuple[float, Sample]] = deque()
-        self._sum = Sample()
+        self._sum = NOTHING
 
     def add(self, sample: Sample, now: float) -> None:
         """Count what was learnt at `now`."""
@@ -92,7 +103,7 @@ class Window:
             return self._sum
         found = [sample for start, sample in self._buckets if since <= start < until]
         if not found:
-            return Sample()
+            return NOTHING
         columns = zip(*(sample.latency for sample in found), strict=True)
         return Sample(
             sum(sample.requests for sample in found), sum(sample.failed for sample in found), tuple(map(sum, columns))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import tzinfo
+from functools import reduce
 
 from failover.core.breaker import CircuitState
 from failover.core.detector import over_threshold
 from failover.core.events import AUTOMATIC, Event
 from failover.core.explain import explain
+from failover.core.explain_rows import word
 from failover.core.facts import RegionFacts
 from failover.core.health import Canary
 from failover.core.lag import LagState
+from failover.core.phrases import phrase, to_json
 from failover.core.policy import Decision, Plan
 from failover.core.status import (
     AlarmDocument,
@@ -36,10 +39,12 @@ def status_document(
     zone: tzinfo,
 ) -> StatusDocument:
     """Everything people are shown. `since` (when the active region became active) and `wall` are epoch seconds."""
+    told = summary(facts, plan=plan, decision=decision, since=since, zone=zone)
     return {
         "generated_at": iso(wall),
         "routing": _routing(plan, decision, since),
-        "summary": summary(facts, plan=plan, decision=decision, since=since, zone=zone),
+        "summary": told,
+        "summary_said": to_json(told),
         "regions": [_region(one) for one in facts.values()],
         "replication": [line for one in facts.values() for line in _replication(one)],
         "alarms": [alarm for one in facts.values() for alarm in _alarms(one)],
@@ -59,6 +64,7 @@ def event_document(event: Event) -> EventDocument:
         "to": event.to,
         "actor": event.actor,
         "reason": event.reason,
+        "said": to_json(event.reason),
     }
 
 
@@ -82,7 +88,16 @@ def _region(facts: RegionFacts) -> RegionDocument:
         "priority": facts.priority,
         "state": facts.state.value,
         "circuit": facts.circuit.state.value,
-        "checks": {name: {"ok": layer.ok, "ms": layer.ms, "detail": layer.detail} for name, layer in layers.items()},
+        "checks": {
+            name: {
+                "ok": layer.ok,
+                "ms": layer.ms,
+                "detail": layer.detail,
+                "said": to_json(layer.detail),
+                "stale": layer.stale,
+            }
+            for name, layer in layers.items()
+        },
         "requests_2m": facts.traffic.requests,
         "error_rate_2m": round(facts.traffic.error_rate, 4),
         "p50_ms": _rounded(facts.traffic.percentile(0.5)),
@@ -104,25 +119,42 @@ def _replication(facts: RegionFacts) -> Iterator[ReplicationDocument]:
 
 def _alarms(facts: RegionFacts) -> Iterator[AlarmDocument]:
     is_open = facts.circuit.state is not CircuitState.CLOSED
-    yield _alarm("circuit", facts, is_open, f"{facts.circuit.state}: {facts.circuit.reason}" if is_open else "closed")
+    state = word(facts.circuit.state)
+    detail = phrase("{state}: {reason}", state=state, reason=facts.circuit.reason) if is_open else state
+    yield _alarm("circuit", facts, is_open, detail)
     judged = facts.judged
-    detail = f"{judged.error_rate:.1%} of {judged.requests} requests"
+    detail = phrase("{percent:.1f}% of {requests} requests", percent=judged.error_rate * 100, requests=judged.requests)
     yield _alarm("error-rate", facts, over_threshold(judged, facts.config), detail)
     failing = facts.health.failures >= facts.config.canary_failures_to_open
-    yield _alarm("canary", facts, failing, f"{facts.health.failures} failed in a row")
+    yield _alarm("canary", facts, failing, phrase("{failures} failed in a row", failures=facts.health.failures))
+    name = (facts.health.latest or Canary()).dns
+    yield _alarm("stale-dns", facts, name.stale, name.detail if name.stale else phrase("no stale answer serves"))
     slow = facts.slowness
-    p99 = "no traffic" if slow.pace.p99_ms is None else f"p99 {slow.pace.p99_ms:.0f} ms"
+    p99 = phrase("no traffic") if slow.pace.p99_ms is None else phrase("p99 {ms:.0f} ms", ms=slow.pace.p99_ms)
     yield _alarm("slow", facts, slow.met or facts.quick_ms is not None, p99)
     flaps = facts.circuit.flaps(facts.now, facts.config)
     flapping = flaps >= facts.config.flap_openings
-    yield _alarm("flapping", facts, flapping, f"opened {flaps} times within {facts.config.flap_window_s:.0f} s")
+    window = facts.config.flap_window_s
+    detail = phrase("opened {openings} times within {window:.0f} s", openings=flaps, window=window)
+    yield _alarm("flapping", facts, flapping, detail)
     late = {origin: lag for origin, lag in facts.lags.items() if lag.state in (LagState.SLOW, LagState.STALLED)}
-    detail = ", ".join(f"{(lag.ms or 0.0) / 1000:.1f} s behind {origin}" for origin, lag in late.items())
-    yield _alarm("replication-lag", facts, bool(late), detail or "below its limit, or unknown")
+    behind = [
+        phrase("{seconds:.1f} s behind {region}", seconds=(lag.ms or 0.0) / 1000, region=origin)
+        for origin, lag in late.items()
+    ]
+    none = phrase("below its limit, or unknown")
+    detail = reduce(lambda some, more: phrase("{some}, {more}", some=some, more=more), behind) if behind else none
+    yield _alarm("replication-lag", facts, bool(late), detail)
 
 
 def _alarm(name: str, facts: RegionFacts, raised: bool, detail: str) -> AlarmDocument:
-    return {"name": name, "region": facts.name, "state": "alarm" if raised else "ok", "detail": detail}
+    return {
+        "name": name,
+        "region": facts.name,
+        "state": "alarm" if raised else "ok",
+        "detail": detail,
+        "said": to_json(detail),
+    }
 
 
 def _rounded(value: float | None) -> float | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from failover.core.phrases import phrase
+
 
 class ErrorClass(StrEnum):
     """What a failed attempt says about the request, and so what may be done next."""
@@ -78,15 +80,15 @@ class NoRegionAnswered(FailoverError):
 
     def __init__(self, attempts: tuple[Attempt, ...]) -> None:
         self.attempts = attempts
-        super().__init__(f"{self._headline}: {_told(attempts)}")
+        super().__init__(phrase("{headline}: {attempts}", headline=self._headline, attempts=_told(attempts)))
 
-    _headline = "no region answered"
+    _headline = phrase("no region answered")
 
 
 class OutcomeUnknown(NoRegionAnswered):
     """A write that must not be repeated was sent, and nobody knows whether it was applied. It was not repeated."""
 
-    _headline = "the write's outcome is unknown and it may not be repeated"
+    _headline = phrase("the write's outcome is unknown and it may not be repeated")
 
 
 class RoutingRefused(FailoverError):
@@ -98,4 +100,6 @@ class RoutingRefused(FailoverError):
 
 
 def _told(attempts: tuple[Attempt, ...]) -> str:
-    return ", ".join(f"{one.region} {one.outcome.value} ({one.ms:.0f} ms)" for one in attempts) or "nothing was tried"
+    return ", ".join(f"{one.region} {one.outcome.value} ({one.ms:.0f} ms)" for one in attempts) or phrase(
+        "nothing was tried"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping
+from operator import add, sub
 
 from failover.core import breaker
 from failover.core.breaker import Circuit, CircuitState
@@ -14,6 +15,7 @@ from failover.core.facts import RegionFacts
 from failover.core.health import Canary, Health, Verdict, on_canary
 from failover.core.lag import Lag
 from failover.core.pace import PaceMeter, Rival, Slowness
+from failover.core.phrases import Phrase, phrase
 from failover.core.regions import Region
 from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
 
@@ -43,7 +45,7 @@ class Evidence:
     def canary(self, canary: Canary, now: float) -> None:
         """Count a canary. One that says nothing changes nothing."""
         self.health = on_canary(self.health, canary, config=self._config, now=now)
-        match canary.verdict:
+        match self.health.verdict:
             case Verdict.PASSED:
                 self._canaries_passed += 1
                 if canary.call_ms is not None:
@@ -52,20 +54,26 @@ class Evidence:
                 self._canary_ms.clear()
                 self._disputed_at = float("-inf")  # canaries and live traffic agree again
                 if self.circuit.state is CircuitState.HALF_OPEN:
-                    self._alarm = f"a canary failed in half-open: {canary.told}"
+                    self._alarm = phrase("a canary failed in half-open: {trouble}", trouble=canary.told)
                 elif self.health.failures >= self._config.canary_failures_to_open:
-                    self._alarm = f"{self.health.failures} canaries failed in a row: {canary.told}"
+                    self._alarm = phrase(
+                        "{failures} canaries failed in a row: {trouble}",
+                        failures=self.health.failures,
+                        trouble=canary.told,
+                    )
             case Verdict.SAYS_NOTHING:
                 pass
 
     def live(self, was: RegionReport, became: RegionReport, now: float) -> None:
         """Count what one worker met since its last report."""
-        if became == was:
+        if became.requests == was.requests and became == was:
             return
-        latency = _difference(was.latency, became.latency)
+        latency = tuple(map(sub, became.latency, was.latency))
         failed = became.failed - was.failed
         self._window.add(Sample(became.requests - was.requests, failed, latency), now)
-        waited_for = tuple(map(sum, zip(latency, _difference(was.outrun, became.outrun), strict=True)))
+        waited_for = latency
+        if became.outrun != was.outrun:
+            waited_for = tuple(map(add, latency, map(sub, became.outrun, was.outrun)))
         self._pace.add(Sample(latency=waited_for), now, learn=self.circuit.state is CircuitState.CLOSED)
         if failed and self.health.passing(now, self._config):
             self._disputed_at = now
@@ -74,12 +82,16 @@ class Evidence:
         if became.openings > was.openings:
             self.worker_open(became)
         elif became.trials_failed > was.trials_failed and self.circuit.state is CircuitState.HALF_OPEN:
-            self._alarm = "a live trial failed"
+            self._alarm = phrase("a live trial failed")
         elif slow:
             self._disputed_at = now
             self._slow_trials += slow
             if self._slow_trials >= self._config.trials_to_close:
-                self._alarm = f"{self._slow_trials} live trials took longer than {self._quick_ms:.0f} ms"
+                self._alarm = phrase(
+                    "{trials} live trials took longer than {ms:.0f} ms",
+                    trials=self._slow_trials,
+                    ms=self._quick_ms or 0.0,
+                )
 
     def elsewhere(self, sample: Sample, now: float) -> None:
         """Count what other hosts met: it is shown, and judged by them."""
@@ -87,7 +99,7 @@ class Evidence:
 
     def worker_open(self, report: RegionReport) -> None:
         """A worker's circuit is open: what it met, the others would meet."""
-        self._alarm = f"live traffic: {report.last_reason}"
+        self._alarm = phrase("live traffic: {reason}", reason=report.last_reason)
 
     def restore(self, reason: str, now: float) -> None:
         """Begin with an open circuit: that is how this monitor left it before it restarted."""
@@ -103,10 +115,22 @@ class Evidence:
         `up_to_date`: whether replication into it is. A dead region is left at any price, a slow one is not.
         """
         closed = self.circuit.state is CircuitState.CLOSED
-        well = closed and self.health.sound and self.health.passing(now, self._config)
+        well = closed and self.health.passing(now, self._config)
         if not (well and up_to_date) or len(self._canary_ms) < self._config.canaries_to_close:
             return None
         return Rival(self.region.name, max(self._canary_ms))
+
+    def may_turn(self, now: float) -> bool:
+        """Whether there is anything to judge: no facts are put together for a circuit that is held open, nor for a
+        closed one that nothing speaks against."""
+        match self.circuit.state:
+            case CircuitState.OPEN:
+                return self.circuit.waited(now)
+            case CircuitState.CLOSED:
+                failing = over_threshold(self._judged(now), self._config)
+                return bool(self._alarm) or failing or self._pace.may_be_slow(now, since=self.circuit.since)
+            case CircuitState.HALF_OPEN:
+                return True
 
     def judge(self, facts: RegionFacts) -> bool:
         """Let the circuit take at most one turn; whether it did."""
@@ -123,12 +147,14 @@ class Evidence:
                     self._begin(breaker.closed(before, now=now))
             case CircuitState.CLOSED:
                 if not alarm and over_threshold(facts.judged, self._config):
-                    alarm = (
-                        f"{facts.judged.error_rate:.1%} of {facts.judged.requests} requests failed "
-                        f"within {self._config.error_window_s:.0f} s"
+                    alarm = phrase(
+                        "{percent:.1f}% of {requests} requests failed within {window:.0f} s",
+                        percent=facts.judged.error_rate * 100,
+                        requests=facts.judged.requests,
+                        window=self._config.error_window_s,
                     )
                 if not alarm and facts.slowness.met:
-                    alarm = f"slow: {_told(facts.slowness)}"
+                    alarm = _told(facts.slowness)
                     self._quick_ms = _next_bound(facts.slowness.limit_ms)
                     self._disputed_at = now  # its canaries pass: only live traffic can say that it is quick again
                 if alarm:
@@ -154,7 +180,7 @@ class Evidence:
             circuit=self.circuit,
             health=self.health,
             traffic=self._window.total(now) + self._elsewhere.total(now),
-            judged=self._window.total(now, since=self.circuit.since),
+            judged=self._judged(now),
             failures_in_a_row=self._failures_in_a_row,
             lags=lags,
             needed=needed,
@@ -164,6 +190,10 @@ class Evidence:
             trials_passed=self._trials_passed,
             canaries_passed=self._canaries_passed,
         )
+
+    def _judged(self, now: float) -> Sample:
+        """The live traffic of this host that counts for or against the circuit as it is."""
+        return self._window.total(now, since=self.circuit.since)
 
     def _too_slow(self, waited_for: tuple[int, ...]) -> int:
         """How many live calls took too long in a region that is on trial for having been too slow."""
@@ -180,19 +210,22 @@ class Evidence:
         self._trials_passed = self._slow_trials = self._canaries_passed = 0
 
 
-def _difference(was: tuple[int, ...], became: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(after - before for before, after in zip(was, became, strict=True))
-
-
 def _next_bound(ms: float) -> float:
-    """The bound of the histogram at or above it, so that its buckets lie on one side of it or the other."""
-    return LATENCY_BOUNDS_MS[min(bisect_left(LATENCY_BOUNDS_MS, ms), len(LATENCY_BOUNDS_MS) - 1)]
+    """The bound of the histogram at or above it, so that its buckets lie on one side of it or the other. There is one:
+    it is exceeded by a p99, which is at most the last."""
+    return LATENCY_BOUNDS_MS[bisect_left(LATENCY_BOUNDS_MS, ms)]
 
 
-def _told(slowness: Slowness) -> str:
+def _told(slowness: Slowness) -> Phrase:
+    """Why a region that `slowness` speaks against is left: it is known then what is usual, and where it is quicker."""
     pace, rival = slowness.pace, slowness.rival
-    there = f"; {rival.name} would take about {slowness.there_ms:.0f} ms" if rival is not None else ""
-    return (
-        f"p99 {pace.p99_ms:.0f} ms of {pace.volume} answers within {slowness.config.slow_window_s:.0f} s, "
-        f"usually {pace.usual_p99_ms:.0f} ms{there}"
+    return phrase(
+        "slow: p99 {p99:.0f} ms of {answers} answers within {window:.0f} s, usually {usual:.0f} ms; {rival} would take "
+        "about {there:.0f} ms",
+        p99=pace.p99_ms or 0.0,
+        answers=pace.volume,
+        window=slowness.config.slow_window_s,
+        usual=pace.usual_p99_ms or 0.0,
+        rival=rival.name if rival is not None else "",
+        there=slowness.there_ms or 0.0,
     )

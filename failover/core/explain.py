@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from failover.core.explain_pace import slow_rules
 from failover.core.explain_return import returning
-from failover.core.explain_rows import row, some
+from failover.core.explain_rows import row
 from failover.core.facts import RegionFacts
+from failover.core.phrases import counted, phrase
 from failover.core.status import ExplainDocument
 
 
@@ -25,7 +26,12 @@ def _opening(facts: RegionFacts) -> Iterator[ExplainDocument]:
         count,
         limit,
         count >= limit,
-        f"{name}: {some(count, 'live failure')} in a row in the worst worker; {limit} open the circuit.",
+        phrase(
+            "{region}: {failures} in a row in the worst worker; {limit} open the circuit.",
+            region=name,
+            failures=counted("{count} live failure", "{count} live failures", count),
+            limit=limit,
+        ),
     )
     count, limit = facts.health.failures, config.canary_failures_to_open
     yield row(
@@ -34,21 +40,34 @@ def _opening(facts: RegionFacts) -> Iterator[ExplainDocument]:
         count,
         limit,
         count >= limit,
-        f"{name}: {some(count, 'fresh-connection canary', 'fresh-connection canaries')} failed in a row; "
-        f"{limit} open the circuit.",
+        phrase(
+            "{region}: {canaries} failed in a row; {limit} open the circuit.",
+            region=name,
+            canaries=counted("{count} fresh-connection canary", "{count} fresh-connection canaries", count),
+            limit=limit,
+        ),
     )
     judged = facts.judged
     enough = judged.requests >= config.min_volume
-    rate_text = f"{name}: {judged.error_rate:.1%} of {some(judged.requests, 'request')} failed within "
-    rate_text += f"{config.error_window_s:.0f} s; more than {config.error_rate:.0%} open the circuit"
     over = judged.error_rate > config.error_rate
+    requests = counted("{count} request", "{count} requests", judged.requests)
+    rate = phrase(
+        "{region}: {percent:.1f}% of {requests} failed within {window:.0f} s; more than {limit:.0f}% open the circuit",
+        region=name,
+        percent=judged.error_rate * 100,
+        requests=requests,
+        window=config.error_window_s,
+        limit=config.error_rate * 100,
+    )
     yield row(
         "error-rate",
         facts,
         round(judged.error_rate, 4),
         config.error_rate,
         over and enough,
-        f"{rate_text}." if enough or not over else f"{rate_text}, but these are too few to say.",
+        phrase("{rate}.", rate=rate)
+        if enough or not over
+        else phrase("{rate}, but these are too few to say.", rate=rate),
     )
     yield row(
         "minimum-volume",
@@ -56,6 +75,10 @@ def _opening(facts: RegionFacts) -> Iterator[ExplainDocument]:
         judged.requests,
         config.min_volume,
         enough,
-        f"{name}: {some(judged.requests, 'request')} in the window; the error rate is believed from "
-        f"{config.min_volume}.",
+        phrase(
+            "{region}: {requests} in the window; the error rate is believed from {limit}.",
+            region=name,
+            requests=requests,
+            limit=config.min_volume,
+        ),
     )

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from failover.core.breaker import CircuitState
 from failover.core.facts import RegionFacts
+from failover.core.phrases import Phrase, phrase, to_json
 from failover.core.status import ExplainDocument
+
+_STATES = {
+    CircuitState.CLOSED: phrase("closed"),
+    CircuitState.HALF_OPEN: phrase("half-open"),
+    CircuitState.OPEN: phrase("open"),
+}
 
 
 def row(
-    rule: str, facts: RegionFacts, value: float | None, threshold: float | None, met: bool, text: str
+    rule: str, facts: RegionFacts, value: float | None, threshold: float | None, met: bool, text: Phrase
 ) -> ExplainDocument:
     """One rule for one region. None for what is not known, or for a rule that is yes or no."""
-    return {"rule": rule, "region": facts.name, "value": value, "threshold": threshold, "met": met, "text": text}
+    return {
+        "rule": rule,
+        "region": facts.name,
+        "value": value,
+        "threshold": threshold,
+        "met": met,
+        "text": text,
+        "said": to_json(text),
+    }
 
 
-def some(count: int, one: str, many: str = "") -> str:
-    """A count and its noun."""
-    return f"{count} {one}" if count == 1 else f"{count} {many or one + 's'}"
+def word(state: CircuitState) -> Phrase:
+    """A circuit's state within a sentence."""
+    return _STATES[state]
 
 
 def milliseconds(value: float | None) -> float | None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from failover.core.breaker import Circuit, CircuitState
 from failover.core.config import RouterConfig
-from failover.core.detector import Sample, over_threshold
+from failover.core.detector import Sample
 from failover.core.health import Health, HealthState, state_of
 from failover.core.lag import Lag
 from failover.core.pace import Slowness
+from failover.core.phrases import Phrase, phrase
 from failover.core.policy import Failback, failback
 
 
@@ -44,8 +45,7 @@ class RegionFacts:
     @property
     def state(self) -> HealthState:
         """Health in one word."""
-        too_slow = self.slowness.met or self.quick_ms is not None
-        fails = too_slow or self.disputed or over_threshold(self.judged, self.config)
+        fails = self.disputed or self.quick_ms is not None
         return state_of(self.health, traffic_fails=fails, config=self.config, now=self.now)
 
     @property
@@ -84,9 +84,19 @@ class RegionFacts:
         return by_traffic or by_canaries
 
     @property
-    def why_down(self) -> str:
+    def why_down(self) -> Phrase:
         """What is wrong with the region, in a few words that can follow a colon."""
         latest = self.health.latest
         if latest is not None and latest.told and not self.health.passing(self.now, self.config):
-            return f"{self.name}'s {latest.told}"
-        return f"{self.name}: {self.circuit.reason}"
+            return phrase("{region}'s {trouble}", region=self.name, trouble=latest.told)
+        return phrase("{region}: {trouble}", region=self.name, trouble=self.circuit.reason)
+
+    @property
+    def cause(self) -> str:
+        """The same in one word out of few, for counting: the canary's layer that fails, else slow, else traffic."""
+        latest = self.health.latest
+        if latest is not None and not self.health.passing(self.now, self.config):
+            for name, layer in latest.layers.items():
+                if layer.ok is False:
+                    return name
+        return "traffic" if self.quick_ms is None else "slow"

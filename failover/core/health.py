@@ -6,11 +6,12 @@ that answers class D (no table, no permission) or C (throttled) says nothing abo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass
+from failover.core.phrases import phrase
 
 
 class HealthState(StrEnum):
@@ -32,15 +33,24 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of a canary. `ok` is None when it was not reached; `ms` is its time, `detail` what went wrong."""
+    """One layer of a canary. `ok` is None when it was not reached; `ms` is its time, `detail` what went wrong.
+
+    `stale`: it works, by an older answer than it should need (the name does not resolve, its last addresses serve).
+    """
 
     ok: bool | None = None
     ms: float | None = None
     detail: str = ""
     error_class: ErrorClass | None = None
+    stale: bool = False
 
 
-_TITLES = {"dns": "DNS", "connect": "connection", "write": "canary write", "read": "canary read"}
+_TITLES = {
+    "dns": phrase("DNS"),
+    "connect": phrase("connection"),
+    "write": phrase("canary write"),
+    "read": phrase("canary read"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class Canary:
     @property
     def verdict(self) -> Verdict:
         """Failed when a layer failed by the region's fault; passed when both write and read worked."""
-        broken = [layer for layer in self.layers.values() if layer.ok is False]
+        broken = [layer for layer in (self.dns, self.connect, self.write, self.read) if layer.ok is False]
         if any(layer.error_class is None or layer.error_class.counts for layer in broken):
             return Verdict.FAILED
         if not broken and self.write.ok and self.read.ok:
@@ -79,7 +89,9 @@ class Canary:
                 title = _TITLES[name]
                 if layer.detail.startswith(f"{title} "):
                     return layer.detail
-                return f"{title} fails ({layer.detail})" if layer.detail else f"{title} fails"
+                if layer.detail:
+                    return phrase("{layer} fails ({detail})", layer=title, detail=layer.detail)
+                return phrase("{layer} fails", layer=title)
         return ""
 
     @property
@@ -88,42 +100,42 @@ class Canary:
         taken = [layer.ms for layer in (self.write, self.read) if layer.ms is not None]
         return max(taken, default=None)
 
-    @property
-    def readable(self) -> bool:
-        """Whether what was lately seen in the region may be believed: it failed, if at all, in writing only."""
-        return self.verdict is not Verdict.FAILED or self.read.ok is True
-
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The canaries of one region so far: the rows of passes and failures, and the latest one and its time."""
+    """The canaries of one region so far: the rows of passes and failures; the latest one, its verdict and its time."""
 
     passes: int = 0
     failures: int = 0
     latest: Canary | None = None
+    verdict: Verdict = Verdict.SAYS_NOTHING
     at: float = float("-inf")
     sound: bool = True
     """False from the moment it was unreachable until enough canaries passed in a row."""
 
     def passing(self, now: float, config: RouterConfig) -> bool:
         """Whether the latest canary passed, lately."""
-        fresh = now - self.at <= config.quiet_s
-        return fresh and self.latest is not None and self.latest.verdict is Verdict.PASSED
+        return self.verdict is Verdict.PASSED and now - self.at <= config.quiet_s
+
+    @property
+    def readable(self) -> bool:
+        """Whether what was lately seen in the region may be believed: it failed, if at all, in writing only."""
+        return self.verdict is not Verdict.FAILED or (self.latest is not None and self.latest.read.ok is True)
 
 
 def on_canary(health: Health, canary: Canary, *, config: RouterConfig, now: float) -> Health:
     """Count one canary."""
-    seen = replace(health, latest=canary, at=now)
-    match canary.verdict:
+    passes, failures, sound, verdict = health.passes, health.failures, health.sound, canary.verdict
+    match verdict:
         case Verdict.PASSED:
-            passes = health.passes + 1
-            return replace(seen, passes=passes, failures=0, sound=health.sound or passes >= config.canaries_to_close)
+            passes, failures = passes + 1, 0
+            sound = sound or passes >= config.canaries_to_close
         case Verdict.FAILED:
-            failures = health.failures + 1
-            sound = health.sound and failures < config.canary_failures_to_open
-            return replace(seen, passes=0, failures=failures, sound=sound)
+            passes, failures = 0, failures + 1
+            sound = sound and failures < config.canary_failures_to_open
         case Verdict.SAYS_NOTHING:
-            return seen
+            pass
+    return Health(passes, failures, latest=canary, verdict=verdict, at=now, sound=sound)
 
 
 def state_of(health: Health, *, traffic_fails: bool, config: RouterConfig, now: float) -> HealthState:
@@ -132,9 +144,9 @@ def state_of(health: Health, *, traffic_fails: bool, config: RouterConfig, now: 
     Unknown: no canary lately, or one that says nothing. Unreachable: enough of them failed in a row. Degraded: fewer
     failed, or not enough passed yet since, or live traffic fails all the same.
     """
-    if health.latest is None or now - health.at > config.quiet_s:
+    if now - health.at > config.quiet_s:
         return HealthState.UNKNOWN
-    match health.latest.verdict:
+    match health.verdict:
         case Verdict.SAYS_NOTHING:
             return HealthState.UNKNOWN
         case Verdict.FAILED:

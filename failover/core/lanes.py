@@ -14,6 +14,7 @@ from failover.core.breaker import Circuit, CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import Failure
 from failover.core.interfaces import Success
+from failover.core.phrases import phrase
 from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
 
 
@@ -31,10 +32,12 @@ class Lane:
     def __init__(self, config: RouterConfig) -> None:
         self._config = config
         self._trial_out = False
+        self._under_way = 0
         self._requests = self._ok = self._failed = self._trials_passed = self._trials_failed = 0
         self._failures: Counter[str] = Counter()
         self._latency = [0] * (len(LATENCY_BOUNDS_MS) + 1)
         self._outrun = [0] * (len(LATENCY_BOUNDS_MS) + 1)
+        self._latency_ms = 0.0
         self._hedges = 0
         self._last_reason = ""
         self.circuit = Circuit()
@@ -44,6 +47,8 @@ class Lane:
 
         An own open circuit goes half-open once its wait is over, unless the host says that the region is still down.
         """
+        if self.circuit.state is CircuitState.CLOSED:
+            return CircuitState.CLOSED if host is None else host
         if self.circuit.state is CircuitState.OPEN and self.circuit.waited(now) and host is not CircuitState.OPEN:
             self.circuit = breaker.half_opened(self.circuit, now=now)
         return self.circuit.state if host is None else breaker.worse(self.circuit.state, host)
@@ -52,9 +57,11 @@ class Lane:
         """Leave for one attempt, or None when the circuit is open or its single trial is under way."""
         match self.state(host, now):
             case CircuitState.CLOSED:
+                self._under_way += 1
                 return Ticket(self.circuit.turns)
             case CircuitState.HALF_OPEN if not self._trial_out:
                 self._trial_out = True
+                self._under_way += 1
                 return Ticket(self.circuit.turns, trial=True)
             case _:
                 return None
@@ -62,6 +69,7 @@ class Lane:
     def last_resort(self) -> Ticket:
         """Leave that needs no circuit's consent, when there is no other region to turn to. It is no trial: it can save
         a call, but neither closes nor re-opens a circuit."""
+        self._under_way += 1
         return Ticket(self.circuit.turns)
 
     def rival(self, host: CircuitState | None, now: float) -> Ticket | None:
@@ -71,6 +79,12 @@ class Lane:
     def hedged(self) -> None:
         """Count an extra attempt that is made here because another region is slow."""
         self._hedges += 1
+        self._under_way += 1
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether more calls wait for this region than may wait for a whole attempt."""
+        return self._under_way > self._config.share
 
     def outrun(self, ms: float) -> None:
         """Count an attempt that a hedge elsewhere outran after it had been waited for so long."""
@@ -86,12 +100,14 @@ class Lane:
         else:
             self._ok += 1
             self._latency[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
+            self._latency_ms += ms
 
     def settle(self, ticket: Ticket, result: Success[object] | Failure | None, now: float) -> None:
         """Hand the ticket back with what came of it (None: nothing that says anything), and let the circuit judge.
 
         What began in an earlier turn of the circuit is too old to decide this one.
         """
+        self._under_way -= 1
         if ticket.trial:
             self._trial_out = False
         failed = isinstance(result, Failure)
@@ -120,6 +136,7 @@ class Lane:
             failed=self._failed,
             failures=dict(self._failures),
             latency=tuple(self._latency),
+            latency_ms=self._latency_ms,
             outrun=tuple(self._outrun),
             hedges=self._hedges,
             trials_passed=self._trials_passed,
@@ -133,4 +150,6 @@ class Lane:
 
 def said(failure: Failure) -> str:
     """A failure in a few words."""
-    return f"{failure.outcome.value} ({failure.detail})" if failure.detail else failure.outcome.value
+    if not failure.detail:
+        return failure.outcome.value
+    return phrase("{outcome} ({detail})", outcome=failure.outcome.value, detail=failure.detail)

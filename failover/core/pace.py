@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import median_low
 
 from failover.core.config import RouterConfig
-from failover.core.detector import Sample, Window
+from failover.core.detector import NOTHING, Sample, Window
 
 REMEMBERED = 30
 """How many past stretches of traffic make up what is usual."""
@@ -55,8 +55,7 @@ class Slowness:
     @property
     def own_limit_ms(self) -> float | None:
         """The p99 above which the region is slow by its own measure; None while what is usual is not known."""
-        usual = self.pace.usual_p99_ms
-        return None if usual is None else max(self.config.slow_floor_ms, self.config.slow_factor * usual)
+        return _own_limit_ms(self.pace.usual_p99_ms, self.config)
 
     @property
     def there_ms(self) -> float | None:
@@ -113,33 +112,41 @@ class PaceMeter:
     def __init__(self, config: RouterConfig) -> None:
         self._config = config
         self._recent = Window(config.slow_window_s)
-        self._stretch = Sample()
+        self._stretch = NOTHING
         self._stretch_from: float | None = None
-        self._usual: deque[float] = deque(maxlen=REMEMBERED)
+        self._stretches: deque[float] = deque(maxlen=REMEMBERED)
+        self._usual_ms: float | None = None
 
     def add(self, answers: Sample, now: float, *, learn: bool) -> None:
         """Count answers. `learn`: they may become part of what is usual."""
         self._recent.add(answers, now)
         if not learn:
-            self._stretch, self._stretch_from = Sample(), None
+            self._stretch, self._stretch_from = NOTHING, None
             return
         if self._stretch_from is None:
             self._stretch_from = now
         self._stretch += answers
         over = now - self._stretch_from >= self._config.slow_window_s
         if over and self._stretch.answers >= self._config.slow_volume:
-            self._usual.append(self._stretch.percentile(0.99) or 0.0)
-            self._stretch, self._stretch_from = Sample(), None
+            self._stretches.append(self._stretch.percentile(0.99) or 0.0)
+            self._usual_ms = median_low(self._stretches)
+            self._stretch, self._stretch_from = NOTHING, None
+
+    def may_be_slow(self, now: float, *, since: float) -> bool:
+        """Whether it is slow by its own measure, without which the others need not be taken."""
+        limit_ms = _own_limit_ms(self._usual_ms, self._config)
+        return limit_ms is not None and _above(self._recent.total(now, since=since).percentile(0.99), limit_ms)
 
     def pace(self, now: float, *, since: float) -> Pace:
         """The pace now, of what came after `since`."""
         whole = self._recent.total(now, since=since)
-        enough = whole.answers >= self._config.slow_volume
+        volume = whole.answers
+        enough = volume >= self._config.slow_volume
         return Pace(
-            volume=whole.answers,
+            volume=volume,
             p99_ms=whole.percentile(0.99),
             mean_ms=self._quickest_third(now, since) if enough else None,
-            usual_p99_ms=median_low(self._usual) if self._usual else None,
+            usual_p99_ms=self._usual_ms,
         )
 
     def _quickest_third(self, now: float, since: float) -> float | None:
@@ -149,6 +156,10 @@ class PaceMeter:
         means = [self._recent.total(now, since=max(since, start), until=end).mean_ms for start, end in pairwise(edges)]
         known = [mean for mean in means if mean is not None]
         return min(known) if len(known) == _PARTS else None
+
+
+def _own_limit_ms(usual_ms: float | None, config: RouterConfig) -> float | None:
+    return None if usual_ms is None else max(config.slow_floor_ms, config.slow_factor * usual_ms)
 
 
 def _above(value: float | None, limit: float | None) -> bool:

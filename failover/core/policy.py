@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 from failover.core.breaker import Circuit, CircuitState
 from failover.core.config import RouterConfig
 from failover.core.health import Health, HealthState
-from failover.core.regions import Region, by_priority
+from failover.core.phrases import Phrase, phrase
+from failover.core.regions import Region
 
 Mode = Literal["auto", "pinned"]
 CLOCKS_DIFFER_S = 10.0
@@ -79,17 +81,16 @@ class Plan:
 
 
 def plan(regions: Sequence[Region], circuits: Mapping[str, CircuitState], decision: Decision | None) -> Plan:
-    """The pinned region, else the regions by priority, without those whose circuit is open; all when all are open.
+    """The pinned region, else the regions (given by priority), without those whose circuit is open; all when all are.
 
     A half-open region keeps its place in the order (it gets single trials there) but is active only when no closed
     one is left. A pin to a region that is not configured is no pin.
     """
     pinned = decision.region if decision is not None else None
-    names = [region.name for region in by_priority(regions)]
-    preferred = tuple(sorted(names, key=lambda name: name != pinned))
-    state = {name: circuits.get(name, CircuitState.CLOSED) for name in preferred}
-    order = tuple(name for name in preferred if state[name] is not CircuitState.OPEN)
-    closed = [name for name in order if state[name] is CircuitState.CLOSED]
+    names = [region.name for region in regions]
+    preferred = (pinned, *(name for name in names if name != pinned)) if pinned in names else tuple(names)
+    order = tuple(name for name in preferred if circuits[name] is not CircuitState.OPEN)
+    closed = [name for name in order if circuits[name] is CircuitState.CLOSED]
     panic = not order
     order = order or preferred
     return Plan(preferred=preferred, order=order, active=(closed or order)[0], panic=panic)
@@ -101,22 +102,32 @@ def refuse_pin(
     health: Mapping[str, HealthState],
     circuits: Mapping[str, CircuitState],
     forced: bool = False,
-) -> str | None:
+) -> Phrase | None:
     """Why this pin must not be set, as a sentence, or None when it may.
 
     `circuits` has every configured region. A force overrides the safety rules, not a name that does not exist.
     """
     if region not in circuits:
-        return f"{region} is not one of the configured regions ({', '.join(circuits)})."
+        return phrase(
+            "{region} is not one of the configured regions ({regions}).", region=region, regions=", ".join(circuits)
+        )
     if forced:
         return None
     if health.get(region) is HealthState.UNREACHABLE:
-        return f"{region} is unreachable: its canaries fail, so the pin would send every vote on a detour."
+        return phrase(
+            "{region} is unreachable: its canaries fail, so the pin would send every vote on a detour.", region=region
+        )
     if circuits[region] is CircuitState.OPEN:
-        return f"{region}'s circuit is open: live traffic or canaries failed there, so no vote would go to it."
+        return phrase(
+            "{region}'s circuit is open: live traffic or canaries failed there, so no vote would go to it.",
+            region=region,
+        )
     others_usable = any(state is not CircuitState.OPEN for name, state in circuits.items() if name != region)
     if health.get(region) is not HealthState.HEALTHY and not others_usable:
-        return f"{region} is not known to be healthy and no other region is usable: the pin would leave no region."
+        return phrase(
+            "{region} is not known to be healthy and no other region is usable: the pin would leave no region.",
+            region=region,
+        )
     return None
 
 
@@ -135,15 +146,16 @@ class Failback:
         return self.held and self.canaries and self.lag and self.pace
 
     @property
-    def waits_for(self) -> str:
+    def waits_for(self) -> Phrase:
         """What is still missing, in words that can follow "waits for"."""
-        missing = {
-            "the end of its hold": self.held,
-            "more canaries": self.canaries,
-            "replication": self.lag,
-            "quick answers": self.pace,
-        }
-        return " and ".join(words for words, holds in missing.items() if not holds) or "its turn"
+        conditions = (
+            (phrase("the end of its hold"), self.held),
+            (phrase("more canaries"), self.canaries),
+            (phrase("replication"), self.lag),
+            (phrase("quick answers"), self.pace),
+        )
+        missing = [words for words, holds in conditions if not holds] or [phrase("its turn")]
+        return reduce(lambda some, more: phrase("{some} and {more}", some=some, more=more), missing)
 
 
 def failback(

@@ -6,7 +6,7 @@ It decides under its lock and acts outside it: a hung region blocks the call tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from failover.core.interfaces import Bound, Clock, Consistency, Routed, Runner, 
 from failover.core.lanes import Lane, Ticket
 from failover.core.policy import Decision, Plan, latest, plan
 from failover.core.regions import Region, by_priority
-from failover.core.status import HostView, WorkerReport
+from failover.core.status import HostCircuit, HostView, WorkerReport
 
 __all__ = ["Router", "RouterConfig"]
 
@@ -50,8 +50,10 @@ class Router:
         )
         self._started_at = clock.wall()
         self._decision: Decision | None = None
-        self._view: HostView | None = None
-        self._view_from = 0.0
+        self._verdict: Mapping[str, HostCircuit] = {}
+        self._verdict_from = float("-inf")
+        self._states: dict[str, CircuitState] = {}
+        self._way: Plan | None = None
         self._answered = self._refused = self._unanswered = self._failed_over = self._calls = 0
 
     def call(
@@ -108,6 +110,8 @@ class Router:
                 self._attempts.settle(region, ticket, None)
                 break
             until = now + (deadline - now) / left
+            if left > 1 and self._is_crowded(region):
+                until = min(until, now + self._config.crowded_s)
             if hedge and not way.panic:
                 results = self._attempts.hedged(job, region, ticket, until, partial(self._rival, way, {region, *tried}))
             else:
@@ -146,10 +150,12 @@ class Router:
     def follow(self, view: HostView) -> None:
         """Take the monitor's verdict. Its circuits count while it is fresh, its routing decision until a later one."""
         with self._lock:
-            self._view = view
-            self._view_from = self._clock.monotonic() - view.age_s
-            known = [decision for decision in (self._decision, view.decision) if decision is not None]
-            self._decision, _ = latest(known)
+            self._verdict = view.circuits
+            self._verdict_from = self._clock.monotonic() - view.age_s
+            if view.decision is not None and view.decision != self._decision:
+                known = [decision for decision in (self._decision, view.decision) if decision is not None]
+                self._decision, _ = latest(known)
+                self._way = None
 
     def report(self) -> WorkerReport:
         """Everything counted since this router was made."""
@@ -167,16 +173,18 @@ class Router:
             )
 
     def _plan(self) -> Plan:
-        """The regions as they stand. Needs the lock."""
+        """The regions as they stand; made anew only when a circuit or the decision changed. Needs the lock."""
         now = self._clock.monotonic()
         states = {name: lane.state(self._host(name, now), now) for name, lane in self._lanes.items()}
-        return plan(self._regions, states, self._decision)
+        if self._way is None or states != self._states:
+            self._states, self._way = states, plan(self._regions, states, self._decision)
+        return self._way
 
     def _host(self, region: str, now: float) -> CircuitState | None:
         """The monitor's verdict, or None when it has none or is too old to be trusted. Needs the lock."""
-        if self._view is None or now - self._view_from > self._config.stale_after_s:
+        if now - self._verdict_from > self._config.stale_after_s:
             return None
-        circuit = self._view.circuits.get(region)
+        circuit = self._verdict.get(region)
         return None if circuit is None else circuit.state
 
     def _rival(self, way: Plan, tried: Container[str]) -> Leave | None:
@@ -197,7 +205,7 @@ class Router:
         one gets what is left over, and no share of its own while there is another.
         """
         passed_over: list[tuple[bool, str]] = []
-        ahead = [region for region in way.preferred if region in way.order]
+        ahead, waiting = list(way.order), 0
         for region in way.preferred:
             if region in ahead:
                 ahead.remove(region)
@@ -207,12 +215,12 @@ class Router:
                 now = self._clock.monotonic()
                 host = self._host(region, now)
                 ticket = self._lanes[region].admit(host, now)
-                is_open = self._lanes[region].state(host, now) is CircuitState.OPEN
+                is_open = ticket is None and self._lanes[region].state(host, now) is CircuitState.OPEN
             if ticket is not None:
-                waiting = sum(not shut for shut, _ in passed_over)
-                yield region, ticket, 1 + sum(name not in tried for name in ahead) + waiting
+                yield region, ticket, 1 + len([name for name in ahead if name not in tried]) + waiting
                 continue
             passed_over.append((is_open, region))
+            waiting += not is_open
             if not way.panic:
                 why = "its circuit is open" if is_open else "another call is trying it"
                 job.note(Attempt(region, Outcome.SKIPPED, 0.0, why))
@@ -221,6 +229,10 @@ class Router:
             with self._lock:
                 ticket = self._lanes[region].last_resort()
             yield region, ticket, len(last) - number
+
+    def _is_crowded(self, region: str) -> bool:
+        with self._lock:
+            return self._lanes[region].is_crowded
 
     def _ended(self, *, answered: int = 0, refused: int = 0, unanswered: int = 0, failed_over: int = 0) -> None:
         with self._lock:

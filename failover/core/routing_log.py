@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from failover.core.events import Event, EventKind
+from failover.core.phrases import phrase
 from failover.core.policy import Decision
 
 
 def superseded(loser: Decision, winner: Decision | None) -> Event:
     """A decision lost to another that its maker did not know of."""
-    by = "" if winner is None else f" lost to that of {winner.actor} ({winner.region or winner.mode})"
     to = "" if winner is None else winner.region or winner.mode
-    reason = f"made at the same time as another; {loser.actor}'s decision{by}: {loser.reason}"
+    reason = (
+        phrase("made at the same time as another; {actor}'s decision: {reason}", actor=loser.actor, reason=loser.reason)
+        if winner is None
+        else phrase(
+            "made at the same time as another; {actor}'s decision lost to that of {winner} ({to}): {reason}",
+            actor=loser.actor,
+            winner=winner.actor,
+            to=to,
+            reason=loser.reason,
+        )
+    )
     kind = EventKind.ROUTING_SUPERSEDED
     return Event(f"superseded-{loser.id}", loser.at, kind, loser.region or loser.mode, to, loser.actor, reason)
 
@@ -19,6 +29,6 @@ def routed(decision: Decision, before: Decision | None) -> Event:
     """A decision holds from now on; `before` is the one that held."""
     kind = EventKind.ROUTING_PINNED if decision.mode == "pinned" else EventKind.ROUTING_AUTO
     was = "auto" if before is None else before.region or before.mode
-    reason = f"{decision.reason} (forced)" if decision.forced else decision.reason
+    reason = phrase("{reason} (forced)", reason=decision.reason) if decision.forced else decision.reason
     to = decision.region or decision.mode
     return Event(f"routing-{decision.id}", decision.at, kind, was, to, decision.actor, reason, decision.region or "")

@@ -9,21 +9,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from failover.core.breaker import CircuitState
+from failover.core.errors import Outcome
+from failover.core.phrases import Phrase, PhraseDocument, from_json, to_json
 from failover.core.policy import Decision
 
 LATENCY_BOUNDS_MS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000, 3000)
 """Upper bounds of the latency histogram's buckets in ms; one more bucket follows for everything above."""
 
 
+Said = str | PhraseDocument
+
+
 class CheckDocument(TypedDict):
-    """One layer of the latest canary."""
+    """One layer of the latest canary. `stale`: it works by an answer that has expired, as `detail` says.
+
+    Here and below, `said` tells how the English text beside it was made (see `phrases`), so that a page can say it in
+    another language; a plain text where nobody knows.
+    """
 
     ok: bool | None
     ms: float | None
     detail: str
+    stale: bool
+    said: NotRequired[Said]
 
 
 class RoutingDocument(TypedDict):
@@ -69,6 +80,7 @@ class AlarmDocument(TypedDict):
     region: str
     state: str
     detail: str
+    said: NotRequired[Said]
 
 
 class ExplainDocument(TypedDict):
@@ -80,11 +92,22 @@ class ExplainDocument(TypedDict):
     threshold: float | None
     met: bool
     text: str
+    said: NotRequired[Said]
 
 
 EventDocument = TypedDict(
     "EventDocument",
-    {"id": str, "at": str, "kind": str, "region": str, "from": str, "to": str, "actor": str, "reason": str},
+    {
+        "id": str,
+        "at": str,
+        "kind": str,
+        "region": str,
+        "from": str,
+        "to": str,
+        "actor": str,
+        "reason": str,
+        "said": NotRequired[str | PhraseDocument],
+    },
 )
 """An event as people see it; `at` is ISO 8601, UTC."""
 
@@ -95,6 +118,7 @@ class StatusDocument(TypedDict):
     generated_at: str
     routing: RoutingDocument
     summary: str
+    summary_said: NotRequired[Said]
     regions: list[RegionDocument]
     replication: list[ReplicationDocument]
     alarms: list[AlarmDocument]
@@ -108,8 +132,9 @@ class RegionReport:
 
     `requests` is every attempt whose end is known; `ok`, `failures` (by outcome, class C and D among them) and `outrun`
     add up to it; `failed` are the class A and B among the failures. `latency` counts the successes by
-    `LATENCY_BOUNDS_MS`; `outrun` those that a hedge in another region outran, by how long they had been waited for
-    then. `hedges` are the extra attempts made here because another region was slow, whatever came of them.
+    `LATENCY_BOUNDS_MS`, and `latency_ms` sums up their times; `outrun` those that a hedge in another region outran, by
+    how long they had been waited for then. `hedges` are the extra attempts made here because another region was slow,
+    whatever came of them.
     """
 
     requests: int = 0
@@ -117,6 +142,7 @@ class RegionReport:
     failed: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     latency: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
+    latency_ms: float = 0.0
     outrun: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
     hedges: int = 0
     trials_passed: int = 0
@@ -125,6 +151,16 @@ class RegionReport:
     consecutive_failures: int = 0
     openings: int = 0
     last_reason: str = ""
+
+    def by_outcome(self, outcome: Outcome) -> int:
+        """How many attempts ended so."""
+        match outcome:
+            case Outcome.OK:
+                return self.ok
+            case Outcome.OUTRUN:
+                return sum(self.outrun)
+            case _:
+                return self.failures.get(outcome.value, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +220,11 @@ def report_from_json(document: Any) -> WorkerReport:
 
 
 def _fields(one: WorkerReport | RegionReport | Decision | HostCircuit) -> dict[str, Any]:
-    return {field.name: getattr(one, field.name) for field in fields(one)}
+    return {field.name: _plain(getattr(one, field.name)) for field in fields(one)}
+
+
+def _plain(value: Any) -> Any:
+    return to_json(value) if isinstance(value, Phrase) else value
 
 
 def decision_to_json(decision: Decision) -> dict[str, Any]:
@@ -220,7 +260,7 @@ def view_from_json(document: Any, *, age_s: float) -> HostView:
     try:
         held = document["decision"]
         circuits = {
-            str(name): HostCircuit(CircuitState(one["state"]), str(one["reason"]))
+            str(name): HostCircuit(CircuitState(one["state"]), from_json(one["reason"]))
             for name, one in document["circuits"].items()
         }
         return HostView(None if held is None else decision_from_json(held), circuits, age_s)
@@ -248,8 +288,9 @@ def _region_report(document: Any) -> RegionReport:
     return RegionReport(
         failures={str(outcome): int(count) for outcome, count in document["failures"].items()},
         latency=latency,
+        latency_ms=float(document["latency_ms"]),
         outrun=outrun,
         circuit=CircuitState(document["circuit"]),
-        last_reason=str(document["last_reason"]),
+        last_reason=from_json(document["last_reason"]),
         **whole,
     )

@@ -1,4 +1,4 @@
-"""What the dashboard says in plain English: who serves, since when and why, and how far replication is behind."""
+"""What the dashboard says first: who serves, since when and why, and how far replication is behind."""
 
 from __future__ import annotations
 
@@ -7,43 +7,80 @@ from datetime import UTC, datetime, tzinfo
 
 from failover.core.breaker import CircuitState
 from failover.core.facts import RegionFacts
+from failover.core.phrases import Phrase, phrase
 from failover.core.policy import Decision, Plan
 
 
 def summary(
     facts: Mapping[str, RegionFacts], *, plan: Plan, decision: Decision | None, since: float, zone: tzinfo
-) -> str:
+) -> Phrase:
     """For example "Serving from us-west-2 since 10:14:03 UTC: us-east-1's DNS answers empty. Replication is
-    0.4 s behind." `since` is seconds since the epoch, told in `zone`."""
+    0.4 s behind." `since` is seconds since the epoch, told in `zone`. Its two sentences are the values `serving` and
+    `replication`."""
     clock = datetime.fromtimestamp(since, zone).strftime("%H:%M:%S")
-    when = f"{clock} UTC" if zone is UTC else clock
-    return f"Serving from {plan.active} since {when}: {_why(facts, plan, decision)}. {_replication(facts)}"
+    serving = phrase(
+        "Serving from {region} since {time}: {why}.",
+        region=plan.active,
+        time=f"{clock} UTC" if zone is UTC else clock,
+        why=_why(facts, plan, decision),
+    )
+    stale = _stale(facts[plan.active])
+    if stale is not None:
+        serving = phrase("{serving} {stale}", serving=serving, stale=stale)
+    return phrase("{serving} {replication}", serving=serving, replication=_replication(facts))
 
 
-def _why(facts: Mapping[str, RegionFacts], plan: Plan, decision: Decision | None) -> str:
+def _why(facts: Mapping[str, RegionFacts], plan: Plan, decision: Decision | None) -> Phrase:
     if plan.panic:
-        return "no region looks well, so all are tried in turn"
+        return phrase("no region looks well, so all are tried in turn")
     if plan.active != plan.home:
-        home = facts[plan.home]
-        pin = "pinned, but " if decision is not None and decision.region == plan.home else ""
-        if home.circuit.state is CircuitState.HALF_OPEN:
-            return f"{pin}{plan.home} is being tried again"
-        if home.health.passing(home.now, home.config) and not home.disputed:
-            return f"{pin}{plan.home} answers again, and its return waits for {home.failback.waits_for}"
-        return pin + home.why_down
+        away = _why_away(facts[plan.home])
+        pinned = decision is not None and decision.region == plan.home
+        return phrase("pinned, but {trouble}", trouble=away) if pinned else away
     down = [one for one in facts.values() if one.circuit.state is not CircuitState.CLOSED]
-    trouble = f", while {down[0].why_down}" if down and down[0].circuit.reason else ""
+    trouble = down[0].why_down if down and down[0].circuit.reason else None
     if decision is not None and decision.region == plan.active:
-        return f"pinned by {decision.actor} ({decision.reason}){trouble}"
-    return f"it is the first choice{trouble or ' and every circuit is closed'}"
+        if trouble is None:
+            return phrase("pinned by {actor} ({reason})", actor=decision.actor, reason=decision.reason)
+        return phrase(
+            "pinned by {actor} ({reason}), while {trouble}",
+            actor=decision.actor,
+            reason=decision.reason,
+            trouble=trouble,
+        )
+    if trouble is None:
+        return phrase("it is the first choice and every circuit is closed")
+    return phrase("it is the first choice, while {trouble}", trouble=trouble)
 
 
-def _replication(facts: Mapping[str, RegionFacts]) -> str:
+def _why_away(home: RegionFacts) -> Phrase:
+    if home.circuit.state is CircuitState.HALF_OPEN:
+        return phrase("{region} is being tried again", region=home.name)
+    if home.health.passing(home.now, home.config) and not home.disputed:
+        return phrase(
+            "{region} answers again, and its return waits for {missing}",
+            region=home.name,
+            missing=home.failback.waits_for,
+        )
+    return home.why_down
+
+
+def _stale(facts: RegionFacts) -> Phrase | None:
+    """Said of the region that serves, since nothing else tells that its name is gone: votes go on as ever."""
+    layer = facts.health.latest.dns if facts.health.latest is not None else None
+    if layer is None or not layer.stale:
+        return None
+    return phrase("{region}'s {trouble}.", region=facts.name, trouble=layer.detail)
+
+
+def _replication(facts: Mapping[str, RegionFacts]) -> Phrase:
     lags = [lag for one in facts.values() for lag in one.lags.values()]
     if not lags:
-        return "There is one region, so nothing is replicated."
+        return phrase("There is one region, so nothing is replicated.")
     known = [lag.ms for lag in lags if lag.ms is not None]
     if known:
-        return f"Replication is {max(known) / 1000:.1f} s behind."
-    unread = [one.name for one in facts.values() if one.health.latest is not None and not one.health.latest.readable]
-    return f"The replication lag is unknown{f' while {unread[0]} cannot be read' if unread else ''}."
+        return phrase("Replication is {seconds:.1f} s behind.", seconds=max(known) / 1000)
+    unread = [one.name for one in facts.values() if not one.health.readable]
+    if unread:
+        return phrase("The replication lag is unknown while {region} cannot be read.", region=unread[0])
+    return phrase("The replication lag is unknown.")

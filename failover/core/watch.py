@@ -20,6 +20,7 @@ from failover.core.facts import RegionFacts
 from failover.core.health import Canary
 from failover.core.lag import Lag, LagMeter, LagState
 from failover.core.pace import Rival
+from failover.core.phrases import phrase
 from failover.core.policy import Decision, Plan, latest, plan, refuse_pin
 from failover.core.regions import Region, by_priority
 from failover.core.routing_log import routed, superseded
@@ -30,8 +31,11 @@ _CIRCUIT_EVENTS = {
     CircuitState.HALF_OPEN: EventKind.CIRCUIT_HALF_OPEN,
     CircuitState.CLOSED: EventKind.CIRCUIT_CLOSED,
 }
+Lags = Mapping[tuple[str, str], Lag]
+"""The lag from one region to another, by the names of both."""
 FORGET_WORKERS_S = 3600.0
 """How long the last report of a worker that vanished is kept, should its file appear again."""
+_NOTHING_MET = RegionReport()
 
 
 def _random_id() -> str:
@@ -140,13 +144,16 @@ class Watch:
     def tick(self, now: float, wall: float) -> list[Event]:
         """Weigh the evidence. Each circuit takes at most one turn; every change is one event, in order."""
         events = self._routing_events()
+        lags = self._lags(now)
         for name, evidence in self._evidence.items():
+            if not evidence.may_turn(now):
+                continue
             before = evidence.circuit.state
-            facts = self._facts_of(name, now)
+            facts = self._facts_of(name, lags, now)
             if evidence.judge(facts):
                 events.append(self._circuit_event(before, facts, wall))
-        events.extend(self._lag_events(now, wall))
-        events.extend(self._switch_events(now, wall))
+        events.extend(self._lag_events(lags, wall))
+        events.extend(self._switch_events(lags, now, wall))
         return events
 
     def view(self) -> HostView:
@@ -166,7 +173,8 @@ class Watch:
 
     def facts(self, now: float) -> dict[str, RegionFacts]:
         """What is known about every region, by priority."""
-        return {name: self._facts_of(name, now) for name in self._evidence}
+        lags = self._lags(now)
+        return {name: self._facts_of(name, lags, now) for name in self._evidence}
 
     def status(self, now: float, wall: float, events: Iterable[Event]) -> StatusDocument:
         """The status document, with the events that the caller has (those of all hosts)."""
@@ -184,11 +192,11 @@ class Watch:
         states = {name: evidence.circuit.state for name, evidence in self._evidence.items()}
         return plan(self._regions, states, self._decision)
 
-    def _facts_of(self, name: str, now: float) -> RegionFacts:
-        lags = {origin: self._lag(origin, name, now) for origin in self._evidence if origin != name}
-        needed = self._needed(name)
+    def _facts_of(self, name: str, lags: Lags, now: float) -> RegionFacts:
+        into = {origin: lags[origin, name] for origin in self._evidence if origin != name}
         pinned = self._decision is not None and self._decision.region == name
-        return self._evidence[name].facts(lags, needed, now, rival=self._rival(name, now), pinned=pinned)
+        rival = self._rival(name, lags, now)
+        return self._evidence[name].facts(into, self._needed(name), now, rival=rival, pinned=pinned)
 
     def _needed(self, name: str) -> frozenset[str]:
         """The regions whose writes must have arrived before traffic goes (back) to `name`: those that take any."""
@@ -198,20 +206,20 @@ class Watch:
             if other != name and evidence.circuit.state is not CircuitState.OPEN
         )
 
-    def _rival(self, name: str, now: float) -> Rival | None:
+    def _rival(self, name: str, lags: Lags, now: float) -> Rival | None:
         """The quickest other region that is well and not behind."""
         rivals = (
-            evidence.rival(now, up_to_date=self._lag(name, other, now).within(self._config.lag_limit_ms))
+            evidence.rival(now, up_to_date=lags[name, other].within(self._config.lag_limit_ms))
             for other, evidence in self._evidence.items()
             if other != name
         )
         return min((one for one in rivals if one is not None), key=lambda one: one.canary_ms, default=None)
 
-    def _lag(self, origin: str, name: str, now: float) -> Lag:
-        """The lag between two regions; unknown while the second cannot be read, whatever was seen there before."""
-        lag = self._meters[origin, name].lag(now)
-        canary = self._evidence[name].health.latest
-        return lag if canary is None or canary.readable else lag.unknown
+    def _lags(self, now: float) -> Lags:
+        """The lag from each region to each other; unknown while that one cannot be read, whatever was seen before."""
+        readable = {name: evidence.health.readable for name, evidence in self._evidence.items()}
+        told = ((pair, meter.lag(now)) for pair, meter in self._meters.items())
+        return {pair: lag if readable[pair[1]] else lag.unknown for pair, lag in told}
 
     def _adopt(self, report: WorkerReport) -> None:
         for name, met in report.regions.items():
@@ -220,10 +228,10 @@ class Watch:
 
     def _count(self, before: WorkerReport | None, report: WorkerReport, now: float) -> None:
         for name, evidence in self._evidence.items():
-            became = report.regions.get(name, RegionReport())
-            was = before.regions.get(name, RegionReport()) if before is not None else RegionReport()
+            became = report.regions.get(name, _NOTHING_MET)
+            was = before.regions.get(name, _NOTHING_MET) if before is not None else _NOTHING_MET
             if became.requests < was.requests:
-                was = RegionReport()  # the same name, but a worker that began again
+                was = _NOTHING_MET  # the same name, but a worker that began again
             evidence.live(was, became, now)
 
     def _routing_events(self) -> list[Event]:
@@ -240,28 +248,35 @@ class Watch:
         after = self._evidence[facts.name].circuit
         match after.state:
             case CircuitState.OPEN:
-                reason = f"{after.reason}; held for at least {after.wait_s:.0f} s"
+                reason = phrase("{reason}; held for at least {wait:.0f} s", reason=after.reason, wait=after.wait_s)
             case CircuitState.HALF_OPEN:
-                reason = f"{facts.health.passes} canaries passed in a row, the hold is over and the lag is low"
+                reason = phrase(
+                    "{passes} canaries passed in a row, the hold is over and the lag is low",
+                    passes=facts.health.passes,
+                )
             case CircuitState.CLOSED:
-                reason = f"{facts.trials_passed} live trials and {facts.canaries_passed} canaries passed"
+                reason = phrase(
+                    "{trials} live trials and {canaries} canaries passed",
+                    trials=facts.trials_passed,
+                    canaries=facts.canaries_passed,
+                )
         kind = _CIRCUIT_EVENTS[after.state]
         return Event(self._ids(), wall, kind, before.value, after.state.value, AUTOMATIC, reason, facts.name)
 
-    def _lag_events(self, now: float, wall: float) -> list[Event]:
+    def _lag_events(self, lags: Lags, wall: float) -> list[Event]:
         """An alarm for a lag above its limit; an unknown one neither raises nor clears it."""
         events = []
-        for origin, name in self._meters:
-            lag, key = self._lag(origin, name, now), f"{origin}>{name}"
+        for (origin, name), lag in lags.items():
+            key = f"{origin}>{name}"
             if lag.ms is None or (lag.state is not LagState.OK) == (key in self._lag_alarms):
                 continue
             self._lag_alarms ^= {key}
             kind = EventKind.LAG_ALARM if key in self._lag_alarms else EventKind.LAG_CLEARED
-            reason = f"replication is {lag.ms / 1000:.1f} s behind"
+            reason = phrase("replication is {seconds:.1f} s behind", seconds=lag.ms / 1000)
             events.append(Event(self._ids(), wall, kind, origin, name, AUTOMATIC, reason, name))
         return events
 
-    def _switch_events(self, now: float, wall: float) -> list[Event]:
+    def _switch_events(self, lags: Lags, now: float, wall: float) -> list[Event]:
         plan_now, was, home = self._plan(), self._active, self._home
         decided, self._followed = self._decision != self._followed, self._decision
         self._home = plan_now.home
@@ -271,11 +286,13 @@ class Watch:
         self._active, self._since = plan_now.active, wall
         if was is None:
             return []
-        actor, reason = AUTOMATIC, self._facts_of(was, now).why_down
+        actor = AUTOMATIC
+        reason: str = self._facts_of(was, lags, now).why_down
         if decided and self._decision is not None and plan_now.home != home:
             kind, actor, reason = EventKind.SWITCHED, self._decision.actor, self._decision.reason
         elif plan_now.active == plan_now.home and self._evidence[plan_now.home].circuit.state is CircuitState.CLOSED:
-            kind, reason = EventKind.FAILBACK, f"{plan_now.active} is back: its circuit is closed"
+            kind = EventKind.FAILBACK
+            reason = phrase("{region} is back: its circuit is closed", region=plan_now.active)
         else:
             kind = EventKind.FAILOVER
         return [Event(self._ids(), wall, kind, was, plan_now.active, actor, reason, plan_now.active)]

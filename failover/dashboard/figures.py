@@ -1,8 +1,15 @@
-"""Figures as people read them. Every function takes what the document holds, None included."""
+"""Figures and words as people read them, in their language. Every function takes what the document holds, None
+included.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from failover.dashboard import names
 
 Tone = Literal["ok", "warn", "bad", "unknown"]
 """How alarming something is; each has a colour, and a shape of its own, in the style sheet and `glyph.html`."""
@@ -33,17 +40,17 @@ def duration(ms: float | None) -> str:
     if ms is None:
         return NOTHING
     if ms < 9.95:
-        return f"{ms:.1f} ms"
+        return f"{_digits(ms, 1)} ms"
     if ms < 999.5:
-        return f"{ms:.0f} ms"
+        return f"{_digits(ms, 0)} ms"
     if ms < 99_950:
-        return f"{ms / 1000:.1f} s"
-    return f"{ms / 60_000:.0f} min"
+        return f"{_digits(ms / 1000, 1)} s"
+    return f"{_digits(ms / 60_000, 0)} min"
 
 
 def ago(ms: float | None) -> str:
     """How old a figure is."""
-    return "never" if ms is None else f"{duration(ms)} ago"
+    return _("never") if ms is None else _("%(duration)s ago") % {"duration": duration(ms)}
 
 
 def percent(share: float | None) -> str:
@@ -51,14 +58,26 @@ def percent(share: float | None) -> str:
     if share is None:
         return NOTHING
     value = share * 100
-    return f"{value:.1f} %" if 0 < value < 9.95 else f"{value:.0f} %"
+    return f"{_digits(value, 1 if 0 < value < 9.95 else 0)} %"
 
 
 def number(value: float | None) -> str:
     """A counter or a threshold, without a trailing .0."""
-    return NOTHING if value is None else f"{round(value, 2):g}" if abs(value) < 1000 else f"{value:.0f}"
+    if value is None:
+        return NOTHING
+    return number_format(f"{round(value, 2):g}") if abs(value) < 1000 else _digits(value, 0)
 
 
 def words(kebab: str) -> str:
-    """`circuit-opened` as it is said: Circuit opened."""
-    return kebab.replace("-", " ").replace("_", " ").capitalize()
+    """`circuit-opened` as it is said: Circuit opened. A name that nobody listed is shown without its dashes."""
+    known = names.TITLES.get(kebab)
+    return str(known) if known is not None else kebab.replace("-", " ").replace("_", " ").capitalize()
+
+
+def state_word(state: str) -> str:
+    """The word for a health, circuit or replication state."""
+    return str(names.STATES.get(state, state))
+
+
+def _digits(value: float, digits: int) -> str:
+    return number_format(f"{value:.{digits}f}")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 REASON_LENGTH = 200
 
@@ -23,34 +25,36 @@ class RoutingForm(forms.Form):
     """What a person decides about routing. Safety rules are not judged here: the gateway asks them."""
 
     mode = ModeField(
-        choices=[("auto", "Auto: the rules choose"), ("pinned", "Pin a region")],
+        choices=[("auto", gettext_lazy("Auto: the rules choose")), ("pinned", gettext_lazy("Pin a region"))],
         widget=forms.RadioSelect,
-        error_messages={"required": "Choose auto or a pin.", "invalid_choice": "Choose auto or a pin."},
+        label=gettext_lazy("Mode"),
+        error_messages=dict.fromkeys(("required", "invalid_choice"), gettext_lazy("Choose auto or a pin.")),
     )
     reason = forms.CharField(
-        label="Reason",
-        help_text="Everyone who reads the log sees it.",
+        label=gettext_lazy("Reason"),
+        help_text=gettext_lazy("Everyone who reads the log sees it."),
         max_length=REASON_LENGTH,
-        error_messages={"required": "Say why: the reason is kept in the log."},
+        error_messages={"required": gettext_lazy("Say why: the reason is kept in the log.")},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     confirm = forms.CharField(
-        label="Type the region's name to confirm",
+        label=gettext_lazy("Type the region’s name to confirm"),
         required=False,
         max_length=60,
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
-    force = forms.BooleanField(label="Pin it all the same. The override is recorded.", required=False)
+    force = forms.BooleanField(label=gettext_lazy("Pin it all the same. The override is recorded."), required=False)
 
     def __init__(self, *args: Any, regions: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["region"] = forms.ChoiceField(
-            label="Region to pin",
+            label=_("Region to pin"),
             choices=[(name, name) for name in regions],
             required=False,
             widget=forms.RadioSelect,
             error_messages={
-                "invalid_choice": f"%(value)s is not one of the configured regions ({', '.join(regions)})."
+                "invalid_choice": _("%(value)s is not one of the configured regions (%(regions)s).")
+                % {"value": "%(value)s", "regions": ", ".join(regions)}
             },
         )
         self.order_fields(["mode", "region", "reason", "confirm", "force"])
@@ -68,7 +72,7 @@ class RoutingForm(forms.Form):
 
     def refused(self, rule: str) -> None:
         """Show the safety rule at the region, and offer to override it."""
-        self.add_error("region", f"Refused: {rule}")
+        self.add_error("region", _("Refused: %(rule)s") % {"rule": rule})
         self.offer_force = True
 
     def clean(self) -> dict[str, Any]:
@@ -81,7 +85,7 @@ class RoutingForm(forms.Form):
             return {**cleaned, "region": "", "confirm": "", "force": False}
         region = cleaned.get("region", "")
         if "region" not in self.errors and not region:
-            self.add_error("region", "Choose the region to pin.")
+            self.add_error("region", _("Choose the region to pin."))
         elif region and cleaned.get("confirm", "") != region:
-            self.add_error("confirm", f"Type {region} to confirm.")
+            self.add_error("confirm", _("Type %(region)s to confirm.") % {"region": region})
         return cleaned

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -28,6 +29,6 @@ def staff_or_problem(view: View) -> View:
         if user.is_active and user.is_staff:
             return view(request)
         login = redirect_to_login(reverse("failover:dashboard"), reverse("admin:login")).url
-        return problem(HTTPStatus.FORBIDDEN, "Sign in as a member of staff to see the status.", login=login)
+        return problem(HTTPStatus.FORBIDDEN, _("Sign in as a member of staff to see the status."), login=login)
 
     return guarded

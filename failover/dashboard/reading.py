@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
 from failover import gateway
 from failover.core.config import RouterConfig
@@ -39,7 +40,7 @@ class Reading:
         written = moment(self.status["generated_at"]) if self.stale and self.status is not None else None
         if written is None or age_ms is None:
             return ago(age_ms)
-        return f"at {localtime(written - timedelta(milliseconds=age_ms)):%H:%M:%S}"
+        return _("at %(time)s") % {"time": f"{localtime(written - timedelta(milliseconds=age_ms)):%H:%M:%S}"}
 
 
 def current() -> Reading:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from failover.gateway import Decision
 
 
 def told(decision: Decision) -> str:
     """For the person who has just decided."""
     if decision.mode == "auto":
-        return "Routing is automatic: within a second every worker follows the rules again, by health and priority."
-    forced = " A safety rule was overridden, and the log says so." if decision.forced else ""
+        return _("Routing is automatic: within a second every worker follows the rules again, by health and priority.")
+    sentence = _(
+        "Pinned to %(region)s: within a second every worker tries it first, until someone changes that. "
+        "While it fails, votes go on to the next region."
+    ) % {"region": decision.region}
     return (
-        f"Pinned to {decision.region}: within a second every worker tries it first, until someone changes that. "
-        f"While it fails, votes go on to the next region.{forced}"
+        " ".join([sentence, _("A safety rule was overridden, and the log says so.")]) if decision.forced else sentence
     )

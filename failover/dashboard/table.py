@@ -25,7 +25,7 @@ def table(status: StatusDocument) -> str:
         f"  {region['name']} {layer}: {check['detail']}"
         for region in status["regions"]
         for layer, check in region["checks"].items()
-        if check["detail"] and check["ok"] is False
+        if check["detail"] and (check["ok"] is False or check.get("stale"))
     ]
     lines += [
         "",
@@ -60,7 +60,9 @@ def _line(region: RegionDocument, active: str) -> tuple[str, ...]:
 def _check(check: CheckDocument | None) -> str:
     if check is None or check["ok"] is None:
         return NOTHING
-    return duration(check["ms"]) if check["ok"] else "FAILED"
+    if not check["ok"]:
+        return "FAILED"
+    return "STALE" if check.get("stale") else duration(check["ms"])
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import get_conditional_response, patch_cache_control
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from failover import gateway
@@ -18,6 +19,7 @@ from failover.core.config import RouterConfig
 from failover.core.errors import FailoverError, RoutingRefused
 from failover.dashboard import reading as readings
 from failover.dashboard.forms import RoutingForm
+from failover.dashboard.language import translated
 from failover.dashboard.panels import render_all
 from failover.dashboard.panels.sentence import NO_MONITOR
 from failover.dashboard.problems import problem, staff_or_problem
@@ -50,7 +52,7 @@ def status_json(request: HttpRequest) -> HttpResponse:
     """The status document as the monitor published it; 503 when there is none."""
     reading = readings.current()
     if reading.status is None:
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, NO_MONITOR)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(NO_MONITOR))
     etag = _etag(json.dumps(reading.status, sort_keys=True))
     return _dated(request, JsonResponse(reading.status), etag, reading)
 
@@ -70,10 +72,10 @@ def routing(request: HttpRequest) -> HttpResponse:
             wish["mode"], region, actor=request.user.get_username(), reason=wish["reason"], force=wish["force"]
         )
     except RoutingRefused as refused:
-        form.refused(refused.rule)
+        form.refused(translated(refused.rule))
         return _page(request, form, HTTPStatus.CONFLICT)
     except FailoverError as error:
-        form.add_error(None, f"Nothing was changed: {error}.")
+        form.add_error(None, _("Nothing was changed: %(error)s.") % {"error": translated(error.args[0])})
         return _page(request, form, HTTPStatus.SERVICE_UNAVAILABLE)
     messages.success(request, told(decision))
     return HttpResponseRedirect(reverse("failover:dashboard"))
@@ -83,7 +85,7 @@ def _page(request: HttpRequest, form: RoutingForm, status: HTTPStatus = HTTPStat
     reading = readings.current()
     context = {
         **admin.site.each_context(request),
-        "title": "Failover",
+        "title": _("Failover"),
         "form": form,
         "panels": render_all(reading),
         "reading": reading,

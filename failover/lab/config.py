@@ -15,6 +15,8 @@ from failover.lab.errors import LabError
 
 PROJECT = Path(__file__).resolve().parents[2]
 REGIONS = ("us-east-1", "us-west-2")
+ACCOUNT = "000000000000"
+"""The account that the lab's regions play; as on AWS, every account has endpoint names of its own."""
 RTT_MS = 70.0
 """Round trip between the first region and the second: what AWS's two coasts are apart."""
 
@@ -70,29 +72,38 @@ def key_attributes(schema: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
 
 
 def endpoint_host(region: str) -> str:
-    """The name that the SDK asks the nameserver for."""
+    """The region's own name, which the application asks the nameserver for."""
     return f"dynamodb.{region}.amazonaws.com"
+
+
+def account_host(region: str) -> str:
+    """The name that an SDK asks for when it knows its account, unless it is told not to."""
+    return f"{ACCOUNT}.ddb.{region}.amazonaws.com"
 
 
 @dataclass(frozen=True)
 class LabConfig:
-    """Everything the lab is told. ``rtt_ms`` is the round trip (ms) of every region but the first."""
+    """Everything the lab is told. ``rtt_ms`` is the round trip (ms) of every region but the first; with ``tls`` the
+    fronts speak nothing else.
+    """
 
     lab_dir: Path
     regions: tuple[str, ...] = REGIONS
     rtt_ms: float = RTT_MS
     engine: EngineKind = EngineKind.MINISTACK
+    tls: bool = False
     ministack: Path | None = None
     dynamodb_local: Path | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, *, lab_dir: Path | None = None) -> LabConfig:
-        """Read LAB_DIR, LAB_RTT_MS, ENGINE, LAB_MINISTACK and DYNAMODB_LOCAL_DIR."""
+        """Read LAB_DIR, LAB_RTT_MS, LAB_TLS, ENGINE, LAB_MINISTACK and DYNAMODB_LOCAL_DIR."""
         ministack = environ.get("LAB_MINISTACK")
         local = environ.get("DYNAMODB_LOCAL_DIR")
         return cls(
             lab_dir=(lab_dir or Path(environ.get("LAB_DIR") or ".lab")).resolve(),
             rtt_ms=_number(environ, "LAB_RTT_MS", RTT_MS),
+            tls=_yes(environ, "LAB_TLS"),
             engine=_engine(environ.get("ENGINE") or EngineKind.MINISTACK),
             ministack=Path(ministack) if ministack else None,
             dynamodb_local=Path(local) if local else None,
@@ -137,6 +148,13 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
     if name == "LAB_RTT_MS" and not 0 <= value <= 5_000:
         raise LabError(f"{name}={text}: must be between 0 and 5000 (ms)")
     return value
+
+
+def _yes(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name) or "0"
+    if text not in ("0", "1"):
+        raise LabError(f"{name}={text}: must be 0 or 1")
+    return text == "1"
 
 
 def _engine(name: str) -> EngineKind:

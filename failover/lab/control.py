@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from failover.lab.errors import FaultRefused, LabError
-from failover.lab.faults import DEFAULT_S, FaultBook, Order
+from failover.lab.faults import FaultBook
+from failover.lab.kinds import DEFAULT_S, Order
 
 LONGEST_BODY = 4096
 READ_TIMEOUT_S = 10.0

@@ -1,82 +1,39 @@
 """The whole demo: the lab, the monitor and the web tier as child processes of one that ends them all.
 
-The children hold the reading end of a pipe: when this process is gone, however it went, they end by themselves.
+The children hold the reading end of a pipe: when this process is gone, however it went, they end by themselves. The
+monitor and the web tier are started again when they die, as a service manager would do in production; without its lab a
+demo has no regions, and ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from failover import lifeline
+from failover.lab.client import LabClient
 from failover.lab.config import PROJECT
+from failover.lab.demo_config import DemoConfig
 from failover.lab.errors import LabError
 from failover.lab.files import APP_ENV, CONTROL, DirLock, write_whole
 
 START_S = 90.0
 STOP_S = 12.0
+RESTARTED = ("monitor", "web")
+MOST_RESTARTS, WITHIN_S = 5, 60.0
 SURVEY = "DEMO20"
 SURVEY_FILE = "polls/demo_survey.json"
-
-
-@dataclass(frozen=True)
-class DemoConfig:
-    """What `make demo` may be told. `address` is where the web tier listens, `shown` the address that people type."""
-
-    lab_dir: Path
-    port: int
-    address: str
-    shown: str
-    workers: int
-    password: str
-
-    @property
-    def url(self) -> str:
-        """The start page."""
-        return f"http://{self.shown}:{self.port}/"
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str], *, lab_dir: Path, password: str) -> DemoConfig:
-        """Reads PORT, HOST, WORKERS and STACKS. Raises LabError, in one line, for what cannot be used."""
-        host = environ.get("HOST") or "127.0.0.1"
-        if host not in ("127.0.0.1", "lan"):
-            raise LabError(f"HOST={host}: must be 127.0.0.1, or lan to open the web tier to the local network")
-        if (environ.get("STACKS") or "1") != "1":
-            raise LabError(f"STACKS={environ['STACKS']}: this version runs one web stack")
-        config = cls(
-            lab_dir=lab_dir,
-            port=_whole(environ, "PORT", 8000, 1, 65_535),
-            address="0.0.0.0" if host == "lan" else host,
-            shown=lan_address() if host == "lan" else host,
-            workers=_whole(environ, "WORKERS", 2, 1, 64),
-            password=password,
-        )
-        _refuse_port_in_use(config)
-        return config
-
-
-def lan_address() -> str:
-    """This machine's address in the local network. Raises LabError when there is none. No packet is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # an address reserved for documentation: only the route is looked up
-            address = str(probe.getsockname()[0])
-        except OSError:
-            address = "127.0.0.1"
-    if address.startswith("127."):
-        raise LabError("HOST=lan: this machine has no address in a local network")
-    return address
 
 
 class Demo:
@@ -86,7 +43,9 @@ class Demo:
         self._config = config
         self._say = say
         self._stopping = threading.Event()
-        self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, Sequence[str]] = {}
+        self._restarts: deque[float] = deque(maxlen=MOST_RESTARTS)
         self._lock: DirLock | None = None
 
     def stop(self) -> None:
@@ -102,18 +61,19 @@ class Demo:
             self._take_directory()
             self._start("lab", [*MANAGE, "lab"])
             self._await("lab", self._lab_is_ready)
+            self._await("lab", self._regions_are_open)
             prepare()
             status = self._config.lab_dir / "run" / "status.json"
             before = _changed_at(status)  # the last demo's monitor left one
             self._start("monitor", [*MANAGE, "monitor"])
             self._start("web", [sys.executable, "-m", "gunicorn", "-c", str(PROJECT / "deploy" / "gunicorn.conf.py")])
-            self._manage("survey", "import", str(PROJECT / SURVEY_FILE))
+            self._manage("survey", "import", "--keep", str(PROJECT / SURVEY_FILE))
             self._await("monitor", lambda: _changed_at(status) != before)
             self._await("web", self._answers)
             if not self._stopping.is_set():
                 self._ready()
             while not self._stopping.wait(0.2):
-                self._all_run()
+                self._keep_running()
         except _Stopped:
             pass
         finally:
@@ -156,8 +116,8 @@ class Demo:
     def _start(self, name: str, command: Sequence[str]) -> None:
         logs = self._config.lab_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
-        with open(logs / f"{name}.out", "wb") as out:
-            child = subprocess.Popen(
+        with open(logs / f"{name}.out", "ab" if name in self._children else "wb") as out:
+            self._children[name] = subprocess.Popen(
                 command,
                 cwd=PROJECT,
                 env=self._environment(),
@@ -167,7 +127,7 @@ class Demo:
                 pass_fds=(self._alive,),
                 start_new_session=True,  # Ctrl-C reaches this process alone, which stops them in order
             )
-        self._children.append((name, child))
+        self._commands[name] = command
 
     def _manage(self, *arguments: str) -> None:
         done = subprocess.run(
@@ -186,10 +146,32 @@ class Demo:
                 raise _Stopped
 
     def _all_run(self) -> None:
-        for name, child in self._children:
+        for name, child in self._children.items():
             if child.poll() is not None:
-                told = _last_line(self._log(name).read_text(errors="replace"))
-                raise LabError(f"the {name} ended by itself: {told} ({self._log(name)})")
+                raise LabError(f"the {name} ended by itself: {self._told(name)}")
+
+    def _keep_running(self) -> None:
+        """Starts again what died. Raises LabError for the lab, and for what dies again and again."""
+        for name in RESTARTED:
+            child = self._children[name]
+            if child.poll() is None:
+                continue
+            now = time.monotonic()
+            if len(self._restarts) == MOST_RESTARTS and now - self._restarts[0] < WITHIN_S:
+                break
+            self._restarts.append(now)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)  # the workers of a web tier that was killed still hold its port
+            self._say(f"the {name} is started again, since it ended by itself: {self._told(name)}")
+            self._start(name, self._commands[name])
+            self._note_pids()
+        self._all_run()
+
+    def _told(self, name: str) -> str:
+        code = self._children[name].returncode
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        return f"{_last_line(self._log(name).read_text(errors='replace'))} ({self._log(name)})"
 
     def _lab_is_ready(self) -> bool:
         """Whether our own lab is: the files of one that was killed may still lie there."""
@@ -197,7 +179,11 @@ class Demo:
             control = json.loads((self._config.lab_dir / CONTROL).read_text())
         except (FileNotFoundError, ValueError):
             return False
-        return control["pid"] == self._children[0][1].pid and (self._config.lab_dir / APP_ENV).exists()
+        return control["pid"] == self._children["lab"].pid and (self._config.lab_dir / APP_ENV).exists()
+
+    def _regions_are_open(self) -> bool:
+        """A front opens when the replicas have been compared, and very many ballots take longer than the lab waits."""
+        return all(region["front"]["open"] for region in LabClient(self._config.lab_dir).state()["regions"])
 
     def _answers(self) -> bool:
         try:
@@ -208,12 +194,16 @@ class Demo:
 
     def _ready(self) -> None:
         url, config = self._config.url, self._config
-        pids = {"demo": os.getpid(), **{name: child.pid for name, child in self._children}}
-        write_whole(config.lab_dir / "demo.json", json.dumps({"url": url, "port": config.port, "pids": pids}))
+        self._note_pids()
         self._say(f"ready {url}  survey {SURVEY}  admin {url}admin/  user instructor  password {config.password}")
 
+    def _note_pids(self) -> None:
+        config = self._config
+        pids = {"demo": os.getpid(), **{name: child.pid for name, child in self._children.items()}}
+        write_whole(config.lab_dir / "demo.json", json.dumps({"url": config.url, "port": config.port, "pids": pids}))
+
     def _stop_children(self) -> None:
-        for name, child in reversed(self._children):
+        for name, child in reversed(self._children.items()):
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
                 try:
@@ -233,24 +223,6 @@ class _Stopped(Exception):
 
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a school's proxy does not know this machine
 MANAGE = (sys.executable, str(PROJECT / "manage.py"))
-
-
-def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    text = environ.get(name) or str(default)
-    if not text.isdecimal() or len(text) > 9 or not low <= int(text) <= high:
-        raise LabError(f"{name}={text}: must be a whole number from {low} to {high}")
-    return int(text)
-
-
-def _refuse_port_in_use(config: DemoConfig) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn binds: a port in TIME_WAIT is free
-        try:
-            probe.bind((config.address, config.port))
-        except OSError as error:
-            raise LabError(
-                f"port {config.port} cannot be used: {error.strerror}; choose another with PORT=..."
-            ) from None
 
 
 def _changed_at(path: Path) -> int:

@@ -1,19 +1,22 @@
 """The nameserver of the lab: real UDP and TCP answers on loopback, one mode a region.
 
-A region's name is ``dynamodb.<region>.amazonaws.com``; it has one A record, 127.0.0.1. Everything else does not exist.
-Negative answers carry an SOA, whose last field is how long (s) a resolver may remember them.
+A region has two names, ``dynamodb.<region>.amazonaws.com`` and ``<account>.ddb.<region>.amazonaws.com``, which share
+one mode: the automation that failed on 20 October 2025 manages both. Each has one A record, 127.0.0.1. Everything else
+does not exist. Negative answers carry an SOA, whose last field is how long (s) a resolver may remember them.
 """
 
 from __future__ import annotations
 
+import socketserver
 import threading
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import assert_never
 
-from dnslib import QTYPE, RCODE, RR, SOA, A, DNSRecord
+from dnslib import QTYPE, RCODE, RR, SOA, A, DNSError, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
 
-from failover.lab.config import endpoint_host
+from failover.lab.config import account_host, endpoint_host
 from failover.lab.errors import LabError
 
 TTL_S = 1
@@ -25,27 +28,47 @@ class DnsMode(StrEnum):
 
     OK = "ok"
     EMPTY = "empty"
+    """NOERROR without an address: 20 October 2025."""
+    NXDOMAIN = "nxdomain"
+    SERVFAIL = "servfail"
+    SILENT = "silent"
+    """No answer at all, as if the packets were dropped; over TCP the connection ends without one."""
 
 
 class _Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
     def __init__(self, regions: Sequence[str]) -> None:
-        self._names = {endpoint_host(region): region for region in regions}
+        self._names = {host(region): region for region in regions for host in (endpoint_host, account_host)}
         self.modes = dict.fromkeys(regions, DnsMode.OK)
 
     def resolve(self, request: DNSRecord, _handler: DNSHandler) -> DNSRecord:
         reply = request.reply()
         name = str(request.q.qname).rstrip(".").lower()
         region = self._names.get(name)
-        if region is None:
-            reply.header.rcode = RCODE.NXDOMAIN
-        elif self.modes[region] is DnsMode.OK and request.q.qtype in (QTYPE.A, QTYPE.ANY):
-            reply.add_answer(RR(request.q.qname, QTYPE.A, rdata=A("127.0.0.1"), ttl=TTL_S))
-            return reply
-        times = (1, 60, 60, 3600, TTL_S)
-        soa = SOA("ns.lab.invalid", "lab.lab.invalid", times)
-        zone = endpoint_host(region) if region else "amazonaws.com"
-        reply.add_auth(RR(zone, QTYPE.SOA, rdata=soa, ttl=TTL_S))
+        mode = self.modes[region] if region else DnsMode.NXDOMAIN
+        match mode:
+            case DnsMode.OK if request.q.qtype in (QTYPE.A, QTYPE.ANY):
+                reply.add_answer(RR(request.q.qname, QTYPE.A, rdata=A("127.0.0.1"), ttl=TTL_S))
+                return reply
+            case DnsMode.OK | DnsMode.EMPTY:
+                pass
+            case DnsMode.NXDOMAIN:
+                reply.header.rcode = RCODE.NXDOMAIN
+            case DnsMode.SERVFAIL:
+                reply.header.rcode = RCODE.SERVFAIL
+                return reply  # nobody may remember that a server failed
+            case DnsMode.SILENT:
+                raise DNSError("this question is not answered")  # which is what the server then does
+            case _:
+                assert_never(mode)
+        soa = SOA("ns.lab.invalid", "lab.lab.invalid", (1, 60, 60, 3600, TTL_S))
+        reply.add_auth(RR(name if region else "amazonaws.com", QTYPE.SOA, rdata=soa, ttl=TTL_S))
         return reply
+
+
+class _UdpServer(socketserver.UDPServer):
+    """Answers a question before it takes the next: dnslib's own starts a thread for each, which takes longer than the
+    answer.
+    """
 
 
 class NameServer:
@@ -60,7 +83,7 @@ class NameServer:
         """Listen. Raises LabError when no port is free for both protocols."""
         quiet = DNSLogger(log="-request,-reply,-truncated,-error,-recv,-send,-data")
         for _ in range(20):
-            udp = DNSServer(self._resolver, "127.0.0.1", 0, logger=quiet)
+            udp = DNSServer(self._resolver, "127.0.0.1", 0, logger=quiet, server=_UdpServer)
             port = udp.server.server_address[1]
             try:
                 tcp = DNSServer(self._resolver, "127.0.0.1", port, tcp=True, logger=quiet)

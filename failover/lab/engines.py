@@ -145,6 +145,19 @@ class Engine:
         if running is not None:
             _end(running.leash)
 
+    def freeze(self) -> None:
+        """Stop the process where it stands: its port accepts and nothing answers. Raises LabError when it is gone."""
+        with self._lock:
+            if self._running is None or self._running.leash.poll() is not None:
+                raise LabError(f"the engine of {self._region} does not run")
+            os.kill(self._running.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on, with everything that was sent to it meanwhile. Harmless when it is not frozen or not there."""
+        with self._lock:
+            if self._running is not None and self._running.leash.poll() is None:
+                os.kill(self._running.pid, signal.SIGCONT)
+
     def _watch(self, running: Running) -> None:
         running.leash.wait()
         with self._lock:

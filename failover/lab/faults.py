@@ -1,8 +1,4 @@
-"""The faults of the lab: each is one small class that breaks one region in one way, and mends it again.
-
-A new kind is a class with the four members of FaultKind and one line in KINDS. The book keeps what is broken now: one
-fault a region at a time, every one with an end, so that nobody has to remember to clear it.
-"""
+"""The book of faults: one a region at a time, every one with an end, so that nobody has to remember to clear it."""
 
 from __future__ import annotations
 
@@ -11,29 +7,15 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from failover.lab.dns import DnsMode, NameServer
 from failover.lab.errors import FaultRefused, LabError, LabStopping
-from failover.lab.region import Region
-from failover.lab.replication import Replication
+from failover.lab.kinds import KINDS, FaultKind, Order, World
 
-DEFAULT_S = 300.0
 LONGEST_S = 3600.0
 IDLE_S = 60.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Order:
-    """What was asked for: break ``region`` by ``kind`` for so many seconds. ``ms`` only for kinds that use it."""
-
-    region: str
-    kind: str
-    seconds: float = DEFAULT_S
-    keep_connections: bool = False
-    ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,98 +41,6 @@ class Fault:
             "ms": self.order.ms,
             "cut": self.cut,
         }
-
-
-@dataclass(frozen=True)
-class World:
-    """What a fault may touch."""
-
-    regions: dict[str, Region]
-    nameserver: NameServer
-    replication: Replication
-
-
-class FaultKind(Protocol):
-    """One way to break a region. ``restore`` must be harmless when nothing is broken."""
-
-    name: str
-    uses_ms: bool
-
-    def apply(self, world: World, order: Order) -> int:
-        """Break it; returns how many open connections were cut."""
-
-    def restore(self, world: World, region: str) -> None:
-        """Mend it."""
-
-
-class DnsFault:
-    """The nameserver answers wrongly for the region. Open connections are cut, as a pool would hide the fault."""
-
-    uses_ms = False
-
-    def __init__(self, name: str, mode: DnsMode) -> None:
-        self.name = name
-        self._mode = mode
-
-    def apply(self, world: World, order: Order) -> int:
-        """Change the answer first, so that nobody reconnects by the old one."""
-        world.nameserver.set_mode(order.region, self._mode)
-        return 0 if order.keep_connections else world.regions[order.region].gate.cut()
-
-    def restore(self, world: World, region: str) -> None:
-        """Answer as before."""
-        world.nameserver.set_mode(region, DnsMode.OK)
-
-
-class Refuse:
-    """The front's port is closed: new connections are refused, open ones are cut unless they are to be kept."""
-
-    name = "refuse"
-    uses_ms = False
-
-    def apply(self, world: World, order: Order) -> int:
-        """Close the port."""
-        gate = world.regions[order.region].gate
-        gate.refuse(True)
-        return 0 if order.keep_connections else gate.cut()
-
-    def restore(self, world: World, region: str) -> None:
-        """Open the port, if the region is ready."""
-        world.regions[region].gate.refuse(False)
-
-
-class Stop:
-    """The engine is stopped in order and keeps its data; the replicas are compared when it is back."""
-
-    name = "stop"
-    uses_ms = False
-
-    def apply(self, world: World, order: Order) -> int:
-        """Stop it."""
-        return world.regions[order.region].stop()
-
-    def restore(self, world: World, region: str) -> None:
-        """Start it; returns when the front is open again."""
-        world.regions[region].start()
-
-
-class ReplicationPause:
-    """Nothing is copied into or out of the region; both sides go on serving."""
-
-    name = "replication-pause"
-    uses_ms = False
-
-    def apply(self, world: World, order: Order) -> int:
-        """Hold it."""
-        world.replication.pause(order.region, True)
-        return 0
-
-    def restore(self, world: World, region: str) -> None:
-        """Let go: the backlog is copied within a second or so."""
-        world.replication.pause(region, False)
-
-
-KINDS: tuple[FaultKind, ...] = (DnsFault("dns-empty", DnsMode.EMPTY), Refuse(), Stop(), ReplicationPause())
 
 
 class FaultBook:
@@ -184,7 +74,8 @@ class FaultBook:
 
     def set(self, order: Order) -> dict[str, Any]:
         """Break a region. Raises FaultRefused, with nothing changed, when that cannot be done."""
-        kind = self._check(order)
+        order = self._checked(order)
+        kind = self._kinds[order.kind]
         if not self._at_work[order.region].acquire(blocking=False):
             raise FaultRefused(f"{order.region} is being broken or mended right now: try again in a moment")
         try:
@@ -270,17 +161,31 @@ class FaultBook:
         except LabError as error:
             log.error("%s in %s could not be mended: %s", fault.order.kind, fault.order.region, error)
 
-    def _check(self, order: Order) -> FaultKind:
+    def _checked(self, order: Order) -> Order:
+        """The order, with its kind's own milliseconds where none were given. Raises FaultRefused."""
         if order.region not in self._world.regions:
             raise FaultRefused(self._unknown_region(order.region))
         kind = self._kinds.get(order.kind)
         if kind is None:
             raise FaultRefused(f"unknown fault {order.kind!r}: known are {', '.join(self._kinds)}")
-        if order.ms is not None and not kind.uses_ms:
-            raise FaultRefused(f"{order.kind} takes no milliseconds")
+        if kind.needs_tls and not self._world.tls:
+            raise FaultRefused(f"{order.kind} needs a lab with TLS: start it with LAB_TLS=1")
+        if order.keep_connections and not kind.cuts:
+            raise FaultRefused(f"{order.kind} cuts no connections, so there are none to keep")
         if not 0 < order.seconds <= LONGEST_S:
             raise FaultRefused(f"a fault lasts more than 0 and at most {LONGEST_S:.0f} s, not {order.seconds:g}")
-        return kind
+        return replace(order, ms=_milliseconds(kind, order))
 
     def _unknown_region(self, region: str) -> str:
         return f"unknown region {region!r}: known are {', '.join(self._world.regions)}"
+
+
+def _milliseconds(kind: FaultKind, order: Order) -> int | None:
+    if kind.ms is None:
+        if order.ms is not None:
+            raise FaultRefused(f"{order.kind} takes no milliseconds")
+        return None
+    asked = kind.ms.usual if order.ms is None else order.ms
+    if not kind.ms.least <= asked <= kind.ms.most:
+        raise FaultRefused(f"{order.kind} takes {kind.ms.least} to {kind.ms.most} milliseconds, not {asked}")
+    return asked

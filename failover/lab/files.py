@@ -12,7 +12,7 @@ from typing import Any
 from failover.lab.config import endpoint_host
 from failover.lab.errors import LabError
 
-APP_ENV, CONTROL, TOKEN = "app.env", "control.json", "control.token"
+APP_ENV, CONTROL, TOKEN, CA = "app.env", "control.json", "control.token", "tls/ca.pem"
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
@@ -24,9 +24,10 @@ def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
     beside.replace(path)
 
 
-def write_app_env(lab_dir: Path, fronts: Mapping[str, int], nameserver: int) -> None:
+def write_app_env(lab_dir: Path, fronts: Mapping[str, int], nameserver: int, *, tls: bool) -> None:
     """What the application needs to run against this lab: written last, so that it also means "ready"."""
-    endpoints = ",".join(f"{region}=http://{endpoint_host(region)}:{port}" for region, port in fronts.items())
+    scheme = "https" if tls else "http"
+    endpoints = ",".join(f"{region}={scheme}://{endpoint_host(region)}:{port}" for region, port in fronts.items())
     lines = {
         "FAILOVER_REGIONS": ",".join(fronts),
         "FAILOVER_ENDPOINTS": endpoints,
@@ -35,6 +36,8 @@ def write_app_env(lab_dir: Path, fronts: Mapping[str, int], nameserver: int) -> 
         "AWS_SECRET_ACCESS_KEY": "lab",
         "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
     }
+    if tls:
+        lines["AWS_CA_BUNDLE"] = str(lab_dir / CA)
     write_whole(lab_dir / APP_ENV, "".join(f"{name}={value}\n" for name, value in lines.items()))
 
 
@@ -51,7 +54,7 @@ def write_token(lab_dir: Path, token: str) -> None:
 
 def remove(lab_dir: Path) -> None:
     """Take everything away by which a lab is found."""
-    for name in (APP_ENV, CONTROL, TOKEN):
+    for name in (APP_ENV, CONTROL, TOKEN, CA):
         (lab_dir / name).unlink(missing_ok=True)
 
 

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from failover.lab.front import Front
+from failover.lab.front import Front, FrontTls
+from failover.lab.manners import Manner
 
 T = TypeVar("T")
 CALL_TIMEOUT_S = 5.0
@@ -29,22 +30,30 @@ class FrontLoop:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_TIMEOUT_S)
 
     def stop(self) -> None:
-        """End the loop and its thread."""
+        """End the loop and its thread, and what still waits there (a client that never finishes its handshake)."""
         if self._thread.is_alive():
+            self.run(_cancel_all())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(CALL_TIMEOUT_S)
         self._loop.close()
 
 
-class Gate:
-    """Opens a region's front only while its engine is ready **and** no fault keeps it shut."""
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
-    def __init__(self, loop: FrontLoop, rtt_ms: float) -> None:
+
+class Gate:
+    """Opens a region's front only while its engine is ready, and lets a fault say how connections are treated."""
+
+    def __init__(self, loop: FrontLoop, rtt_ms: float, tls: FrontTls | None = None) -> None:
         self._loop = loop
         self._lock = threading.Lock()
-        self._front = Front(rtt_ms)
+        self._front = Front(rtt_ms, tls)
         self._ready = False
-        self._refusing = False
+        self._manner = Manner.SERVE
 
     @property
     def port(self) -> int:
@@ -53,7 +62,7 @@ class Gate:
 
     @property
     def rtt_ms(self) -> float:
-        """Added round trip, ms."""
+        """The distance, ms, without what a fault adds."""
         return self._front.rtt_ms
 
     @property
@@ -80,11 +89,15 @@ class Gate:
             self._settle()
             return self.cut()
 
-    def refuse(self, refusing: bool) -> None:
-        """A fault shuts the door, or lets go of it."""
+    def treat(self, manner: Manner) -> None:
+        """A fault says how new connections are treated, or lets go (Manner.SERVE)."""
         with self._lock:
-            self._refusing = refusing
+            self._manner = manner
             self._settle()
+
+    def slow(self, added_ms: float) -> None:
+        """Lengthen the round trip, of open connections too; 0 for the distance as it is."""
+        self._front.added_ms = added_ms
 
     def cut(self) -> int:
         """Reset every open connection; returns how many there were."""
@@ -96,17 +109,9 @@ class Gate:
 
     def end(self) -> None:
         """Give everything back."""
-
-        async def end() -> None:
-            self._front.end()
-
-        self._loop.run(end())
+        self._loop.run(self._front.end())
 
     def _settle(self) -> None:
-        async def settle() -> None:
-            if self._ready and not self._refusing:
-                await self._front.open()
-            else:
-                self._front.shut()
-
-        self._loop.run(settle())
+        # A network that drops packets does so whether or not there is an engine behind it.
+        answers = self._ready or self._manner is Manner.BLACKHOLE
+        self._loop.run(self._front.treat(self._manner if answers else Manner.REFUSE))

@@ -21,8 +21,10 @@ from failover.lab.config import LabConfig, TableSpec
 from failover.lab.control import ControlServer
 from failover.lab.dns import NameServer
 from failover.lab.errors import LabStopping
-from failover.lab.faults import FaultBook, World
+from failover.lab.faults import FaultBook
+from failover.lab.front import FrontTls
 from failover.lab.gate import FrontLoop
+from failover.lab.kinds import World
 from failover.lab.region import Region, RegionState
 from failover.lab.replica import EngineReplica
 from failover.lab.replication import Replication
@@ -58,6 +60,7 @@ class Lab:
         """Start everything; app.env is written last. Raises LabError in one line; ``stop`` is still due then."""
         config = self._config
         files.remove(config.lab_dir)  # of a lab that was killed
+        shown = _certificates(config)
         self._loop.start()
         self._nameserver.start()
         for name in config.regions:
@@ -69,12 +72,13 @@ class Lab:
                 synced=self._synced,
                 changed=self._publish,
                 stopping=self._stopping,
+                tls=shown.get(name),
             )
         self._replication.start()
         self._triggers.start()
         with ThreadPoolExecutor(len(self._regions)) as pool:
             list(pool.map(Region.start, self._regions.values()))
-        self._book = FaultBook(World(self._regions, self._nameserver, self._replication))
+        self._book = FaultBook(World(self._regions, self._nameserver, self._replication, config.tls))
         self._book.start()
         token = secrets.token_urlsafe(32)
         self._control = ControlServer(self._book, self.state, token)
@@ -82,7 +86,7 @@ class Lab:
         files.write_token(config.lab_dir, token)
         self._publish()
         fronts = {name: region.gate.port for name, region in self._regions.items()}
-        files.write_app_env(config.lab_dir, fronts, self._nameserver.port)
+        files.write_app_env(config.lab_dir, fronts, self._nameserver.port, tls=config.tls)
 
     def stop(self) -> None:
         """Stop everything in order; the engines keep their data. Harmless after a start that failed half-way."""
@@ -120,6 +124,7 @@ class Lab:
         replicated = [table.name for table in self._tables if table.replicated]
         return {
             "pid": os.getpid(),
+            "tls": {"ca": str(self._config.lab_dir / files.CA)} if self._config.tls else None,
             "nameserver": {"host": "127.0.0.1", "port": self._nameserver.port},
             "regions": regions,
             "replication": self._replication.state(),
@@ -133,7 +138,8 @@ class Lab:
             f"{name} 127.0.0.1:{region.gate.port} (+{region.gate.rtt_ms:g} ms)"
             for name, region in self._regions.items()
         )
-        return f"lab ready  {regions}  DNS 127.0.0.1:{self._nameserver.port}  in {self._config.lab_dir}"
+        tls = "  TLS" if self._config.tls else ""
+        return f"lab ready  {regions}{tls}  DNS 127.0.0.1:{self._nameserver.port}  in {self._config.lab_dir}"
 
     def _replica(self, name: str) -> EngineReplica | None:
         region = self._regions.get(name)
@@ -174,6 +180,15 @@ def run_lab(
     finally:
         lab.stop()
         lock.release()
+
+
+def _certificates(config: LabConfig) -> dict[str, FrontTls]:
+    """What each region's front shows, by region; nothing in a lab without TLS."""
+    if not config.tls:
+        return {}
+    from failover.lab.certificates import make_certificates  # loads a whole cryptography library
+
+    return make_certificates(config.lab_dir, config.regions)
 
 
 def _log_to(config: LabConfig) -> None:

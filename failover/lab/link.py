@@ -7,6 +7,7 @@ from the marks, so that a write is in the scan or behind the mark and never in n
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -86,6 +87,7 @@ class Link:
         self._wall = wall
         self._pair: tuple[int, int] | None = None
         self._cursors: dict[str, Cursor] = {}
+        self._waiting: deque[tuple[float, str, Key, Item]] = deque()
         self._pending: dict[tuple[str, Key], Item] = {}
         self._stats = LinkStats()
 
@@ -98,10 +100,12 @@ class Link:
         """Whether these two incarnations have been compared, so that only the streams matter from here on."""
         return self._pair == (source, target)
 
-    def step(self, source: Replica, target: Replica, *, paused: bool) -> None:
+    def step(self, source: Replica, target: Replica, *, paused: bool, delay_s: float = 0.0) -> None:
         """Move everything that can be moved now. Raises ReplicaDown; nothing is lost then, the next step goes on.
 
-        A paused link still reads, so that its backlog can be shown and no iterator grows old, but writes nothing.
+        A paused link still reads, so that its backlog can be shown and no iterator grows old, but writes nothing. Of
+        what is read, each image waits for ``delay_s`` of its own, so that an item that changes all the time arrives,
+        only later. A comparison by scan does not wait.
         """
         pair = (source.incarnation, target.incarnation)
         if self._pair != pair:
@@ -115,12 +119,14 @@ class Link:
         except CursorLost:
             self._forget()
             return
+        self._ripen(self._wall() - delay_s)
         if not paused:
             self._apply(target)
 
     def _forget(self) -> None:
         self._pair = None
         self._cursors.clear()
+        self._waiting.clear()
         self._pending.clear()
         self._stats = replace(self._stats, backlog=0)
 
@@ -139,10 +145,17 @@ class Link:
                 page = source.read(self._cursors[each.table])
                 self._cursors[each.table] = page.cursor
                 for key, item in to_copy(page.images, source=source.region, names=each.names).items():
-                    self._hold(each.table, key, item)
-                self._stats = replace(self._stats, read=self._stats.read + len(page.images), backlog=len(self._pending))
+                    self._waiting.append((self._wall(), each.table, key, item))
+                self._stats = replace(self._stats, read=self._stats.read + len(page.images))
                 if not page.images:
                     break
+
+    def _ripen(self, read_by: float) -> None:
+        """What was read by then (epoch seconds) may be written; of an item's images only the latest is."""
+        while self._waiting and self._waiting[0][0] <= read_by:
+            _, table, key, item = self._waiting.popleft()
+            self._hold(table, key, item)
+        self._stats = replace(self._stats, backlog=len(self._waiting) + len(self._pending))
 
     def _hold(self, table: str, key: Key, item: Item) -> None:
         held, stamp = self._pending.get((table, key)), stamp_of(item)
@@ -154,7 +167,7 @@ class Link:
             applied = self._put(target, table, item)
             del self._pending[table, key]
             now, stamp = self._wall(), stamp_of(item)
-            stats = replace(self._stats, backlog=len(self._pending))
+            stats = replace(self._stats, backlog=len(self._waiting) + len(self._pending))
             if not applied or stamp is None:
                 self._stats = replace(stats, refused=stats.refused + 1)
                 continue

@@ -13,6 +13,7 @@ from typing import Any
 from failover.lab.config import LabConfig, TableSpec
 from failover.lab.engines import Engine, Running
 from failover.lab.errors import LabError, LabStopping, ReplicaDown
+from failover.lab.front import FrontTls
 from failover.lab.gate import FrontLoop, Gate
 from failover.lab.replica import EngineReplica
 from failover.lab.waiting import wait_until
@@ -36,7 +37,9 @@ class RegionState(StrEnum):
 
 
 class Region:
-    """``synced(region)`` says whether every living peer has been compared with this one, both ways."""
+    """``synced(region)`` says whether every living peer has been compared with this one, both ways. With ``tls`` its
+    front speaks nothing else.
+    """
 
     def __init__(
         self,
@@ -48,9 +51,10 @@ class Region:
         synced: Callable[[str], bool],
         changed: Callable[[], None],
         stopping: threading.Event,
+        tls: FrontTls | None = None,
     ) -> None:
         self.name = name
-        self.gate = Gate(loop, config.rtt_of(name))
+        self.gate = Gate(loop, config.rtt_of(name), tls)
         self.engine = Engine(config, name, on_crash=self._crashed, stopping=stopping)
         self._tables = tuple(tables)
         self._synced = synced

@@ -35,6 +35,7 @@ class Replication:
         self._replica_of = replica_of
         self._links = {pair: Link(sources, wall=time.time) for pair in permutations(regions, 2)}
         self._paused: set[str] = set()
+        self._delays_ms: dict[str, int] = {}
         self._closing = threading.Event()
         self._threads = [
             threading.Thread(target=self._follow, args=pair, name=f"{pair[0]}>{pair[1]}", daemon=True)
@@ -60,6 +61,14 @@ class Replication:
         """Hold everything into and out of a region, or let it go."""
         (self._paused.add if paused else self._paused.discard)(region)
 
+    def delay(self, region: str, ms: int) -> None:
+        """Hold every item into and out of a region for so long; 0 lets go of it, and of what is held."""
+        self._delays_ms[region] = ms
+
+    def delay_ms(self, source: str, target: str) -> int:
+        """How long an item of this direction is held."""
+        return max(self._delays_ms.get(source, 0), self._delays_ms.get(target, 0))
+
     def paused(self, source: str, target: str) -> bool:
         """Whether a direction is held."""
         return bool(self._paused & {source, target})
@@ -76,7 +85,13 @@ class Replication:
     def state(self) -> list[dict[str, Any]]:
         """One row for each direction, for the state document."""
         return [
-            {"from": source, "to": target, "paused": self.paused(source, target), **asdict(link.stats)}
+            {
+                "from": source,
+                "to": target,
+                "paused": self.paused(source, target),
+                "delay_ms": self.delay_ms(source, target),
+                **asdict(link.stats),
+            }
             for (source, target), link in self._links.items()
         ]
 
@@ -87,7 +102,8 @@ class Replication:
             if here is None or there is None:
                 continue
             try:
-                link.step(here, there, paused=self.paused(source, target))
+                delay_s = self.delay_ms(source, target) / 1000
+                link.step(here, there, paused=self.paused(source, target), delay_s=delay_s)
                 trouble = ""
             except (ReplicaDown, ClientError) as error:
                 if str(error) != trouble:

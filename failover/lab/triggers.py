@@ -2,7 +2,8 @@
 
 Records are handed in in order; those from the first that failed on are handed in again, a few times, and then given
 up, as AWS gives them up: the schedule finds what was missed. What is the same as on AWS: the event's JSON, the partial
-batch response, records that come again. What is not: one shard, no concurrency, and a schedule twice as often.
+batch response, records that come again. What is not: one shard, no concurrency, a schedule twice as often, and a
+batching window that grows with the load, as everything shares one machine here.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from failover.lab.link import Cursor
 
 POLL_S = 0.1
 BATCH = 5_000  # records an event, 4 MB: a function that was behind is told of much at once (AWS: 10,000 or 6 MB)
+YIELDS = 2  # after a batch records are collected for so many times as long as it took, ...
+WINDOW_S = 0.4  # ... and no longer: a shard that many vote in is counted once for all of them, and votes come first
 PATIENCE_S = 60.0  # how long a function may take: Lambda's timeout as our notes recommend it
 ATTEMPTS = 10  # at one batch without any progress
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # before the next attempt, and before the next start of a function that ended
@@ -109,11 +112,8 @@ class EventSourceMapping:
             self._begin(replica)
         if self._cursor is None:
             self._cursor = replica.end_of_stream(self._trigger.table)
-            self._sweep, self._sweep_at, self._everything = (
-                None,
-                0.0,
-                True,
-            )  # what happened before this mark, no record will tell
+            # What happened before this mark, no record will tell.
+            self._sweep, self._sweep_at, self._everything = None, 0.0, True
         try:
             read, self._cursor = replica.records(self._cursor)
         except CursorLost:
@@ -169,6 +169,8 @@ class EventSourceMapping:
         else:
             self._attempts = 0
             self._drop(done)
+            now = self._monotonic()
+            self._not_before = now + min(WINDOW_S, YIELDS * (now - began))
 
     def _failed(self, batch: list[Record], done: int) -> None:
         self.stats = replace(self.stats, failures=self.stats.failures + 1)

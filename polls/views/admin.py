@@ -1,6 +1,7 @@
 """The instructor's surveys: what is open, how many voted, and the buttons."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -40,6 +41,7 @@ def survey_list(request: HttpRequest) -> HttpResponse:
             "survey": survey,
             "voters": voters.get(f"{survey.code}#{survey.round}", 0) if voters is not None else None,
             "url": survey_url(request, survey.code),
+            "spare_code": codes.make(),  # for a copy, so that a button which is pressed twice makes one
         }
         for survey in known.value
     ]
@@ -51,7 +53,9 @@ def survey_list(request: HttpRequest) -> HttpResponse:
         "mistakes": mistakes,
         "region": known.region,
     }
-    return render(request, "polls/admin_list.html", context, status=422 if mistakes else 200)
+    response = render(request, "polls/admin_list.html", context, status=422 if mistakes else 200)
+    response["X-Served-Region"] = known.region
+    return response
 
 
 @staff_member_required
@@ -65,7 +69,8 @@ def survey_open(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 def survey_close(request: HttpRequest, code: str) -> HttpResponse:
     """Take no more votes."""
-    return _changed(request, code, services.survey_close, _("%(code)s is closed."))
+    done = _("%(code)s is closed. Votes count that a region recorded before it could know of it.")
+    return _changed(request, code, services.survey_close, done)
 
 
 @staff_member_required
@@ -82,7 +87,9 @@ def survey_archive(request: HttpRequest, code: str) -> HttpResponse:
 def survey_reset(request: HttpRequest, survey: Survey) -> HttpResponse:
     """Begin a new round, after the code was typed: results start from zero and everybody may vote again."""
     done = _("%(code)s was reset; it is in round %(round)d.")
-    return _typed(request, survey, services.survey_reset, done, "polls/admin_reset.html")
+    typed = request.POST.get("ends", "")
+    ends = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 10 else None
+    return _typed(request, survey, partial(services.survey_reset, ends=ends), done, "polls/admin_reset.html")
 
 
 @never_cache

@@ -54,7 +54,7 @@ def api_ballots(request: HttpRequest, code: str) -> HttpResponse:
         body = _body(request)
         survey = _known(code, vote_id=_repeatable(body)).value
         voter, vote_id, given = _ballot(survey, body)
-        return _record(survey, voter, vote_id, given)
+        return _record(survey, voter, vote_id, given, named_here=body.get("vote_id") is None)
     except Refused as refused:
         return refused.response
 
@@ -92,6 +92,9 @@ def _known(code: str, **told: str) -> Known[Survey]:
         return selectors.survey_get(normal)
     except selectors.SurveyDeleted:
         raise Refused(problem(410, _("The survey %(code)s was deleted.") % {"code": code[:40]})) from None
+    except selectors.TooManyGuesses:
+        detail = _("Too many codes were tried that do not exist.")
+        raise Refused(problem(429, detail, headers={"Retry-After": "2"}, **told)) from None
     except selectors.SurveyUnknown:
         raise Refused(problem(404, _("No survey has the code %(code)s.") % {"code": code[:40]})) from None
     except gateway.NoRegionAnswered as error:
@@ -147,7 +150,7 @@ def _ballot(survey: Survey, body: dict[str, Any]) -> tuple[str, str, dict[str, A
     return body["voter"], vote_id.lower(), given
 
 
-def _record(survey: Survey, voter: str, vote_id: str, given: dict[str, Any]) -> HttpResponse:
+def _record(survey: Survey, voter: str, vote_id: str, given: dict[str, Any], *, named_here: bool) -> HttpResponse:
     if (wait := limits.votes.wait_for(f"{survey.code}#{voter}")) > 0:
         return problem(
             429, _("Too many votes by this voter."), headers={"Retry-After": str(math.ceil(wait))}, vote_id=vote_id
@@ -159,6 +162,11 @@ def _record(survey: Survey, voter: str, vote_id: str, given: dict[str, Any]) -> 
         voter = by_link
     try:
         done = services.ballot_cast(survey=survey, voter=voter, vote_id=vote_id, answers=given)
+        if named_here and done.status is services.CastStatus.SUPERSEDED:
+            # Their last vote was named by a host whose clock is ahead of this one's; what they say now is later.
+            last = selectors.ballot_get(survey, voter).value
+            vote_id = services.name_vote(last.vote_id if last else None)
+            done = services.ballot_cast(survey=survey, voter=voter, vote_id=vote_id, answers=given)
     except services.ServiceRefused as refusal:
         return problem(409, str(refusal), reason=refusal.reason, vote_id=vote_id)
     except gateway.NoRegionAnswered as error:

@@ -2,6 +2,7 @@
 button works without JavaScript.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,11 +17,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from failover import gateway
 
-from .. import builder_draft, builder_save, definitions, services
+from .. import builder_draft, builder_save, codes, definitions, services
 from ..builder_draft import Draft, DraftQuestion
 from ..definitions import Definition
 from ..forms import BallotForm
 from ..surveys import State, Survey
+from . import builder_mistakes, language
 from .builder_conflict import conflict_page, settle
 from .common import failures, staff_survey
 
@@ -76,7 +78,8 @@ def duplicate(request: HttpRequest, survey: Survey) -> HttpResponse:
     for name in ("code", "opens_at", "closes_at"):
         document.pop(name, None)
     try:
-        copy = services.survey_create(definition=definitions.parse(document), switch=State.CLOSED)
+        spare = codes.normalise(request.POST.get("spare_code", ""))
+        copy = _created(definitions.parse(document), spare, switch=State.CLOSED)
     except gateway.NoRegionAnswered as error:
         messages.error(request, _("No region took the copy. %(tried)s") % {"tried": " ".join(failures(error))})
         return redirect("surveys:list")
@@ -115,6 +118,8 @@ def page(
         "kinds": KINDS,
         "scales": [str(number) for number in definitions.SCALES],
         "most_questions": definitions.MOST_QUESTIONS,
+        # So that what is sent twice is one survey.
+        "spare_code": "" if survey else codes.normalise(request.POST.get("spare_code", "")) or codes.make(),
         "zone": timezone.get_current_timezone_name(),
         **state,
     }
@@ -137,6 +142,8 @@ def read_base(text: str) -> Definition | None:
 def _posted(request: HttpRequest, survey: Survey | None, base: Definition | None = None) -> HttpResponse:
     """One press of a button: "save", or something done to the draft alone."""
     draft = builder_draft.posted(request.POST)
+    if language.pressed(request):
+        return language.remembered(request, page(request, draft, survey=survey, base=base, unsaved=True))
     action, _sign, number = request.POST.get("action", "save").partition("-")
     place = int(number) if number.isascii() and number.isdecimal() and len(number) < 4 else -1
     match action:
@@ -161,11 +168,7 @@ def _parsed(request: HttpRequest, survey: Survey | None, base: Definition | None
     try:
         mine = definitions.parse(builder_draft.document(draft, base))
     except definitions.DefinitionInvalid as error:
-        mistakes = [
-            {"text": text, "anchor": f"q{place - 1}-text" if 0 < place <= len(draft.questions) else "title"}
-            for text, place in zip(error.messages, error.places, strict=True)
-        ]
-        return page(request, draft, survey=survey, base=base, mistakes=mistakes, status=422)
+        return page(request, draft, survey=survey, base=base, mistakes=builder_mistakes.of(error), status=422)
     return _save(request, survey, base, mine, draft)
 
 
@@ -175,17 +178,22 @@ def _save(
     shown = draft or builder_draft.of(mine)
     try:
         if survey is None or base is None:
-            saved = services.survey_create(definition=mine)
+            saved = _created(mine, codes.normalise(request.POST.get("spare_code", "")))
         else:
             saved = builder_save.survey_edit(
                 code=survey.code, base=base, mine=mine, new_round="new_round" in request.POST
             )
     except builder_save.EditConflict as conflict:
         return conflict_page(request, survey, conflict, mine, base=dump_base(conflict.theirs))
+    except builder_save.NotSettled:
+        return page(request, shown, survey=survey, base=base, not_settled=True, status=409)
     except builder_save.BreaksCounts as broken:
-        return page(request, shown, survey=survey, base=base, broken=broken.sentences, status=409)
-    except (services.ServiceRefused, definitions.DefinitionInvalid) as refusal:
-        mistakes = [{"text": text, "anchor": "title"} for text in str(refusal).split("\n")]
+        found = builder_mistakes.of_breaks(broken.breaks, shown)
+        return page(request, shown, survey=survey, base=base, broken=found, status=409)
+    except definitions.DefinitionInvalid as error:
+        return page(request, shown, survey=survey, base=base, mistakes=builder_mistakes.of(error), status=409)
+    except services.ServiceRefused as refusal:
+        mistakes = [builder_mistakes.of_refusal(refusal)]
         return page(request, shown, survey=survey, base=base, mistakes=mistakes, status=409)
     except gateway.NoRegionAnswered as error:
         return page(request, shown, survey=survey, base=base, failed=failures(error) or [""], status=503)
@@ -197,3 +205,16 @@ def _save(
     else:
         messages.success(request, _("%(code)s is saved.") % {"code": saved.code})
     return redirect("surveys:list")
+
+
+def _created(mine: Definition, spare: str | None, *, switch: State = State.OPEN) -> Survey:
+    """A new survey, under the code that its page was given where its author chose none: a second press of the button
+    finds the very same survey there. When another one has that code (the page was sent before, and changed since), it
+    gets one of its own.
+    """
+    if mine.code is None and spare is not None:
+        try:
+            return services.survey_create(definition=replace(mine, code=spare), switch=switch)
+        except services.ServiceRefused:
+            return services.survey_create(definition=mine, switch=switch)
+    return services.survey_create(definition=mine, switch=switch)

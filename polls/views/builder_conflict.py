@@ -69,9 +69,9 @@ def _page(
     texts = {question.id: question.text for one in (mine, theirs) if one for question in one.questions}
     shown = [
         {
-            "name": _heading(one, texts),
-            "mine": _lines(one.mine, one.name, texts),
-            "theirs": _lines(one.theirs, one.name, texts),
+            "name": heading(one.name, texts),
+            "mine": lines(one.mine, one.name, texts),
+            "theirs": lines(one.theirs, one.name, texts),
             "choice": choices.get(one.name, ""),
         }
         for one in conflicts
@@ -84,7 +84,8 @@ def _page(
     )
 
 
-def _heading(conflict: Conflict, texts: dict[str, str]) -> str:
+def heading(name: str, texts: dict[str, str]) -> str:
+    """What a part is called; `texts` are the questions' by their ids."""
     names = {
         "title": _("Title"),
         "help": _("Help text"),
@@ -95,22 +96,22 @@ def _heading(conflict: Conflict, texts: dict[str, str]) -> str:
         "closes_at": _("Closes at"),
         ORDER: _("Order of the questions"),
     }
-    if conflict.name.startswith(QUESTION):
-        return _("Question “%(text)s”") % {"text": texts.get(conflict.name.removeprefix(QUESTION), conflict.name)}
-    return names.get(conflict.name, conflict.name)
+    if name.startswith(QUESTION):
+        return _("Question “%(text)s”") % {"text": texts.get(name.removeprefix(QUESTION), name)}
+    return names.get(name, name)
 
 
-def _lines(value: Any, name: str, texts: dict[str, str]) -> list[str]:
+def lines(value: Any, name: str, texts: dict[str, str]) -> list[str]:
     """A version of a part, line by line, for people."""
     if value is None:
-        return [_("(removed)") if name.startswith(QUESTION) else _("(default)")]
+        return [_("(not there)") if name.startswith(QUESTION) else _("(default)")]
     if name == ORDER:
         return [f"{place}. {texts.get(item, item)}" for place, item in enumerate(value, 1)]
     if isinstance(value, bool):
         return [_("yes") if value else _("no")]
     if not isinstance(value, dict):
-        return str(value).splitlines()
-    lines = [str(value["text"]), _("kind: %(kind)s") % {"kind": value["kind"]}]
+        return _word(name, str(value)).splitlines()
+    lines = [str(value["text"]), _("kind: %(kind)s") % {"kind": _word("kind", value["kind"])}]
     lines.append(_("an answer is required") if value["required"] else _("an answer is optional"))
     lines += [f"• {item['text'] if isinstance(item, dict) else item}" for item in value.get("options", [])]
     if "scale" in value:
@@ -118,3 +119,18 @@ def _lines(value: Any, name: str, texts: dict[str, str]) -> list[str]:
     lines += [f"– {label}" for label in value.get("labels", [])]
     lines += str(value.get("help", "")).splitlines()
     return lines
+
+
+def _word(name: str, value: str) -> str:
+    """A choice in the words of the form in which it was made; anything else as it is."""
+    words = {
+        "kind": {
+            "single": _("Choose one"),
+            "multiple": _("Choose several"),
+            "rating": _("Rating"),
+            "text": _("Text"),
+        },
+        "results": {"shown": _("Voters see them at any time"), "hidden": _("Hidden until I reveal them")},
+        "access": {"open": _("Whoever has the code"), "link": _("Only by voting link")},
+    }
+    return words.get(name, {}).get(value, value)

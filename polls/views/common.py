@@ -29,6 +29,8 @@ def with_survey(view: Callable[[HttpRequest, Known[Survey]], HttpResponseBase]) 
             known = selectors.survey_get(code)
         except selectors.SurveyDeleted:
             return gone(request, code)
+        except selectors.TooManyGuesses:
+            return too_many_guesses(request)
         except selectors.SurveyUnknown:
             raise Http404(_("No survey has the code %(code)s.") % {"code": code}) from None
         except gateway.NoRegionAnswered as error:
@@ -53,6 +55,14 @@ def staff_survey(view: Callable[[HttpRequest, Survey], HttpResponse]) -> Callabl
 def gone(request: HttpRequest, code: str) -> HttpResponse:
     """410: there was a survey, and its instructor deleted it."""
     return render(request, "polls/gone.html", {"code": code}, status=410)
+
+
+def too_many_guesses(request: HttpRequest, typed: str = "") -> HttpResponse:
+    """429: a code that is not looked up now, because too many were tried that nobody has."""
+    mistake = _("Too many codes were tried that do not exist. Wait a few seconds, then try again.")
+    response = render(request, "polls/join.html", {"typed": typed[:40], "mistake": mistake}, status=429)
+    response["Retry-After"] = str(RETRY_S)
+    return response
 
 
 def no_region(request: HttpRequest, error: gateway.NoRegionAnswered) -> HttpResponse:

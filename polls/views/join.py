@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from failover import gateway
 
 from .. import codes, selectors
+from .common import too_many_guesses
 
 
 @require_safe
@@ -23,6 +24,8 @@ def join(request: HttpRequest) -> HttpResponse:
         return render(request, "polls/join.html", {"typed": typed[:40], "mistake": mistake}, status=400)
     try:
         selectors.survey_get(code)
+    except selectors.TooManyGuesses:
+        return too_many_guesses(request, typed)
     except selectors.SurveyUnknown:
         mistake = _("No survey has the code %(code)s. Check it on the screen in front.") % {"code": code}
         return render(request, "polls/join.html", {"typed": typed[:40], "mistake": mistake}, status=404)

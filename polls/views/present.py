@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.translation import gettext as _
@@ -19,13 +20,13 @@ from django.views.decorators.http import require_http_methods
 
 from failover import gateway
 
-from .. import moderation, selectors, services
+from .. import moderation, selectors, services, words
 from ..charts import chart
 from ..definitions import Kind
 from ..known import Known
 from ..surveys import Survey
 from .common import failures, no_region, survey_url, with_survey
-from .results import is_hidden, say_when, unless_unchanged
+from .results import Fragment, is_hidden, say_when
 from .staff import is_instructor
 
 TEXTS_A_SCREEN = 8
@@ -84,7 +85,7 @@ def present(request: HttpRequest, known: Known[Survey]) -> HttpResponseBase:
     except gateway.NoRegionAnswered as error:
         return no_region(request, error)
     if request.headers.get("HX-Target") == "stage":
-        response = unless_unchanged(request, render(request, "polls/present_live.html", context))
+        response = Fragment.of(render_to_string("polls/present_live.html", context, request)).reply(request)
         response["Cache-Control"] = "no-cache"
     else:
         response = render(request, "polls/present.html", {**context, **_controls(request, survey, stage)})
@@ -105,6 +106,7 @@ def _context(
         "concealed": is_hidden(survey),
         "voters": found.value.tally.voters,
         "stale": not found.value.current,
+        "degraded": words.degraded(found),
         "url": survey_url(request, survey.code),
         "short_url": survey_url(request, survey.code).partition("://")[2].rstrip("/"),
         "as_of": datetime.fromtimestamp(found.at, UTC),
@@ -117,8 +119,8 @@ def _context(
         context["before_voters"] = before.value.tally.voters if before else None
         context["before_round"] = survey.round - 1
         if question.kind is Kind.TEXT and instructor and not context["concealed"]:
-            page = moderation.page(survey, question.id, after=stage.after, limit=TEXTS_A_SCREEN)
-            context["texts"] = [text for text in page.texts if not text.hidden]
+            page = moderation.page(survey, question.id, after=stage.after, limit=TEXTS_A_SCREEN, with_hidden=False)
+            context["texts"] = page.texts
             context["first"] = stage.query(after="") if stage.after else ""
             context["more"] = stage.query(after=page.next) if page.next else ""
     return context

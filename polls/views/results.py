@@ -3,30 +3,77 @@ counted here and shown to nobody else.
 """
 
 import hashlib
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
 import segno
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from failover import gateway
 
 from .. import moderation, selectors, words
+from ..cached import Made
 from ..charts import charts
 from ..definitions import Kind, Visibility
 from ..known import Known
-from ..surveys import Survey
+from ..surveys import State, Survey
 from .common import no_region, survey_url, with_survey
 from .problems import no_region_problem, problem
 from .staff import is_instructor
 
 TEXTS_A_PAGE = 50
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Everything that one reading's fragment and document depend on: watchers of the same get the same, made once."""
+
+    survey: Survey
+    state: State
+    region: str
+    read_at: float
+    current: bool
+    instructor: bool
+    language: str | None
+
+    @classmethod
+    def of(cls, survey: Survey, found: Known[selectors.Results], instructor: bool = False) -> "_Shown":
+        return cls(survey, survey.state, found.region, found.at, found.value.current, instructor, get_language())
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """A part of a page as it is sent, and the ETag by which a reader's own copy is known."""
+
+    content: bytes
+    etag: str
+
+    @classmethod
+    def of(cls, text: str) -> "Fragment":
+        """The fragment of a rendered text."""
+        content = text.encode()
+        return cls(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+    def reply(self, request: HttpRequest) -> HttpResponse:
+        """It, or a 304 where the reader has it already."""
+        unchanged: HttpResponse | None = get_conditional_response(request, etag=self.etag)
+        response = HttpResponse(self.content) if unchanged is None else unchanged
+        response["ETag"] = self.etag
+        return response
+
+
+_fragments: Made[_Shown, Fragment] = Made()
+_documents: Made[_Shown, dict[str, Any]] = Made()
 
 
 @require_safe
@@ -38,11 +85,11 @@ def results(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
         found = selectors.results(survey)
     except gateway.NoRegionAnswered as error:
         return no_region(request, error)
-    context = {**live_context(survey, found), "instructor": instructor, "hidden": is_hidden(survey)}
-    context["concealed"] = context["hidden"] and not instructor
     if request.headers.get("HX-Request") == "true":
-        response = unless_unchanged(request, render(request, "polls/results_live.html", context))
+        shown = _Shown.of(survey, found, instructor)
+        response = _fragments.get(shown, lambda: Fragment.of(_live(survey, found, instructor))).reply(request)
     else:
+        context = _context(survey, found, instructor)
         try:
             context["text_pages"] = _text_pages(request, survey) if instructor else []
         except gateway.NoRegionAnswered:
@@ -56,7 +103,7 @@ def results(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     return response
 
 
-@never_cache
+@cache_control(no_store=True)  # also where there is no survey, or no region that could say
 @require_safe
 @with_survey
 def results_json(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
@@ -80,7 +127,7 @@ def results_json(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     else:
         response = JsonResponse(document(survey, found))
     patch_vary_headers(response, ["Cookie"])
-    response["X-Served-Region"] = found.region
+    say_where(response, found)
     return response
 
 
@@ -100,6 +147,11 @@ def document(survey: Survey, found: Known[selectors.Results]) -> dict[str, Any]:
     """results.json: percent is of the voters who answered the question; `compared_at` is when the region last held its
     counts against all ballots.
     """
+    ageless = _documents.get(_Shown.of(survey, found), lambda: _ageless(survey, found))
+    return {**ageless, "age_ms": found.age_ms()}
+
+
+def _ageless(survey: Survey, found: Known[selectors.Results]) -> dict[str, Any]:
     compared = _moment(found.value.compared_at)
     return {
         "code": survey.code,
@@ -120,10 +172,15 @@ def document(survey: Survey, found: Known[selectors.Results]) -> dict[str, Any]:
             for chart in charts(survey, found.value.tally)
         ],
         "region": found.region,
+        "consistency": consistency(found),
         "as_of": datetime.fromtimestamp(found.at, UTC).isoformat(timespec="milliseconds"),
         "compared_at": compared.isoformat(timespec="milliseconds") if compared else None,
-        "age_ms": found.age_ms(),
     }
+
+
+def consistency(found: Known[Any]) -> dict[str, str]:
+    """How strong a reading was to be and was."""
+    return {"asked": found.asked.value, "given": found.given.value}
 
 
 def _moment(seconds: float | None) -> datetime | None:
@@ -143,7 +200,19 @@ def live_context(survey: Survey, found: Known[selectors.Results]) -> dict[str, A
         "age_ms": age_ms,
         "ago": words.ago(age_ms / 1000),
         "stale": not found.value.current,
+        "degraded": words.degraded(found),
     }
+
+
+def _context(survey: Survey, found: Known[selectors.Results], instructor: bool) -> dict[str, Any]:
+    hidden = is_hidden(survey)
+    concealed = hidden and not instructor
+    return {**live_context(survey, found), "instructor": instructor, "hidden": hidden, "concealed": concealed}
+
+
+def _live(survey: Survey, found: Known[selectors.Results], instructor: bool) -> str:
+    """The part of the page that is asked for again; it says nothing that is this request's alone."""
+    return render_to_string("polls/results_live.html", _context(survey, found, instructor))
 
 
 def is_hidden(survey: Survey) -> bool:
@@ -153,22 +222,29 @@ def is_hidden(survey: Survey) -> bool:
 
 def say_when(response: HttpResponse, found: Known[Any]) -> None:
     """The reading's region and age stand beside the reply: an unchanged one is a 304, and its age is still new."""
-    response["X-Served-Region"] = found.region
+    say_where(response, found)
     response["X-Counted-Age-Ms"] = str(found.age_ms())
 
 
-def unless_unchanged(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """The reply, or a 304 where the reader has it already."""
-    response["ETag"] = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
-    return get_conditional_response(request, etag=response["ETag"], response=response) or response
+def say_where(response: HttpResponseBase, found: Known[Any]) -> None:
+    """The region of a reading, and how strong it was to be and was, where more than the ordinary was asked."""
+    response["X-Served-Region"] = found.region
+    if found.asked is not gateway.Consistency.EVENTUAL:
+        response["X-Consistency"] = f"asked={found.asked.value}, given={found.given.value}"
 
 
 def _text_pages(request: HttpRequest, survey: Survey) -> list[dict[str, Any]]:
-    """A page of each question's free texts, hidden ones among them: only instructors see these."""
+    """A page of each question's free texts, the newest first, hidden ones among them: only instructors see these."""
     shown = []
-    for question in survey.questions:
-        if question.kind is Kind.TEXT:
-            after = request.GET.get(f"after_{question.id}", "")
-            page = moderation.page(survey, question.id, after=after, limit=TEXTS_A_PAGE)
-            shown.append({"question": question, "page": page, "after": after})
+    questions = [question for question in survey.questions if question.kind is Kind.TEXT]
+    # Another web worker may have hidden one a moment ago, and these lists do not change by themselves. What was read
+    # before is worth showing also while no region answers.
+    with suppress(gateway.NoRegionAnswered):
+        found = selectors.read_now(survey.code) if questions else None
+        if found is not None:
+            survey = replace(survey, hidden_texts=found.survey.hidden_texts)
+    for question in questions:
+        after = request.GET.get(f"after_{question.id}", "")
+        page = moderation.page(survey, question.id, after=after, limit=TEXTS_A_PAGE, with_hidden=True)
+        shown.append({"question": question, "page": page, "after": after})
     return shown

@@ -21,6 +21,7 @@ from ..definitions import Access
 from ..forms import BallotForm
 from ..known import Known
 from ..surveys import Survey
+from . import language
 from .common import failures, with_survey
 
 COOKIE_AGE_S = 30 * 24 * 3600
@@ -31,6 +32,10 @@ COOKIE_AGE_S = 30 * 24 * 3600
 @with_survey
 def survey(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     """Show the ballot, filled in with what this browser's voter said before; record a vote and lead to its receipt."""
+    if language.pressed(request):
+        token = tokens.later(tokens.loads(request.POST.get("token"), known.value.code), _cookie(request, known.value))
+        typed = BallotForm.typed(known.value, request.POST)
+        return language.remembered(request, _ballot(request, known.value, token, typed))
     if request.method == "POST":
         return _vote(request, known.value)
     return _ballot(request, known.value, _cookie(request, known.value))
@@ -81,17 +86,20 @@ def _may_vote(survey: Survey, token: tokens.VoterToken) -> bool:
     return survey.access is not Access.LINK or links.is_links(token.voter)
 
 
-def _ballot(request: HttpRequest, survey: Survey, token: tokens.VoterToken | None) -> HttpResponse:
+def _ballot(
+    request: HttpRequest, survey: Survey, token: tokens.VoterToken | None, typed: BallotForm | None = None
+) -> HttpResponse:
     was_reset = token is not None and token.round < survey.round and token.last_id is not None
     if token is None or token.round != survey.round:
         token = _anew(survey, token)
     if not _may_vote(survey, token):
         return _page(request, survey, BallotForm(survey), token, needs_link="none")
-    ballot, unread = None, False
+    ballot, unread, degraded = None, False, ""
     # A link may have voted in another browser.
     if token.last_id is not None or links.is_links(token.voter):
         try:
-            ballot = selectors.ballot_get(survey, token.voter).value
+            read = selectors.ballot_get(survey, token.voter)
+            ballot, degraded = read.value, words.degraded(read)
         except gateway.NoRegionAnswered:
             # The page is still worth showing; it says that it could not look.
             unread = token.last_id is not None
@@ -100,10 +108,12 @@ def _ballot(request: HttpRequest, survey: Survey, token: tokens.VoterToken | Non
     return _page(
         request,
         survey,
-        BallotForm(survey, given=dict(ballot.answers) if ballot else None),
+        typed or BallotForm(survey, given=dict(ballot.answers) if ballot else None),
         token,
+        vote_id=_posted_id(request),
         voted=ballot is not None or unread,
         unread=unread,
+        degraded=degraded,
         was_reset=was_reset,
     )
 
@@ -120,7 +130,7 @@ def _vote(request: HttpRequest, survey: Survey) -> HttpResponse:
     if stale:
         return _page(request, survey, form, token, was_reset=True, refused=True, status=409)
     if not survey.is_open:
-        return _page(request, survey, form, token, status=409)
+        return _page(request, survey, form, token, too_late=True, status=409)
     if not form.is_valid():
         return _page(request, survey, form, token, vote_id=_posted_id(request), status=422)
     if (wait := limits.votes.wait_for(f"{survey.code}#{token.voter}")) > 0:
@@ -144,7 +154,9 @@ def _cast(request: HttpRequest, survey: Survey, form: BallotForm, token: tokens.
             vote_id = services.name_vote(vote_id)
             done = services.ballot_cast(survey=survey, voter=token.voter, vote_id=vote_id, answers=given)
     except services.ServiceRefused as refusal:
-        return _page(request, survey, form, token, voted=refusal.reason != "closed", problem=str(refusal), status=409)
+        if refusal.reason == "closed":
+            return _page(request, survey, form, token, too_late=True, status=409)
+        return _page(request, survey, form, token, voted=True, problem=str(refusal), status=409)
     except gateway.NoRegionAnswered as error:
         response = _page(request, survey, form, token, vote_id=vote_id, failed=failures(error) or [""], status=503)
         response["Retry-After"] = "2"

@@ -9,6 +9,8 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 
+from surveyapp import logs
+
 from . import values
 
 env = environ.Env()
@@ -38,10 +40,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "surveyapp.middleware.PolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "failover.middleware.ServedByMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "surveyapp.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -100,14 +103,20 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = values.time_zone("DJANGO_TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
 
-# A ballot is at most 64 KB and a definition 200 KB; nothing larger is read into memory.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+# A definition is at most 200 KB; the builder's form carries it as typed and, signed, as it was. Nothing larger is read
+# into memory, and of a ballot no more than 64 KB.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 768 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
@@ -149,18 +158,15 @@ FAILOVER = {
     "HOLD_S": env.str("FAILOVER_HOLD_S", default=""),
     "LAG_LIMIT_MS": env.str("FAILOVER_LAG_LIMIT_MS", default=""),
     "THREADS": env.str("FAILOVER_THREADS", default=""),
+    "DNS_STALE_S": env.str("FAILOVER_DNS_STALE_S", default=""),
+    "TABLES": env.str("FAILOVER_TABLES", default=""),
 }
 
+# Counters without a name, an address or an answer; where they are not open, a token opens them.
+METRICS_TOKEN = env.str("SURVEY_METRICS_TOKEN", default="")
+METRICS_OPEN = False
+
 LOG_LEVEL = values.log_level("SURVEY_LOG_LEVEL", default="INFO")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {
-        "failover": {"level": LOG_LEVEL},
-        "polls": {"level": LOG_LEVEL},
-        "axes": {"level": "ERROR"},
-    },
-}
+LOG_FORMAT = values.word("SURVEY_LOG_FORMAT", default="line", known=tuple(logs.FORMATTERS))
+LOGGING_CONFIG = "surveyapp.logs.configure"
+LOGGING = logs.configuration(LOG_FORMAT, LOG_LEVEL)

@@ -29,7 +29,10 @@ def _secrets_file() -> Path:
 
 
 # Everything of the lab is on this machine: neither a school's proxy nor a profile of AWS has any part in it.
-for name in ("http_proxy", "https_proxy", "all_proxy", "aws_profile", "aws_default_profile", "aws_session_token"):
+for name in (
+    *("http_proxy", "https_proxy", "all_proxy"),
+    *("aws_profile", "aws_default_profile", "aws_session_token", "aws_ca_bundle"),
+):
     for spelling in (name, name.upper()):
         os.environ.pop(spelling, None)
 try:
@@ -51,6 +54,8 @@ from .base import *  # noqa: E402, F403  (the environment above must be in place
 from .base import INSTALLED_APPS as BASE_APPS  # noqa: E402  (the same order)
 
 INSTALLED_APPS = [*BASE_APPS, "failover.lab", "failover.drills"]
+
+METRICS_OPEN = True
 
 # No build step on a laptop: WhiteNoise serves the files where they lie.
 WHITENOISE_USE_FINDERS = True

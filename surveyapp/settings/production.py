@@ -1,8 +1,10 @@
 """Behind TLS, against DynamoDB Global Tables. Imports nothing of the lab: a fault can never be injected here."""
 
+from surveyapp import logs
+
 from . import values
 from .base import *  # noqa: F403  (Django's own way to layer settings)
-from .base import BASE_DIR, env
+from .base import BASE_DIR, LOG_LEVEL, env
 
 SECRET_KEY = env.str("DJANGO_SECRET_KEY")
 ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS")
@@ -12,11 +14,14 @@ STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestSta
 
 SECURE_SSL_REDIRECT = values.flag("DJANGO_SSL_REDIRECT", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-# The load balancer asks over plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^healthz/"]
+# The load balancer and Prometheus ask each host over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^healthz/", r"^metrics$"]
 SECURE_HSTS_SECONDS = values.whole("DJANGO_HSTS_SECONDS", default=31_536_000, low=0, high=10**9)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 LANGUAGE_COOKIE_SECURE = True
+
+LOG_FORMAT = values.word("SURVEY_LOG_FORMAT", default="json", known=tuple(logs.FORMATTERS))
+LOGGING = logs.configuration(LOG_FORMAT, LOG_LEVEL)

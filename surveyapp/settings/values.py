@@ -38,6 +38,14 @@ def log_level(name: str, *, default: str) -> str:
     return text
 
 
+def word(name: str, *, default: str, known: tuple[str, ...]) -> str:
+    """One of a few words."""
+    text = os.environ.get(name, "").strip().lower() or default
+    if text not in known:
+        raise ImproperlyConfigured(f"{name}={text}: must be one of {', '.join(known)}")
+    return text
+
+
 def time_zone(name: str, *, default: str) -> str:
     """The name of a time zone, such as Europe/Berlin."""
     text = os.environ.get(name, "").strip() or default

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -12,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import trustme
 from dnslib import QTYPE, RCODE, RR, A, DNSRecord
 
 from failover.adapters import dns, models
@@ -141,11 +144,43 @@ def closes(connection: socket.socket, over: threading.Event) -> None:
     read_request(connection)
 
 
+def resets_at_once(connection: socket.socket, over: threading.Event) -> None:
+    """Resets the connection at the first bytes: amid a handshake, where one was to be."""
+    connection.recv(100)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def closes_at_once(connection: socket.socket, over: threading.Event) -> None:
+    """Closes the connection at the first bytes, in order."""
+    connection.recv(65_536)
+
+
+def talks_nonsense(connection: socket.socket, over: threading.Event) -> None:
+    """Reads the request, and answers past the encryption."""
+    read_request(connection)
+    os.write(connection.fileno(), b"\x17\x03\x03\x00\x20" + bytes(32))
+
+
+def over_tls(authority: trustme.CA, behave: Behaviour, *, name: str = "127.0.0.1") -> Behaviour:
+    """Shakes hands with a certificate for `name`, and then behaves."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+
+    def secured(connection: socket.socket, over: threading.Event) -> None:
+        # A copy, because wrapping takes the socket away from the server, which has to end it.
+        with context.wrap_socket(connection.dup(), server_side=True) as secure:
+            behave(secure, over)
+
+    return secured
+
+
 @contextlib.contextmanager
-def nameserver(answer: Callable[[DNSRecord], DNSRecord | None]) -> Iterator[tuple[str, int]]:
-    """A nameserver over UDP that sends what `answer` makes of each question, or nothing; yields its address."""
+def nameserver(answer: Callable[[DNSRecord], DNSRecord | None], port: int = 0) -> Iterator[tuple[str, int]]:
+    """A nameserver over UDP that sends what `answer` makes of each question, or nothing; yields its address, whose
+    port is a free one unless it is given.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("127.0.0.1", port))
         over = threading.Event()
 
         def serve() -> None:

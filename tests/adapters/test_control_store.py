@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -192,6 +193,15 @@ def test_an_event_that_is_written_twice_and_in_two_regions_comes_once() -> None:
 
 
 @pytest.mark.usefixtures("_no_decisions")
+def test_an_event_that_was_written_is_never_changed() -> None:
+    with gateway.at(EAST):
+        control_store.write_event(event("fact", NOW))
+        control_store.write_event(replace(event("fact", NOW), reason="another story"))
+
+        assert control_store.read_events(10) == [event("fact", NOW)]
+
+
+@pytest.mark.usefixtures("_no_decisions")
 def test_events_that_many_regions_wrote_do_not_use_up_the_limit() -> None:
     with gateway.at(EAST):
         for number in range(3):
@@ -226,5 +236,12 @@ def test_a_beat_and_an_event_expire() -> None:
         control_store.write_beat(host, 1, NOW, {})
         beat = ControlRow.get(control_store.HEARTBEAT, f"{host}#{EAST}", consistent_read=True)
 
+        control_store.write_event(event(host, NOW))
+        item = f"{int(NOW * 1000):014d}-{host}#{EAST}"
+        told = ControlRow.get(control_store.EVENT, item, consistent_read=True)
+        told.delete()
+
     assert beat.expires_at is not None
     assert beat.expires_at.timestamp() == NOW + control_store.BEAT_TTL_S
+    assert told.expires_at is not None
+    assert told.expires_at.timestamp() == NOW + control_store.EVENT_TTL_S

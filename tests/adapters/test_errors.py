@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import botocore.exceptions
 import pytest
 from pynamodb.exceptions import DoesNotExist, GetError, PutError
-from urllib3.exceptions import SSLError as Urllib3SSLError
 
 from failover.adapters.binding import RegionNotBound, bind
 from failover.adapters.control_store import ControlRow
 from failover.adapters.errors import classify, is_condition_failure
-from failover.core.errors import ErrorClass, Failure, Outcome
+from failover.core.errors import ErrorClass, Outcome
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST
 from tests.processes import free_port
@@ -309,27 +306,6 @@ def test_credentials_that_cannot_be_found_are_the_callers_business(
         failure = classify(raised_by(put))
 
     assert (failure.error_class, failure.outcome) == (ErrorClass.CALLER, Outcome.DENIED)
-
-
-def test_a_plain_server_where_tls_was_expected_is_a_tls_failure_that_proves_nothing(tmp_path: Path) -> None:
-    with faulty.server(faulty.says(faulty.reply(200, {}))) as port:
-        config = replace(faulty.make_config(tmp_path, {EAST: port}), endpoints={EAST: f"https://127.0.0.1:{port}"})
-        with faulty.models_wired(config):
-            failure = classify(raised_by(put))
-
-    assert failure.error_class is ErrorClass.UNKNOWN
-    assert failure.outcome in (Outcome.TLS, Outcome.TIMEOUT)
-
-
-def test_only_a_refused_certificate_proves_that_nothing_was_sent() -> None:
-    def tls(error: Exception) -> Failure:
-        return classify(botocore.exceptions.SSLError(endpoint_url="https://x", error=Urllib3SSLError(error)))
-
-    refused = tls(ssl.SSLCertVerificationError("expired"))
-    broken = tls(ssl.SSLError("bad record mac"))
-
-    assert (refused.error_class, refused.outcome) == (ErrorClass.NOT_SENT, Outcome.TLS)
-    assert (broken.error_class, broken.outcome) == (ErrorClass.UNKNOWN, Outcome.TLS)
 
 
 @pytest.mark.parametrize(

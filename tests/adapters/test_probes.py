@@ -104,7 +104,7 @@ def test_several_dead_addresses_take_no_longer_than_one(tmp_path: Path) -> None:
 
         def many(question: DNSRecord) -> DNSRecord:
             answer = question.reply()
-            for last in range(1, 25):
+            for last in range(1, 61):
                 answer.add_answer(RR(question.q.qname, QTYPE.A, rdata=A(f"127.0.0.{last}"), ttl=1))
             return answer
 
@@ -115,7 +115,7 @@ def test_several_dead_addresses_take_no_longer_than_one(tmp_path: Path) -> None:
 
     assert verdicts(canary)["connect"] is False
     assert canary.connect.detail == "no connection in time"
-    assert watch.seconds < 2 * faulty.TIMEOUT_S + 2
+    assert watch.seconds < 10  # one after the other they would take 15 s
 
 
 def test_a_write_that_is_refused_as_the_callers_business_says_nothing_about_the_region(

@@ -1,4 +1,5 @@
-"""One run of everything: prints the table, writes reports/bench.md and reports/bench.json.
+"""One run of every topic, or of those that are named: `python -m tests.bench TOPIC ...`, `make bench ONLY="TOPIC ..."`.
+Prints the table, writes reports/bench.md and reports/bench.json (of named topics: bench-TOPIC.md and .json).
 
 Engines, lab and web tier are the bench's own, on loopback, below a temporary directory; the run ends after TIME_S
 at the latest, with every process that it started.
@@ -11,42 +12,102 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from tests.bench import faults, machine, routing, saves, votes
-from tests.bench.engine import credentials, demo
+from django.conf import settings
+
+from tests.bench import (
+    faults,
+    frozen,
+    hedging,
+    large,
+    machine,
+    memory,
+    results,
+    routing,
+    saves,
+    silent,
+    tally,
+    votes,
+    watchers,
+)
+from tests.bench.engine import Demo, credentials, demo
 from tests.bench.report import Report, Row
 from tests.processes import ROOT
 
-TIME_S = 160
+TIME_S = 1_200
+Found = tuple[list[Row], list[str]]
+# Those that bring their own engines; then those that share one demo, whose surveys are empty but for what they cast;
+# then those that share one that begins with very many ballots. In each group in this order: large votes where results
+# counts on what was prepared.
+ALONE: dict[str, Callable[[Path], Found]] = {
+    "routing": lambda _: routing.rows(),
+    "saves": saves.rows,
+    "hedging": hedging.rows,
+    "frozen": frozen.rows,
+    "silent": silent.rows,
+    "memory": memory.rows,
+}
+FRESH: dict[str, Callable[[Demo], Found]] = {
+    "votes": votes.rows,
+    "watchers": watchers.rows,
+    "tally": tally.alone,
+    "faults": faults.rows,
+}
+LARGE: dict[str, Callable[[Demo], Found]] = {"results": results.rows, "large": tally.beside}
+TOPICS = (*ALONE, *FRESH, *LARGE)
 
 
-class TooLong(Exception):
-    """The run took longer than it may."""
+class TooLong(BaseException):
+    """The run took longer than it may, or was told to end."""
 
 
-def measure(folder: Path, rows: list[Row], notes: list[str]) -> None:
-    """Adds every row and every note as they are found, so that a run that is cut short has something to show."""
+def measure(folder: Path, topics: Sequence[str], rows: list[Row], notes: list[str]) -> bool:
+    """Adds every row and every note as they are found, so that a run that is cut short has something to show; whether
+    every topic could be measured. One that could not is said to be missing, and does not hide the others.
+    """
+    whole = True
+
+    def add(topic: str, found: Callable[[], Found]) -> None:
+        nonlocal whole
+        _say(f"measuring {topic} ...")
+        try:
+            told = found()
+        except Exception as error:
+            traceback.print_exc()
+            whole = False
+            told = [], [f"**{topic} is missing: {type(error).__name__}: {error}**"]
+        rows.extend(told[0])
+        notes.extend(told[1])
+
     with credentials():
-        _say("the router alone")
-        rows += routing.rows()
-        notes.append(routing.NOTE)
-        _say("saves")
-        rows += saves.rows(folder)
-        notes.append(saves.NOTE)
-        _say("votes a second, then faults")
-        with demo(folder / "demo") as running:
-            for part in (votes, faults):
-                found, told = part.rows(running)
-                rows += found
-                notes += told
+        for topic in _of(ALONE, topics):
+            add(topic, lambda topic=topic: ALONE[topic](folder / topic))
+        if fresh := _of(FRESH, topics):
+            with demo(folder / "fresh") as running:
+                for topic in fresh:
+                    add(topic, lambda topic=topic: FRESH[topic](running))
+        if many := _of(LARGE, topics):
+            _say(f"preparing {large.MANY:,} ballots ...")
+            large.prepare(folder / "large")
+            with demo(folder / "large") as running:
+                for topic in many:
+                    add(topic, lambda topic=topic: LARGE[topic](running))
+    return whole
 
 
-def main() -> int:
-    """Measures and reports; 0 when the report is whole, whatever it says."""
+def main(topics: Sequence[str]) -> int:
+    """Measures and reports; 0 when the report is whole, whatever it says, 2 for a topic that there is not."""
+    if unknown := set(topics) - set(TOPICS):
+        _say(f"no topic {', '.join(sorted(unknown))}: choose from {' '.join(TOPICS)}")
+        return 2
+    settings.configure(USE_I18N=False)  # the application's code is used here, its web tier in processes of its own
     signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGTERM, _too_long)
     signal.alarm(TIME_S)
     load = machine.load()
     at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -56,24 +117,31 @@ def main() -> int:
     whole = False
     try:
         with tempfile.TemporaryDirectory(prefix="surveyapp-bench-") as folder:
-            measure(Path(folder), rows, notes)
-            whole = True
+            whole = measure(Path(folder), topics or TOPICS, rows, notes)
     except TooLong:
-        notes.append(f"**Cut short after {TIME_S} s, rows are missing: the machine is too busy to measure on.**")
+        notes.append(f"**Cut short, rows are missing: it was told to end, or took longer than {TIME_S} s.**")
     finally:
         signal.alarm(0)
-    run = {"load": f"{load} before and {machine.load()} after", "taken in": f"{time.monotonic() - began:.0f} s"}
-    report = Report(at, {**machine.describe(), **run}, rows, notes)
-    folder_out = ROOT / "reports"
-    folder_out.mkdir(exist_ok=True)
-    (folder_out / "bench.md").write_text(report.markdown())
-    (folder_out / "bench.json").write_text(json.dumps(report.as_json(), indent=2) + "\n")
-    print(report.markdown())
+        run = {"load": f"{load} before and {machine.load()} after", "taken in": f"{time.monotonic() - began:.0f} s"}
+        report = Report(at, {**machine.describe(), **run}, rows, notes)
+        _write(report, "-".join(["bench", *topics]))
     return 0 if whole else 1
 
 
+def _write(report: Report, name: str) -> None:
+    folder = ROOT / "reports"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.md").write_text(report.markdown())
+    (folder / f"{name}.json").write_text(json.dumps(report.as_json(), indent=2) + "\n")
+    print(report.markdown())
+
+
+def _of(group: dict[str, object], topics: Sequence[str]) -> list[str]:
+    return [topic for topic in group if topic in topics]
+
+
 def _say(what: str) -> None:
-    print(f"measuring {what} ...", file=sys.stderr, flush=True)
+    print(what, file=sys.stderr, flush=True)
 
 
 def _too_long(_number: int, _frame: FrameType | None) -> None:
@@ -81,4 +149,4 @@ def _too_long(_number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from failover import gateway
 from failover.adapters.host_files import HostFiles
+from failover.adapters.provision import create_missing
 from failover.core.status import StatusDocument
 from failover.lab.client import LabClient
 from failover.lab.config import LabConfig
 from failover.lab.engines import Engine
+from failover.lab.replica import client
 from tests.processes import free_port, running
 from tests.waiting import wait_until
 
@@ -22,6 +25,7 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "lab",
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
 }
+REGIONS = ("us-east-1", "us-west-2")
 HOLD_S = 0.2
 SETTLED_MS = 400
 
@@ -37,6 +41,12 @@ def credentials() -> Iterator[None]:
         for name in CREDENTIALS:
             os.environ.pop(name, None)
         os.environ.update(before)
+
+
+def make_table(url: str, region: str, name: str) -> None:
+    """Makes one of the registered tables, with more patience than a vote has: an engine's first call is its slowest."""
+    spec = next(table for table in gateway.tables() if table.name == name)
+    create_missing(client("dynamodb", region, int(url.rpartition(":")[2])), spec)
 
 
 @contextlib.contextmanager
@@ -88,16 +98,16 @@ class Demo:
 
 
 @contextlib.contextmanager
-def demo(folder: Path) -> Iterator[Demo]:
-    """`manage.py demo` with no added latency and a short hold, so that failing back can be repeated."""
+def demo(folder: Path, *, hold_s: float = HOLD_S) -> Iterator[Demo]:
+    """`manage.py demo` with no added latency and, unless told, a short hold, so that failing back can be repeated."""
     port = free_port()
     with running(
-        "demo", lab_dir=folder, PORT=str(port), WORKERS="2", LAB_RTT_MS="0", FAILOVER_HOLD_S=str(HOLD_S)
+        "demo", lab_dir=folder, PORT=str(port), WORKERS="2", LAB_RTT_MS="0", FAILOVER_HOLD_S=str(hold_s)
     ) as process:
 
         def ready() -> bool:
             assert process.poll() is None, f"the demo ended: {process.stdout.read() if process.stdout else ''}"
             return (folder / "demo.json").exists()
 
-        wait_until(ready, within=60, what="the demo is ready")
+        wait_until(ready, within=120, what="the demo is ready")
         yield Demo(folder, port)

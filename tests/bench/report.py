@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from operator import sub, truediv
 from typing import Any
 
@@ -21,7 +22,9 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """The spread of one value a round; of at least two."""
+        """The spread of one value a round."""
+        if len(values) == 1:
+            return cls(values[0], values[0], values[0])
         low, median, high = statistics.quantiles(values, n=4, method="inclusive")
         return cls(low, median, high)
 
@@ -29,19 +32,30 @@ class Spread:
         return f"{figure(self.median)} ({figure(self.low)} to {figure(self.high)})"
 
 
+class Judged(StrEnum):
+    """What an aim is held against; of what has a value a round, the median, but for the worst."""
+
+    RATIO = "ours / peer"
+    DIFFERENCE = "ours - peer"
+    OURS = "ours"
+    WORST = "worst of ours"
+
+
 @dataclass(frozen=True)
 class Aim:
-    """What a ratio should be: at most `bound`, or at least."""
+    """What a figure should be: at most `bound`, or at least."""
 
     bound: float
     at_least: bool = False
+    judged: Judged = Judged.RATIO
 
-    def met_by(self, ratio: float) -> bool:
+    def met_by(self, value: float) -> bool:
         """Whether it is."""
-        return ratio >= self.bound if self.at_least else ratio <= self.bound
+        return value >= self.bound if self.at_least else value <= self.bound
 
     def __str__(self) -> str:
-        return f"{'>=' if self.at_least else '<='} {self.bound:.2f}"
+        what = "" if self.judged is Judged.RATIO else f"{self.judged} "
+        return f"{what}{'>=' if self.at_least else '<='} {figure(self.bound)}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +63,8 @@ class Row:
     """One comparison: a value a round for ours and for the peer, in the order measured, both in `unit`.
 
     Round i of ours and round i of the peer ran one after the other, so the machine's drift hits both: ratio and
-    difference are taken within a round, and what is shown is the spread of those.
+    difference are taken within a round, and what is shown is the spread of those. A figure with an aim of its own and
+    nothing to be compared with has no peer.
     """
 
     what: str
@@ -60,8 +75,15 @@ class Row:
     aim: Aim | None = None
 
     def __post_init__(self) -> None:
-        if len(self.ours) != len(self.peers):
+        if self.peer and len(self.ours) != len(self.peers):
             raise ValueError(f"{self.what}: {len(self.ours)} rounds of ours, {len(self.peers)} of the peer")
+        if not self.peer and self.aim and self.aim.judged in (Judged.RATIO, Judged.DIFFERENCE):
+            raise ValueError(f"{self.what}: no peer to judge it by")
+
+    @classmethod
+    def alone(cls, what: str, unit: str, ours: Sequence[float], aim: Aim | None = None) -> Row:
+        """A figure without a peer."""
+        return cls(what, "", unit, ours, (), aim)
 
     @property
     def ratio(self) -> Spread:
@@ -74,19 +96,35 @@ class Row:
         return Spread.of(list(map(sub, self.ours, self.peers)))
 
     @property
+    def judged(self) -> float | None:
+        """The figure that the aim is held against; None where there is no aim."""
+        if self.aim is None:
+            return None
+        match self.aim.judged:
+            case Judged.RATIO:
+                return self.ratio.median
+            case Judged.DIFFERENCE:
+                return self.difference.median
+            case Judged.OURS:
+                return Spread.of(self.ours).median
+            case Judged.WORST:
+                return min(self.ours) if self.aim.at_least else max(self.ours)
+
+    @property
     def met(self) -> bool | None:
-        """Whether the median ratio meets the aim; None where there is none."""
-        return self.aim.met_by(self.ratio.median) if self.aim else None
+        """Whether the aim is met; None where there is none."""
+        return self.aim.met_by(self.judged) if self.aim and self.judged is not None else None
 
     def cells(self) -> tuple[str, ...]:
         """The row as text, in the order of HEADINGS."""
         met = {True: "yes", False: "**no**", None: ""}[self.met]
+        worst = f", worst {figure(self.judged)}" if self.aim and self.aim.judged is Judged.WORST and self.judged else ""
         return (
             f"{self.what}, {self.unit}",
-            str(Spread.of(self.ours)),
-            f"{self.peer}: {Spread.of(self.peers)}",
-            str(self.difference),
-            str(self.ratio),
+            f"{Spread.of(self.ours)}{worst}",
+            f"{self.peer}: {Spread.of(self.peers)}" if self.peer else "",
+            str(self.difference) if self.peer else "",
+            str(self.ratio) if self.peer else "",
             str(self.aim or ""),
             met,
         )
@@ -96,12 +134,12 @@ class Row:
         return {
             "what": self.what,
             "unit": self.unit,
-            "peer": self.peer,
+            "peer": self.peer or None,
             "rounds": len(self.ours),
             "ours": _spread_json(self.ours),
-            "peer_value": _spread_json(self.peers),
-            "difference": vars(self.difference),
-            "ratio": vars(self.ratio),
+            "peer_value": _spread_json(self.peers) if self.peer else None,
+            "difference": vars(self.difference) if self.peer else None,
+            "ratio": vars(self.ratio) if self.peer else None,
             "aim": str(self.aim) if self.aim else None,
             "met": self.met,
         }
@@ -147,6 +185,11 @@ def figure(value: float) -> str:
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def p99(values: Sequence[float]) -> float:
+    """The value that a hundredth of all values exceed: of 100, the last but one."""
+    return sorted(values)[-(len(values) // 100) - 1]
 
 
 def _spread_json(values: Sequence[float]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.bench.measure import interleaved
-from tests.bench.report import HEADINGS, Aim, Report, Row, Spread, figure
+from tests.bench.report import HEADINGS, Aim, Judged, Report, Row, Spread, figure, p99
 
 ROW = Row("votes", "a loop", "1/s", [10, 30, 20, 40, 50], [20, 20, 20, 20, 25], Aim(1.0, at_least=True))
 
@@ -39,6 +39,54 @@ def test_an_aim_is_met_at_its_bound_and_missed_beyond_it(aim: Aim, ratio: float,
 def test_a_row_without_an_aim_is_neither_met_nor_missed() -> None:
     assert Row("x", "y", "ms", [1, 2], [1, 2]).met is None
     assert Row("x", "y", "ms", [1, 2], [1, 2]).cells()[-2:] == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("judged", "bound", "met"),
+    [
+        (Judged.RATIO, 1.5, True),  # 2, 1.5 and 1 of the peer's: the median is 1.5
+        (Judged.RATIO, 1.4, False),
+        (Judged.DIFFERENCE, 5, True),
+        (Judged.DIFFERENCE, 4, False),
+        (Judged.OURS, 15, True),
+        (Judged.OURS, 14, False),
+        (Judged.WORST, 40, True),
+        (Judged.WORST, 39, False),
+    ],
+)
+def test_an_aim_is_held_against_what_it_names(judged: Judged, bound: float, met: bool) -> None:
+    assert Row("x", "y", "ms", [10, 15, 40], [5, 10, 40], Aim(bound, judged=judged)).met is met
+
+
+def test_of_what_must_be_at_least_so_much_the_worst_is_the_least() -> None:
+    aim = Aim(10, at_least=True, judged=Judged.WORST)
+    assert Row.alone("x", "1/s", [10, 15, 40], aim).met is True
+    assert Row.alone("x", "1/s", [9, 15, 40], aim).met is False
+
+
+def test_a_figure_without_a_peer_has_empty_cells_and_says_its_worst() -> None:
+    row = Row.alone("growth", "MB", [1, 2, 6], Aim(5, judged=Judged.WORST))
+    assert row.cells() == (
+        "growth, MB",
+        "2.00 (1.50 to 4.00), worst 6.00",
+        "",
+        "",
+        "",
+        "worst of ours <= 5.00",
+        "**no**",
+    )
+    assert row.as_json()["ratio"] is None
+    with pytest.raises(ValueError, match="no peer"):
+        Row.alone("growth", "MB", [1, 2], Aim(5))
+
+
+def test_one_value_is_its_own_spread() -> None:
+    assert Spread.of([3]) == Spread(3, 3, 3)
+
+
+@pytest.mark.parametrize(("values", "value"), [(range(1, 101), 99), (range(1, 501), 495), ([7], 7), (range(99), 98)])
+def test_a_hundredth_of_the_values_lies_above_the_p99(values: range, value: int) -> None:
+    assert p99(list(reversed(values))) == value
 
 
 def test_a_missed_aim_is_plain_to_see() -> None:

@@ -5,24 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import LAPTOP, PASSWORD, PHONE, OpenPage, assert_accessible, assert_no_sideways_scrolling
+from tests.browser.conftest import LAPTOP, PHONE, OpenPage, assert_accessible, assert_no_sideways_scrolling
+from tests.browser.keyboard import press, tab_to, write
 
 pytestmark = pytest.mark.browser
 DARK = {"color_scheme": "dark"}
-
-
-def signed_in(open_page: OpenPage, **options: object) -> Page:
-    page = open_page("/admin/", **options)
-    page.fill("#id_username", "instructor")
-    page.fill("#id_password", PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Surveys").first).to_be_visible()
-    return page
-
-
-def pressed(page: Page, selector: str) -> None:
-    page.focus(selector)
-    page.keyboard.press("Enter")
 
 
 def good(page: Page) -> None:
@@ -37,21 +24,30 @@ def good(page: Page) -> None:
 )
 def test_a_survey_is_written_moved_and_saved_with_the_keyboard_alone(open_page: OpenPage, screen: dict[str, object]):
     scripted = screen.get("java_script_enabled", True)
-    page = signed_in(open_page, **screen)
-    page.goto("/admin/surveys/new/")
-    page.fill("#title", "Written with the keyboard")
-    page.fill("#q0-text", "Which?")
-    page.fill("#q0-options", "one\ntwo")
-    pressed(page, "button[value=add]")
+    page = open_page("/admin/surveys/new/", signed_in=True, **screen)
+    page.keyboard.type("Written with the keyboard")  # the cursor stands in the title
+    write(page, "#q0-text", "Which?")
+    write(page, "#q0-options", "one")
+    press(page, ".save-bar button")
+    expect(page.locator("#q0-options-error")).to_contain_text("Give 2 to 30 options.")
+    if scripted:
+        expect(page.get_by_role("alert")).to_be_focused()
+        good(page)
+    press(page, "#summary a")
+    expect(page.locator("#q0-options")).to_be_focused()
+    write(page, "#q0-options", "one\ntwo")
+    press(page, "#add")
     expect(page.locator("#q1-text")).to_be_focused()
     page.keyboard.type("Why?")
-    page.select_option("#q1-kind", "text")
+    tab_to(page, "#q1-kind")
+    page.keyboard.type("Text")
+    expect(page.locator("#q1-kind")).to_have_value("text")
     if scripted:
         expect(page.locator("#q1-options")).to_be_hidden()
         good(page)
-    pressed(page, "button[value=up-1]")
+    press(page, "button[value=up-1]")
     expect(page.locator("#q0-text")).to_have_value("Why?")
-    page.focus("#title")
+    tab_to(page, "#title", key="Shift+Tab")
     page.keyboard.press("Enter")  # saves, as Enter in a field does
     expect(page.get_by_text(re.compile(r"\w+ is saved\."))).to_be_visible()
     if scripted:
@@ -59,24 +55,26 @@ def test_a_survey_is_written_moved_and_saved_with_the_keyboard_alone(open_page: 
 
 
 def test_the_second_of_two_instructors_sees_both_versions_and_chooses(open_page: OpenPage):
-    first, second = signed_in(open_page, **LAPTOP), signed_in(open_page, **{**PHONE, **DARK})
-    first.goto("/admin/surveys/new/")
-    first.fill("#title", "For two")
-    first.fill("#q0-text", "Which?")
-    first.fill("#q0-options", "one\ntwo")
-    pressed(first, ".save-bar button")
+    first = open_page("/admin/surveys/new/", signed_in=True, **LAPTOP)
+    second = open_page("/admin/surveys/", signed_in=True, **PHONE, **DARK)
+    write(first, "#title", "For two")
+    write(first, "#q0-text", "Which?")
+    write(first, "#q0-options", "one\ntwo")
+    press(first, ".save-bar button")
     saved = first.get_by_text(re.compile(r"\w+ is saved\."))
     expect(saved).to_be_visible()
     edit = f"/admin/surveys/{saved.inner_text().split()[0]}/edit/"
     for page, title in ((first, "By the first"), (second, "By the second")):
         page.goto(edit)
-        page.fill("#title", title)
-    pressed(first, ".save-bar button")
+        write(page, "#title", title)
+    press(first, ".save-bar button")
     expect(first.get_by_role("status")).to_contain_text("is saved")
-    pressed(second, ".save-bar button")
+    press(second, ".save-bar button")
     expect(second.get_by_role("alert")).to_be_focused()
     good(second)
-    second.focus("input[value=mine]")
-    second.keyboard.press("Space")
-    pressed(second, "button[value=settle]")
+    tab_to(second, "input[name=choice-0]")
+    second.keyboard.press("Space")  # theirs
+    second.keyboard.press("ArrowDown")
+    expect(second.locator("input[value=mine]")).to_be_checked()
+    press(second, "button[value=settle]")
     expect(second.get_by_role("heading", name="By the second")).to_be_visible()

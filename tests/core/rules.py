@@ -1,25 +1,34 @@
-"""The rules of the engine, checked against a world at every step: what each call and each change must keep."""
+"""The rules of the engine, checked against a world at every step: what each change must keep (a call: `calls`)."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter, deque
+from collections.abc import Collection, Sequence
+from functools import partial
 
 from failover.core.breaker import CircuitState
-from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
+from failover.core.errors import Attempt, Outcome
 from failover.core.events import AUTOMATIC, Event, EventKind
-from failover.core.interfaces import Bound, Consistency
-from tests.core.world import CANARY_TICKS, TICK_S, Fault, Host, Worker, World
+from failover.core.status import StatusDocument, report_from_json, report_to_json, view_from_json, view_to_json
+from tests.core.calls import make_call
+from tests.core.places import Fault
+from tests.core.world import ROUND_S, ROUND_TICKS, Host, Worker, World
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED
 LEGAL = {("closed", "open"), ("open", "half-open"), ("half-open", "open"), ("half-open", "closed")}
 RULES_EXPLAINED = 15
+READ_WHEN_CALM_S, READ_WHEN_NEWS_S = 900.0, 400.0
+"""How often the documents are read: rather just after something has changed than at any time."""
+FAILING = (Fault.DNS, Fault.HANG, Fault.ERRORS)
+RELUCTANCE = {"closed": 0, "half-open": 1, "open": 2}
+"""Traffic goes where the circuit is closed, for want of that where it is tried, and else anywhere."""
 CAUSES = (
-    ("live traffic", 6 * TICK_S),
-    ("a live trial failed", 6 * TICK_S),
-    ("3 live trials took", 6 * TICK_S),
-    ("a canary failed", 2 * CANARY_TICKS * TICK_S),
-    ("slow:", 60 + 6 * TICK_S),
+    ("live traffic", 4 * ROUND_S),
+    ("a live trial failed", 4 * ROUND_S),
+    ("3 live trials took", 4 * ROUND_S),
+    ("a canary failed", 2 * ROUND_S),
+    ("slow:", 60 + 4 * ROUND_S),
 )
 """How long ago the fault may be that an opening is put down to; anything else may be as old as the error window."""
 
@@ -31,10 +40,12 @@ class Inspector:
         self.world = world
         self.states = {(host.name, name): "closed" for host in world.hosts for name in world.places}
         self.opened_at: dict[tuple[str, str], float] = {}
+        self.closed_at: dict[tuple[str, str], float] = {}
         self.held: dict[tuple[str, str], float] = {}
         self.relapses: dict[tuple[str, str], deque[float]] = {key: deque(maxlen=6) for key in self.states}
         self.active = {host.name: next(iter(world.places)) for host in world.hosts}
         self.ids: set[str] = set()
+        self.inspect_at = {host.name: (READ_WHEN_CALM_S, READ_WHEN_NEWS_S) for host in world.hosts}
         self.seen: Counter[str] = Counter()
         for host in world.hosts:
             assert not host.monitor(canaries=False), "nothing has happened yet"
@@ -45,45 +56,67 @@ class Inspector:
         world.pass_time()
         world.replicate()
         for host in world.hosts:
-            ranked = host.watch.view().decision
-            for event in host.monitor(canaries=world.ticks % CANARY_TICKS == 0):
-                self._event(host, event)
-            self._host(host)
-            held = host.watch.view().decision
-            assert ranked is None or (held is not None and held.rank >= ranked.rank), "a decision was forgotten"
-            assert held == host.best, "the decision is not the highest that was ever read"
+            if host.has_its_round(world.ticks):
+                events = host.monitor(canaries=True)
+                for event in events:
+                    self._event(host, event)
+                self._host(host)
+                if world.now >= self.inspect_at[host.name][bool(events)]:
+                    self._documents(host)
+                    self.inspect_at[host.name] = world.now + READ_WHEN_CALM_S, world.now + READ_WHEN_NEWS_S
+                assert host.view.decision == host.best, "the decision is not the highest that was ever read"
             for worker in host.workers:
                 if worker.catch_up(world.now):
                     self._worker(host, worker, calls)
 
-    def calm(self, seconds: float) -> None:
-        """Everything is well for so long."""
+    def round(self) -> None:
+        """So long that every monitor has looked and every worker has followed."""
+        for _ in range(ROUND_TICKS + 1):
+            self.step()
+
+    def recover(self, *, within: float = 600.0) -> None:
+        """Everything is well from now on: within so many seconds all is as if nothing had happened, for a minute."""
         self.world.resume()
         for name in self.world.places:
             self.world.mend(name)
-        for _ in range(round(seconds / TICK_S)):
+        end, steady = self.world.now + within, 0
+        while steady < 12:
+            assert self.world.now < end, self._away()
             self.step()
-
-    def recovered(self) -> None:
-        """After a calm, every host and worker is where it would be had nothing ever happened."""
-        for host in self.world.hosts:
-            decided = host.watch.view().decision
-            home = decided.region if decided is not None and decided.region else next(iter(self.world.places))
-            assert all(one.state is CLOSED for one in host.watch.view().circuits.values()), host.watch.view()
-            assert self.active[host.name] == home
-            for worker in host.workers:
-                assert worker.router.order()[0] == home
-                assert worker.router.active() == home
-        decisions = {json.dumps(host.view[: host.view.index('"circuits"')]) for host in self.world.hosts}
+            steady = 0 if self._away() else steady + 1
+        decisions = {host.view.decision for host in self.world.hosts}
         assert len(decisions) == 1, "two hosts follow different decisions"
+        for host in self.world.hosts:
+            self._journey(host)
+            raised = {one["name"] for one in self._documents(host)["alarms"] if one["state"] != "ok"}
+            assert not raised - {"flapping"}, "an alarm that nothing explains"
+
+    def _away(self) -> list[str]:
+        """Hosts and workers that are not where they would be had nothing ever happened."""
+        found = []
+        for host in self.world.hosts:
+            decided = host.view.decision
+            home = decided.region if decided is not None and decided.region else next(iter(self.world.places))
+            shut = [name for name, one in host.view.circuits.items() if one.state is not CLOSED]
+            found += [f"{host.name}{name} {host.view}" for name in shut]
+            found += [host.name] if self.active[host.name] != home else []
+            found += [worker.key for worker in host.workers if worker.router.order()[0] != home]
+            found += [worker.key for worker in host.workers if worker.router.active() != home]
+        return found
 
     def _host(self, host: Host) -> None:
         """View, status and events never contradict each other."""
-        now, world = self.world.now, self.world
-        for name, circuit in host.watch.view().circuits.items():
+        for name, circuit in host.view.circuits.items():
             assert circuit.state.value == self.states[host.name, name]
-        if self.world.ticks % 12:
-            return
+        decided = host.view.decision
+        home = decided.region if decided is not None and decided.region else next(iter(self.world.places))
+        preferred = (home, *(name for name in self.world.places if name != home))
+        serving = min(preferred, key=lambda name: RELUCTANCE[self.states[host.name, name]])
+        assert self.active[host.name] == serving, "traffic goes elsewhere than the circuits and the decision say"
+
+    def _documents(self, host: Host) -> StatusDocument:
+        """What people read, in full, and whether the counters add up."""
+        now, world = self.world.now, self.world
         for worker in host.workers:
             report = worker.router.report()
             hedges = sum(one.hedges for one in report.regions.values())
@@ -91,16 +124,27 @@ class Inspector:
             assert report.calls == report.answered + report.refused + report.unanswered
             for one in report.regions.values():
                 assert one.requests == one.ok + sum(one.failures.values()) + sum(one.outrun)
-        status = json.loads(json.dumps(host.watch.status(now, now + host.skew_s, [])))
+        status = host.watch.status(now, now + host.skew_s, [])
         assert len(status["explain"]) == RULES_EXPLAINED * len(world.places)
         assert all(row["text"] for row in status["explain"])
         assert status["routing"]["active"] == self.active[host.name]
+        told = {one["name"]: one["circuit"] for one in status["regions"]}
+        assert told == {name: self.states[host.name, name] for name in told}
         assert status["summary"].startswith(f"Serving from {self.active[host.name]} since ")
         for line in status["replication"]:
             pair = (line["from"], line["to"])
             flowing = now - world.pause_ended.get(pair, float("-inf")) > 60 and pair not in world.paused
             steady = all(now - world.places[name].faulty_at > 60 for name in pair)
             assert line["state"] == "ok" or not (flowing and steady and now - host.began_at > 60), line
+        return status
+
+    def _journey(self, host: Host) -> None:
+        """What goes from one process to another comes out of its file as it went in."""
+        assert view_from_json(json.loads(json.dumps(view_to_json(host.view))), age_s=0.0) == host.view
+        for report in host.files.values():
+            assert report_from_json(json.loads(json.dumps(report_to_json(report)))) == report
+        status = host.watch.status(self.world.now, self.world.now + host.skew_s, [])
+        assert json.loads(json.dumps(status)) == status
 
     def _event(self, host: Host, event: Event) -> None:
         assert event.id not in self.ids or event.id.startswith(("routing-", "superseded-"))
@@ -122,10 +166,17 @@ class Inspector:
         assert (event.from_, event.to) in LEGAL
         self.states[key] = event.to
         if event.to == "open":
-            within = next((s for cause, s in CAUSES if event.reason.startswith(cause)), 130 + 6 * TICK_S)
-            assert now - world.places[event.region].faulty_at <= within, f"a wrong flip: {event}"
+            within = next((s for cause, s in CAUSES if event.reason.startswith(cause)), 130 + 4 * ROUND_S)
+            failing_at = world.places[event.region].failing_at
+            assert now - failing_at <= within, f"a wrong flip: {event}"
+            if event.from_ == "closed":  # what was met before it closed is forgiven
+                assert failing_at >= self.closed_at.get(key, 0.0) - 2 * ROUND_S, f"an old grudge: {event}"
+            slow = event.reason.startswith("slow:")
+            assert not (slow and host.best and host.best.region == event.region), f"slowness overrode a pin: {event}"
+            if "canaries failed in a row" in event.reason:
+                assert host.failures[event.region] >= world.config.canary_failures_to_open, f"too early: {event}"
             self._held(key, event)
-            self.seen["slow"] += event.reason.startswith("slow:")
+            self.seen["slow"] += slow
             return
         for other in world.places:
             paused_at = world.paused.get((other, event.region))
@@ -134,14 +185,23 @@ class Inspector:
                 continue
             # Where nothing could be written nothing can be late: what was last seen is believed until it is too old.
             unwritable = world.config.quiet_s if world.places[other].faulty_at >= paused_at else 0.0
-            assert now - paused_at <= 8 + 3 * TICK_S + unwritable, f"a lagging region: {event}"
-        if event.to == "half-open":
-            assert now - self.opened_at[key] >= self.held[key], f"not held: {event}"
+            limit = world.config.lag_limit_ms / 1000 + 2 * ROUND_S + unwritable
+            assert now - paused_at <= limit, f"a lagging region: {event}"
+        if event.to == "closed":
+            self.closed_at[key] = now
+            return
+        assert now - self.opened_at[key] >= self.held[key], f"not held: {event}"
+        assert host.passes[event.region] >= world.config.canaries_to_close, f"too few canaries: {event}"
+        assert world.places[event.region].fault not in FAILING, f"its canary fails: {event}"
 
     def _held(self, key: tuple[str, str], event: Event) -> None:
+        """How long an opening holds: twice the latest hold up to the cap, afresh after a calm, longer for who flaps."""
         now, config = self.world.now, self.world.config
+        calm = event.from_ == "closed" and now - self.closed_at.get(key, now) >= config.hold_cap_s
+        latest = self.held.get(key)
+        self.held[key] = config.hold_s if calm or latest is None else min(2 * latest, config.hold_cap_s)
+        self.seen["doubled"] += self.held[key] > config.hold_s
         self.opened_at[key] = now
-        self.held[key] = config.hold_s
         if event.from_ == "closed":
             self.relapses[key].append(now)
         recent = [at for at in self.relapses[key] if now - at < config.flap_window_s]
@@ -149,61 +209,50 @@ class Inspector:
             self.seen["flapping"] += 1
             self.held[key] = config.flap_hold_s
             assert "held longer" in event.reason
+        assert event.reason.endswith(f"; held for at least {self.held[key]:.0f} s"), f"another hold: {event}"
 
     def monitor_restarted(self, host: Host) -> None:
-        """What a restart may forget: how often and how long a circuit was open, not that it was."""
+        """What a restart may forget: how often and how long a circuit was open, not that it was, and no decision."""
+        assert host.watch.view().decision == host.best, "a decision was forgotten"
+        self._journey(host)
         for name in self.world.places:
             key = (host.name, name)
             self.relapses[key].clear()
-            self.opened_at[key] = self.world.now
-            self.held[key] = self.world.config.hold_s
+            self.held.pop(key, None)
             if self.states[key] != "closed":
                 self.states[key] = "open"
+                self.opened_at[key], self.held[key] = self.world.now, self.world.config.hold_s
+                self.relapses[key].append(self.world.now)
         self.active[host.name] = host.watch.status(self.world.now, 0.0, [])["routing"]["active"]
 
     def _worker(self, host: Host, worker: Worker, calls: int) -> None:
-        view = host.followed(worker)
-        order, shut = worker.router.order(), {name for name, one in view.circuits.items() if one.state is OPEN}
-        assert order
-        assert not shut & set(order) or set(order) == set(self.world.places), "the host's verdict is not followed"
+        host.followed(worker)
+        if host.shut:
+            order = set(worker.router.order())
+            assert order
+            assert not host.shut & order or order == set(self.world.places), "the host's verdict is not followed"
         for _ in range(calls):
-            self._call(worker, self.world.random.random())
-        host.reported(worker)
+            trace = list[Attempt]()
+            if host.tried and self.world.random.random() < 0.3:
+                worker.runner.beside = partial(self._beside, worker, host.tried, trace)
+            self._call(worker, trace)
+        if host.has_its_round(self.world.ticks + 1):  # what is written before is overwritten unread
+            report = host.reported(worker)
+            own = {name for name, one in report.regions.items() if one.circuit is OPEN}
+            order = set(worker.router.order()) if own else set()
+            assert not own & order or order == set(self.world.places), "what the worker met itself is not followed"
 
-    def _call(self, worker: Worker, kind: float) -> None:
-        """A read that may be hedged, a write that may be repeated, or one that may not."""
-        world, clock, seen = self.world, worker.clock, list[Attempt]()
-        repeatable, hedge = kind < 0.8, kind < 0.4
-        began, failure = clock.monotonic(), ""
-        try:
-            if hedge:
-                worker.reads += 1
-                routed = worker.router.read(_where, hedge=True, on_attempt=seen.append)
-            else:
-                consistency = Consistency.STRONG_ELSE_EVENTUAL if kind < 0.6 else Consistency.EVENTUAL
-                routed = worker.router.call(
-                    _where, idempotent=repeatable, consistency=consistency, on_attempt=seen.append
-                )
-                assert all(one.outcome is not Outcome.OUTRUN for one in seen), "a write was hedged"
-            assert routed.value == routed.region
-        except OutcomeUnknown:
-            failure = "unknown"
-            assert not repeatable
-            assert seen[-1].error_class is ErrorClass.UNKNOWN
-        except NoRegionAnswered:
-            failure = "unanswered"
-        except RuntimeError:
-            failure = "refused"
-            assert any(place.fault is Fault.DENIED for place in world.places.values())
-        self.seen[failure or "answered"] += 1
-        self.seen["outrun"] += any(one.outcome is Outcome.OUTRUN for one in seen)
-        assert clock.monotonic() - began <= world.config.deadline_s + 1e-6, "the deadline did not hold"
-        if failure == "unanswered":
-            assert not any(place.well for place in world.places.values()), f"a lost call: {seen}"
-        asked = Counter(one.region for one in seen if one.outcome is not Outcome.SKIPPED)
-        assert asked
-        assert max(asked.values()) <= 2, "a region was asked again and again"
+    def _beside(self, worker: Worker, tried: Collection[str], trace: Sequence[Attempt], region: str) -> None:
+        """Another thread's call while one is under way in a region: where that one is a trial it is the only one."""
+        passed_over = any(one.region == region for one in trace)
+        trial = region in tried and not passed_over and worker.router.report().regions[region].circuit is not OPEN
+        met = list[Attempt]()
+        self._call(worker, met)
+        if trial:
+            self.seen["beside-a-trial"] += 1
+            first = next((one for one in met if one.region == region), None)
+            assert first is None or first.outcome is Outcome.SKIPPED, "two trials at once"
 
-
-def _where(bound: Bound) -> str:
-    return bound.region
+    def _call(self, worker: Worker, trace: list[Attempt]) -> None:
+        self.seen[make_call(self.world, worker, trace)] += 1
+        self.seen["outrun"] += any(one.outcome is Outcome.OUTRUN for one in trace)

@@ -25,11 +25,13 @@ CONFIG = RouterConfig()
 class Bench:
     """A router, its clock and its script."""
 
-    def __init__(self, *names: str, config: RouterConfig = CONFIG, clock: FakeClock | None = None) -> None:
+    def __init__(
+        self, *names: str, config: RouterConfig = CONFIG, clock: FakeClock | None = None, jitter: float = 0.5
+    ) -> None:
         self.clock = clock or FakeClock()
         self.runner = ScriptedRunner(self.clock)
         regions = [Region(name, priority) for priority, name in enumerate(names or (EAST, WEST))]
-        self.router = Router(regions, config=config, clock=self.clock, runner=self.runner, jitter=lambda: 0.5)
+        self.router = Router(regions, config=config, clock=self.clock, runner=self.runner, jitter=lambda: jitter)
 
     def asked(self) -> list[str]:
         """The regions that were really asked, in order."""

@@ -7,9 +7,10 @@ from random import Random
 import pytest
 
 from failover.core.policy import CLOCKS_DIFFER_S, latest
+from tests.core.places import Fault
 from tests.core.rules import Inspector
 from tests.core.support import EAST, WEST, Post, decision
-from tests.core.world import NAMES, Fault, World
+from tests.core.world import NAMES, ROUND_S, World
 
 
 def calm_world(**shape: int) -> tuple[World, Inspector]:
@@ -34,7 +35,7 @@ def test_two_operators_at_once_make_one_decision_that_every_worker_follows_and_o
     assert first is not None
     assert second is not None
     assert first.epoch == second.epoch
-    inspector.step()
+    inspector.round()
     winner, (loser,) = latest([first, second])
     assert follows(world) == {winner.region if winner else None}
     assert inspector.seen["routing-superseded"] == 2, "each host tells it, under one id"
@@ -47,18 +48,17 @@ def test_two_operators_on_two_sides_of_a_split_agree_once_it_heals() -> None:
         world.pause(*pair)
     world.decide(world.hosts[0], WEST)
     world.decide(world.hosts[1], None)
-    inspector.calm(60)
-    inspector.recovered()
+    inspector.recover(within=120)
 
 
 def test_a_region_that_returns_with_an_old_epoch_changes_nothing() -> None:
     world, inspector = calm_world()
     world.decide(world.hosts[0], EAST)
-    inspector.step()
+    inspector.round()
     world.hurt(WEST, Fault.HANG)
     world.decide(world.hosts[0], None)
     newest = world.decide(world.hosts[1], EAST)
-    inspector.step()
+    inspector.round()
     rows_of_old = dict(world.places[WEST].rows)
     for pair in ((EAST, WEST), (WEST, EAST)):
         world.pause(*pair)
@@ -73,17 +73,16 @@ def test_a_region_that_returns_with_an_old_epoch_changes_nothing() -> None:
 def test_with_no_region_reachable_the_last_known_decision_holds_for_ever() -> None:
     world, inspector = calm_world()
     made = world.decide(world.hosts[0], WEST)
-    inspector.step()
+    inspector.round()
     for name in world.places:
         world.hurt(name, Fault.DNS)
     for _ in range(200):
         inspector.step()
     world.hosts[0].restart_monitor()
     inspector.monitor_restarted(world.hosts[0])
-    inspector.step()
+    inspector.round()
     assert {host.watch.view().decision for host in world.hosts} == {made}
-    inspector.calm(600)
-    inspector.recovered()
+    inspector.recover()
     assert follows(world) == {WEST}
 
 
@@ -113,7 +112,7 @@ def test_hosts_whose_clocks_differ_see_the_same_lag_and_the_same_world() -> None
     assert [host.skew_s for host in world.hosts] == [5.0, -5.0]
     for host in world.hosts:
         facts = host.watch.facts(world.now)
-        assert {lag.ms for one in facts.values() for lag in one.lags.values()} == {5000.0}
+        assert {lag.ms for one in facts.values() for lag in one.lags.values()} == {1000.0 * ROUND_S}
     world.hurt(NAMES[0], Fault.DNS, 60)
     for _ in range(40):
         inspector.step()

@@ -40,6 +40,7 @@ def word(*canaries: Canary, traffic_fails: bool = False, later: float = 0.0) -> 
             Verdict.FAILED,
         ),
         (Canary(GOOD, GOOD, GOOD), Verdict.SAYS_NOTHING),
+        (Canary(GOOD, GOOD, read=GOOD), Verdict.SAYS_NOTHING),
         (Canary(), Verdict.SAYS_NOTHING),
     ],
     ids=[
@@ -51,6 +52,7 @@ def word(*canaries: Canary, traffic_fails: bool = False, later: float = 0.0) -> 
         "throttled",
         "no permission to write and reads that time out",
         "reads were not reached",
+        "the write was not made",
         "nothing was reached",
     ],
 )
@@ -85,6 +87,7 @@ def test_a_canary_that_says_nothing_breaks_no_row() -> None:
         ([failing()] * 3, HealthState.UNREACHABLE),
         ([failing()] * 3 + [passing()], HealthState.DEGRADED),
         ([failing()] * 3 + [passing()] * 3, HealthState.HEALTHY),
+        ([failing()] * 3 + [passing(), failing(), passing()], HealthState.DEGRADED),
         ([failing()] * 3 + [denied()], HealthState.UNKNOWN),
     ],
     ids=[
@@ -94,6 +97,7 @@ def test_a_canary_that_says_nothing_breaks_no_row() -> None:
         "failed three times",
         "passed once since",
         "passed three times since",
+        "failed again before it was sound",
         "may not look",
     ],
 )
@@ -106,6 +110,7 @@ def test_a_region_whose_live_traffic_fails_is_degraded_whatever_its_canaries_say
 
 
 def test_a_region_that_nobody_looked_at_lately_is_unknown() -> None:
+    assert word(passing(), later=CONFIG.quiet_s) is HealthState.HEALTHY
     assert word(passing(), later=CONFIG.quiet_s + 0.1) is HealthState.UNKNOWN
 
 
@@ -134,3 +139,58 @@ def test_a_percentile_of_nothing_is_none_and_one_above_the_last_bound_is_at_leas
 def test_a_canary_takes_as_long_as_the_longer_of_its_calls() -> None:
     assert Canary(GOOD, Layer(True, 90.0), Layer(True, 5.0), Layer(True, 9.0)).call_ms == 9.0
     assert failing().call_ms is None
+
+
+@pytest.mark.parametrize(
+    ("canaries", "readable"),
+    [
+        ([], True),
+        ([passing()], True),
+        ([denied()], True),
+        ([failing()], False),
+        ([Canary(GOOD, GOOD, Layer(False, 1.0, "503", ErrorClass.UNKNOWN), GOOD)], True),
+        ([Canary(GOOD, GOOD, GOOD, Layer(False, 1.0, "503", ErrorClass.UNKNOWN))], False),
+    ],
+    ids=["never looked", "passes", "may not look", "not reached", "only writing fails", "reading fails"],
+)
+def test_what_was_seen_in_a_region_is_believed_while_it_can_be_read(canaries: list[Canary], readable: bool) -> None:
+    assert after(*canaries).readable is readable
+
+
+def test_a_canary_that_passed_long_ago_is_not_passing() -> None:
+    health = after(passing())
+    assert health.passing(CONFIG.quiet_s, CONFIG)
+    assert not health.passing(CONFIG.quiet_s + 0.1, CONFIG)
+    assert not Health().passing(0.0, CONFIG)
+
+
+def test_a_window_adds_up_within_a_bucket_and_ends_before_the_moment_that_it_is_asked_until() -> None:
+    window = Window(120.0)
+    for now in range(0, 120, 5):
+        window.add(Sample(requests=1, failed=1), now)
+        window.add(Sample(requests=2), now + 1)
+    assert window.total(119, until=60).requests == 36
+    assert window.total(119, since=60, until=65).requests == 3
+    assert window.total(119, since=60).failed == 12
+    assert window.total(124, since=5, until=10) == Sample(requests=3, failed=1)
+    assert window.total(119, since=200) == Sample()
+
+
+@pytest.mark.parametrize(
+    ("failures", "state"),
+    [
+        (CONFIG.canary_failures_to_open - 1, HealthState.HEALTHY),
+        (CONFIG.canary_failures_to_open, HealthState.DEGRADED),
+    ],
+)
+def test_after_it_was_unreachable_a_region_needs_more_than_one_pass(failures: int, state: HealthState) -> None:
+    health = Health()
+    for canary in (*[failing()] * failures, passing()):
+        health = on_canary(health, canary, config=CONFIG, now=0.0)
+    assert state_of(health, traffic_fails=False, config=CONFIG, now=0.0) is state
+
+
+def test_samples_add_up() -> None:
+    assert Sample(10, 2) + Sample(5, 3) == Sample(15, 5)
+    assert Sample(15, 5) - Sample(5, 3) == Sample(10, 2)
+    assert (Sample().error_rate, Sample(4, 1).error_rate) == (0.0, 0.25)

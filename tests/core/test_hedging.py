@@ -13,10 +13,11 @@ from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig, TableMode
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome
 from failover.core.fakes import answers, fails
+from failover.core.hedging import REMEMBERED, Hedger
 from failover.core.interfaces import Bound, Consistency, RacingRunner, Runner, Success
 from failover.core.regions import Region
 from failover.core.router import Router
-from tests.core.support import EAST, REGIONS, WEST, Bench, decision, where
+from tests.core.support import CONFIG, EAST, REGIONS, WEST, Bench, decision, where
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED
 NEAR, FAR, LATE = 0.01, 0.08, 0.35
@@ -46,6 +47,7 @@ def test_a_read_that_is_late_is_asked_in_a_second_region_and_the_first_answer_is
     assert bench.clock.monotonic() - began == pytest.approx(NEAR + FAR)
     told = [(one.region, one.outcome, one.detail) for one in routed.attempts]
     assert told == [(WEST, Outcome.OK, ""), (EAST, Outcome.OUTRUN, "us-west-2 answered first")]
+    assert [one.ms for one in routed.attempts] == pytest.approx([80, 90])
 
 
 def test_a_hedge_that_wins_counts_against_the_primary_as_slowness_and_not_as_a_failure() -> None:
@@ -83,6 +85,90 @@ def test_until_it_is_known_what_is_usual_nothing_is_hedged() -> None:
     bench.runner.plays(EAST, answers(seconds=LATE))
     assert read(bench) == EAST
     assert [call.region for call in bench.runner.calls] == [EAST]
+    bench.runner.plays(EAST, answers(seconds=LATE))
+    assert read(bench) == WEST, "twenty are enough"
+
+
+def test_it_is_hedged_after_the_p95_of_the_latest_reads() -> None:
+    hedger = Hedger(CONFIG)
+    for ms in range(1, 101):
+        hedger.observe(EAST, float(ms))
+    assert hedger.after_ms(EAST) == 95
+    for ms in range(101, 191):
+        hedger.observe(EAST, float(ms))
+    assert hedger.after_ms(EAST) == 181
+    for _ in range(REMEMBERED):
+        hedger.observe(EAST, 7.0)
+    assert hedger.after_ms(EAST) == 7, "what was long ago is forgotten"
+    assert hedger.after_ms(WEST) is None
+
+
+def test_the_p95_is_worked_out_anew_with_every_tenth_read() -> None:
+    hedger = Hedger(CONFIG)
+    known = []
+    for number in range(1, 32):
+        hedger.observe(EAST, float(number))
+        known.append(hedger.after_ms(EAST))
+    assert known == [None] * 19 + [19.0] * 10 + [29.0] * 2
+
+
+def test_each_region_has_a_p95_and_a_count_of_reads_of_its_own() -> None:
+    hedger = Hedger(CONFIG)
+    for _ in range(19):
+        hedger.observe(EAST, 5.0)
+    hedger.observe(WEST, 80.0)
+    assert (hedger.after_ms(EAST), hedger.after_ms(WEST)) == (None, None)
+    hedger.observe(EAST, 5.0)
+    assert (hedger.after_ms(EAST), hedger.after_ms(WEST)) == (5.0, None)
+
+
+def test_a_hedge_costs_a_whole_token_and_a_read_pays_its_share_of_one_in() -> None:
+    hedger = Hedger(CONFIG)
+    assert not hedger.spend()
+    for _ in range(20):
+        hedger.asked()
+    assert [hedger.spend(), hedger.spend()] == [True, False]
+    for _ in range(1000):
+        hedger.asked()
+    assert [hedger.spend() for _ in range(11)] == [True] * 10 + [False]
+
+
+def test_an_outrun_read_neither_ends_a_row_of_failures_nor_adds_to_it() -> None:
+    bench = practised()
+    bench.runner.plays(EAST, fails(ErrorClass.NOT_SENT), fails(ErrorClass.NOT_SENT), answers(seconds=LATE))
+    bench.runner.plays(EAST, fails(ErrorClass.NOT_SENT))
+    assert [read(bench) for _ in range(3)] == [WEST] * 3
+    assert bench.router.report().regions[EAST].consecutive_failures == 2
+    read(bench)
+    assert bench.circuit(EAST) is OPEN
+
+
+def test_a_first_that_is_throttled_while_its_hedge_is_under_way_is_not_asked_again() -> None:
+    bench = practised()
+    bench.runner.plays(EAST, fails(ErrorClass.REFUSED, seconds=NEAR + 0.01))
+    assert read(bench) == WEST
+    assert [call.region for call in bench.runner.calls] == [EAST, WEST]
+
+
+def test_a_first_that_is_throttled_after_its_hedge_failed_is_asked_again() -> None:
+    bench = practised()
+    bench.runner.plays(EAST, fails(ErrorClass.REFUSED, seconds=LATE))
+    bench.runner.plays(WEST, fails(ErrorClass.NOT_SENT))
+    assert read(bench) == EAST
+    assert [call.region for call in bench.runner.calls] == [EAST, WEST, EAST]
+
+
+def test_a_hedge_that_is_throttled_is_asked_again_only_when_the_first_has_failed() -> None:
+    bench = practised()
+    bench.runner.plays(EAST, fails(ErrorClass.UNKNOWN, seconds=NEAR + FAR / 2))
+    bench.runner.plays(WEST, fails(ErrorClass.REFUSED, seconds=FAR))
+    assert read(bench) == WEST
+    assert [call.region for call in bench.runner.calls] == [EAST, WEST, WEST]
+    bench.runner.calls.clear()
+    bench.runner.plays(EAST, answers(seconds=LATE))
+    bench.runner.plays(WEST, fails(ErrorClass.REFUSED))
+    assert read(bench) == EAST
+    assert [call.region for call in bench.runner.calls] == [EAST, WEST]
 
 
 def test_a_read_that_does_not_ask_for_it_is_not_hedged() -> None:
@@ -141,6 +227,68 @@ def test_a_calm_time_saves_up_no_more_than_a_burst() -> None:
     assert served[WEST] <= 11
 
 
+def test_a_read_that_goes_on_to_the_next_region_pays_into_the_budget_once() -> None:
+    bench = practised(reads=20)
+    bench.runner.plays(EAST, answers(seconds=LATE))
+    assert read(bench) == WEST, "a first hedge is saved up, and spent"
+    for _ in range(10):
+        bench.runner.plays(EAST, fails(ErrorClass.REFUSED), fails(ErrorClass.REFUSED))
+        assert read(bench) == WEST
+    bench.runner.plays(EAST, answers(seconds=LATE))
+    assert read(bench) == EAST, "twelve reads since have not paid for another"
+
+
+def test_a_read_whose_time_in_the_first_region_ends_before_its_p95_goes_on_without_a_hedge() -> None:
+    bench = Bench(config=RouterConfig(deadline_s=0.6))
+    bench.runner.always(EAST, answers(seconds=0.4))
+    for _ in range(40):
+        bench.follow(east=CLOSED, west=OPEN)  # so that the first region has the whole time
+        assert read(bench) == EAST
+    bench.follow(east=CLOSED, west=CLOSED)
+    routed = bench.router.read(where, hedge=True)
+    assert [(one.region, one.outcome, round(one.ms)) for one in routed.attempts] == [
+        (EAST, Outcome.TIMEOUT, 300),
+        (WEST, Outcome.OK, 0),
+    ]
+    assert bench.router.report().regions[WEST].hedges == 0
+
+
+def test_what_was_waited_for_in_vain_is_part_of_what_is_usual() -> None:
+    bench = practised(reads=400)
+    late = answers(seconds=LATE)
+    bench.runner.plays(EAST, *[late] * 10, *[answers(seconds=NEAR)] * 10, late, *[answers(seconds=NEAR)] * 29, late)
+    for _ in range(50):
+        read(bench)
+    began = bench.clock.monotonic()
+    assert read(bench) == WEST
+    waited = NEAR + FAR  # of the latest 200 reads more than one in twenty was given up on after so long
+    assert bench.clock.monotonic() - began == pytest.approx(waited + FAR)
+
+
+def test_what_nobody_could_be_asked_for_costs_no_hedge() -> None:
+    bench = practised(reads=40)
+    for _ in range(5):
+        bench.follow(east=CLOSED, west=OPEN)
+        bench.runner.plays(EAST, answers(seconds=LATE))
+        assert read(bench) == EAST
+    bench.follow(east=CLOSED, west=CLOSED)
+    bench.runner.plays(EAST, answers(seconds=LATE))
+    assert read(bench) == WEST
+
+
+def test_what_a_failure_took_does_not_become_usual() -> None:
+    bench = practised()
+    for _ in range(50):
+        bench.follow(east=CLOSED, west=OPEN)
+        bench.runner.plays(EAST, fails(ErrorClass.REFUSED, seconds=LATE))
+        assert read(bench) == EAST
+    bench.follow(east=CLOSED, west=CLOSED)
+    bench.runner.plays(EAST, answers(seconds=LATE))
+    began = bench.clock.monotonic()
+    assert read(bench) == WEST
+    assert bench.clock.monotonic() - began == pytest.approx(NEAR + FAR)
+
+
 def test_a_hedge_that_fails_leaves_the_read_to_the_first_and_is_not_asked_again() -> None:
     bench = practised()
     bench.runner.plays(EAST, answers(seconds=LATE))
@@ -183,6 +331,27 @@ def test_with_both_hanging_a_hedged_read_ends_within_its_deadline() -> None:
         (EAST, Outcome.TIMEOUT),
         (WEST, Outcome.TIMEOUT),
     }
+
+
+def test_a_hedge_gets_no_more_than_its_cap_and_what_is_left_of_the_deadline() -> None:
+    for deadline_s, first_ms, most_ms in ((3.0, 1200, 1200), (1.0, 500, 990)):
+        bench = practised(config=RouterConfig(deadline_s=deadline_s))
+        bench.runner.plays(EAST, answers(seconds=3600))
+        bench.runner.plays(WEST, answers(seconds=3600))
+        with pytest.raises(NoRegionAnswered) as raised:
+            read(bench)
+        assert {one.region: round(one.ms) for one in raised.value.attempts} == {EAST: first_ms, WEST: most_ms}
+
+
+def test_only_reads_that_may_be_hedged_say_what_is_usual_for_them() -> None:
+    bench = practised()
+    bench.runner.plays(EAST, *[answers(seconds=LATE)] * 50)
+    for _ in range(50):
+        bench.router.read(where)
+    bench.runner.plays(EAST, answers(seconds=LATE))
+    began = bench.clock.monotonic()
+    assert read(bench) == WEST
+    assert bench.clock.monotonic() - began == pytest.approx(NEAR + FAR)
 
 
 def test_an_attempt_of_a_hedged_read_gets_no_more_than_its_cap() -> None:

@@ -94,3 +94,34 @@ def test_a_long_pause_costs_bounded_memory_and_keeps_the_oldest_beat() -> None:
     assert len(meter._unseen) <= MOST_BEATS
     now = 20 * MOST_BEATS * 0.5
     assert meter.lag(now).ms == pytest.approx(now * 1000)
+
+
+def test_a_beat_that_was_seen_before_its_write_returned_has_no_lag_and_never_a_negative_one() -> None:
+    meter = beating()
+    meter.saw(3, 1.5)
+    meter.wrote(3, 1.6)
+    assert meter.lag(1.7).ms == 0.0
+
+
+@pytest.mark.parametrize("again", [2, 3], ids=["an older one", "the same one"])
+def test_a_beat_has_arrived_when_it_was_seen_first_whatever_is_seen_after_it(again: int) -> None:
+    meter = beating()
+    meter.saw(3, 1.6)
+    meter.saw(again, 2.6)
+    meter.wrote(3, 1.5)
+    assert meter.lag(2.7).ms == pytest.approx(100)
+
+
+def test_limits_are_met_by_what_is_exactly_as_much() -> None:
+    meter = LagMeter(CONFIG)
+    meter.wrote(0, 0.0)
+    assert meter.lag(CONFIG.lag_limit_ms / 1000).state is LagState.UNKNOWN
+    meter.saw(0, CONFIG.lag_limit_ms / 1000)
+    lag = meter.lag(CONFIG.lag_limit_ms / 1000)
+    assert (lag.state, lag.within(CONFIG.lag_limit_ms), lag.within(CONFIG.lag_limit_ms - 1)) == (
+        LagState.OK,
+        True,
+        False,
+    )
+    meter.wrote(1, CONFIG.quiet_s)
+    assert meter.lag(CONFIG.quiet_s).ms == CONFIG.lag_limit_ms, "it was not quiet for longer than that"

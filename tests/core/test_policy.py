@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from failover.core.breaker import CircuitState
-from failover.core.health import HealthState
-from failover.core.policy import Decision, latest, plan, refuse_pin
+from failover.core.breaker import Circuit, CircuitState, opened
+from failover.core.health import Health, HealthState, on_canary
+from failover.core.policy import Decision, Failback, failback, latest, plan, refuse_pin
 from failover.core.regions import Region, by_priority
-from tests.core.support import EAST, REGIONS, WEST, decision
+from tests.core.support import CONFIG, EAST, REGIONS, WEST, decision, passing
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED
 HEALTHY, UNREACHABLE, UNKNOWN = HealthState.HEALTHY, HealthState.UNREACHABLE, HealthState.UNKNOWN
@@ -67,7 +67,7 @@ def test_a_decision_that_makes_no_sense_cannot_be_made(mode: Any, region: str | 
 def test_the_plan(
     circuits: dict[str, CircuitState], pinned: str | None, order: tuple[str, ...], active: str, panic: bool
 ) -> None:
-    made = plan(REGIONS, circuits, decision(pinned))
+    made = plan(REGIONS, {EAST: CLOSED, WEST: CLOSED, **circuits}, decision(pinned))
     assert (made.order, made.active, made.panic) == (order, active, panic)
 
 
@@ -100,3 +100,59 @@ def test_regions_are_ordered_by_priority_and_named_once() -> None:
         by_priority([Region("a", 1), Region("a", 2)])
     with pytest.raises(ValueError, match="at least one"):
         by_priority([])
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("held", "the end of its hold"),
+        ("canaries", "more canaries"),
+        ("lag", "replication"),
+        ("pace", "quick answers"),
+    ],
+)
+def test_failback_needs_every_condition_and_says_which_is_missing(missing: str, words: str) -> None:
+    every = {"held": True, "canaries": True, "lag": True, "pace": True}
+    assert Failback(**every).met
+    assert Failback(**every).waits_for == "its turn"
+    one_missing = Failback(**{**every, missing: False})
+    assert not one_missing.met
+    assert one_missing.waits_for == words
+
+
+def test_what_failback_waits_for_is_told_in_one_sentence() -> None:
+    assert Failback(held=False, canaries=True, lag=False).waits_for == "the end of its hold and replication"
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "passes", "silence_s", "held", "canaries"),
+    [
+        (CONFIG.hold_s, 3, 0.0, True, True),
+        (CONFIG.hold_s - 0.1, 3, 0.0, False, True),
+        (CONFIG.hold_s, 2, 0.0, True, False),
+        (CONFIG.hold_s + CONFIG.quiet_s + 0.1, 3, CONFIG.quiet_s + 0.1, True, False),
+    ],
+    ids=["all holds", "too early", "too few canaries", "the last canary is too old"],
+)
+def test_the_conditions_of_failback(waited_s: float, passes: int, silence_s: float, held: bool, canaries: bool) -> None:
+    circuit, health, now = opened(Circuit(), config=CONFIG, now=0.0, reason="why"), Health(), waited_s
+    for _ in range(passes):
+        health = on_canary(health, passing(), config=CONFIG, now=now - silence_s)
+    found = failback(circuit, health, lag=True, config=CONFIG, now=now)
+    assert (found.held, found.canaries, found.met) == (held, canaries, held and canaries)
+
+
+@pytest.mark.parametrize(
+    ("state", "others", "refused"),
+    [
+        (HealthState.HEALTHY, (OPEN, OPEN), False),
+        (HealthState.UNKNOWN, (OPEN, CLOSED), False),
+        (HealthState.UNKNOWN, (OPEN, OPEN), True),
+    ],
+    ids=["it is healthy", "one other is usable", "no other is"],
+)
+def test_a_pin_is_refused_that_might_leave_no_region(
+    state: HealthState, others: tuple[CircuitState, CircuitState], refused: bool
+) -> None:
+    circuits = dict(zip((EAST, WEST, "eu-west-1"), (CLOSED, *others), strict=True))
+    assert (refuse_pin(EAST, health={EAST: state}, circuits=circuits) is not None) is refused

@@ -13,6 +13,7 @@ from failover.core.config import RouterConfig, TableMode
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
 from failover.core.fakes import answers, fails
 from failover.core.interfaces import Bound, Consistency
+from failover.core.status import HostCircuit, HostView
 from tests.core.support import CONFIG, EAST, WEST, Bench, decision, where
 
 A, B, C, D = ErrorClass.NOT_SENT, ErrorClass.UNKNOWN, ErrorClass.REFUSED, ErrorClass.CALLER
@@ -84,6 +85,39 @@ def test_a_throttled_attempt_is_repeated_once_after_a_jittered_pause() -> None:
     assert bench.clock.monotonic() - before == pytest.approx(CONFIG.throttle_retry_s)
 
 
+@pytest.mark.parametrize(("jitter", "share"), [(0.0, 0.5), (1.0, 1.5)])
+def test_the_pause_is_between_half_and_one_and_a_half_of_the_usual_one(jitter: float, share: float) -> None:
+    bench = Bench(jitter=jitter)
+    bench.runner.plays(EAST, fails(C))
+    before = bench.clock.monotonic()
+    write(bench)
+    assert bench.clock.monotonic() - before == pytest.approx(share * CONFIG.throttle_retry_s)
+
+
+def test_the_repeat_of_a_throttled_attempt_has_what_is_left_of_the_time_and_no_more_than_its_cap() -> None:
+    bench = Bench(EAST, config=RouterConfig(deadline_s=2.0, attempt_timeout_s=1.0))
+    for seconds in (0.25, 0.75):
+        bench.runner.plays(EAST, fails(C, seconds=seconds), answers(seconds=3600))
+        with pytest.raises(NoRegionAnswered):
+            write(bench)
+    config = RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0)
+    short = Bench(EAST, config=config, clock=bench.clock)
+    short.runner.plays(EAST, fails(C, seconds=0.75), answers(seconds=3600))
+    with pytest.raises(NoRegionAnswered):
+        write(short)
+    assert [call.timeout for call in bench.runner.calls] == [1.0] * 4
+    assert [call.timeout for call in short.runner.calls] == pytest.approx([1.0, 0.2])
+
+
+def test_a_throttled_attempt_is_not_repeated_when_the_pause_would_take_all_that_is_left() -> None:
+    config = RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0, throttle_retry_s=0.5)
+    bench = Bench(EAST, config=config)  # of sums of halves, which floating point holds exactly
+    bench.runner.always(EAST, fails(C, seconds=0.5))
+    with pytest.raises(NoRegionAnswered):
+        write(bench)
+    assert bench.asked() == [EAST]
+
+
 def test_throttling_that_outlasts_its_repeat_goes_to_the_next_region_without_counting() -> None:
     bench = Bench()
     bench.runner.always(EAST, fails(C))
@@ -112,7 +146,8 @@ def test_three_failures_in_a_row_open_the_circuit_and_the_region_is_passed_over(
     write(bench)
     assert bench.circuit(EAST) is OPEN
     routed = bench.router.call(where, idempotent=True)
-    assert [(one.region, one.outcome) for one in routed.attempts] == [(EAST, Outcome.SKIPPED), (WEST, Outcome.OK)]
+    told = [(one.region, one.outcome, one.ms, one.detail) for one in routed.attempts]
+    assert told == [(EAST, Outcome.SKIPPED, 0.0, "its circuit is open"), (WEST, Outcome.OK, 0.0, "")]
     report = bench.router.report().regions[EAST]
     assert report.openings == 1
     assert "3 failures in a row" in report.last_reason
@@ -133,6 +168,8 @@ def test_when_every_circuit_is_open_all_regions_are_tried_rather_than_none() -> 
     bench.runner.plays(EAST, fails(A))
     routed = bench.router.call(where, idempotent=True)
     assert [(one.region, one.outcome) for one in routed.attempts] == [(EAST, Outcome.DNS), (WEST, Outcome.OK)]
+    bench.follow(decision=decision(WEST), east=OPEN, west=OPEN)
+    assert write(bench) == WEST, "the first choice first"
 
 
 def test_when_the_regions_that_look_well_fail_those_passed_over_are_the_last_resort() -> None:
@@ -290,7 +327,10 @@ def test_half_open_lets_one_trial_through_at_a_time() -> None:
         return "done"
 
     assert bench.router.call(meanwhile, idempotent=True).region == EAST
-    assert [(one.region, one.outcome) for one in within[0]] == [(EAST, Outcome.SKIPPED), (WEST, Outcome.OK)]
+    assert [(one.region, one.outcome, one.detail) for one in within[0]] == [
+        (EAST, Outcome.SKIPPED, "another call is trying it"),
+        (WEST, Outcome.OK, ""),
+    ]
     assert write(bench) == EAST
 
 
@@ -524,3 +564,59 @@ def test_many_threads_lose_no_count_and_share_one_trial() -> None:
     assert served[EAST] == report.regions[EAST].trials_passed > 0
     assert (report.calls, report.answered) == (403, 403)
     assert report.regions[WEST].ok == 403 - served[EAST]
+
+
+def test_a_region_that_serves_as_the_last_resort_while_its_trial_is_under_way_is_not_closed_by_that() -> None:
+    bench = Bench(config=RouterConfig(trials_to_close=1))
+    open_own(bench)
+    bench.clock.wait(CONFIG.hold_s)
+
+    def meanwhile(bound: Bound) -> str:
+        bench.runner.plays(WEST, fails(A))
+        assert write(bench) == EAST
+        assert bench.circuit(EAST) is HALF_OPEN
+        return bound.region
+
+    assert bench.router.call(meanwhile, idempotent=True).region == EAST
+    assert bench.circuit(EAST) is CLOSED
+
+
+def test_when_the_deadline_is_up_no_further_region_is_asked_and_none_counts_as_under_way() -> None:
+    bench = Bench(config=RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0, share=1))
+    for _ in range(2):
+        bench.follow(east=OPEN, west=CLOSED)
+        bench.runner.plays(WEST, answers(seconds=3600))
+        with pytest.raises(NoRegionAnswered):
+            write(bench)
+    assert bench.asked() == [WEST] * 2
+    bench.follow(east=CLOSED, west=CLOSED)
+    assert write(bench) == EAST
+    assert bench.runner.calls[-1].timeout == pytest.approx(0.5), "its half of the deadline, as where nobody waits"
+
+
+@pytest.mark.parametrize(("names", "allowed_s"), [((EAST, WEST), 0.3), ((EAST,), 1.2)], ids=["two regions", "one"])
+def test_a_call_that_comes_when_a_regions_share_is_taken_goes_on_soon_where_there_is_another_region(
+    names: tuple[str, ...], allowed_s: float
+) -> None:
+    bench = Bench(*names, config=RouterConfig(share=1))
+    bench.runner.always(names[-1], answers())
+
+    def meanwhile(bound: Bound) -> str:
+        write(bench)
+        return bound.region
+
+    bench.router.call(meanwhile, idempotent=True)
+    assert [call.timeout for call in bench.runner.calls] == pytest.approx([1.2, allowed_s])
+
+
+def test_several_last_resorts_share_what_is_left_of_the_deadline() -> None:
+    bench = Bench("a", "b", "c", config=RouterConfig(deadline_s=0.9, attempt_timeout_s=0.9))
+    circuits = {"a": HostCircuit(OPEN), "b": HostCircuit(OPEN), "c": HostCircuit(CLOSED)}
+    bench.router.follow(HostView(None, circuits))
+    bench.runner.plays("c", fails(A, seconds=0.1))
+    for name in ("a", "b"):
+        bench.runner.always(name, answers(seconds=3600))
+    with pytest.raises(NoRegionAnswered):
+        write(bench)
+    assert bench.asked() == ["c", "a", "b"]
+    assert [call.timeout for call in bench.runner.calls] == pytest.approx([0.9, 0.4, 0.4])

@@ -12,8 +12,9 @@ from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.events import EventKind
 from failover.core.health import Canary, Layer
+from failover.core.regions import Region
 from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
-from tests.core.support import EAST, GOOD, WEST, Post, decision, failing
+from tests.core.support import CONFIG, EAST, GOOD, WEST, Post, decision, failing
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED
 NONE = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
@@ -68,9 +69,11 @@ def slowed() -> Day:
     """A day on which the first region became slow, and was left for it."""
     day = Day()
     day.lives(120, 8)
-    while day.state(EAST) is CLOSED:
+    for _ in range(120):
+        if day.state(EAST) is OPEN:
+            return day
         day.lives(0.5, 900)
-    return day
+    raise AssertionError("a minute of slow answers, and it is not left")
 
 
 def test_a_region_whose_answers_take_far_longer_than_usual_and_than_elsewhere_is_left() -> None:
@@ -206,6 +209,8 @@ def test_a_region_that_was_too_slow_stays_open_while_its_canaries_are_slow() -> 
     day.canaries[EAST] = canary(900)
     day.step(600)
     assert day.state(EAST) is OPEN
+    assert not day.row("disputed")["met"], "no traffic says so any more"
+    assert day.watch.status(day.now, day.wall, [])["regions"][0]["state"] == "degraded"
     assert not day.row("failback-pace")["met"]
     assert "waits for quick answers" in day.watch.status(day.now, day.wall, [])["summary"]
 
@@ -257,3 +262,133 @@ def test_reads_that_hedges_outran_speak_against_the_region_that_was_outrun() -> 
     day.lives(60, 900, outrun=True)
     assert day.state(EAST) is OPEN
     assert day.watch.status(day.now, day.wall, [])["regions"][0]["error_rate_2m"] == 0
+
+
+def test_many_slow_answers_within_a_few_seconds_are_no_steady_traffic() -> None:
+    day = Day()
+    day.lives(120, 8)
+    day.step(80)
+    for _ in range(12):
+        day.answer(EAST, 900, 5)
+        day.step()
+    assert day.row("slow-volume")["met"]
+    assert (day.row("slow-for-most")["value"], day.state(EAST)) == (None, CLOSED)
+
+
+def test_a_region_whose_canary_just_failed_is_no_alternative_until_enough_have_passed_again() -> None:
+    day = Day()
+    day.lives(120, 8)
+    day.canaries[WEST] = failing()
+    day.step()
+    day.canaries[WEST] = canary(70)
+    day.step(CONFIG.canaries_to_close - 1)
+    assert "no other region is closed, well and up to date" in day.row("slow-elsewhere")["text"]
+    day.step()
+    assert "us-west-2 would take" in day.row("slow-elsewhere")["text"]
+
+
+def test_another_region_counts_as_slow_as_the_slowest_of_its_latest_five_canaries() -> None:
+    day = Day()
+    day.lives(120, 8)
+    day.canaries[WEST] = canary(300)
+    day.step()
+    day.canaries[WEST] = canary(70)
+    thresholds = []
+    for _ in range(6):
+        day.step()
+        thresholds.append(day.row("slow-elsewhere")["threshold"])
+    assert thresholds[:4] == [thresholds[0]] * 4
+    assert thresholds[4:] == [thresholds[4]] * 2
+    assert thresholds[0] - thresholds[4] == 230 * CONFIG.slow_factor
+
+
+def test_a_region_that_is_still_being_tried_is_nobody_to_flip_to_however_well_its_canaries_pass() -> None:
+    day = Day()
+    day.lives(120, 8)
+    failed = replace(day.met[WEST], requests=3, failed=3, openings=1, last_reason="timeout")
+    day.met[WEST] = failed
+    day.reports(w1=dict(day.met))
+    day.until(WEST, HALF_OPEN)
+    day.lives(30, 8)
+    assert day.state(WEST) is HALF_OPEN
+    assert "no other region is closed, well and up to date" in day.row("slow-elsewhere")["text"]
+
+
+def test_stragglers_that_answer_late_while_a_slow_region_is_left_do_not_keep_it_away() -> None:
+    day = slowed()
+    began = day.now
+    day.canaries[EAST] = canary(900)
+    day.step(200)
+    day.answer(EAST, 900)
+    day.canaries[EAST] = canary(8)
+    day.until(EAST, CLOSED)
+    assert day.now - began < CONFIG.error_window_s + 5
+
+
+def test_one_slow_trial_is_enough_that_canaries_alone_do_not_close_the_circuit() -> None:
+    day = slowed()
+    day.canaries[EAST] = canary(900)
+    day.step(2 * round(CONFIG.error_window_s) + 1)
+    day.canaries[EAST] = canary(8)
+    day.until(EAST, HALF_OPEN)
+    day.answer(EAST, 900, 1, trial=True)
+    day.step(20)
+    assert day.state(EAST) is HALF_OPEN
+
+
+@pytest.mark.parametrize(("ms", "state"), [(200, CLOSED), (250, OPEN)], ids=["just quick enough", "just too slow"])
+def test_trials_in_a_region_that_was_slow_are_held_against_the_limit_that_it_broke(
+    ms: float, state: CircuitState
+) -> None:
+    day = slowed()
+    day.canaries[EAST] = canary(8)
+    day.until(EAST, HALF_OPEN)
+    for _ in range(CONFIG.trials_to_close):
+        day.answer(EAST, ms, 1, trial=True)
+    day.step()
+    assert day.state(EAST) is state
+    if state is OPEN:
+        assert "3 live trials took longer than 200 ms" in day.events[-1].reason
+
+
+def test_a_region_that_follows_the_rules_again_is_left_when_it_is_slow() -> None:
+    day = Day()
+    day.watch.on_decision(decision(EAST), [], day.now)
+    day.lives(120, 8)
+    day.watch.on_decision(decision(None, epoch=2, id="d2"), [], day.now)
+    day.lives(60, 900)
+    assert day.state(EAST) is OPEN
+
+
+def test_of_two_other_regions_the_quicker_one_is_what_a_region_is_held_against() -> None:
+    day = Post(regions=(Region(EAST, 0), Region("eu-west-1", 1), Region(WEST, 2)))
+    day.canaries |= {"eu-west-1": canary(140), WEST: canary(70)}
+    day.step(CONFIG.canaries_to_close)
+    rows = day.watch.status(day.now, day.wall, [])["explain"]
+    (text,) = [row["text"] for row in rows if (row["rule"], row["region"]) == ("slow-elsewhere", EAST)]
+    assert "us-west-2 answers its canaries in 70 ms" in text
+
+
+def test_a_region_below_the_floor_is_not_left_though_it_is_slower_than_ever_and_another_is_quicker() -> None:
+    day = Day(distance_ms=10.0)
+    day.lives(120, 8)
+    day.lives(60, 140)
+    assert (day.row("slow-elsewhere")["met"], day.row("slow-for-most")["met"]) == (True, True)
+    assert day.state(EAST) is CLOSED
+
+
+def test_a_region_most_of_whose_answers_are_quicker_than_elsewhere_is_not_left_for_the_others() -> None:
+    day = Day(distance_ms=400.0)
+    day.lives(120, 8)
+    day.lives(60, 300, tail=2500)
+    assert (day.row("slow-p99")["met"], day.row("slow-elsewhere")["met"]) == (True, True)
+    assert day.state(EAST) is CLOSED
+
+
+@pytest.mark.parametrize(("answers", "known"), [(CONFIG.slow_volume - 1, False), (CONFIG.slow_volume, True)])
+def test_what_is_usual_is_learnt_of_enough_answers_only(answers: int, known: bool) -> None:
+    day = Day()
+    day.answer(EAST, 8, answers - 1)
+    day.step(2 * round(CONFIG.slow_window_s))
+    day.answer(EAST, 8, 1)
+    assert (day.row("slow-p99")["threshold"] is not None) is known

@@ -12,6 +12,7 @@ from failover.core.errors import ErrorClass
 from failover.core.events import AUTOMATIC, EventKind
 from failover.core.health import Canary, Layer
 from failover.core.regions import Region
+from failover.core.status import HostCircuit, HostView
 from failover.core.watch import FORGET_WORKERS_S, Watch
 from tests.core.support import CONFIG, EAST, GOOD, REGIONS, WEST, Post, decision, denied, failing, met, passing
 
@@ -85,11 +86,52 @@ def test_a_workers_opening_opens_the_hosts_circuit() -> None:
     assert "3 failures in a row: timeout" in post.events[0].reason
 
 
+def test_a_workers_opening_counts_also_when_its_failures_were_reported_before() -> None:
+    post = Post()
+    post.reports()
+    post.reports(w1={EAST: met(3, 3)})
+    post.step()
+    assert post.state(EAST) is CLOSED
+    post.reports(w1={EAST: met(3, 3, openings=1, circuit=OPEN, last_reason="timeout")})
+    post.step()
+    assert post.state(EAST) is OPEN
+
+
+def test_what_a_worker_met_says_more_than_the_error_rate_that_came_of_it() -> None:
+    post = Post()
+    post.reports()
+    post.reports(w1={EAST: met(100, 50, openings=1, circuit=OPEN, last_reason="3 failures in a row: timeout")})
+    post.step()
+    assert "live traffic: 3 failures in a row: timeout" in post.events[0].reason
+
+
+def test_the_longest_row_of_failures_that_a_worker_has_now_is_shown() -> None:
+    post = Post()
+
+    def shown() -> float | None:
+        rows = post.watch.status(post.now, post.wall, [])["explain"]
+        return next(row["value"] for row in rows if (row["rule"], row["region"]) == ("consecutive-failures", EAST))
+
+    assert shown() == 0
+    post.reports(w1={EAST: met(5, 2, consecutive_failures=2)}, w2={EAST: met(5, 1, consecutive_failures=1)})
+    assert shown() == 2
+    post.reports(w1={EAST: met(6, 2)}, w2={EAST: met(5, 1, consecutive_failures=1)})
+    assert shown() == 1
+
+
 def test_a_worker_that_has_a_circuit_open_when_the_monitor_starts_opens_the_hosts() -> None:
     post = Post()
     post.reports(w1={EAST: met(100, 3, openings=1, circuit=OPEN, last_reason="timeout")})
     post.step()
     assert post.state(EAST) is OPEN
+
+
+def test_a_worker_that_still_tells_of_a_region_which_is_gone_is_heard_about_the_others() -> None:
+    post = Post()
+    gone = met(3, 3, openings=1, circuit=OPEN, last_reason="timeout")
+    post.reports(w1={"eu-west-1": gone, EAST: gone})
+    post.step()
+    assert (post.state(EAST), post.state(WEST)) == (OPEN, CLOSED)
 
 
 def test_what_workers_met_before_the_monitor_started_counts_for_nothing() -> None:
@@ -163,6 +205,10 @@ def test_what_other_hosts_met_is_shown_and_judged_by_them_alone() -> None:
     post.step()
     region = post.watch.status(post.now, post.wall, [])["regions"][0]
     assert (region["requests_2m"], region["error_rate_2m"], region["circuit"]) == (100, 0.5, "closed")
+    post.watch.on_host_counters("h2", {EAST: {"requests": 50, "failed": 0}}, post.now)
+    post.watch.on_host_counters("h2", {EAST: {"requests": 60, "failed": 10}}, post.now)
+    region = post.watch.status(post.now, post.wall, [])["regions"][0]
+    assert (region["requests_2m"], region["error_rate_2m"]) == (150, 0.4), "also where none failed, and where all did"
 
 
 def test_failback_needs_canaries_passed_in_a_row() -> None:
@@ -236,6 +282,7 @@ def test_passing_canaries_close_a_half_open_circuit_and_fail_back() -> None:
         EventKind.CIRCUIT_CLOSED,
         EventKind.FAILBACK,
     ]
+    assert post.events[-1].reason == "us-east-1 is back: its circuit is closed"
 
 
 def test_a_half_open_region_is_not_active_until_it_closes() -> None:
@@ -258,6 +305,26 @@ def test_a_failed_canary_sends_half_open_back_to_open_with_the_doubled_hold() ->
     assert post.now - opened_at == 2 * CONFIG.hold_s
 
 
+def test_a_live_trial_that_fails_sends_half_open_back_to_open_though_it_opened_no_workers_circuit() -> None:
+    post = opened_by_traffic()
+    post.until(EAST, HALF_OPEN)
+    post.reports(w1={EAST: met(4, 3, openings=1)})
+    post.step()
+    assert post.state(EAST) is HALF_OPEN, "no trial failed"
+    post.reports(w1={EAST: met(5, 4, openings=1, trials_failed=1)})
+    post.step()
+    assert post.state(EAST) is OPEN
+    assert "a live trial failed" in post.events[-1].reason
+
+
+def test_a_trial_that_fails_in_a_worker_alone_opens_no_closed_circuit() -> None:
+    post = Post()
+    post.reports()
+    post.reports(w1={EAST: met(5, 1, trials_failed=1)})
+    post.step()
+    assert post.state(EAST) is CLOSED
+
+
 def test_passing_canaries_never_close_a_circuit_while_live_traffic_fails() -> None:
     post = opened_by_traffic()
     failed, openings = 3, 1
@@ -271,6 +338,18 @@ def test_passing_canaries_never_close_a_circuit_while_live_traffic_fails() -> No
     assert kinds(post).count(EventKind.CIRCUIT_OPENED) > 3
 
 
+def test_live_traffic_disputes_canaries_only_when_it_fails_while_they_pass() -> None:
+    for failed, canary, disputed in ((0, passing(), False), (5, failing(), False), (5, passing(), True)):
+        post = opened_by_canaries()
+        post.reports()
+        post.canaries[EAST] = canary
+        post.step()
+        post.reports(w1={EAST: met(5, failed)})
+        post.canaries[EAST] = passing()
+        steps = post.until(EAST, CLOSED)
+        assert (steps * 0.5 > CONFIG.error_window_s / 2) is disputed
+
+
 def test_a_disputed_circuit_is_closed_by_live_trials() -> None:
     post = opened_by_traffic()
     post.until(EAST, HALF_OPEN)
@@ -279,6 +358,9 @@ def test_a_disputed_circuit_is_closed_by_live_trials() -> None:
     post.reports(w1={EAST: met(5, 3, openings=1, trials_passed=2)}, w2={EAST: met(1, trials_passed=1)})
     post.step()
     assert post.state(EAST) is CLOSED
+    assert post.watch.status(post.now, post.wall, [])["regions"][0]["state"] == "healthy", (
+        "nothing is disputed any more"
+    )
 
 
 def test_a_dispute_ends_when_live_traffic_has_not_failed_for_the_whole_window() -> None:
@@ -377,10 +459,13 @@ def test_a_monitor_that_restarts_begins_where_it_ended() -> None:
     post.step()
     again = Post()
     again.watch.restore(post.watch.view(), again.now)
-    assert (again.state(EAST), again.active()) == (OPEN, WEST)
+    assert (again.state(EAST), again.state(WEST), again.active()) == (OPEN, CLOSED, WEST)
     assert again.watch.view().decision == decision(WEST)
     again.step()
     assert again.events == []
+    since = again.watch.status(again.now, again.wall, [])["routing"]["since"]
+    again.step(5)
+    assert again.watch.status(again.now, again.wall, [])["routing"]["since"] == since, "as far as it knows"
 
 
 def test_a_switch_that_was_decided_while_no_monitor_ran_is_told_by_the_next_one() -> None:
@@ -407,6 +492,7 @@ def test_a_replication_pause_raises_one_alarm_and_its_end_clears_it() -> None:
         (EventKind.LAG_ALARM, EAST, WEST),
         (EventKind.LAG_CLEARED, EAST, WEST),
     ]
+    assert [one.reason for one in post.events] == ["replication is 2.5 s behind", "replication is 0.0 s behind"]
 
 
 @pytest.mark.parametrize(
@@ -431,11 +517,32 @@ def test_the_status_document_is_plain_json_with_every_rule_for_every_region_also
     rules = {(row["rule"], row["region"]) for row in status["explain"]}
     assert len(rules) == len(status["explain"]) == 30
     assert all(row["text"].startswith(row["region"]) and row["text"].endswith(".") for row in status["explain"])
-    assert status["regions"][0]["checks"]["dns"] == {"ok": True, "ms": 1.0, "detail": ""}
+    dns = {"ok": True, "ms": 1.0, "detail": "", "said": "", "stale": False}
+    assert status["regions"][0]["checks"]["dns"] == dns
     assert status["generated_at"] == "2025-10-20T07:00:02.500Z"
     assert status["summary"] == (
         "Serving from us-east-1 since 07:00:00 UTC: it is the first choice and every circuit is closed. "
         "Replication is 0.0 s behind."
+    )
+
+
+def test_a_stale_dns_answer_is_told_everywhere_and_flips_nothing() -> None:
+    detail = "DNS answers empty since 07:00:02 UTC; the last good answer serves until 07:05:02 at most"
+    post = Post()
+    post.step(5)
+    post.canaries[EAST] = Canary(Layer(True, 1.0, detail, stale=True), GOOD, GOOD, GOOD)
+    post.step(20)
+    status = post.watch.status(post.now, post.wall, [])
+    assert (post.state(EAST), post.active(), post.events) == (CLOSED, EAST, [])
+    east, west = status["regions"]
+    assert (east["state"], east["checks"]["dns"]["ok"], east["checks"]["dns"]["stale"]) == ("healthy", True, True)
+    assert [layer["stale"] for layer in west["checks"].values()] == [False] * 4
+    ringing = [one for one in status["alarms"] if one["state"] == "alarm"]
+    told = {"name": "stale-dns", "region": EAST, "state": "alarm", "detail": detail, "said": detail}
+    assert ringing == [told]
+    assert status["summary"] == (
+        "Serving from us-east-1 since 07:00:00 UTC: it is the first choice and every circuit is closed. "
+        f"us-east-1's {detail}. Replication is 0.0 s behind."
     )
 
 
@@ -556,3 +663,112 @@ def test_a_first_choice_that_is_merely_the_least_bad_is_no_failback() -> None:
     assert post.active() == EAST  # a panic: both are open, and the first choice comes first
     assert [event.kind for event in post.events[-2:]].count(EventKind.FAILBACK) == 0
     assert post.events[-1].kind is EventKind.FAILOVER
+
+
+def test_exactly_so_many_canaries_close_a_half_open_circuit_and_the_latest_of_them_must_have_passed() -> None:
+    post = opened_by_canaries()
+    post.canaries[EAST] = passing()
+    post.until(EAST, HALF_OPEN)
+    assert post.until(EAST, CLOSED) == CONFIG.canaries_to_close
+    post.canaries[EAST] = failing()
+    post.until(EAST, OPEN)
+    post.canaries[EAST] = passing()
+    post.until(EAST, HALF_OPEN)
+    for _ in range(CONFIG.canaries_to_close):
+        post.watch.on_canary(EAST, passing(), post.now)
+    post.canaries[EAST] = denied()
+    post.step(5)
+    assert post.state(EAST) is HALF_OPEN
+    post.canaries[EAST] = passing()
+    post.step()
+    assert post.state(EAST) is CLOSED
+
+
+def test_failback_goes_by_the_worst_of_the_lags_into_a_region() -> None:
+    post = Post(regions=(Region(EAST, 0), Region(WEST, 1), Region("eu-west-1", 2)))
+    post.step(5)
+    post.canaries[EAST] = failing()
+    post.step(3)
+    post.canaries[EAST] = passing()
+    post.paused = {(WEST, EAST)}
+    post.step(20)
+    (row,) = [
+        row
+        for row in post.watch.status(post.now, post.wall, [])["explain"]
+        if (row["rule"], row["region"]) == ("failback-lag", EAST)
+    ]
+    assert (row["met"], post.state(EAST)) == (False, OPEN)
+    assert (row["value"] or 0) > CONFIG.lag_limit_ms
+
+
+def test_a_region_whose_live_traffic_fails_while_its_canaries_pass_is_degraded() -> None:
+    post = opened_by_traffic()
+    assert post.watch.status(post.now, post.wall, [])["regions"][0]["state"] == "degraded"
+
+
+def test_a_monitor_that_restarts_with_other_regions_forgets_those_that_are_gone() -> None:
+    again = Post()
+    again.watch.restore(
+        HostView(None, {"eu-west-1": HostCircuit(OPEN, "why"), WEST: HostCircuit(HALF_OPEN)}), again.now
+    )
+    assert (again.state(EAST), again.state(WEST)) == (CLOSED, OPEN)
+    assert set(again.watch.view().circuits) == {EAST, WEST}
+
+
+def test_a_canary_that_fails_too_ends_the_dispute_so_that_canaries_may_close_the_circuit_again() -> None:
+    post = opened_by_traffic()
+    opened_at = post.now
+    post.canaries[EAST] = failing()
+    post.step()
+    post.canaries[EAST] = passing()
+    post.until(EAST, CLOSED)
+    assert post.now - opened_at < CONFIG.error_window_s / 2
+
+
+def test_a_region_that_fails_just_when_a_person_confirms_it_is_left_by_the_rules_and_not_by_that_person() -> None:
+    post = Post()
+    post.step(5)
+    post.canaries[EAST] = failing()
+    post.step(2)
+    post.watch.on_decision(decision(EAST), [], post.now)
+    post.step()
+    assert post.active() == WEST
+    assert EventKind.FAILOVER in kinds(post)
+    assert EventKind.SWITCHED not in kinds(post)
+
+
+def test_since_when_a_region_serves_is_from_the_first_look_on_until_another_one_does() -> None:
+    post = Post()
+
+    def since() -> str:
+        return post.watch.status(post.now, post.wall, [])["routing"]["since"]
+
+    assert since() == "2025-10-20T07:00:00.000Z", "nobody has looked yet"
+    post.step()
+    first = since()
+    assert first == "2025-10-20T07:00:00.500Z"
+    post.step(20)
+    assert since() == first
+    post.canaries[EAST] = failing()
+    post.step(3)
+    assert post.active() == WEST
+    assert since() > first
+
+
+def test_a_beat_that_was_written_in_one_region_says_nothing_about_the_lag_from_another() -> None:
+    watch = Watch(REGIONS, config=CONFIG)
+    for now in range(5):
+        for region in (EAST, WEST):
+            watch.on_canary(region, passing(), now)
+        watch.on_beat_written(EAST, now, now)
+        watch.on_beat_seen(EAST, WEST, now, now)
+    lags = {line["from"]: line["state"] for line in watch.status(4, 4, [])["replication"]}
+    assert lags == {EAST: "ok", WEST: "unknown"}
+
+
+def test_every_event_has_a_name_of_its_own() -> None:
+    watch = Watch(REGIONS, config=CONFIG)
+    for now in range(3):
+        watch.on_canary(EAST, failing(), now)
+    events = watch.tick(2, 2)
+    assert len({event.id for event in events if event.id}) == len(events) == 1

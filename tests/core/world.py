@@ -1,113 +1,42 @@
 """A small world for the whole engine: regions that fail, hosts with a monitor and workers, replication, operators.
 
-It is wired as in production (reports and views travel as JSON, each monitor reads and writes control rows in every
-region, each host has a clock of its own) but nothing sleeps: a worker lives on a clock of its own that runs ahead while
-it waits for a region, and catches up with the world's.
+It is wired as in production (each monitor reads and writes control rows in every region, reports and views go between
+it and its workers, each host has a clock of its own) but nothing sleeps: a worker lives on a clock of its own that runs
+ahead while it waits for a region, and catches up with the world's. Reports and views are JSON files in production; here
+they are handed over as they are, and the rules look now and then whether they would survive that journey.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from enum import StrEnum
 from random import Random
 
 from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
-from failover.core.errors import ErrorClass
 from failover.core.events import Event
-from failover.core.fakes import FakeClock, ScriptedRunner, Step, answers, fails
-from failover.core.health import Canary, Layer
-from failover.core.interfaces import Bound
 from failover.core.policy import Decision, latest
 from failover.core.regions import Region
 from failover.core.router import Router
-from failover.core.status import HostView, report_from_json, report_to_json, view_from_json, view_to_json
+from failover.core.status import HostView, WorkerReport
 from failover.core.watch import Watch
+from tests.core.places import SAYS_NOTHING, Fault, Place, WorkerClock, WorldRunner
 
 NAMES = ("us-east-1", "us-west-2", "eu-west-1")
 TICK_S = 5.0
-CANARY_TICKS = 2
+ROUND_TICKS = 2
+"""A monitor has its round every other tick; two hosts take turns."""
+ROUND_S = ROUND_TICKS * TICK_S
 CONFIG = RouterConfig(
-    quiet_s=30.0, lag_limit_ms=8000.0, lag_stalled_ms=40000.0, slow_window_s=60.0, slow_volume=20, flap_openings=4
+    quiet_s=3 * ROUND_S,
+    stale_after_s=1.5 * ROUND_S,
+    lag_limit_ms=1600 * ROUND_S,
+    lag_stalled_ms=4000 * ROUND_S,
+    slow_window_s=60.0,
+    slow_volume=20,
+    flap_openings=4,
 )
+KEPT_BEATS = 20
+"""How many of its own beats a monitor looks for."""
 START_WALL = 1_760_943_600.0
-
-
-class Fault(StrEnum):
-    """What can be wrong with a region."""
-
-    DNS = "dns"
-    HANG = "hang"
-    ERRORS = "http-503"
-    THROTTLE = "throttle"
-    DENIED = "denied"
-    SLOW = "slow"
-
-
-_OK = Layer(True, 1.0)
-_BROKEN = {
-    Fault.DNS: Canary(Layer(False, 2.0, "DNS answers empty", ErrorClass.NOT_SENT)),
-    Fault.HANG: Canary(_OK, _OK, Layer(False, 1000.0, "no answer", ErrorClass.UNKNOWN)),
-    Fault.ERRORS: Canary(_OK, _OK, Layer(False, 5.0, "503", ErrorClass.UNKNOWN)),
-    Fault.THROTTLE: Canary(_OK, _OK, Layer(False, 5.0, "throttled", ErrorClass.REFUSED)),
-    Fault.DENIED: Canary(_OK, _OK, Layer(False, 5.0, "denied", ErrorClass.CALLER)),
-}
-_STEPS = {
-    Fault.DNS: fails(ErrorClass.NOT_SENT, seconds=0.003),
-    Fault.HANG: answers(seconds=3600.0),
-    Fault.ERRORS: fails(ErrorClass.UNKNOWN, seconds=0.008),
-    Fault.THROTTLE: fails(ErrorClass.REFUSED, seconds=0.005),
-    Fault.DENIED: fails(ErrorClass.CALLER, seconds=0.005),
-    Fault.SLOW: answers(seconds=0.8),
-}
-
-
-@dataclass
-class Place:
-    """A region: what is wrong with it now, and when each kind of fault last was; its control rows."""
-
-    name: str
-    distance_s: float
-    fault: Fault | None = None
-    ends_at: float = float("inf")
-    faulty_at: float = float("-inf")
-    rows: dict[str, Decision] = field(default_factory=dict)
-
-    @property
-    def readable(self) -> bool:
-        """Whether its rows can be read and written."""
-        return self.fault in (None, Fault.SLOW)
-
-    @property
-    def well(self) -> bool:
-        """Whether every attempt there brings an answer in time."""
-        return self.fault in (None, Fault.SLOW)
-
-    def canary(self) -> Canary:
-        """What a fresh connection meets."""
-        if self.fault in (None, Fault.SLOW):
-            call = Layer(True, 800.0 if self.fault else 1.0 + 1000 * self.distance_s)
-            return Canary(_OK, _OK, call, call)
-        return _BROKEN[self.fault]
-
-
-class WorldRunner(ScriptedRunner):
-    """Attempts meet the regions as they are."""
-
-    def __init__(self, clock: FakeClock, places: dict[str, Place], random: Random) -> None:
-        super().__init__(clock)
-        self._places = places
-        self._random = random
-
-    def next_step(self, region: str, bound: Bound, timeout: float) -> Step:
-        """Pooled connections outlive a DNS failure now and then."""
-        place = self._places[region]
-        pooled = place.fault is Fault.DNS and self._random.random() < 0.3
-        if place.fault is None or pooled:
-            late = 0.3 if self._random.random() < 0.02 else 0.0
-            return Step(None, 0.004 + place.distance_s + late)
-        return _STEPS[place.fault]
 
 
 class Worker:
@@ -115,13 +44,14 @@ class Worker:
 
     def __init__(self, key: str, world: World, skew_s: float) -> None:
         self.key = key
-        self.clock = FakeClock(monotonic=world.now, wall=START_WALL + world.now + skew_s)
+        self.clock = WorkerClock(monotonic=world.now, wall=START_WALL + world.now + skew_s)
         self.runner = WorldRunner(self.clock, world.places, world.random)
         regions = [Region(name, number) for number, name in enumerate(world.places)]
         self.router = Router(
             regions, config=world.config, clock=self.clock, runner=self.runner, jitter=world.random.random
         )
         self.reads = 0
+        self.followed_at = float("-inf")
 
     def catch_up(self, now: float) -> bool:
         """Whether it is free now; its clock stands at the world's time then."""
@@ -134,8 +64,8 @@ class Worker:
 class Host:
     """A machine: one monitor, some workers, the files between them, and a wall clock that differs."""
 
-    def __init__(self, name: str, world: World, skew_s: float, workers: int) -> None:
-        self.name = name
+    def __init__(self, number: int, world: World, skew_s: float, workers: int) -> None:
+        self.number, self.name = number, f"h{number}-"
         self.world = world
         self.skew_s = skew_s
         self.ids = 0
@@ -143,18 +73,27 @@ class Host:
         self.began_at = world.now
         self.read: dict[str, tuple[Decision, ...]] = {}
         self.best: Decision | None = None
+        self.heard = 0
         self.written: dict[str, list[tuple[int, float]]] = {name: [] for name in world.places}
-        self.files: dict[str, str] = {}
+        self.files: dict[str, WorkerReport] = {}
+        self.passes = dict.fromkeys(world.places, 0)
+        self.failures = dict.fromkeys(world.places, 0)
         self.watch = self._monitor()
-        self.view = json.dumps(view_to_json(self.watch.view()))
-        self.workers = [Worker(f"{name}{number}-0", world, skew_s) for number in range(workers)]
+        self._publish()
+        self.workers = [Worker(f"{self.name}{one}-0", world, skew_s) for one in range(workers)]
         self.restarts = 0
 
     def restart_monitor(self) -> None:
         """It was killed, and begins where it ended."""
         self.watch, self.began_at = self._monitor(), self.world.now
-        self.watch.restore(view_from_json(json.loads(self.view), age_s=0.0), self.world.now)
+        self.watch.restore(self.view, self.world.now)
         self.read.clear()
+        self.heard = 0
+        self.passes, self.failures = dict.fromkeys(self.passes, 0), dict.fromkeys(self.failures, 0)
+
+    def has_its_round(self, ticks: int) -> bool:
+        """Whether its monitor looks in that tick."""
+        return (ticks + self.number) % ROUND_TICKS == 0
 
     def restart_worker(self, number: int) -> None:
         """It was killed; its report stays behind until the monitor has counted it."""
@@ -169,30 +108,43 @@ class Host:
         for name, place in world.places.items():
             if canaries:
                 watch.on_canary(name, place.canary(), now)
+                if place.fault not in SAYS_NOTHING:
+                    self.passes[name] = self.passes[name] + 1 if place.well else 0
+                    self.failures[name] = 0 if place.well else self.failures[name] + 1
                 if place.readable:
                     watch.on_beat_written(name, self.beat, now)
                     self.written[name].append((self.beat, now))
             if place.readable:
                 self._look(name)
                 self.read[name] = tuple(place.rows.values())
-        winner, superseded = latest(one for rows in self.read.values() for one in rows)
-        watch.on_decision(winner, superseded, now)
-        if winner is not None and (self.best is None or winner.rank > self.best.rank):
-            self.best = winner
-        watch.on_reports({key: report_from_json(json.loads(text)) for key, text in self.files.items()}, now)
+        known = [one for rows in self.read.values() for one in rows]
+        if len(known) != self.heard:  # rows are never taken away
+            self.heard = len(known)
+            watch.on_decision(*latest(known), now)
+            self.best = max(known if self.best is None else [*known, self.best], key=rank)
+        watch.on_reports(self.files, now)
         events = watch.tick(now, START_WALL + now + self.skew_s)
-        self.view = json.dumps(view_to_json(watch.view()))
+        self._publish()
         return events
 
-    def followed(self, worker: Worker) -> HostView:
-        """The worker reads the file, as it does five times a second."""
-        view = view_from_json(json.loads(self.view), age_s=worker.clock.monotonic() - self.world.now)
-        worker.router.follow(view)
-        return view
+    def followed(self, worker: Worker) -> None:
+        """The worker reads the file: in production five times a second, and the same file says the same again."""
+        if worker.followed_at != self.looked_at:
+            age_s = worker.clock.monotonic() - self.looked_at
+            worker.router.follow(HostView(self.view.decision, self.view.circuits, age_s))
+            worker.followed_at = self.looked_at
 
-    def reported(self, worker: Worker) -> None:
+    def reported(self, worker: Worker) -> WorkerReport:
         """The worker replaces its file."""
-        self.files[worker.key] = json.dumps(report_to_json(worker.router.report()))
+        self.files[worker.key] = report = worker.router.report()
+        return report
+
+    def _publish(self) -> None:
+        """Write the view, and take down which circuits are not closed in it."""
+        self.view, self.looked_at = self.watch.view(), self.world.now
+        states = [(name, circuit.state) for name, circuit in self.view.circuits.items()]
+        self.shut = {name for name, state in states if state is CircuitState.OPEN}
+        self.tried = {name for name, state in states if state is CircuitState.HALF_OPEN}
 
     def _monitor(self) -> Watch:
         regions = [Region(name, number) for number, name in enumerate(self.world.places)]
@@ -208,10 +160,11 @@ class Host:
             if origin == name or not beats:
                 continue
             paused_at = self.world.paused.get((origin, name), float("inf"))
-            arrived = [seq for seq, at in beats if at < min(self.world.now, paused_at)]
-            if arrived:
-                self.watch.on_beat_seen(origin, name, arrived[-1], self.world.now)
-            del beats[:-20]
+            before = min(self.world.now, paused_at)
+            arrived = next((seq for seq, at in reversed(beats) if at < before), None)
+            if arrived is not None:
+                self.watch.on_beat_seen(origin, name, arrived, self.world.now)
+            del beats[:-KEPT_BEATS]
 
 
 class World:
@@ -227,7 +180,7 @@ class World:
         self.pause_ended: dict[tuple[str, str], float] = {}
         self.decisions = 0
         skews = (5.0, -5.0, 0.0)
-        self.hosts = [Host(f"h{number}-", self, skews[number], workers) for number in range(hosts)]
+        self.hosts = [Host(number, self, skews[number], workers) for number in range(hosts)]
 
     def pass_time(self) -> None:
         """To the next tick; what was to end by then has ended."""
@@ -236,19 +189,18 @@ class World:
         for place in self.places.values():
             if self.now >= place.ends_at:
                 self.mend(place.name)
-            if place.fault is not None:
-                place.faulty_at = self.now
+            place.still_wrong(self.now)
 
     def hurt(self, name: str, fault: Fault, seconds: float = float("inf")) -> None:
         """Break a region for so long."""
         place = self.places[name]
-        place.fault, place.ends_at, place.faulty_at = fault, self.now + seconds, self.now
+        place.fault, place.ends_at = fault, self.now + seconds
+        place.still_wrong(self.now)
 
     def mend(self, name: str) -> None:
         """Make a region well; what the others hold reaches it."""
         place = self.places[name]
-        if place.fault is not None:
-            place.faulty_at = self.now
+        place.still_wrong(self.now)
         place.fault, place.ends_at = None, float("inf")
 
     def pause(self, origin: str, name: str) -> None:
@@ -262,6 +214,8 @@ class World:
 
     def replicate(self) -> None:
         """Carry control rows wherever they can go."""
+        if all(len(place.rows) == self.decisions for place in self.places.values()):
+            return
         for origin, source in self.places.items():
             for name, target in self.places.items():
                 if (origin, name) not in self.paused and source.readable and target.readable:
@@ -293,6 +247,6 @@ class World:
         return made
 
 
-def state_of(host: Host, region: str) -> CircuitState:
-    """The circuit that the host publishes."""
-    return host.watch.view().circuits[region].state
+def rank(decision: Decision) -> tuple[int, float, str]:
+    """Whichever is higher holds: the epoch counts, and a clock only between two of the same epoch."""
+    return (decision.epoch, decision.at, decision.id)

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from failover.core.phrases import Phrase, from_json, phrase, to_json
 from failover.core.status import StatusDocument, iso
 
 EAST, WEST = "us-east-1", "us-west-2"
+_DNS_FAILS = phrase("{layer} fails ({detail})", layer=phrase("DNS"), detail="the name has no address")
 
 
 def _check(ok: bool | None, ms: float | None = None, detail: str = "") -> dict[str, Any]:
@@ -34,8 +36,7 @@ def healthy(at: float) -> StatusDocument:
             "reason": "never changed by hand",
             "since": iso(at - 3600),
         },
-        "summary": f"Serving from {EAST} since {_clock(at - 3600)} UTC: it is the first choice and every circuit is "
-        "closed. Replication is 0.1 s behind.",
+        **_summary(EAST, at - 3600, phrase("it is the first choice and every circuit is closed"), 0.1),
         "regions": [_healthy_region(EAST, 0, 1.0, 2412, 4.2, 18.4), _healthy_region(WEST, 1, 71.0, 96, 72.4, 141.0)],
         "replication": [
             {"from": EAST, "to": WEST, "lag_ms": 118, "state": "ok", "age_ms": 240},
@@ -56,10 +57,7 @@ def east_down(at: float) -> StatusDocument:
     """us-east-1's DNS answers empty; traffic has gone to us-west-2."""
     document: Any = deepcopy(healthy(at))
     document["routing"] |= {"active": WEST, "since": iso(at - 42)}
-    document["summary"] = (
-        f"Serving from {WEST} since {_clock(at - 42)} UTC: {EAST}'s DNS fails (the name has no address). "
-        "Replication is 0.4 s behind as far as is known."
-    )
+    document |= _summary(WEST, at - 42, phrase("{region}'s {trouble}", region=EAST, trouble=_DNS_FAILS), 0.4)
     document["regions"][0] |= {
         "state": "unreachable",
         "circuit": "open",
@@ -106,10 +104,8 @@ def pinned(at: float) -> StatusDocument:
         "reason": "maintenance in the east",
         "since": iso(at - 300),
     }
-    document["summary"] = (
-        f"Serving from {WEST} since {_clock(at - 300)} UTC: pinned by instructor (maintenance in the east). "
-        "Replication is 0.1 s behind."
-    )
+    why = phrase("pinned by {actor} ({reason})", actor="instructor", reason="maintenance in the east")
+    document |= _summary(WEST, at - 300, why, 0.1)
     document["events"] = [
         _event("e4", at - 299.6, "switched", WEST, EAST, WEST, "instructor", "maintenance in the east"),
         _event("e3", at - 300, "routing-pinned", WEST, "auto", WEST, "instructor", "maintenance in the east"),
@@ -132,10 +128,7 @@ def unknown(at: float) -> StatusDocument:
         }
     for pair in document["replication"]:
         pair |= {"lag_ms": None, "state": "unknown", "age_ms": None}
-    document["summary"] = (
-        f"Serving from {EAST} since {_clock(at)} UTC: it is the first choice and every circuit is closed. "
-        "The replication lag is unknown."
-    )
+    document |= _summary(EAST, at, phrase("it is the first choice and every circuit is closed"), None)
     return document  # type: ignore[no-any-return]  # literal JSON
 
 
@@ -149,8 +142,25 @@ def publish(run_dir: Path, document: StatusDocument, at: float) -> None:
     draft.replace(run_dir / "status.json")
 
 
-def _clock(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
+def behind(document: StatusDocument, seconds: float) -> dict[str, Any]:
+    """The document's summary with another replication lag."""
+    told = from_json(document["summary_said"])
+    assert isinstance(told, Phrase)
+    lag = phrase("Replication is {seconds:.1f} s behind.", seconds=seconds)
+    changed = phrase("{serving} {replication}", serving=told.values["serving"], replication=lag)
+    return {"summary": changed, "summary_said": to_json(changed)}
+
+
+def _summary(region: str, since: float, why: Phrase, lag_s: float | None) -> dict[str, Any]:
+    time = f"{datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC"
+    serving = phrase("Serving from {region} since {time}: {why}.", region=region, time=time, why=why)
+    lag = (
+        phrase("The replication lag is unknown.")
+        if lag_s is None
+        else phrase("Replication is {seconds:.1f} s behind.", seconds=lag_s)
+    )
+    told = phrase("{serving} {replication}", serving=serving, replication=lag)
+    return {"summary": told, "summary_said": to_json(told)}
 
 
 def _healthy_region(name: str, priority: int, rtt: float, requests: int, p50: float, p99: float) -> dict[str, Any]:

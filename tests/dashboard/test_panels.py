@@ -8,6 +8,7 @@ from failover.core.status import StatusDocument
 from failover.dashboard.figures import ago, duration, percent, words
 from failover.dashboard.panels import PANELS, alarms, events, regions, render_all, replication, routing, sentence, why
 from failover.dashboard.reading import Reading, age_of
+from failover.dashboard.table import table
 from tests.dashboard.documents import EAST, WEST, east_down, healthy, pinned, unknown
 
 NOW = 1_761_000_000.0
@@ -22,7 +23,7 @@ def test_the_sentence_is_the_monitors_own_and_the_lag_stands_apart() -> None:
     found = sentence.build(fresh(east_down(NOW)))
     assert found.text.endswith("us-east-1's DNS fails (the name has no address).")
     assert found.text.startswith("Serving from us-west-2 since ")
-    assert found.figure == "Replication is 0.4 s behind as far as is known."
+    assert found.figure == "Replication is 0.4 s behind."
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_ringing_alarms_are_told_and_quiet_ones_counted() -> None:
 def test_what_regions_and_people_say_is_escaped() -> None:
     document = east_down(NOW)
     hostile = "<script>alert(1)</script>\"'"
-    document["summary"] = hostile
+    document["summary"] = document["summary_said"] = hostile
     document["routing"]["reason"] = document["routing"]["actor"] = hostile
     document["regions"][0]["checks"]["dns"]["detail"] = hostile
     document["events"][0]["reason"] = document["events"][0]["actor"] = document["events"][0]["id"] = hostile
@@ -218,6 +219,19 @@ def test_a_layer_is_not_named_twice_when_its_detail_begins_with_it() -> None:
     assert regions.build(fresh(document))[0].broken[0].told == "DNS: the name has no address"
     document["regions"][0]["checks"]["dns"]["detail"] = "DNS answers empty"
     assert regions.build(fresh(document))[0].broken[0].told == "DNS answers empty"
+
+
+def test_a_layer_that_works_by_a_stale_answer_is_told_in_words_and_is_not_called_well() -> None:
+    document = healthy(NOW)
+    said = "DNS answers empty since 22:39:11 UTC; the last good answer serves until 22:44:11 at most"
+    document["regions"][0]["checks"]["dns"] |= {"detail": said, "stale": True}
+    east, west = regions.build(fresh(document))
+    assert [(layer.tone, layer.word) for layer in east.layers] == [("warn", "stale"), *[("ok", "ok")] * 3]
+    assert [layer.told for layer in east.broken] == [said]
+    assert west.broken == ()
+    assert said in render_all(fresh(document))["regions"].html
+    assert f"{EAST} dns: {said}" in table(document)
+    assert "STALE" in next(line for line in table(document).splitlines() if line.startswith(f"{EAST} *"))
 
 
 def test_a_pin_whose_region_does_not_serve_is_told_as_one() -> None:

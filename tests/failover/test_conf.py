@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from failover import wiring
 from failover.conf import ConfigurationError, FailoverConfig
-from failover.core.config import RouterConfig
+from failover.core.config import RouterConfig, TableMode
+from tests.adapters import faulty
 
 GOOD = {"REGIONS": "us-east-1,us-west-2", "RUN_DIR": "/tmp/run"}  # noqa: S108  (nothing is written there)
 
@@ -35,7 +37,9 @@ def test_only_the_regions_and_the_run_directory_are_required() -> None:
 
 
 def test_an_empty_text_means_the_default() -> None:
-    empty = dict.fromkeys(("ENDPOINTS", "NAMESERVER", "DEADLINE_S", "HOLD_S", "THREADS", "LAG_LIMIT_MS"), "")
+    empty = dict.fromkeys(
+        ("ENDPOINTS", "NAMESERVER", "DEADLINE_S", "HOLD_S", "THREADS", "LAG_LIMIT_MS", "DNS_STALE_S", "TABLES"), ""
+    )
 
     assert FailoverConfig.parse({**GOOD, **empty}) == FailoverConfig.parse(GOOD)
 
@@ -54,6 +58,8 @@ def test_every_value_that_is_given_arrives() -> None:
             "HOLD_S": "7",
             "LAG_LIMIT_MS": "1500",
             "THREADS": "4",
+            "DNS_STALE_S": "3600",
+            "TABLES": "MRSC",
         }
     )
 
@@ -63,6 +69,7 @@ def test_every_value_that_is_given_arrives() -> None:
     assert config.nameserver == ("127.0.0.1", 5353)
     assert (config.deadline_s, config.connect_timeout_s, config.read_timeout_s) == (2.5, 0.5, 0.7)
     assert (config.heartbeat_s, config.hold_s, config.lag_limit_ms, config.threads) == (0.5, 7.0, 1500.0, 4)
+    assert (config.dns_stale_s, config.tables) == (3600.0, TableMode.MRSC)
 
 
 def test_a_nameserver_may_have_an_ipv6_address() -> None:
@@ -124,6 +131,12 @@ def test_china_has_a_domain_of_its_own() -> None:
         ("THREADS", "2.5"),
         ("THREADS", "many"),
         ("THREADS", "9" * 5000),
+        ("DNS_STALE_S", "-1"),
+        ("DNS_STALE_S", "86401"),
+        ("DNS_STALE_S", "nan"),
+        ("TABLES", "mrsc"),
+        ("TABLES", "strong"),
+        ("TABLES", "MREC,MRSC"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_one_problem_with_its_variable(name: str, text: str) -> None:
@@ -159,6 +172,8 @@ NAMES = (
     "HOLD_S",
     "LAG_LIMIT_MS",
     "THREADS",
+    "DNS_STALE_S",
+    "TABLES",
 )
 REGION_LISTS = st.sampled_from(["us-east-1", "us-east-1,us-west-2", "eu-north-1,us-east-1,us-west-2"])
 NUMBERS = st.one_of(st.floats(), st.integers(-10, 1000)).map(str)
@@ -203,3 +218,26 @@ def test_whatever_is_accepted_makes_a_router_in_which_every_region_gets_its_turn
     assert isinstance(numbers, RouterConfig)
     assert numbers.attempt_timeout_s * len(config.regions) <= numbers.deadline_s + 1e-9
     assert numbers.quiet_s >= 3 * config.heartbeat_s
+
+
+@pytest.mark.parametrize("mode", list(TableMode))
+def test_how_the_tables_replicate_reaches_the_router(mode: TableMode) -> None:
+    assert wiring.router_config(FailoverConfig.parse({**GOOD, "TABLES": mode.value})).tables is mode
+
+
+@pytest.mark.parametrize(("stale_s", "served"), [("0", False), ("60", True)])
+def test_an_old_answer_serves_only_where_the_settings_say_so(stale_s: str, served: bool, tmp_path: Path) -> None:
+    answers = iter([faulty.loopback, faulty.empty])
+    with faulty.nameserver(lambda question: next(answers)(question)) as (address, port):
+        resolver = wiring.make_resolver(
+            FailoverConfig.parse(
+                {**GOOD, "RUN_DIR": str(tmp_path), "NAMESERVER": f"{address}:{port}", "DNS_STALE_S": stale_s}
+            )
+        )
+        host = "dynamodb.us-east-1.amazonaws.com"
+        assert resolver.look_up(host).failure is None
+        if served:
+            assert resolver.look_up(host).addresses == ("127.0.0.1",)
+        else:
+            with pytest.raises(socket.gaierror):
+                resolver.look_up(host)

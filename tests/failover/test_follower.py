@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -150,14 +151,24 @@ def test_an_opened_circuit_and_its_reason_are_reported(worker: Worker) -> None:
     assert "dns" in told.last_reason
 
 
-def test_stopping_withdraws_the_report_and_writes_no_other(worker: Worker) -> None:
+def test_stopping_hands_in_what_was_counted_last_and_nothing_after_it(worker: Worker) -> None:
+    worker.files.hold(worker.name)
     worker.call()
     worker.follower.step()
+    worker.call()
     worker.follower.stop()
     worker.call()
     worker.follower.step()
 
-    assert worker.files.reports() == {}
+    assert worker.reported()[EAST] == 2
+    assert worker.files.gone() == {worker.name}  # for the monitor to count and to remove
+
+
+def test_stopping_is_no_error_when_the_directory_is_gone(worker: Worker, tmp_path: Path) -> None:
+    worker.call()
+    shutil.rmtree(tmp_path / "workers")
+
+    worker.follower.stop()
 
 
 def test_the_thread_follows_survives_a_lost_directory_and_ends(tmp_path: Path) -> None:
@@ -170,6 +181,7 @@ def test_the_thread_follows_survives_a_lost_directory_and_ends(tmp_path: Path) -
     kept = set(threading.enumerate()) - others
     assert kept
 
+    assert worker.files.gone() == frozenset()  # held from the start
     (tmp_path / "run" / "workers").rename(tmp_path / "away")
     worker.call()
     clock.step(0.3)  # the report cannot be written

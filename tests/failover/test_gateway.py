@@ -18,7 +18,7 @@ from failover.adapters.binding import Connections
 from failover.adapters.clients import make_clients
 from failover.adapters.control_store import ControlRow
 from failover.core.breaker import CircuitState
-from failover.core.policy import Decision
+from failover.core.policy import Decision, latest
 from failover.core.status import HostCircuit, HostView, StatusDocument
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
@@ -115,6 +115,20 @@ def test_a_strong_read_that_fails_over_is_degraded_and_says_so(east_is_down: Gat
     read = gateway.read(document(item), consistency=gateway.Consistency.STRONG_ELSE_EVENTUAL)
 
     assert (read.region, read.given, read.degraded) == (WEST, gateway.Consistency.EVENTUAL, True)
+
+
+def test_where_the_tables_are_strong_everywhere_a_failover_degrades_no_read(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, item: str
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "lab")
+    west = lab.environment()["FAILOVER_ENDPOINTS"].split(",")[1]
+    endpoints = f"{EAST}=http://127.0.0.1:{free_port()},{west}"
+    with wiring.using(lab.config(tmp_path, ENDPOINTS=endpoints, TABLES="MRSC")):
+        gateway.write(put(item), idempotent=True)
+        read = gateway.read(document(item), consistency=gateway.Consistency.STRONG_ELSE_EVENTUAL)
+
+    assert (read.region, read.given, read.degraded) == (WEST, gateway.Consistency.STRONG, False)
 
 
 def test_everywhere_answers_by_region(gate: Gateway) -> None:
@@ -297,6 +311,26 @@ def test_the_epoch_also_exceeds_that_of_a_decision_which_only_the_monitor_knows(
     publish(gate, decision=far)
 
     assert route("auto").epoch == 100_001
+
+
+def test_a_region_that_returns_with_an_old_epoch_changes_nothing_and_learns_the_new_one(
+    gate: Gateway, lab: Lab, tmp_path: Path
+) -> None:
+    old = route("auto")
+    endpoints = lab.environment()["FAILOVER_ENDPOINTS"].split(",")
+    broken = f"{EAST}=http://127.0.0.1:{free_port()},{endpoints[1]}"
+    with wiring.using(lab.config(tmp_path / "away", ENDPOINTS=broken)):
+        new = route("pinned", WEST)
+
+    assert new.epoch == old.epoch + 1
+    assert old in decisions_in(EAST), "the region that was away still has its own row of before"
+
+    def learnt() -> bool:
+        return latest(decisions_in(EAST))[0] == latest(decisions_in(WEST))[0] == new
+
+    wait_until(learnt, within=20, what="both regions' readers follow the newer epoch")
+    assert latest(decisions_in(EAST))[1] == (), "it was followed by a later one, not contradicted"
+    assert route("auto").epoch == new.epoch + 1
 
 
 def test_of_two_decisions_at_the_same_moment_the_loser_is_logged_though_no_monitor_saw_it(gate: Gateway) -> None:

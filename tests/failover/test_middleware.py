@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import threading
 
 import pytest
 from django.http import HttpRequest, HttpResponse
+from django.urls import resolve
 
 from failover import trace
-from failover.core.errors import Attempt, Outcome
+from failover.core.errors import Attempt, ErrorClass, Outcome
 from failover.middleware import ServedByMiddleware
+from surveyapp.logs import JsonFormatter
 from tests.adapters.faulty import EAST, WEST
 
-DNS = Attempt(EAST, Outcome.DNS, 2.6, "DNS answers empty")
+DNS = Attempt(EAST, Outcome.DNS, 2.6, "DNS answers empty", ErrorClass.NOT_SENT)
 OK = Attempt(WEST, Outcome.OK, 71.2)
 
 
@@ -93,3 +97,54 @@ def test_a_trace_within_another_gives_the_outer_one_back() -> None:
 
     assert (outer.attempts, outer.region) == ([OK], WEST)
     assert inner.attempts == []
+
+
+def test_each_failed_attempt_is_one_line_that_the_reply_names(caplog: pytest.LogCaptureFixture) -> None:
+    refused = Attempt(WEST, Outcome.DENIED, 1.0, "AccessDenied", ErrorClass.CALLER)
+
+    response = reply(((DNS,), None), ((OK,), WEST), ((refused,), None))
+
+    lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+    assert [(one["event"], one["region"], one["outcome"], one["class"], one["ms"]) for one in lines] == [
+        ("attempt-failed", EAST, "dns", "A", 2.6),
+        ("attempt-failed", WEST, "denied", "D", 1.0),
+    ]
+    assert {one["trace"] for one in lines} == {response["X-Trace-Id"]}
+    assert lines[0]["detail"] == "DNS answers empty"
+
+
+def test_what_went_well_or_was_passed_over_or_outrun_is_no_line_and_has_no_name(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    skipped = Attempt(EAST, Outcome.SKIPPED, 0.0, "its circuit is open")
+    outrun = Attempt(EAST, Outcome.OUTRUN, 30.0, "us-west-2 answered first")
+
+    response = reply(((skipped, outrun, OK), WEST))
+
+    assert caplog.records == []
+    assert "X-Trace-Id" not in response
+
+
+def test_the_line_knows_the_addresss_pattern_and_the_surveys_code_and_no_voting_link(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    request = HttpRequest()
+    request.resolver_match = resolve("/s/demo20/link/secret-of-one-voter/")
+
+    def view(_: HttpRequest) -> HttpResponse:
+        trace.note((DNS,), None)
+        return HttpResponse()
+
+    ServedByMiddleware(view)(request)
+
+    line = JsonFormatter().format(caplog.records[0])
+    assert json.loads(line)["code"] == "DEMO20"
+    assert json.loads(line)["route"] == "s/<code:code>/link/<str:link>/"
+    assert "secret-of-one-voter" not in line
+
+
+def test_outside_a_request_a_failed_attempt_is_a_line_too(caplog: pytest.LogCaptureFixture) -> None:
+    trace.note((DNS,), None)
+
+    assert "trace" not in json.loads(JsonFormatter().format(caplog.records[0]))

@@ -131,31 +131,34 @@ def test_a_second_monitor_on_the_same_directory_is_refused_in_one_line(
 
 
 def test_the_report_of_a_worker_that_is_gone_is_counted_and_removed(running_one: tuple[Monitor, Path]) -> None:
+    """Also when its process id is another's by now."""
     process, run_dir = running_one
-    ended = subprocess.Popen(["/bin/true"])
-    ended.wait()
     files = HostFiles(run_dir)
+    counted_before = files.totals().gone.regions.get(WEST, RegionReport()).requests
     before = region(run_dir, WEST)["requests_2m"]
     now = time.time()
     files.write_report(
-        f"{ended.pid}-1", WorkerReport(now, now, {WEST: RegionReport(requests=11, ok=11)}, calls=11, answered=11)
+        f"{process.pid}-0", WorkerReport(now, now, {WEST: RegionReport(requests=11, ok=11)}, calls=11, answered=11)
     )
 
     until(process, lambda: not files.reports(), "the report is removed")
+    assert files.totals().gone.regions[WEST].requests == counted_before + 11
     until(process, lambda: region(run_dir, WEST)["requests_2m"] == before + 11, "its calls are counted")
 
 
 def test_the_report_of_a_living_worker_stays(running_one: tuple[Monitor, Path]) -> None:
     process, run_dir = running_one
     files = HostFiles(run_dir)
-    name = f"{process.pid}-1"  # any process that runs
+    name = "1-1"
+    files.hold(name)
     now = time.time()
     files.write_report(name, WorkerReport(now, now, {EAST: RegionReport(requests=1, ok=1)}, calls=1, answered=1))
     before = files.changed_at()
 
     until(process, lambda: files.changed_at() > before + 500_000_000, "half a second of rounds has passed")
     assert name in files.reports()
-    files.forget(name)
+    files.release(name)
+    until(process, lambda: name not in files.reports(), "it is removed once its worker is gone")
 
 
 def test_a_decision_reaches_the_status_within_a_second(running_one: tuple[Monitor, Path], lab: Lab) -> None:
@@ -211,6 +214,8 @@ def test_an_empty_dns_record_fails_over_and_recovery_fails_back(running_one: tup
             "ok": False,
             "ms": region(run_dir, EAST)["checks"]["dns"]["ms"],
             "detail": "DNS answers empty",
+            "said": {"template": "DNS answers empty"},
+            "stale": False,
         }
         assert region(run_dir, EAST)["checks"]["write"]["ok"] is None
         assert now["routing"]["active"] == WEST

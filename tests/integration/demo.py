@@ -21,6 +21,7 @@ from failover.drills.records import Ledger
 from failover.drills.verdict import Ballot, Store, Verdict
 from failover.drills.vote_names import name_vote
 from failover.lab.client import LabClient
+from tests.faults import fault
 from tests.processes import free_port, manage, manage_environment, running
 from tests.waiting import wait_until
 
@@ -55,6 +56,10 @@ class Demo:
         done = self.manage(*arguments)
         assert done.returncode == 0, f"manage.py {' '.join(arguments)}: {done.stderr or done.stdout}"
         return done.stdout
+
+    def fault(self, *arguments: str) -> None:
+        """`manage.py fault ...` in this demo."""
+        fault(self.lab_dir, *arguments)
 
     def vote(self, voter: str, vote_id: str, answers: dict[str, Any]) -> httpx.Response:
         """One vote on a connection of its own, sent once."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from failover.lab.demo import DemoConfig, lan_address
+from failover.lab.demo_config import DemoConfig, lan_address
 from failover.lab.errors import LabError
 from tests.processes import free_port, manage, running
 from tests.waiting import wait_until
@@ -179,7 +179,7 @@ def test_another_demo_runs_beside_it_keeps_its_ballots_and_leaves_nothing_behind
 
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-    await_nothing_left(tmp_path, pids, within=5)
+    await_nothing_left(tmp_path, pids, within=20)
     assert not any((tmp_path / name).exists() for name in ("app.env", "control.json", "control.token", "demo.json"))
 
     with running("demo", lab_dir=tmp_path, PORT=str(port), WORKERS="1", LAB_RTT_MS="0") as process:
@@ -234,7 +234,7 @@ def test_a_demo_that_is_stopped_while_it_starts_leaves_nothing(tmp_path: Path) -
         wait_until(lambda: (tmp_path / "logs" / "lab.out").exists(), within=30, what="the lab is being started")
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
-    await_nothing_left(tmp_path, set(), within=5)
+    await_nothing_left(tmp_path, set(), within=20)
 
 
 def test_lan_opens_the_web_tier_alone_and_shows_an_address_that_phones_can_reach(tmp_path: Path) -> None:

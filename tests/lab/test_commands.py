@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from failover.lab.kinds import KINDS
 from tests.lab.support import EAST, OwnLab
 from tests.processes import manage
 
@@ -28,8 +29,19 @@ def test_a_fault_is_set_checked_from_outside_listed_and_cleared(cloud: OwnLab, s
     assert listed.startswith("us-east-1  dns-empty  ends in 1")
     cleared = said_by(settings, cloud, "--clear", EAST)
     assert "dns-empty in us-east-1 is over. Seen from outside: the nameserver answers NOERROR with 1 addr" in cleared
-    assert said_by(settings, cloud, "--list") == "Nothing is broken.\n"
+    assert said_by(settings, cloud, "--list").startswith("Nothing is broken.\nKinds of faults:\n")
     assert said_by(settings, cloud, "--clear", EAST) == "Nothing is broken in us-east-1.\n"
+
+
+def test_the_list_has_a_line_for_every_kind(cloud: OwnLab, settings):
+    told = said_by(settings, cloud, "--list").splitlines()[2:]
+    assert [line.split()[0] for line in told] == [kind.name for kind in KINDS]
+    assert all(len(line.split()) > 3 and len(line) <= 120 for line in told)
+
+
+def test_the_list_shows_the_milliseconds_of_a_fault_that_has_some(cloud: OwnLab, settings):
+    cloud.client.set_fault(EAST, "latency", seconds=60, ms=250)
+    assert said_by(settings, cloud, "--list").startswith("us-east-1  latency  250 ms  ends in ")
 
 
 @pytest.mark.parametrize(
@@ -38,6 +50,18 @@ def test_a_fault_is_set_checked_from_outside_listed_and_cleared(cloud: OwnLab, s
         pytest.param(("mars", "refuse"), "unknown region 'mars': known are us-east-1, us-west-2", id="a region"),
         pytest.param((EAST, "flood"), "unknown fault 'flood': known are dns-empty", id="a kind"),
         pytest.param((EAST, "refuse", "--ms", "5"), "refuse takes no milliseconds", id="milliseconds it does not use"),
+        pytest.param((EAST, "latency", "--ms", "0"), "latency takes 1 to 60000 milliseconds, not 0", id="too few"),
+        pytest.param(
+            (EAST, "replication-delay", "--ms", "100"),
+            "replication-delay takes 500 to 600000 milliseconds, not 100",
+            id="less than can be seen",
+        ),
+        pytest.param(
+            (EAST, "freeze", "--keep-connections"),
+            "freeze cuts no connections, so there are none to keep",
+            id="connections to keep where none are cut",
+        ),
+        pytest.param((EAST, "tls-hang"), "tls-hang needs a lab with TLS: start it with LAB_TLS=1", id="no TLS"),
         pytest.param(
             (EAST, "refuse", "--for", "0"), "a fault lasts more than 0 and at most 3600 s, not 0", id="no time"
         ),

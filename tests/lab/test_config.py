@@ -19,6 +19,7 @@ def test_without_any_variable_the_second_region_is_seventy_milliseconds_away(tmp
 @pytest.mark.parametrize(
     ("variables", "line"),
     [
+        pytest.param({"LAB_TLS": "yes"}, "LAB_TLS=yes: must be 0 or 1", id="TLS that is neither on nor off"),
         pytest.param({"LAB_RTT_MS": "far"}, "LAB_RTT_MS=far: not a number", id="a round trip that is not a number"),
         pytest.param({"LAB_RTT_MS": "-1"}, "LAB_RTT_MS=-1: must be between 0 and 5000", id="a negative round trip"),
         pytest.param(

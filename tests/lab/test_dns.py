@@ -1,11 +1,12 @@
 """The nameserver, asked over real sockets."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
 from dnslib import QTYPE, RCODE, DNSRecord
 
-from failover.lab.config import endpoint_host
+from failover.lab.config import account_host, endpoint_host
 from failover.lab.dns import TTL_S, DnsMode, NameServer
 from tests.lab.support import EAST, WEST
 
@@ -54,6 +55,34 @@ def test_any_other_name_does_not_exist(nameserver: NameServer, name: str):
     reply = ask(nameserver, name)
     assert RCODE.get(reply.header.rcode) == "NXDOMAIN"
     assert [row.rtype for row in reply.auth] == [QTYPE.SOA]
+
+
+@pytest.mark.parametrize("host", [endpoint_host, account_host], ids=["the regional name", "the account's name"])
+@pytest.mark.parametrize(
+    ("mode", "code", "remembered"),
+    [(DnsMode.EMPTY, "NOERROR", [TTL_S]), (DnsMode.NXDOMAIN, "NXDOMAIN", [TTL_S]), (DnsMode.SERVFAIL, "SERVFAIL", [])],
+)
+def test_both_names_of_a_region_break_and_mend_together(nameserver: NameServer, host, mode, code, remembered):
+    nameserver.set_mode(EAST, mode)
+    reply = ask(nameserver, host(EAST))
+    assert (RCODE.get(reply.header.rcode), reply.rr) == (code, [])
+    assert [row.rdata.times[-1] for row in reply.auth] == remembered
+    assert ask(nameserver, host(WEST)).rr
+    nameserver.set_mode(EAST, DnsMode.OK)
+    (answer,) = ask(nameserver, host(EAST)).rr
+    assert str(answer.rdata) == "127.0.0.1"
+
+
+@pytest.mark.parametrize("host", [endpoint_host, account_host], ids=["the regional name", "the account's name"])
+def test_a_silent_nameserver_sends_nothing_and_still_answers_for_the_other_region(nameserver: NameServer, host):
+    nameserver.set_mode(EAST, DnsMode.SILENT)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(DNSRecord.question(host(EAST)).pack(), ("127.0.0.1", nameserver.port))
+        # What is asked later is answered by the same server, so nothing was still to come.
+        assert ask(nameserver, host(WEST)).rr
+        client.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            client.recv(512)
 
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["over UDP", "over TCP"])

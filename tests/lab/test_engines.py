@@ -76,7 +76,7 @@ def test_an_engine_ends_when_the_other_end_of_its_leash_is_let_go(tmp_path: Path
 def test_an_engine_that_ignores_sigterm_is_killed_at_the_deadline_and_its_data_is_not_trusted(tmp_path, processes):
     deaf = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('{tmp_path / 'deaf'}', 'w').close()"
     process, pid = leash(tmp_path, f"{deaf}\nwhile True: signal.pause()", processes)
-    wait_until((tmp_path / "deaf").exists, within=5, what="the engine ignores SIGTERM")
+    wait_until((tmp_path / "deaf").exists, within=20, what="the engine ignores SIGTERM")
     process.communicate(timeout=10)
     assert not lives(pid)
     assert (tmp_path / "running").exists()
@@ -94,7 +94,7 @@ def test_an_engine_that_dies_by_itself_is_told_by_the_leash_and_its_data_is_not_
 def test_an_engine_dies_with_a_killed_leash(tmp_path: Path, processes):
     process, pid = leash(tmp_path, "import signal; signal.pause()", processes)
     process.kill()
-    wait_until(lambda: not lives(pid), within=5, what="the engine is gone")
+    wait_until(lambda: not lives(pid), within=20, what="the engine is gone")
 
 
 def test_two_engines_cannot_run_in_one_folder(tmp_path: Path, processes):

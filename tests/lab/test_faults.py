@@ -9,19 +9,22 @@ import pytest
 from failover.lab.config import LabConfig
 from failover.lab.dns import NameServer
 from failover.lab.errors import FaultRefused, LabError
-from failover.lab.faults import FaultBook, Order, World
+from failover.lab.faults import FaultBook
 from failover.lab.gate import FrontLoop
+from failover.lab.kinds import FaultKind, Milliseconds, Order, World
 from failover.lab.region import Region
 from failover.lab.replication import Replication
 from tests.lab.support import EAST, TABLES, WEST
 from tests.waiting import wait_until
 
 
-class Recorder:
+class Recorder(FaultKind):
     """A kind of fault that breaks nothing and remembers what it was asked for."""
 
     name = "recorded"
-    uses_ms = True
+    summary = "nothing is broken"
+    ms = Milliseconds(2, 7, 9)
+    cuts = True
 
     def __init__(self) -> None:
         self.done: list[tuple[str, str]] = []
@@ -44,7 +47,13 @@ class Recorder:
 
 class Other(Recorder):
     name = "other"
-    uses_ms = False
+    ms = None
+    cuts = False
+
+
+class Secret(Recorder):
+    name = "secret"
+    needs_tls = True
 
 
 @pytest.fixture
@@ -69,7 +78,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def book(world: World, recorder: Recorder) -> Iterator[FaultBook]:
-    book = FaultBook(world, kinds=(recorder, Other()))
+    book = FaultBook(world, kinds=(recorder, Other(), Secret()))
     book.start()
     yield book
     book.close()
@@ -83,9 +92,14 @@ def test_a_fault_is_shown_with_its_remaining_time_and_what_it_cut(book: FaultBoo
     assert recorder.done == [("apply", EAST)]
 
 
+def test_a_kind_that_is_told_no_milliseconds_takes_its_own(book: FaultBook):
+    assert book.set(Order(EAST, "recorded"))["ms"] == 7
+    assert book.set(Order(WEST, "other"))["ms"] is None
+
+
 def test_a_fault_ends_by_itself_and_is_mended_once(book: FaultBook, recorder: Recorder):
     book.set(Order(EAST, "recorded", seconds=0.05))
-    wait_until(lambda: book.active() == [], within=5, what="the fault is over")
+    wait_until(lambda: book.active() == [], within=20, what="the fault is over")
     assert recorder.done == [("apply", EAST), ("restore", EAST)]
     assert book.clear() == []
 
@@ -93,7 +107,7 @@ def test_a_fault_ends_by_itself_and_is_mended_once(book: FaultBook, recorder: Re
 def test_a_fault_that_is_set_later_may_end_earlier(book: FaultBook):
     book.set(Order(EAST, "recorded", seconds=100))
     book.set(Order(WEST, "recorded", seconds=0.05))
-    wait_until(lambda: len(book.active()) == 1, within=5, what="the short one is over")
+    wait_until(lambda: len(book.active()) == 1, within=20, what="the short one is over")
     assert book.active()[0]["region"] == EAST
 
 
@@ -110,8 +124,20 @@ def test_clearing_one_region_leaves_the_other_broken(book: FaultBook, recorder: 
     ("order", "line"),
     [
         pytest.param(Order("mars", "recorded"), "unknown region 'mars': known are us-east-1, us-west-2", id="region"),
-        pytest.param(Order(EAST, "flood"), "unknown fault 'flood': known are recorded, other", id="kind"),
-        pytest.param(Order(EAST, "other", ms=5), "other takes no milliseconds", id="milliseconds"),
+        pytest.param(Order(EAST, "flood"), "unknown fault 'flood': known are recorded, other, secret", id="kind"),
+        pytest.param(Order(EAST, "other", ms=5), "^other takes no milliseconds$", id="milliseconds"),
+        pytest.param(Order(EAST, "recorded", ms=1), "^recorded takes 2 to 9 milliseconds, not 1$", id="too few"),
+        pytest.param(Order(EAST, "recorded", ms=10), "^recorded takes 2 to 9 milliseconds, not 10$", id="too many"),
+        pytest.param(
+            Order(EAST, "other", keep_connections=True),
+            "^other cuts no connections, so there are none to keep$",
+            id="connections to keep where none are cut",
+        ),
+        pytest.param(
+            Order(EAST, "secret"),
+            "^secret needs a lab with TLS: start it with LAB_TLS=1$",
+            id="no TLS",
+        ),
         pytest.param(Order(EAST, "recorded", seconds=0), "more than 0 and at most 3600 s, not 0", id="no time at all"),
         pytest.param(Order(EAST, "recorded", seconds=1e9), "more than 0 and at most 3600 s", id="for ever"),
         pytest.param(Order(EAST, "recorded", seconds=float("nan")), "more than 0 and at most", id="not a time"),
@@ -140,7 +166,7 @@ def test_an_order_for_a_region_that_is_just_being_broken_is_refused(book: FaultB
     recorder.hold.clear()
     first = threading.Thread(target=book.set, args=(Order(EAST, "recorded"),))
     first.start()
-    wait_until(lambda: book.active() != [], within=5, what="the first order is being carried out")
+    wait_until(lambda: book.active() != [], within=20, what="the first order is being carried out")
     with pytest.raises(FaultRefused, match="is being broken or mended right now"):
         book.set(Order(EAST, "other"))
     recorder.hold.set()

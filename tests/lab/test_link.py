@@ -129,3 +129,69 @@ def test_the_lag_is_the_time_from_the_write_to_its_copy_in_milliseconds():
     there.step(east, west, paused=False)
     assert there.stats.last_lag_ms == pytest.approx(250)
     assert there.stats.last_applied_at == pytest.approx(1.25)
+
+
+class Delayed:
+    """A link that holds every item for two seconds, and its clock."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.link = Link((Source(TABLE, NAMES),), wall=lambda: self.now)
+        self.east, self.west = replica("east"), replica("west")
+        self.step(0)
+
+    def step(self, now: float, *, delay_s: float = 2.0, paused: bool = False) -> dict[str, int]:
+        """What has arrived after a step at this time: the stamp of each voter's item."""
+        self.now = now
+        self.link.step(self.east, self.west, paused=paused, delay_s=delay_s)
+        return {item["voter"]["S"]: int(item["updated_at"]["N"]) for item in self.west.contents(TABLE).values()}
+
+
+def test_a_delayed_link_holds_each_item_for_its_own_time_and_counts_it():
+    delayed = Delayed()
+    write(delayed.east, "ann", 1)
+    assert delayed.step(10.0) == {}
+    write(delayed.east, "ben", 1)
+    assert delayed.step(11.0) == {}
+    assert delayed.link.stats.backlog == 2
+    assert delayed.step(11.9) == {}
+    assert delayed.step(12.0) == {"ann": 1}
+    assert delayed.link.stats.backlog == 1
+    assert delayed.step(13.0) == {"ann": 1, "ben": 1}
+    assert (delayed.link.stats.backlog, delayed.link.stats.applied) == (0, 2)
+
+
+def test_an_item_that_changes_faster_than_the_delay_arrives_all_the_same():
+    delayed = Delayed()
+    seen = []
+    for second in range(1, 6):
+        write(delayed.east, "ann", second)
+        seen.append(delayed.step(float(second)).get("ann"))
+    assert seen == [None, None, 1, 2, 3]
+
+
+def test_what_a_delay_holds_is_copied_as_soon_as_it_is_over():
+    delayed = Delayed()
+    write(delayed.east, "ann", 1)
+    assert delayed.step(10.0) == {}
+    assert delayed.step(10.1, delay_s=0.0) == {"ann": 1}
+
+
+def test_what_a_delay_and_a_pause_hold_together_needs_the_end_of_both():
+    delayed = Delayed()
+    write(delayed.east, "ann", 1)
+    assert delayed.step(10.0) == {}
+    assert delayed.step(13.0, paused=True) == {}
+    assert delayed.link.stats.backlog == 1
+    assert delayed.step(13.1) == {"ann": 1}
+
+
+def test_a_delayed_item_is_not_lost_when_the_target_is_down_as_it_ripens():
+    delayed = Delayed()
+    write(delayed.east, "ann", 1)
+    delayed.step(10.0)
+    delayed.west.fail_after(0)
+    with pytest.raises(ReplicaDown):
+        delayed.step(12.0)
+    delayed.west.fail_after(None)
+    assert delayed.step(12.1) == {"ann": 1}

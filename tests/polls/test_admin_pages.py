@@ -63,6 +63,14 @@ def test_a_reset_needs_the_code_to_be_typed(instructor: Client, survey: Survey):
     assert current(survey).round == 2
 
 
+def test_a_double_click_resets_once(instructor: Client, survey: Survey):
+    page = f"/admin/surveys/{survey.code}/reset/"
+    assert 'name="ends" value="1"' in instructor.get(page).content.decode()
+    for _click in range(2):
+        assert instructor.post(page, {"confirm": survey.code, "ends": "1"}).status_code == 302
+    assert current(survey).round == 2
+
+
 def test_an_unknown_survey_is_404(instructor: Client):
     assert instructor.get("/admin/surveys/NOSUCH/reset/").status_code == 404
     assert instructor.post("/admin/surveys/NOSUCH/close/").status_code == 404

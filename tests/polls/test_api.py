@@ -79,6 +79,18 @@ def test_a_ballot_is_recorded_repeated_changed_and_overtaken(api: Client, survey
     ]
 
 
+def test_a_change_without_a_name_counts_though_another_hosts_clock_named_the_vote_before_ahead_of_ours(
+    api: Client, survey: Survey
+):
+    ahead = vote_ids.mint(int((gateway.clock.wall() + 5) * 1000), 0)
+    assert post(api, survey, {**GOOD, "vote_id": ahead}).status_code == 201
+    changed = post(api, survey, {"voter": VOTER, "answers": {**GOOD["answers"], "q1": "o2"}})
+    assert (changed.status_code, changed.json()["status"]) == (200, "changed")
+    assert changed.json()["vote_id"] > ahead
+    (ballot,) = selectors.ballots(survey).value
+    assert (ballot.vote_id, ballot.answers["q1"]) == (changed.json()["vote_id"], "o2")
+
+
 def test_a_missing_vote_id_is_minted(api: Client, survey: Survey):
     assert vote_ids.is_valid(post(api, survey, GOOD).json()["vote_id"])
 

@@ -132,19 +132,21 @@ def test_words_may_change_under_votes_and_what_votes_point_at_may_not():
     base = survey()
     assert builder.breaks(base, survey(title="x", help="y", results="hidden")) == []
     assert builder.breaks(with_questions(1, 2), with_questions(3, 2, 1, q1="other words")) == []
-    assert len(builder.breaks(base, survey(allow_change=False))) == 1
-    assert "removed" in builder.breaks(with_questions(1, 2), with_questions(1))[0]
+    assert [one.field for one in builder.breaks(base, survey(allow_change=False))] == ["allow_change"]
+    removed = builder.breaks(with_questions(1, 2), with_questions(1))
+    assert [(one.field, one.question) for one in removed] == [("", "")]
+    assert "removed" in removed[0].text
     full = to_json(base)["questions"]
-    for change, words in (
-        ({"options": ["red", "green"]}, "“blue”"),
-        ({"kind": "multiple"}, "another kind"),
+    for change, field, words in (
+        ({"options": ["red", "green"]}, "options", "“blue”"),
+        ({"kind": "multiple"}, "kind", "another kind"),
     ):
         changed = parse({**SURVEY, "questions": [{**full[0], **change}, *full[1:]]})
         found = builder.breaks(base, changed)
-        assert len(found) == 1
-        assert words in found[0]
+        assert [(one.field, one.question) for one in found] == [(field, full[0]["id"])]
+        assert words in found[0].text
     rescaled = parse({**SURVEY, "questions": [full[0], {**full[1], "scale": 7}, full[2]]})
-    assert "another scale" in builder.breaks(base, rescaled)[0]
+    assert "another scale" in builder.breaks(base, rescaled)[0].text
 
 
 def test_a_conflict_over_an_option_of_the_survey_that_one_side_took_back_can_be_settled():

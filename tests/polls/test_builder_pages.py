@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from collections.abc import Callable
 from html import unescape
 from html.parser import HTMLParser
@@ -11,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from polls import selectors, services
+from polls import codes, definitions, selectors, services
 from polls.surveys import Survey
 from tests.conftest import Lab
 
@@ -102,15 +103,21 @@ def test_a_survey_is_written_button_by_button_and_then_saved(instructor: Client)
     assert made.questions[3].labels == ("no", "yes")
 
 
-def test_mistakes_are_told_with_links_and_nothing_typed_is_lost(instructor: Client):
-    form = fields(instructor.get("/admin/surveys/new/")) | {"title": "", "q0-text": "Which?", "q0-options": "one"}
-    page = instructor.post("/admin/surveys/new/", {**form, "action": "save"})
-    assert page.status_code == 422
-    shown = page.content.decode()
-    assert "<title>Error: " in shown
-    assert 'href="#title"' in shown
-    assert 'href="#q0-text"' in shown
-    assert fields(page)["q0-options"].strip() == "one"
+def test_a_double_click_makes_one_survey_and_the_back_button_another(instructor: Client):
+    form = fields(instructor.get("/admin/surveys/new/"))
+    form |= {"title": "Twice", "help": "Read me", "q0-text": "Why?", "q0-kind": "text", "action": "save"}
+
+    def code_of(data: dict[str, str]) -> str:
+        page = instructor.post("/admin/surveys/new/", data, follow=True).content.decode()
+        saved = re.search(r"(\w+) is saved\.", page)
+        assert saved is not None, page[:2000]
+        return saved[1]
+
+    first = code_of(form)
+    assert code_of(form) == first
+    changed = code_of({**form, "title": "Twice, other words"})
+    assert changed != first
+    assert selectors.found_now(first).survey.title == "Twice"
 
 
 def test_an_edit_changes_words_and_keeps_ids_while_there_are_votes(instructor: Client, survey: Survey):
@@ -179,7 +186,7 @@ def test_a_form_whose_base_is_not_ours_or_another_surveys_saves_nothing(
 
 
 def test_a_preview_looks_like_the_ballot_and_can_send_nothing(instructor: Client, survey: Survey):
-    page = instructor.get(f"/admin/surveys/{survey.code}/preview/").content.decode()
+    page, _, _footer = instructor.get(f"/admin/surveys/{survey.code}/preview/").content.decode().partition("<footer")
     assert 'name="q_q1"' in page
     assert "<form" not in page
     assert 'type="submit"' not in page
@@ -192,6 +199,14 @@ def test_a_copy_has_the_same_questions_and_waits_closed(instructor: Client, surv
     assert copy.questions == survey.questions
     assert not copy.is_open
     assert code != survey.code
+
+
+def test_a_double_click_makes_one_copy(instructor: Client, survey: Survey):
+    spare = codes.make()
+    copies = [
+        instructor.post(f"/admin/surveys/{survey.code}/duplicate/", {"spare_code": spare})["Location"] for _ in range(2)
+    ]
+    assert copies == [f"/admin/surveys/{spare}/edit/"] * 2
 
 
 def test_an_export_can_be_imported_again(instructor: Client, survey: Survey):
@@ -265,8 +280,26 @@ def test_five_thousand_options_are_one_sentence_and_a_body_of_ten_megabytes_is_n
     form = fields(instructor.get("/admin/surveys/new/")) | {"title": "Many", "q0-text": "Which?", "action": "save"}
     page = instructor.post("/admin/surveys/new/", {**form, "q0-options": "\n".join(map(str, range(5_000)))})
     assert page.status_code == 422
-    assert page.content.decode().count('href="#q0-text"') == 1
+    assert page.content.decode().count('href="#q0-options"') == 1
     assert instructor.post("/admin/surveys/new/", {**form, "help": "x" * 10_000_000}).status_code == 400
+
+
+def test_the_largest_survey_there_may_be_is_edited_like_any_other(instructor: Client):
+    texts = iter(secrets.token_hex(50) for _ in range(2_000))  # nothing that signing could make smaller
+    questions = [
+        {"text": next(texts), "kind": "multiple", "options": [next(texts) for _option in range(30)]}
+        for _question in range(50)
+    ]
+    made = services.survey_create(definition=definitions.parse({"title": "Large", "questions": questions}))
+    one, other = (fields(instructor.get(edit(made))) for _ in range(2))
+    assert instructor.post(edit(made), {**one, "title": "Larger", "action": "save"}).status_code == 302
+    page = instructor.post(edit(made), {**other, "title": "Largest", "action": "save"})
+    assert page.status_code == 409
+    settled = instructor.post(edit(made), {**fields(page), "choice-0": "mine", "action": "settle"})
+    assert settled.status_code == 302
+    assert (now(made).title, now(made).questions) == ("Largest", made.questions)
+    assert instructor.get(f"/s/{made.code}/").status_code == 200
+    assert instructor.get(f"/s/{made.code}/present/?q=50").status_code == 200
 
 
 def test_when_no_region_takes_a_survey_everything_typed_is_still_there(app: Lab, instructor: Client):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from polls.cached import MOST_KEYS, Cached, Held
+from polls.cached import MOST_KEYS, Cached, Held, Made
 
 
 class Down(Exception):
@@ -81,3 +81,31 @@ def test_memory_is_bounded(source: Source, cached):
     for number in range(MOST_KEYS + 5):
         cached.get(str(number))
     assert len(cached._values) == MOST_KEYS
+
+
+def test_what_is_made_of_the_same_is_made_once():
+    made: Made[str, str] = Made()
+    calls: list[str] = []
+
+    def make(key: str) -> str:
+        return made.get(key, lambda: calls.append(key) or f"made of {key}")
+
+    assert [make("a"), make("b"), make("a")] == ["made of a", "made of b", "made of a"]
+    assert calls == ["a", "b"]
+
+
+def test_of_what_is_made_only_the_last_that_were_asked_for_are_kept():
+    made: Made[int, int] = Made()
+    for key in range(MOST_KEYS):
+        made.get(key, lambda key=key: key)
+    made.get(0, lambda: -1)  # asked for again, so it is not the oldest
+    made.get(MOST_KEYS, lambda: MOST_KEYS)
+    assert made.get(0, lambda: -1) == 0
+    assert made.get(1, lambda: -1) == -1
+
+
+def test_what_could_not_be_made_is_made_the_next_time():
+    made: Made[str, int] = Made()
+    with pytest.raises(ZeroDivisionError):
+        made.get("a", lambda: 1 // 0)
+    assert made.get("a", lambda: 7) == 7

@@ -53,19 +53,22 @@ def test_two_labels_are_for_the_ends():
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
-        ({**MINIMAL, "results": "secret"}, "“results” must be one of shown, hidden"),
-        ({**MINIMAL, "access": ["link"]}, "“access” must be one of open, link"),
+        ({**MINIMAL, "results": "secret"}, "“Results” must be one of shown, hidden"),
+        ({**MINIMAL, "access": ["link"]}, "“Who may vote” must be one of open, link"),
         ({**MINIMAL, "opens_at": "2026-03-31T14:00:00"}, "a time with its zone"),
         ({**MINIMAL, "closes_at": "0001-01-01T00:00:00+14:00"}, "a time with its zone"),
         ({**MINIMAL, "closes_at": 7}, "a time with its zone"),
         ({**MINIMAL, "opens_at": "2026-03-31T14:00Z", "closes_at": "2026-03-31T14:00Z"}, "must be later than"),
-        ({**MINIMAL, "help": ["x"]}, "“help” must be a text"),
+        ({**MINIMAL, "help": ["x"]}, "“Introduction” must be a text"),
         ({**MINIMAL, "help": "x" * 1001}, "longer than 1000"),
         (with_question(help="a\x07b"), "cannot be shown"),
-        (with_question(labels=["a", "b", "c", "d"]), "“labels” must be a list of 2 texts"),
-        (with_question(labels=["a", ""]), "“labels” must be a text"),
-        (with_question(labels="ab"), "“labels” must be a list"),
-        ({"title": "T", "questions": [{"text": "Q", "kind": "text", "labels": ["a", "b"]}]}, "only a rating"),
+        (with_question(labels=["a", "b", "c", "d"]), "Give 2 labels (for both ends) or 3"),
+        (with_question(labels=["a", ""]), "Write every label"),
+        (with_question(labels="ab"), "Give 2 labels"),
+        (
+            {"title": "T", "questions": [{"text": "Q", "kind": "text", "labels": ["a", "b"]}]},
+            "Only a rating has labels",
+        ),
     ],
 )
 def test_each_mistake_is_one_clear_sentence(raw: dict[str, Any], sentence: str):
@@ -75,10 +78,20 @@ def test_each_mistake_is_one_clear_sentence(raw: dict[str, Any], sentence: str):
     assert sentence in caught.value.messages[0]
 
 
-def test_a_mistake_names_the_place_of_its_question():
+def test_a_mistake_says_in_words_and_in_the_json_where_it_is():
+    choice = {"text": "Q", "kind": "single", "options": ["a", {"id": "?", "text": "b"}, ""]}
     with pytest.raises(DefinitionInvalid) as caught:
-        parse({"title": "", "questions": [RATING, {**RATING, "scale": 99}]})
-    assert caught.value.places == [0, 2]
+        parse({"title": "", "questions": [RATING, {**RATING, "scale": 99}, choice], "x": 1})
+    assert [(one.question, one.option, one.field, one.path) for one in caught.value.mistakes] == [
+        (0, 0, "x", "x"),
+        (0, 0, "title", "title"),
+        (2, 0, "scale", "questions[1].scale"),
+        (3, 2, "id", "questions[2].options[1].id"),
+        (3, 3, "", "questions[2].options[2]"),
+    ]
+    assert caught.value.messages[1] == "Give the survey a title. (title)"
+    assert caught.value.messages[4] == "Question 3, option 3: Write the option. (questions[2].options[2])"
+    assert str(caught.value).split("\n")[4] == "Question 3, option 3: Write the option."
 
 
 def test_a_survey_opens_and_closes_by_the_clock_of_whoever_looks():
@@ -117,3 +130,19 @@ def test_markdown_makes_emphasis_lists_and_links():
     assert "<strong>a</strong>" in shown
     assert "<li>b</li>" in shown
     assert 'href="https://example.org/"' in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["👩‍👩‍👧‍👦 family", "می‌خواهم", "Pourquoi\u00a0?", "Prix\u202f: 5 €", "Donau\u00addampf", "שלום", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"],
+    ids=["joined emoji", "Persian", "hard blank", "narrow blank", "soft hyphen", "Hebrew", "flag of England"],
+)
+def test_texts_of_any_language_and_emoji_are_taken(text: str):
+    made = parse({"title": text, "help": text, "questions": [{"text": text, "kind": "text"}]})
+    assert (made.title, made.questions[0].text) == (text, text)
+
+
+@pytest.mark.parametrize("character", ["\u202e", "\u2066", "\x00", "\x1b", "\ue000", "\u2028"], ids=ascii)
+def test_what_turns_the_text_around_it_or_cannot_be_seen_is_refused(character: str):
+    with pytest.raises(DefinitionInvalid, match="cannot be shown"):
+        parse({"title": f"a{character}b", "questions": [{"text": "Q", "kind": "text"}]})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from failover import gateway
 from polls import definitions, selectors, services
-from polls.merge import Row, change, merge
+from polls.merge import Row, change, merge, put_on
 from polls.models import SurveyRow
 from polls.surveys import Survey, first_values, from_row, tombstone
 from tests.conftest import Lab
@@ -39,7 +39,7 @@ def write(code: str, region: str, values: dict[str, Any], *, new_round: bool = F
     changed = change(row_of(code, region), values, now_ms=int(gateway.clock.wall() * 1000), new_round=new_round)
     with gateway.at(region):
         own = next(iter(SurveyRow.query(code, SurveyRow.region == region, consistent_read=True)), None)
-        merged = merge([changed, own.row()]) if own else changed
+        merged = put_on(own.row() if own else None, changed, region=region)
         SurveyRow(code, region, round=merged.round, fields=SurveyRow.packed(merged)).put()
 
 
@@ -191,3 +191,36 @@ def test_edits_of_different_properties_on_both_sides_of_a_pause_are_both_kept(ap
     found = selectors.read_now(survey.code)
     assert found is not None
     assert (found.survey.title, found.survey.results) == ("From the east", "hidden")
+
+
+@pytest.mark.lab
+def test_a_close_and_a_reset_while_a_region_is_away_hold_right_after_it_returns(app: Lab, survey: Survey):
+    vote(survey, "voter-0001")
+    converged(survey.code)
+    app.fault("us-east-1", "refuse", "--for", "60")
+    second = services.survey_reset(code=survey.code)
+    vote(second, "voter-0002")
+    services.survey_close(code=survey.code)
+    app.fault("--clear")
+    now = selectors.found_now(survey.code).survey
+    assert (now.round, now.is_open) == (2, False)
+    with pytest.raises(services.ServiceRefused):
+        vote(now, "voter-0003")
+    converged(survey.code)
+    assert [cast.voter for cast in selectors.ballots(now).value] == ["voter-0002"]
+
+
+@pytest.mark.lab
+def test_a_close_is_in_force_on_both_sides_of_a_pause_and_a_vote_that_could_not_know_of_it_counts(
+    app: Lab, survey: Survey
+):
+    converged(survey.code)
+    app.fault("us-west-2", "replication-pause", "--for", "60")
+    services.survey_close(code=survey.code)
+    assert not selectors.found_now(survey.code).survey.is_open
+    vote(survey, "voter-0001")  # by somebody who read the survey before
+    app.fault("--clear")
+    converged(survey.code)
+    now = selectors.found_now(survey.code).survey
+    assert not now.is_open
+    assert [cast.voter for cast in selectors.ballots(now).value] == ["voter-0001"]

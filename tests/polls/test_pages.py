@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from failover import gateway
-from polls import limits, selectors, services
+from polls import guesses, limits, selectors, services
 from polls.surveys import Survey
 from polls.views.common import survey_url
 from tests.conftest import Lab
@@ -157,6 +157,9 @@ def test_a_closed_survey_says_so_and_takes_nothing(browser: Client, survey: Surv
     reply = send(browser, survey, page, q_q1="o1")
     assert reply.status_code == 409
     assert "This survey is closed" in text(reply)
+    assert "Your vote was not recorded" in text(reply)
+    assert "<title>Error: " in text(reply)
+    assert "Votes count that a region recorded before it could know of the closing." in text(reply)
     assert stored(survey) == []
 
 
@@ -185,7 +188,7 @@ def test_where_votes_may_not_be_changed_the_page_says_so(browser: Client, make_s
     send(browser, survey, page, q_q1="o1")
     again = browser.get(url(survey))
     assert "cannot be changed" in text(again)
-    assert 'type="submit"' not in text(again)
+    assert 'type="submit"' not in text(again).partition("<footer")[0]
     reply = send(browser, survey, page, q_q1="o2")
     assert reply.status_code == 409
     assert stored(survey) == [{"q1": "o1"}]
@@ -213,6 +216,23 @@ def test_the_first_page_leads_to_a_survey_or_says_why_not(browser: Client, surve
         assert reply.status_code == status
         assert words in text(reply)
         assert_sound(text(reply))
+
+
+def test_who_tries_many_codes_that_nobody_has_waits_and_a_class_does_not(survey: Survey, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(limits, "guesses", guesses.Guesses(lambda: now[0]))
+    student, api = Client(), f"/api/v1/surveys/{survey.code}/"
+    assert student.get(url(survey)).status_code == 200
+    replies = [Client().get(f"/s/NO{number:04}/").status_code for number in range(guesses.BURST + 1)]
+    assert replies == [404] * guesses.BURST + [429]
+    for path in ("/s/NOSUCH/", "/s/NOSUCH/results/", "/?code=nosuch"):
+        reply = Client().get(path)
+        assert (reply.status_code, "Too many codes" in text(reply)) == (429, True), path
+        assert_sound(text(reply))
+    assert Client().get("/api/v1/surveys/NOSUCH/").status_code == 429
+    assert [student.get(path).status_code for path in (url(survey), api)] == [200, 200]
+    now[0] += 1 / guesses.REFILL_PER_S
+    assert [Client().get("/s/NOSUCH/").status_code for _try in range(2)] == [404, 429]
 
 
 @pytest.mark.parametrize(
@@ -254,6 +274,16 @@ def test_results_json_follows_the_contract(browser: Client, survey: Survey):
     assert {"code", "round", "state", "voters", "questions", "region", "as_of", "age_ms"} <= set(found)
     assert found["questions"][0]["options"][0] == {"id": "o1", "text": "one", "count": 0, "percent": 0.0}
     assert [question["kind"] for question in found["questions"]] == ["single", "multiple", "rating", "text"]
+
+
+def test_no_cache_keeps_what_results_json_says_nor_that_there_is_nothing_to_say(browser: Client, survey: Survey):
+    there = browser.get(url(survey, "results.json"))
+    services.survey_delete(code=survey.code)
+    gone = browser.get(url(survey, "results.json"))
+    assert [(reply.status_code, reply["Cache-Control"]) for reply in (there, gone)] == [
+        (200, "no-store"),
+        (410, "no-store"),
+    ]
 
 
 def test_the_qr_code_is_an_image_of_the_surveys_address(browser: Client, survey: Survey, settings):

@@ -16,6 +16,7 @@ from django.test import Client
 from failover import gateway
 from polls import moderation, selectors, services
 from polls.surveys import Survey
+from tests.conftest import Lab
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
@@ -139,6 +140,18 @@ def test_hidden_results_are_in_no_fragment_either(browser: Client, instructor: C
     assert "67 %" not in text(again)
 
 
+def test_what_an_instructor_is_shown_of_a_reading_a_student_is_not(browser: Client, instructor: Client, voted: Survey):
+    instructor.post(screen(voted), {"action": "hide"})
+    live = {"HX-Request": "true"}
+    for _ in range(2):  # the fragment of one reading is made once, and there are two of it
+        assert "67 %" in text(instructor.get(f"/s/{voted.code}/results/", headers=live))
+        assert "67 %" not in text(browser.get(f"/s/{voted.code}/results/", headers=live))
+    instructor.post(screen(voted), {"action": "close"})
+    assert "closed" in text(browser.get(f"/s/{voted.code}/results/", headers=live))
+    instructor.post(screen(voted), {"action": "reveal"})
+    assert "67 %" in text(browser.get(f"/s/{voted.code}/results/", headers=live))
+
+
 def test_an_unchanged_screen_is_a_304(browser: Client, voted: Survey):
     first = browser.get(screen(voted, "?q=1"), headers={"HX-Target": "stage"})
     assert "<html" not in text(first)
@@ -160,7 +173,7 @@ def test_two_rounds_stand_side_by_side(browser: Client, voted: Survey):
 
 def test_a_hidden_text_leaves_the_projector_and_comes_back(instructor: Client, voted: Survey):
     def texts() -> list[moderation.MarkedText]:
-        return list(moderation.page(current(voted), "q4", limit=10).texts)
+        return list(moderation.page(current(voted), "q4", limit=10, with_hidden=True).texts)
 
     assert {answer.text for answer in texts()} == {SCRIPT, "=1+1"}
     page = text(instructor.get(screen(voted, "?q=4")))
@@ -173,6 +186,40 @@ def test_a_hidden_text_leaves_the_projector_and_comes_back(instructor: Client, v
     instructor.post(screen(voted, "?q=4"), {"action": "show-text", "mark": mark, "back": "results"})
     assert "alert(1)" in text(instructor.get(screen(voted, "?q=4")))
     assert instructor.post(screen(voted), {"action": "hide-text", "mark": "../etc"}).status_code == 400
+
+
+def test_a_screen_without_the_hidden_texts_is_as_full_as_it_was(make_survey: Callable[..., Survey]):
+    survey = make_survey()
+    for number in range(7):
+        cast(survey, f"voter-{number:04}", q1="o1", q4=f"text {number}")
+    wait_until(
+        lambda: selectors.results(survey).value.tally.answered["q4"] == 7, within=10, what="seven texts are counted"
+    )
+
+    def shown(after: str = "") -> moderation.MarkedPage:
+        return moderation.page(current(survey), "q4", after=after, limit=3, with_hidden=False)
+
+    assert [one.text for one in shown().texts] == ["text 6", "text 5", "text 4"]
+    for place in (0, 1):
+        moderation.set_hidden(code=survey.code, mark=shown().texts[place].mark, hidden=True)
+    first = shown()
+    assert [one.text for one in first.texts] == ["text 5", "text 3", "text 2"]
+    assert first.next is not None
+    last = shown(first.next)
+    assert [one.text for one in last.texts] == ["text 1", "text 0"]
+    assert last.next is None
+
+
+def test_while_no_region_answers_an_instructor_still_reads_the_texts_that_were_read(
+    instructor: Client, voted: Survey, app: Lab
+):
+    page = f"/s/{voted.code}/results/"
+    assert "=1+1" in text(instructor.get(page))
+    for region in gateway.regions():
+        app.fault(region, "refuse", "--for", "60")
+    old = "these are the last counts that were read"
+    wait_until(lambda: old in text(instructor.get(page)), within=20, what="the page says that it is of the last counts")
+    assert "=1+1" in text(instructor.get(page))
 
 
 def test_without_the_accounts_an_instructor_sees_what_students_see(instructor: Client, voted: Survey):

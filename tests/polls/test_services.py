@@ -6,11 +6,12 @@ import pytest
 
 from failover import gateway
 from failover.wiring import Wired
-from polls import definitions, models, selectors, services, vote_ids
+from polls import definitions, models, selectors, services, vote_ids, writers
 from polls.ballot_reads import read_replica
-from polls.models import BallotRow, SurveyRow, shard_key, voter_key
+from polls.models import BallotRow, SurveyRow, mark_key, shard_key, voter_key
 from polls.services import CastStatus, ServiceRefused
 from polls.surveys import State, Survey
+from tests.conftest import Lab
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.lab
@@ -31,6 +32,7 @@ def written_elsewhere(survey: Survey, vote_id: str, answers: dict, *, voter: str
     """The same voter's ballot as the other region wrote it, once replication has brought it everywhere."""
     shard = shard_key(survey.code, survey.round, voter, survey.shards)
     with gateway.at("us-west-2"):
+        writers.others(survey, "us-west-2")  # as any vote there does
         BallotRow(
             shard,
             voter_key(voter, "us-west-2"),
@@ -42,9 +44,12 @@ def written_elsewhere(survey: Survey, vote_id: str, answers: dict, *, voter: str
 
     def arrived() -> bool:
         with gateway.at("us-east-1"):
-            return bool(list(BallotRow.query(shard, BallotRow.voter_region == voter_key(voter, "us-west-2"))))
+            found = BallotRow.batch_get([(shard, voter_key(voter, "us-west-2")), mark])
+            return len(list(found)) == 2
 
+    mark = mark_key(survey.code, survey.round, "us-west-2")
     wait_until(arrived, within=10, what="the ballot is replicated")
+    writers.forget()  # another process wrote it
 
 
 def test_a_first_vote_is_recorded_with_its_way(survey: Survey):
@@ -209,3 +214,18 @@ def test_a_long_reading_is_many_short_ones_with_the_same_result(make_survey: Cal
     assert len(in_one_page) == 5
     rows = read_replica(survey, "us-east-1")
     assert {row.voter for row in rows} <= set(in_one_page)
+
+
+def test_an_instructor_changes_a_survey_in_a_region_that_has_no_row_of_it_yet(app: Lab, survey: Survey):
+    wait_until(lambda: "us-west-2" in told(survey.code), within=10, what="us-west-2 has heard of the survey")
+    app.fault("us-east-1", "refuse", "--for", "60")
+    assert services.survey_close(code=survey.code).state == "closed"
+    assert services.survey_reset(code=survey.code).round == 2
+    assert services.survey_open(code=survey.code).is_open
+    assert services.survey_hide(code=survey.code).title == survey.title
+
+
+def told(code: str) -> dict[str, int]:
+    """The regions that know a survey, and how many rows each has."""
+    found = gateway.everywhere(lambda _bound: len(list(SurveyRow.query(code))), timeout=1.0)
+    return {region: rows for region, rows in found.items() if rows}

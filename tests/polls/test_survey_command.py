@@ -84,7 +84,7 @@ def test_open_close_and_reset_say_what_is_so_now(survey: Survey):
     assert run("reset", survey.code) == f"{survey.code}\topen\tround 2"
 
 
-@pytest.mark.parametrize("action", ["export", "open", "close", "reset"])
+@pytest.mark.parametrize("action", ["export", "open", "close", "reset", "archive"])
 def test_an_unknown_code_is_one_line(wired: object, action: str):
     assert refused(action, "NOSUCH") == "no survey has the code NOSUCH"
     assert "cannot be a code" in refused(action, "?")
@@ -104,3 +104,42 @@ def test_ballots_are_exported_one_a_voter_and_raw_ones_by_replica(survey: Survey
     assert "needs --region" in refused("export", survey.code, "--raw")
     assert "is not one of" in refused("export", survey.code, "--ballots", "--region", "eu-nowhere-1")
     assert selectors.survey_get(survey.code).value.round == document["round"]
+
+
+def test_an_archived_survey_is_closed_and_opening_takes_it_out_again(survey: Survey):
+    assert run("archive", survey.code) == f"{survey.code}\tclosed\tround 1"
+    assert selectors.found_now(survey.code).survey.archived
+    run("open", survey.code)
+    assert not selectors.found_now(survey.code).survey.archived
+
+
+def test_a_deletion_needs_the_code_twice(survey: Survey):
+    told = f"deleting is for good: repeat the code with --confirm {survey.code}; nothing was changed"
+    assert refused("delete", survey.code) == told
+    assert refused("delete", survey.code, "--confirm", "DEMO20") == told
+    assert selectors.is_there(survey.code)
+    assert run("delete", survey.code, "--confirm", survey.code.lower()) == f"{survey.code}\tdeleted"
+    assert not selectors.is_there(survey.code)
+    assert refused("delete", survey.code, "--confirm", survey.code) == f"no survey has the code {survey.code}"
+
+
+def test_a_repeated_import_leaves_what_was_revealed_and_one_that_keeps_leaves_everything(file: Path):
+    raw = json.loads(file.read_text()) | {"help": "Read me", "results": "hidden"}
+    file.write_text(json.dumps(raw))
+    code = run("import", str(file))
+    services.survey_reveal(code=code)
+    assert run("import", str(file)) == code
+    file.write_text(json.dumps(raw | {"help": "Other words"}))
+    assert "different survey" in refused("import", str(file))
+    assert run("import", "--keep", str(file)) == code
+    assert selectors.found_now(code).survey.help == "Read me"
+
+
+def test_the_ballots_of_an_earlier_round_are_still_there(survey: Survey):
+    services.ballot_cast(survey=survey, voter="voter-0001", vote_id=services.name_vote(), answers={"q1": "o1"})
+    run("reset", survey.code)
+    assert json.loads(run("export", survey.code, "--ballots"))["ballots"] == []
+    past = json.loads(run("export", survey.code, "--ballots", "--round", "1"))
+    assert (past["round"], [ballot["answers"] for ballot in past["ballots"]]) == (1, [{"q1": "o1"}])
+    assert refused("export", survey.code, "--ballots", "--round", "3") == f"{survey.code} has the rounds 1 to 2"
+    assert "needs --ballots" in refused("export", survey.code, "--round", "1")

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from failover.core.policy import latest
+from tests.core.places import Fault
 from tests.core.rules import Inspector
-from tests.core.world import Fault, Host, World
+from tests.core.world import Host, World
 
 pick = st.integers(0, 5)
 
@@ -91,8 +92,7 @@ class Engine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Whatever happened, a calm of ten minutes ends it."""
         if self.sound:
-            self.inspector.calm(600)
-            self.inspector.recovered()
+            self.inspector.recover()
 
     def _name(self, number: int) -> str:
         return self.names[number % len(self.names)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
+from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failover.core.breaker import CircuitState
@@ -217,3 +218,50 @@ def test_hedged_reads_keep_the_deadline_the_budget_and_to_closed_circuits(
             assert one.requests == one.ok + sum(one.failures.values()) + sum(one.outrun)
         assert report.calls == number + 1 == report.answered + report.refused + report.unanswered
     assert sum(one.hedges for one in world.router.report().regions.values()) <= 0.05 * hedged + 1e-9
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    slow=st.sampled_from([0.0, 0.02, 0.2, 1.0]),
+    grows=st.sampled_from([1.0, 1.002, 1.01]),
+    far=st.sampled_from([0.001, 0.08, 0.5]),
+)
+@settings(max_examples=20)
+def test_whatever_the_latencies_hedges_stay_within_their_share_at_every_moment_and_are_never_of_writes(
+    seed: int, slow: float, grows: float, far: float
+) -> None:
+    """A region that gets ever slower is later than its p95 at every read: the budget alone holds hedges back."""
+    random = Random(seed)
+    world = World(NAMES[:2], {}, 0.5)
+    near, reads, outrun = 0.005, 0, 0
+    for _ in range(300):
+        near = min(near * grows, 0.5)
+        taken = near * random.uniform(0.5, 1.5) * (20 if random.random() < slow else 1)
+        world.runner.always(NAMES[0], answers(seconds=min(1.1, taken)))
+        world.runner.always(NAMES[1], answers(seconds=far * random.uniform(0.5, 1.5)))
+        asked, seen = len(world.runner.calls), list[Attempt]()
+        if random.random() < 0.3:
+            world.router.call(lambda bound: bound.region, idempotent=True, on_attempt=seen.append)
+            assert all(one.outcome is not Outcome.OUTRUN for one in seen)
+            assert len(world.runner.calls) - asked == len(seen), "a write was asked for twice at once"
+            continue
+        reads += 1
+        won = world.router.read(lambda bound: bound.region, hedge=True, on_attempt=seen.append)
+        lost = [one.region for one in seen if one.outcome is Outcome.OUTRUN]
+        outrun += lost == [NAMES[0]]
+        assert won.region not in lost
+        report = world.router.report()
+        assert report.regions[NAMES[1]].hedges <= world.config.hedge_share * reads + 1e-9
+    report = world.router.report()
+    assert sum(report.regions[NAMES[0]].outrun) == outrun, "a hedge that won did not count against the first"
+    assert sum(report.regions[NAMES[1]].outrun) == 0
+    assert grows == 1.0 or far == 0.5 or report.regions[NAMES[1]].hedges > 0
+
+
+def test_a_region_that_gets_ever_slower_is_hedged_up_to_the_share_and_no_further() -> None:
+    world = World(NAMES[:2], {}, 0.5)
+    world.runner.always(NAMES[1], answers(seconds=0.001))
+    for number in range(2000):
+        world.runner.always(NAMES[0], answers(seconds=0.005 + number / 10_000))
+        world.router.read(lambda bound: bound.region, hedge=True)
+    assert 90 <= world.router.report().regions[NAMES[1]].hedges <= 100

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from failover.core.status import AlarmDocument
 from failover.dashboard.figures import words
+from failover.dashboard.language import text_of
 from failover.dashboard.reading import Reading
 
 
@@ -30,6 +31,6 @@ def build(reading: Reading) -> Alarms:
     """What rings now."""
     alarms: list[AlarmDocument] = reading.status["alarms"] if reading.status is not None else []
     ringing = tuple(
-        Alarm(words(one["name"]), one["region"], one["detail"]) for one in alarms if one["state"] == "alarm"
+        Alarm(words(one["name"]), one["region"], text_of(one, "detail")) for one in alarms if one["state"] == "alarm"
     )
     return Alarms(ringing, len(alarms) - len(ringing))

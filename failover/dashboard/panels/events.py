@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from failover.core.events import AUTOMATIC
-from failover.dashboard.figures import Tone, words
+from failover.dashboard.figures import Tone, state_word, words
+from failover.dashboard.language import text_of
 from failover.dashboard.reading import Reading, moment
 
 SHOWN = 50
@@ -48,10 +49,10 @@ def build(reading: Reading) -> tuple[Happened, ...]:
             what=words(event["kind"]),
             tone=_TONES.get(event["kind"], "unknown"),
             region=event.get("region", ""),
-            origin=event["from"],
-            target=event["to"],
+            origin=state_word(event["from"]),
+            target=state_word(event["to"]),
             actor="" if event["actor"] == AUTOMATIC else event["actor"],
-            reason=event["reason"],
+            reason=text_of(event, "reason"),
         )
         for event in newest
     )

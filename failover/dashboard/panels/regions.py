@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from failover.core.status import CheckDocument, RegionDocument, StatusDocument
-from failover.dashboard.figures import Tone, duration, percent, tone
+from failover.dashboard.figures import Tone, duration, percent, state_word, tone
+from failover.dashboard.language import text_of
 from failover.dashboard.reading import Reading
 
-TITLES = {"dns": "DNS", "connect": "Connect", "write": "Write", "read": "Read"}
+TITLES = {
+    "dns": gettext_lazy("DNS"),
+    "connect": gettext_lazy("Connect"),
+    "write": gettext_lazy("Write"),
+    "read": gettext_lazy("Read"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +60,14 @@ class Tile:
     @property
     def verdict(self) -> str:
         """What a canary without any detail came to."""
-        return "Every layer answers." if all(layer.tone == "ok" for layer in self.layers) else "No detail was given."
+        return (
+            _("Every layer answers.") if all(layer.tone == "ok" for layer in self.layers) else _("No detail was given.")
+        )
 
     @property
     def broken(self) -> tuple[Layer, ...]:
-        """The layers that failed and say why; those behind them were merely not reached."""
-        return tuple(layer for layer in self.layers if layer.detail and layer.tone == "bad")
+        """The layers that failed, or work by a stale answer, and say why; those behind them were merely not reached."""
+        return tuple(layer for layer in self.layers if layer.detail and layer.tone in ("bad", "warn"))
 
 
 def build(reading: Reading) -> tuple[Tile, ...]:
@@ -73,16 +84,16 @@ def _tile(region: RegionDocument, place: int, status: StatusDocument, reading: R
     serving = routing["active"] == region["name"]
     return Tile(
         name=region["name"],
-        place="home" if place == 1 else f"choice {place}",
+        place=_("home") if place == 1 else _("choice %(place)d") % {"place": place},
         serving=serving,
         pinned=routing["region"] == region["name"],
-        state=region["state"],
+        state=state_word(region["state"]),
         tone=tone(region["state"]),
-        circuit=region["circuit"],
+        circuit=state_word(region["circuit"]),
         circuit_tone=tone(region["circuit"]),
-        layers=tuple(_layer(TITLES.get(name, name), check) for name, check in region["checks"].items()),
+        layers=tuple(_layer(str(TITLES.get(name, name)), check) for name, check in region["checks"].items()),
         requests=region["requests_2m"],
-        errors=percent(region["error_rate_2m"]) if region["requests_2m"] else "none",
+        errors=percent(region["error_rate_2m"]) if region["requests_2m"] else _("none"),
         failing=region["requests_2m"] > 0 and region["error_rate_2m"] > 0,
         p50=duration(region["p50_ms"]),
         p99=duration(region["p99_ms"]),
@@ -94,9 +105,9 @@ def _tile(region: RegionDocument, place: int, status: StatusDocument, reading: R
 def _layer(title: str, check: CheckDocument) -> Layer:
     match check["ok"]:
         case True:
-            found: tuple[Tone, str] = ("ok", "ok")
+            found: tuple[Tone, str] = ("warn", _("stale")) if check.get("stale") else ("ok", _("ok"))
         case False:
-            found = ("bad", "failed")
+            found = ("bad", _("failed"))
         case None:
-            found = ("unknown", "not reached")
-    return Layer(title, found[0], found[1], duration(check["ms"]), check["detail"])
+            found = ("unknown", _("not reached"))
+    return Layer(title, found[0], found[1], duration(check["ms"]), text_of(check, "detail"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from failover.dashboard.figures import Tone, duration, tone
+from failover.dashboard.figures import Tone, duration, state_word, tone
 from failover.dashboard.reading import Reading
 
 
@@ -31,7 +31,7 @@ def build(reading: Reading) -> tuple[Link, ...]:
             target=pair["to"],
             known=pair["lag_ms"] is not None,
             lag=duration(pair["lag_ms"]),
-            state=pair["state"],
+            state=state_word(pair["state"]),
             tone=tone(pair["state"]),
             age=reading.seen(pair["age_ms"]),
             stale=reading.stale or pair["state"] == "unknown",

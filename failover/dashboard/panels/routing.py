@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+
 from failover.core.status import StatusDocument
+from failover.dashboard.language import translated
 from failover.dashboard.reading import Reading, moment
 
 
@@ -55,17 +59,20 @@ def build(reading: Reading) -> Routing:
 
 def _auto(status: StatusDocument) -> Choice:
     if status["routing"]["mode"] == "auto":
-        return Choice("Auto", "holds now: the rules choose the region, by health and priority.", holds=True)
-    return Choice("Auto", "the rules choose again; traffic returns to the first healthy region by priority.")
+        return Choice(_("Auto"), _("holds now: the rules choose the region, by health and priority."), holds=True)
+    return Choice(_("Auto"), _("the rules choose again; traffic returns to the first healthy region by priority."))
 
 
 def _pin(status: StatusDocument, name: str, refusal: str | None) -> Choice:
     routing = status["routing"]
-    label = f"Pin {name}"
+    refusal = None if refusal is None else translated(refusal)
+    label = _("Pin %(region)s") % {"region": name}
     if routing["region"] == name:
-        return Choice(label, "holds now, until a person changes it.", holds=True)
-    others = " and ".join(region["name"] for region in status["regions"] if region["name"] != name)
-    fallback = f" While it fails, votes go to {others}." if others else ""
+        return Choice(label, _("holds now, until a person changes it."), holds=True)
     if routing["active"] == name:
-        return Choice(label, f"nothing moves now, and traffic stays when the rules would leave.{fallback}", refusal)
-    return Choice(label, f"traffic moves from {routing['active']} within a second and stays.{fallback}", refusal)
+        effect = _("nothing moves now, and traffic stays when the rules would leave.")
+    else:
+        effect = _("traffic moves from %(active)s within a second and stays.") % {"active": routing["active"]}
+    others = get_text_list([region["name"] for region in status["regions"] if region["name"] != name], _("and"))
+    fallback = _("While it fails, votes go to %(others)s.") % {"others": others} if others else ""
+    return Choice(label, f"{effect} {fallback}".rstrip(), refusal)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from failover.core.phrases import Phrase
 from failover.core.status import StatusDocument
 from failover.dashboard.figures import Tone, tone
+from failover.dashboard.language import made, translated
 from failover.dashboard.reading import Reading, moment
 
-NO_MONITOR = "No monitor has reported on this host yet, so nothing is known about any region."
+NO_MONITOR = gettext_lazy("No monitor has reported on this host yet, so nothing is known about any region.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +36,23 @@ def build(reading: Reading) -> Sentence:
     """The document's own summary, and what it is worth."""
     status = reading.status
     if status is None:
-        return Sentence(NO_MONITOR, "unknown", "No monitor")
-    text, dot, figure = status["summary"].rpartition(". ")
-    text, figure = (f"{text}.", figure) if dot else (figure, "")
+        return Sentence(str(NO_MONITOR), "unknown", _("No monitor"))
+    text, figure = _sentences(status)
     if reading.stale:
-        return Sentence(text, "unknown", "Monitor silent", figure, moment(status["generated_at"]))
+        return Sentence(text, "unknown", _("Monitor silent"), figure, moment(status["generated_at"]))
     worst = overall(status)
-    words = {"ok": "Healthy", "warn": "Attention", "bad": "Trouble", "unknown": "Unknown"}
+    words = {"ok": _("Healthy"), "warn": _("Attention"), "bad": _("Trouble"), "unknown": _("Unknown")}
     return Sentence(text, worst, f"{words[worst]}: {status['routing']['active']}", figure)
+
+
+def _sentences(status: StatusDocument) -> tuple[str, str]:
+    """Who serves and why, and how far replication is behind; all in one where the document does not tell them apart."""
+    told = made(status, "summary", "summary_said")
+    parts = told.values if isinstance(told, Phrase) else {}
+    match parts.get("serving"), parts.get("replication"):
+        case str(serving), str(replication):
+            return translated(serving), translated(replication)
+    return translated(told), ""
 
 
 def overall(status: StatusDocument) -> Tone:

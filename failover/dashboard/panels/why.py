@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext as _
+
 from failover.core.status import ExplainDocument
 from failover.dashboard.figures import Tone, duration, number, percent, words
+from failover.dashboard.language import text_of
 from failover.dashboard.reading import Reading
 
 Mark = Tone | Literal["plain"]
@@ -69,14 +72,14 @@ def build(reading: Reading) -> Why:
     return Why(
         regions=regions,
         rows=tuple(Row(words(rule), tuple(cells.get((rule, region)) for region in regions)) for rule in rules),
-        reasons=tuple(one["text"] for one in telling),
-        rest=tuple(one["text"] for one in found if one not in telling),
+        reasons=tuple(text_of(one, "text") for one in telling),
+        rest=tuple(text_of(one, "text") for one in found if one not in telling),
     )
 
 
 def _cell(one: ExplainDocument, circuit: str) -> Cell:
     figure = _FIGURES.get(one["rule"], number)
-    answer = "yes" if one["met"] else "no"
+    answer = _("yes") if one["met"] else _("no")
     return Cell(
         value=answer if one["threshold"] is None else figure(one["value"]),
         threshold="" if one["threshold"] is None else figure(one["threshold"]),

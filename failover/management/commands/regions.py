@@ -54,7 +54,7 @@ def _as_json(reading: Reading, indent: int | None = None) -> str:
 
 def _as_table(reading: Reading) -> str:
     if reading.status is None:
-        return NO_MONITOR
+        return str(NO_MONITOR)
     age = None if reading.age_s is None else reading.age_s * 1000
     warning = f"STALE: the monitor was last heard {ago(age)}. Its last word:\n" if reading.stale else ""
     return warning + table(reading.status)

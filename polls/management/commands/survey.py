@@ -1,4 +1,4 @@
-"""Surveys without the web page: import, export, list, open, close, reset, rebuild, audit."""
+"""Surveys without the web page: import, export, list, open, close, reset, archive, delete, rebuild, audit."""
 
 import json
 from argparse import ArgumentParser
@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from failover import gateway
-from polls import audit, codes, definitions, selectors, services, strict_json
+from polls import audit, codes, definitions, rounds, selectors, services, strict_json, words
 from polls.ballot_reads import read_replica
 from polls.models import DatabaseError
 from polls.surveys import Survey
@@ -17,18 +17,20 @@ from polls.surveys import Survey
 class Command(BaseCommand):
     """`manage.py survey ACTION`: what is wrong is one line on stderr and exit code 1, and nothing was changed."""
 
-    help = "Import, export, list, open, close or reset surveys; rebuild or audit their tallies."
+    help = "Import, export, list, open, close, reset, archive or delete surveys; rebuild or audit their tallies."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """One subcommand an action."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         importing = actions.add_parser("import", help="make a survey from a JSON file; prints its code")
         importing.add_argument("file", type=Path, metavar="FILE.json")
+        importing.add_argument("--keep", action="store_true", help="leave a survey that has this code as it is")
         exporting = actions.add_parser("export", help="print a survey, or its ballots, as JSON")
         exporting.add_argument("code")
         exporting.add_argument(
             "--ballots", action="store_true", help="the merged ballots of the current round, one a voter"
         )
+        exporting.add_argument("--round", type=int, help="with --ballots or --raw: an earlier round")
         exporting.add_argument("--region", help="read this region's replica")
         exporting.add_argument("--raw", action="store_true", help="the rows of one region's replica, not merged")
         actions.add_parser("list", help="print every survey")
@@ -36,10 +38,14 @@ class Command(BaseCommand):
             ("open", "take votes"),
             ("close", "take no more votes"),
             ("reset", "begin a new round"),
+            ("archive", "take no more votes and put it away; opening takes it out again"),
             ("rebuild", "count every ballot of the current round again, in every region"),
             ("audit", "compare tallies with ballots in every region; exit 1 when they differ"),
         ):
             actions.add_parser(action, help=purpose).add_argument("code")
+        deleting = actions.add_parser("delete", help="delete it for good, in every region")
+        deleting.add_argument("code")
+        deleting.add_argument("--confirm", metavar="CODE", help="the code once more: nobody can bring it back")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Runs one action."""
@@ -50,6 +56,8 @@ class Command(BaseCommand):
             "open": self.change,
             "close": self.change,
             "reset": self.change,
+            "archive": self.change,
+            "delete": self.delete,
             "rebuild": self.rebuild,
             "audit": self.audit,
         }[options["action"]]
@@ -73,6 +81,9 @@ class Command(BaseCommand):
             raise CommandError(f"{file} is larger than 200 KB")
         try:
             definition = definitions.parse(strict_json.loads(data))
+            if options["keep"] and definition.code and selectors.is_there(definition.code):
+                self.stdout.write(definition.code)
+                return
         except strict_json.Malformed as error:
             raise CommandError(f"{file}: {error}") from error
         except definitions.DefinitionInvalid as error:
@@ -86,8 +97,15 @@ class Command(BaseCommand):
         if region is not None and region not in gateway.regions():
             raise CommandError(f"{region} is not one of {', '.join(gateway.regions())}")
         if not options["ballots"] and not options["raw"]:
+            if options["round"] is not None:
+                raise CommandError("--round needs --ballots or --raw: the questions are those of now")
             self._print(definitions.to_json(survey.definition))
             return
+        if options["round"] is not None:
+            past = rounds.of(survey, options["round"])
+            if past is None:
+                raise CommandError(f"{survey.code} has the rounds {survey.born} to {survey.round}")
+            survey = past
         if options["raw"]:
             if region is None:
                 raise CommandError("--raw needs --region: it shows one region's replica")
@@ -96,7 +114,11 @@ class Command(BaseCommand):
             return
         known = selectors.ballots(survey, region=region)
         ballots = [{"voter": cast.voter, "vote_id": cast.vote_id, "answers": cast.answers} for cast in known.value]
-        self._print({"code": survey.code, "round": survey.round, "region": known.region, "ballots": ballots})
+        consistency = {"asked": known.asked.value, "given": known.given.value}
+        about = {"code": survey.code, "round": survey.round, "region": known.region, "consistency": consistency}
+        self._print({**about, "ballots": ballots})
+        if known.degraded:
+            self.stderr.write(words.degraded(known))
 
     def list(self, _options: dict[str, Any]) -> None:
         """Prints a line a survey."""
@@ -104,16 +126,26 @@ class Command(BaseCommand):
             self.stdout.write(f"{survey.code}\t{survey.state.value}\tround {survey.round}\t{survey.title}")
 
     def change(self, options: dict[str, Any]) -> None:
-        """Opens, closes or resets."""
+        """Opens, closes, resets or archives."""
         code = _code(options["code"])
         match options["action"]:
             case "open":
                 survey = services.survey_open(code=code)
             case "close":
                 survey = services.survey_close(code=code)
+            case "archive":
+                survey = services.survey_archive(code=code)
             case _:
                 survey = services.survey_reset(code=code)
         self.stdout.write(f"{survey.code}\t{survey.state.value}\tround {survey.round}")
+
+    def delete(self, options: dict[str, Any]) -> None:
+        """Deletes a survey whose code was given twice."""
+        code = _code(options["code"])
+        if codes.normalise(options["confirm"] or "") != code:
+            raise CommandError(f"deleting is for good: repeat the code with --confirm {code}; nothing was changed")
+        services.survey_delete(code=code)
+        self.stdout.write(f"{code}\tdeleted")
 
     def rebuild(self, options: dict[str, Any]) -> None:
         """Prints a line a region."""

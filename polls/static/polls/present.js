@@ -69,6 +69,21 @@ function standing() {
 }
 let stood = standing();
 
+// A new screen has a new bar and new texts: htmx keeps the focus on what is there again, and this where it is not.
+let focused = null;
+document.body.addEventListener("htmx:beforeRequest", () => {
+  const element = document.querySelector(":focus-visible"); // a mouse leaves no focus that is seen, and Space is a key
+  const group = element?.closest(".projector-bar, .stage-texts");
+  focused = group ? [group.classList[0], [...group.querySelectorAll(".btn:not([hidden])")].indexOf(element)] : null;
+});
+function refocus() {
+  if (focused && document.activeElement === document.body) {
+    const [group, place] = focused;
+    const there = [...document.querySelectorAll(`.${group} .btn:not([hidden])`)];
+    (there[Math.min(place, there.length - 1)] ?? document.querySelector(".projector-bar .btn"))?.focus();
+  }
+}
+
 document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id === "stage" && standing() !== stood) {
     stood = standing();
@@ -77,6 +92,7 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
     stood = standing();
     prepare();
   }
+  refocus();
 });
 // The wall says so when its counts are no longer live.
 document.body.addEventListener("htmx:afterRequest", (event) => {

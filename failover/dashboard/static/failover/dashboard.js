@@ -12,9 +12,10 @@
 
   const HIDDEN_MS = 15000; // a tab nobody sees asks this often
   const LOST_MS = 4500; // one time-out of a request, and a little
+  const say = root.dataset; // every word of this page comes with it, in its language
   const staleAfter = Number(root.dataset.staleAfter);
   const suffix = document.title.includes(" | ") ? document.title.slice(document.title.indexOf(" | ")) : "";
-  const failed = document.title.startsWith("Error:");
+  const failed = root.dataset.failed === "yes";
   let etag = "";
   let askedAt = 0;
   let answeredAt = performance.now();
@@ -50,9 +51,9 @@
       answeredClock = new Date();
       refusal = "";
     } else if (reply.status === 403) {
-      refusal = "You are no longer signed in. Load the page again to sign in.";
+      refusal = say.saySignedOut;
     } else if (reply.status >= 400) {
-      refusal = `The server answered with an error (${reply.status}).`;
+      refusal = say.sayRefused.replace("%s", reply.status);
     }
     show();
   });
@@ -98,7 +99,8 @@
     if (refusal) return ["lost", refusal];
     if (paused) return ["paused", ""];
     if (!document.hidden && quiet > LOST_MS) {
-      return ["lost", `The server has not answered since ${answeredClock.toLocaleTimeString()}. What you see is old.`];
+      const since = answeredClock.toLocaleTimeString(document.documentElement.lang);
+      return ["lost", say.saySilent.replace("%s", since)];
     }
     if (statusAge !== null && statusAge + quiet > staleAfter) return ["silent", ""];
     return ["live", ""];
@@ -110,11 +112,11 @@
     if (lost.textContent !== message) lost.textContent = message;
     lost.hidden = message === "";
     const age = statusAge === null ? null : Math.round((statusAge + performance.now() - answeredAt) / 1000);
-    const told = age === null ? "no status yet" : `updated ${age} s ago`;
-    freshness.textContent = name === "paused" ? `paused, ${told}` : told;
+    const told = age === null ? say.sayNoStatus : say.sayUpdated.replace("%s", age);
+    freshness.textContent = name === "paused" ? say.sayPaused.replace("%s", told) : told;
     const said = root.querySelector("[data-title]");
     const tone = name === "lost" ? "unknown" : said.dataset.tone;
-    const title = name === "lost" ? "No answer" : said.dataset.title;
+    const title = name === "lost" ? say.sayNoAnswer : said.dataset.title;
     const wanted = failed ? document.title : `${title}${suffix}`;
     if (document.title !== wanted) document.title = wanted;
     const image = root.dataset[`icon${tone[0].toUpperCase()}${tone.slice(1)}`];
@@ -123,7 +125,7 @@
 
   pause.addEventListener("click", () => {
     paused = !paused;
-    pause.textContent = paused ? "Resume updates" : "Pause updates";
+    pause.textContent = paused ? say.sayResume : say.sayPause;
     // Time spent in a pause is not the server's silence.
     if (!paused) answeredAt = performance.now() - (statusAge === null ? 0 : 1);
     show();

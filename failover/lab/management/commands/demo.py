@@ -10,7 +10,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from failover.lab.demo import Demo, DemoConfig
+from failover.lab.demo import Demo
+from failover.lab.demo_config import DemoConfig
 from failover.lab.errors import LabError
 
 INSTRUCTOR = "instructor"
@@ -19,7 +20,10 @@ INSTRUCTOR = "instructor"
 class Command(BaseCommand):
     """Prints one ready line when students can vote."""
 
-    help = "Runs the lab, the monitor and the web tier; variables: PORT, HOST, WORKERS, ENGINE, LAB_RTT_MS, LAB_DIR."
+    help = (
+        "Runs the lab, the monitor and the web tier; "
+        "variables: PORT, HOST, WORKERS, ENGINE, LAB_RTT_MS, LAB_TLS, LAB_DIR."
+    )
     requires_system_checks = ()  # the application's settings need the lab's app.env, which is not there yet
 
     def handle(self, *_args: Any, **_options: Any) -> None:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from failover.lab import verify
 from failover.lab.client import LabClient
 from failover.lab.errors import LabError
-from failover.lab.faults import DEFAULT_S
+from failover.lab.kinds import DEFAULT_S, KINDS
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help=f"default {DEFAULT_S:.0f}")
         parser.add_argument("--keep-connections", action="store_true", help="do not cut open connections")
         parser.add_argument("--ms", type=int, help="milliseconds, for the kinds that use them")
-        parser.add_argument("--list", action="store_true", help="what is broken now")
+        parser.add_argument("--list", action="store_true", help="what is broken now, and what can be")
         parser.add_argument("--clear", action="store_true", help="mend REGION, or all")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -74,6 +74,10 @@ class Command(BaseCommand):
     def _list(self, client: LabClient) -> None:
         faults = [fault for region in client.state()["regions"] for fault in region["faults"]]
         for fault in faults:
-            self.stdout.write(f"{fault['region']}  {fault['kind']}  ends in {fault['remaining_s']:.0f} s")
+            ms = f"  {fault['ms']} ms" if fault["ms"] is not None else ""
+            self.stdout.write(f"{fault['region']}  {fault['kind']}{ms}  ends in {fault['remaining_s']:.0f} s")
         if not faults:
             self.stdout.write("Nothing is broken.")
+        self.stdout.write("Kinds of faults:")
+        for kind in KINDS:
+            self.stdout.write(f"  {kind.name:<22} {kind.summary}")

@@ -1,0 +1,219 @@
+"""Carries the SDK's requests to one region over kept connections, and each exchange ends on time.
+
+botocore's own transport bounds every single `recv`, so a reply that drips a byte every half second never times out
+(measured: 84 s, then success); it gives each of a name's addresses a whole connect timeout; and it sends head and body
+apart, two packets where one does. Here one timeout holds for a connection with its handshake, whatever it tries, and
+one for a whole reply. The SDK still builds, signs and reads the messages, the standard library parses HTTP. Proxies of
+the environment are not used: a region is reached directly, as its canary reaches it.
+
+`Transport` takes the place of `client._endpoint.http_session`, a private name: botocore is pinned, and
+`tests/adapters/test_transport.py` fails loudly when an upgrade changes it.
+"""
+
+from __future__ import annotations
+
+import io
+import select
+import socket
+import ssl
+import threading
+import weakref
+from collections.abc import Iterator
+from http.client import HTTPException, HTTPResponse
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import botocore.exceptions as sdk
+import botocore.session
+from botocore.awsrequest import AWSResponse
+from botocore.httpsession import get_cert_path
+
+from failover.core.interfaces import Clock
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest
+
+
+class _Stream(io.RawIOBase):
+    """What `http.client` reads a reply from: a socket, until a time (monotonic seconds) that holds over all reads."""
+
+    def __init__(self, sock: socket.socket, clock: Clock, until: float) -> None:
+        self._sock = sock
+        self._clock = clock
+        self._until = until
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """As a socket's."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._until - self._clock.monotonic()
+        if left <= 0:
+            raise TimeoutError("the reply took too long")
+        self._sock.settimeout(left)
+        return self._sock.recv_into(buffer)
+
+
+class _Body:
+    """A reply's body as botocore takes it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self) -> Iterator[bytes]:
+        """All of it, in one piece."""
+        yield self._content
+
+
+class Transport:
+    """Kept connections to one endpoint, at most `size` of them idle.
+
+    `connect_timeout` is the seconds for a connection with its TLS handshake, `read_timeout` those for a whole reply;
+    name resolution has its own bound (dns.py). An https endpoint's certificate is verified. Thread-safe.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+        size: int,
+        clock: Clock,
+    ) -> None:
+        parts = urlsplit(endpoint)
+        self._endpoint = endpoint
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._netloc = parts.netloc.encode("ascii")
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._size = size
+        self._clock = clock
+        self._tls = tls_context() if parts.scheme == "https" else None
+        self._lock = threading.Lock()
+        self._idle: list[socket.socket] = []
+        self._era = 0
+        weakref.finalize(self, _close_all, self._idle)  # also of a client that nobody closed
+
+    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+        """One exchange.
+
+        Raises what botocore's own transport does, and says more exactly what became of the request. EndpointConnection,
+        ConnectTimeout and SSL errors: not sent. ReadTimeout and ConnectionClosed errors: nobody knows.
+        """
+        with self._lock:
+            era = self._era
+            sock = self._idle.pop() if self._idle else None
+        if sock is not None and _is_stale(sock):
+            sock.close()
+            sock = None
+        if sock is None:
+            sock = self._connect()
+        keep = False
+        try:
+            response, content = self._exchange(sock, request)
+            keep = not response.will_close
+        except TimeoutError as error:
+            raise sdk.ReadTimeoutError(endpoint_url=self._endpoint, error=error) from error
+        except (OSError, HTTPException) as error:
+            raise sdk.ConnectionClosedError(endpoint_url=self._endpoint, request=request, error=error) from error
+        finally:
+            self._done(sock, era, keep=keep)
+        headers: Any = response.headers  # botocore takes any mapping
+        return AWSResponse(request.url, response.status, headers, _Body(content))
+
+    def close(self) -> None:
+        """Closes what is idle now, and what is under way when it is done: the next request connects anew."""
+        with self._lock:
+            self._era += 1
+            _close_all(self._idle)
+
+    def _exchange(self, sock: socket.socket, request: AWSPreparedRequest) -> tuple[HTTPResponse, bytes]:
+        until = self._clock.monotonic() + self._read_timeout
+        sock.settimeout(self._read_timeout)  # of `sendall` as a whole
+        sock.sendall(self._message(request))
+        response = HTTPResponse(_Stream(sock, self._clock, until), method=request.method)  # type: ignore[arg-type]  # all that it asks of a socket is makefile
+        response.begin()
+        return response, response.read()
+
+    def _message(self, request: AWSPreparedRequest) -> bytes:
+        """Head and body as one: they leave in one packet."""
+        parts = urlsplit(request.url)
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        head = [f"{request.method} {target} HTTP/1.1".encode("ascii"), b"Host: " + self._netloc]
+        head.append(b"Accept-Encoding: identity")
+        headers: Any = request.headers  # the stubs know no items
+        head += [name.encode("ascii") + b": " + _bytes(value) for name, value in headers.items()]
+        return b"\r\n".join(head) + b"\r\n\r\n" + _bytes(request.body or b"")
+
+    def _connect(self) -> socket.socket:
+        try:
+            found = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise sdk.EndpointConnectionError(endpoint_url=self._endpoint, error=error) from error
+        until = self._clock.monotonic() + self._connect_timeout
+        raw = self._dial(found, until)
+        if self._tls is None:
+            return raw
+        try:
+            raw.settimeout(max(0.001, until - self._clock.monotonic()))  # of the handshake as a whole
+            return self._tls.wrap_socket(raw, server_hostname=self._host)
+        except OSError as error:  # ssl.SSLError among them, a timeout, a reset
+            raw.close()
+            raise sdk.SSLError(endpoint_url=self._endpoint, error=error) from error
+
+    def _dial(self, found: list[Any], until: float) -> socket.socket:
+        """The first address that takes a connection; what time is left is shared by those that are left."""
+        for place, (family, kind, protocol, _, address) in enumerate(found, start=1):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                left = until - self._clock.monotonic()
+                sock.settimeout(max(0.001, left / (len(found) - place + 1)))
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                sock.connect(address)
+                return sock
+            except OSError as error:
+                sock.close()
+                if place < len(found):
+                    continue
+                refused = sdk.ConnectTimeoutError if isinstance(error, TimeoutError) else sdk.EndpointConnectionError
+                raise refused(endpoint_url=self._endpoint, error=error) from error
+        raise sdk.EndpointConnectionError(endpoint_url=self._endpoint, error=OSError("no address"))
+
+    def _done(self, sock: socket.socket, era: int, *, keep: bool) -> None:
+        with self._lock:
+            keep = keep and era == self._era and len(self._idle) < self._size
+            if keep:
+                self._idle.append(sock)
+        if not keep:
+            sock.close()
+
+
+def _close_all(idle: list[socket.socket]) -> None:
+    while idle:
+        idle.pop().close()
+
+
+def tls_context() -> ssl.SSLContext:
+    """Whom a region's certificate must come from: AWS_CA_BUNDLE, else the authorities that botocore trusts."""
+    bundle = botocore.session.get_session().get_config_variable("ca_bundle")
+    return ssl.create_default_context(cafile=bundle or get_cert_path(True))
+
+
+def _bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8")
+
+
+def _is_stale(sock: socket.socket) -> bool:
+    """Whether the other end has closed, or sent what nobody asked for, while the connection lay idle."""
+    try:
+        watch = select.poll()
+        watch.register(sock, select.POLLIN)
+        return bool(watch.poll(0))
+    except (OSError, ValueError):
+        return True

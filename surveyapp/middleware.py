@@ -1,0 +1,58 @@
+"""What every reply has: its content security policy, and its language, which is the visitor's own choice (a cookie),
+else what their browser asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from csp.utils import build_policy
+from django.core.signals import request_finished
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+
+SPEECHLESS = frozenset({"application/json", "application/openmetrics-text", "image/svg+xml", "text/plain"})
+"""Content types whose keys and values are fixed by contract: they are the same in every language."""
+
+
+class PolicyMiddleware:
+    """The policy of the settings, put together once: django-csp's own middleware does so twice for every reply, a fifth
+    of what a small one costs, for exceptions and nonces that no page here has.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+        self._policy: str = build_policy()
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Adds the header."""
+        response = self._get_response(request)
+        response.headers["Content-Security-Policy"] = self._policy
+        return response
+
+
+class LanguageMiddleware:
+    """The visitor's language for this request, and `Vary: Cookie` beside `Vary: Accept-Language`: a cookie decides it
+    too, so no cache may hand one visitor's language to another. (Django's own middleware does not say the former, and
+    looks for languages in addresses, where we have none.)
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Says which language the reply is in, unless it is in none."""
+        translation.activate(translation.get_language_from_request(request))
+        response = self._get_response(request)
+        if response.get("Content-Type", "").partition(";")[0] not in SPEECHLESS:
+            patch_vary_headers(response, ("Accept-Language", "Cookie"))
+            response.headers.setdefault("Content-Language", translation.get_language() or "")
+        return response
+
+
+@receiver(request_finished)
+def speak_english(**_sent: object) -> None:
+    """What a thread does between two requests (what it logs, above all) is said in this program's own language."""
+    translation.deactivate()

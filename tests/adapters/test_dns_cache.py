@@ -1,0 +1,319 @@
+"""A name's last good addresses: used while they live, kept while the name is gone, never longer than they may."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from failover.adapters.dns_cache import (
+    MAX_TTL_S,
+    NEGATIVE_S,
+    PATIENCE,
+    RECHECK_S,
+    AddressBook,
+    AddressCache,
+    Answer,
+    Served,
+)
+from failover.core.fakes import FakeClock
+
+HOST = "dynamodb.us-east-1.amazonaws.com"
+TIMEOUT_S = 1.0
+STALE_S = 300.0
+GONE = socket.gaierror(socket.EAI_NONAME, "no such name")
+SILENT = socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+
+class Name:
+    """A name that answers what it is told to, and notes how long each question was ready to wait."""
+
+    def __init__(self, *addresses: str, ttl_s: float = 10.0) -> None:
+        self.answer: Answer | socket.gaierror = Answer(addresses, ttl_s)
+        self.asked: list[float] = []
+
+    def __call__(self, timeout: float) -> Answer:
+        self.asked.append(timeout)
+        if isinstance(self.answer, socket.gaierror):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def name() -> Name:
+    return Name("192.0.2.1")
+
+
+@pytest.fixture
+def cache(clock: FakeClock) -> AddressCache:
+    return AddressCache(clock, stale_s=STALE_S)
+
+
+def get(cache: AddressCache, name: Name) -> Served:
+    return cache.get(HOST, name, timeout=TIMEOUT_S)
+
+
+def renew(cache: AddressCache, name: Name) -> Served:
+    return cache.renew(HOST, name, timeout=TIMEOUT_S)
+
+
+def refusal(ask: Callable[[AddressCache, Name], Served], cache: AddressCache, name: Name) -> int | None:
+    """The code with which the name does not resolve."""
+    with pytest.raises(socket.gaierror) as caught:
+        ask(cache, name)
+    return caught.value.errno
+
+
+def test_an_answer_is_used_again_until_its_time_to_live_is_over_and_no_longer(
+    cache: AddressCache, name: Name, clock: FakeClock
+) -> None:
+    get(cache, name)
+    clock.wait(9.999)
+    name.answer = Answer(("192.0.2.2",), 10)
+    assert get(cache, name) == Served(("192.0.2.1",))
+    assert len(name.asked) == 1
+
+    clock.wait(0.001)
+
+    assert get(cache, name) == Served(("192.0.2.2",))
+    assert len(name.asked) == 2
+
+
+def test_no_answer_is_used_for_longer_than_a_minute_without_asking_again(cache: AddressCache, clock: FakeClock) -> None:
+    name = Name("192.0.2.1", ttl_s=86_400)
+    get(cache, name)
+    clock.wait(MAX_TTL_S)
+    get(cache, name)
+
+    assert len(name.asked) == 2
+
+
+def test_an_answer_without_a_time_to_live_is_asked_for_each_time_and_still_kept_for_the_worst(
+    cache: AddressCache,
+) -> None:
+    name = Name("192.0.2.1", ttl_s=0)
+    get(cache, name)
+    get(cache, name)
+    assert len(name.asked) == 2
+
+    name.answer = GONE
+
+    assert get(cache, name).addresses == ("192.0.2.1",)
+
+
+@pytest.mark.parametrize("failure", [GONE, SILENT], ids=["gone", "silent"])
+def test_when_a_name_stops_resolving_its_last_addresses_serve_for_the_bounded_time_and_no_longer(
+    failure: socket.gaierror, cache: AddressCache, name: Name, clock: FakeClock
+) -> None:
+    get(cache, name)
+    name.answer = failure
+    clock.wait(10 + STALE_S - 0.001)
+    assert get(cache, name).addresses == ("192.0.2.1",)
+
+    clock.wait(0.001)
+
+    assert refusal(get, cache, name) == failure.errno
+    assert refusal(renew, cache, name) == failure.errno
+
+
+def test_a_stale_answer_says_why_since_when_and_until_when_it_serves(
+    cache: AddressCache, name: Name, clock: FakeClock
+) -> None:
+    get(cache, name)
+    began = clock.wall()
+    name.answer = GONE
+    clock.wait(12)
+    renew(cache, name)
+    clock.wait(30)
+
+    assert renew(cache, name) == Served(("192.0.2.1",), GONE, since=began + 12, until=began + 10 + STALE_S)
+
+
+def test_the_canary_is_told_that_the_name_is_gone_also_while_its_answer_still_lives(
+    cache: AddressCache, name: Name, clock: FakeClock
+) -> None:
+    get(cache, name)
+    name.answer = GONE
+
+    seen = renew(cache, name)
+
+    assert (seen.failure, seen.addresses) == (GONE, ("192.0.2.1",))
+    assert get(cache, name) == Served(("192.0.2.1",))  # its time to live is not over
+
+
+def test_once_the_name_resolves_again_nothing_is_stale_any_more(
+    cache: AddressCache, name: Name, clock: FakeClock
+) -> None:
+    get(cache, name)
+    name.answer = GONE
+    clock.wait(20)
+    get(cache, name)
+    name.answer = Answer(("192.0.2.9",), 10)
+    clock.wait(NEGATIVE_S)
+    assert get(cache, name) == Served(("192.0.2.9",))
+
+    name.answer = GONE
+    clock.wait(30)
+
+    assert get(cache, name).since == clock.wall()
+
+
+def test_a_refusal_is_believed_for_a_second_at_most(cache: AddressCache, name: Name, clock: FakeClock) -> None:
+    assert NEGATIVE_S <= 1
+    addresses, name.answer = name.answer, GONE
+    assert refusal(get, cache, name) == socket.EAI_NONAME
+    clock.wait(NEGATIVE_S - 0.001)
+    assert refusal(get, cache, name) == socket.EAI_NONAME
+    assert len(name.asked) == 1
+
+    name.answer = addresses
+    clock.wait(0.001)
+
+    assert get(cache, name).addresses == ("192.0.2.1",)
+
+
+def test_a_silent_nameserver_costs_a_moment_once_in_a_while_and_not_its_full_time_at_each_connection(
+    cache: AddressCache, name: Name, clock: FakeClock
+) -> None:
+    get(cache, name)
+    name.answer = SILENT
+    clock.wait(10)
+    del name.asked[:]
+    for _ in range(10):
+        get(cache, name)
+        clock.wait(RECHECK_S / 10)
+    assert name.asked == [PATIENCE * TIMEOUT_S]
+
+    get(cache, name)
+
+    assert name.asked == [PATIENCE * TIMEOUT_S] * 2
+    assert RECHECK_S <= 30  # RFC 8767
+
+
+def test_without_a_stale_answer_a_silent_nameserver_has_its_full_time(cache: AddressCache, name: Name) -> None:
+    name.answer = SILENT
+    assert refusal(get, cache, name) == socket.EAI_AGAIN
+
+    assert name.asked == [TIMEOUT_S]
+
+
+def test_without_a_stale_answer_a_silent_nameserver_is_asked_again_after_a_second(
+    cache: AddressCache, name: Name, clock: FakeClock
+) -> None:
+    addresses, name.answer = name.answer, SILENT
+    refusal(get, cache, name)
+    name.answer = addresses
+    clock.wait(NEGATIVE_S)
+
+    assert get(cache, name).addresses == ("192.0.2.1",)
+
+
+def test_a_canary_always_gives_the_nameserver_its_full_time(cache: AddressCache, name: Name, clock: FakeClock) -> None:
+    renew(cache, name)
+    name.answer = SILENT
+    clock.wait(20)
+    renew(cache, name)
+    renew(cache, name)
+
+    assert name.asked == [TIMEOUT_S] * 3
+
+
+def test_names_do_not_stand_in_for_each_other(cache: AddressCache, name: Name) -> None:
+    get(cache, name)
+    other = Name()
+    other.answer = GONE
+
+    with pytest.raises(socket.gaierror):
+        cache.get("dynamodb.us-west-2.amazonaws.com", other, timeout=TIMEOUT_S)
+
+
+def test_an_error_that_is_remembered_is_a_new_one_for_each_caller(cache: AddressCache, name: Name) -> None:
+    name.answer = GONE
+    raised = []
+    for _ in range(3):
+        with pytest.raises(socket.gaierror) as caught:
+            get(cache, name)
+        raised.append(caught.value)
+
+    assert len({id(error) for error in raised}) == 3
+    assert {error.args for error in raised} == {GONE.args}
+
+
+def test_what_one_process_of_a_host_was_told_serves_one_that_has_just_started(
+    clock: FakeClock, name: Name, tmp_path: Path
+) -> None:
+    monitor, worker = (AddressCache(clock, stale_s=STALE_S, book=AddressBook(tmp_path / "book")) for _ in range(2))
+    renew(monitor, name)
+    name.answer = GONE
+    clock.wait(100)
+
+    served = get(worker, name)
+
+    assert (served.addresses, served.failure) == (("192.0.2.1",), GONE)
+
+
+def test_the_later_answer_wins_whoever_got_it_and_whichever_would_live_longer(
+    clock: FakeClock, name: Name, tmp_path: Path
+) -> None:
+    monitor, worker = (AddressCache(clock, stale_s=STALE_S, book=AddressBook(tmp_path / "book")) for _ in range(2))
+    get(worker, name)
+    clock.wait(STALE_S)
+    name.answer = Answer(("192.0.2.2",), 60)
+    get(worker, name)
+    clock.wait(1)
+    name.answer = Answer(("192.0.2.3",), 10)
+    renew(monitor, name)
+    name.answer = GONE
+    clock.wait(60)
+
+    assert get(worker, name).addresses == ("192.0.2.3",)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "",
+        "[]",
+        "{",
+        "null",
+        json.dumps({"addresses": [], "ttl_s": 9, "at": 9e12}),
+        json.dumps({"addresses": ["no address"], "ttl_s": 9, "at": 9e12}),
+        json.dumps({"addresses": ["192.0.2.1"], "ttl_s": 9}),
+        json.dumps({"addresses": ["192.0.2.1"], "ttl_s": 9, "at": "soon"}),
+    ],
+)
+def test_a_page_of_the_book_that_makes_no_sense_is_no_page(
+    left: str, clock: FakeClock, name: Name, tmp_path: Path
+) -> None:
+    (tmp_path / f"{HOST}.json").write_text(left)
+    name.answer = GONE
+
+    assert refusal(get, AddressCache(clock, stale_s=STALE_S, book=AddressBook(tmp_path)), name) == GONE.errno
+
+
+def test_a_wall_clock_that_was_set_back_makes_no_answer_young_for_longer_than_any_may_be(
+    clock: FakeClock, name: Name, tmp_path: Path
+) -> None:
+    AddressBook(tmp_path).save(HOST, Answer(("192.0.2.7",), 86_400), at=clock.wall() + 86_400)
+    cache = AddressCache(clock, stale_s=STALE_S, book=AddressBook(tmp_path))
+    name.answer = GONE
+
+    assert get(cache, name).addresses == ("192.0.2.7",)
+    assert renew(cache, name).until == clock.wall() + MAX_TTL_S + STALE_S
+
+
+def test_a_book_that_cannot_be_written_does_not_keep_a_name_from_resolving(
+    clock: FakeClock, name: Name, tmp_path: Path
+) -> None:
+    (tmp_path / "book").write_text("a file where the directory should be")
+    cache = AddressCache(clock, stale_s=STALE_S, book=AddressBook(tmp_path / "book"))
+
+    assert get(cache, name).addresses == ("192.0.2.1",)

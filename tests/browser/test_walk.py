@@ -1,0 +1,134 @@
+"""Every page, on a phone and on a laptop, light and dark: seen, accessible, not wider than the screen, and nothing of
+what others typed runs. With WALK_PICTURES=1 every look is a picture below reports/walk/, for people to look at.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from failover.drills.records import Ledger
+from tests.browser import walk
+from tests.browser.conftest import (
+    AXE,
+    LAPTOP,
+    PHONE,
+    SETTLED,
+    OpenPage,
+    assert_accessible,
+    assert_no_sideways_scrolling,
+)
+from tests.integration.demo import PHONES, Demo, Students
+from tests.processes import ROOT
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.lab, pytest.mark.timeout(400)]
+PICTURES = ROOT / "reports" / "walk" if os.environ.get("WALK_PICTURES") else None
+STUDENTS = 300
+UNTOUCHED = """window.hacked === undefined &&
+  document.querySelectorAll("script:not([src]), img[src=x], a[href^='javascript:']").length === 0"""
+# What a wider screen or darker colours can change of that which axe has found to be good.
+RULES = ["color-contrast", "target-size", "link-in-text-block", "scrollable-region-focusable"]
+
+
+def walked(page: Page, stations: Iterable[walk.Station]) -> None:
+    """Each page is opened once, on a phone in light colours, where axe is asked everything; then it is made a dark
+    laptop, and axe is asked what that can change.
+    """
+    wrong: list[str] = []
+
+    def must(where: str, check: Callable[[], object]) -> None:
+        try:
+            assert check() is not False
+        except AssertionError as error:
+            wrong.append(f"{where}: {error}")
+
+    def look(station: walk.Station, screen: dict[str, Any], scheme: str) -> str:
+        page.set_viewport_size(screen["viewport"])
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate(SETTLED)  # the admin's links change their colour slowly
+        name = f"{screen['viewport']['width']}-{scheme}"
+        if PICTURES:
+            (PICTURES / name).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=PICTURES / name / f"{station.name}.png", full_page=True)
+        return f"{station.name} {name}"
+
+    for station in stations:
+        page.set_viewport_size(PHONE["viewport"])
+        page.emulate_media(color_scheme="light")
+        page.goto(station.path)
+        station.arrive(page)
+        must(station.name, partial(expect(page.locator("body")).to_contain_text, station.seen, timeout=20_000))
+        must(station.name, lambda: assert_accessible(page))
+        must(f"{station.name} is what we wrote", lambda: page.evaluate(UNTOUCHED))
+        here = look(station, PHONE, "light")
+        must(f"{here}: is no wider than the screen", lambda: assert_no_sideways_scrolling(page))
+        if PICTURES:
+            look(station, PHONE, "dark")
+            look(station, LAPTOP, "light")
+        here = look(station, LAPTOP, "dark")
+        must(f"{here}: is no wider than the screen", lambda: assert_no_sideways_scrolling(page))
+        wrong += [f"{here}: {line}" for line in page.evaluate(AXE, RULES)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_a_student_meets(surveys: Demo, open_page: OpenPage):
+    walked(open_page("/"), walk.student())
+
+
+def test_what_an_instructor_meets(surveys: Demo, open_page: OpenPage):
+    walked(open_page("/admin/", signed_in=True), walk.instructor())
+
+
+def test_results_on_paper_have_no_buttons_no_dark_grounds_bars_without_colour_and_no_cut_rows(
+    surveys: Demo, open_page: OpenPage
+):
+    for who in ("student", "instructor"):
+        page = open_page("/s/WALK22/results/", signed_in=who == "instructor", viewport=walk.A4, color_scheme="dark")
+        for code in ("WALK22", "MANY22"):
+            page.goto(f"/s/{code}/results/")
+            page.emulate_media(media="print")
+            expect(page.locator(".bar").first).to_be_visible()
+            assert page.evaluate(walk.ON_PAPER) == [], f"{who}, {code}"
+            has_texts = page.locator(".text-words").count() >= 9
+            assert has_texts is ((who, code) == ("instructor", "WALK22"))
+            expect(page.locator(".print-only")).to_contain_text(f"/s/{code}/")
+            if PICTURES:
+                (PICTURES / "paper").mkdir(parents=True, exist_ok=True)
+                page.pdf(path=PICTURES / "paper" / f"{code}-{who}.pdf", format="A4", margin=walk.MARGIN)
+    page.goto("/admin/surveys/LINK22/links/")
+    page.emulate_media(media="screen")
+    walk.make_links(page)
+    expect(page.locator(".links li")).to_have_count(3)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")  # the admin's own switch
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(walk.ON_PAPER) == []
+
+
+def voters(ledger: Ledger) -> set[str]:
+    return {vote.voter for vote in ledger.votes.values()}
+
+
+def test_three_hundred_students_in_a_minute_are_counted_once_and_the_tallies_equal_the_ballots(demo: Demo):
+    with Students(demo, "minute", rate=30) as students:
+        wait_until(
+            lambda: len(voters(students.ledger())) >= STUDENTS, within=50, what="300 students have voted", every=1
+        )
+        ledger = students.stop()
+    assert max(one.at for one in ledger.votes.values()) - min(one.at for one in ledger.votes.values()) <= 60
+    verdict = demo.verdict(ledger)
+    assert verdict.ok, verdict.summary()
+    assert verdict.acknowledged == verdict.found == len(ledger.votes)
+    assert [line.split("\t")[1] for line in demo.told("survey", "audit", demo.code).splitlines()] == ["equal", "equal"]
+    ballots = json.loads(demo.told("survey", "export", demo.code, "--ballots"))["ballots"]
+    results = PHONES.get(f"{demo.url}/s/{demo.code}/results.json").json()
+    assert results["voters"] == len(ballots)
+    for question in results["questions"]:
+        given = [ballot["answers"][question["id"]] for ballot in ballots if question["id"] in ballot["answers"]]
+        chosen = Counter(str(one) for answer in given for one in (answer if isinstance(answer, list) else [answer]))
+        assert {option["id"]: option["count"] for option in question["options"] if option["count"]} == chosen

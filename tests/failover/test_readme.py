@@ -1,0 +1,139 @@
+"""failover/README.md promises that its example runs, and names every setting and error: so it does."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from failover import gateway
+from failover.conf import FailoverConfig
+from tests.adapters.faulty import EAST, WEST
+from tests.conftest import Lab
+from tests.processes import ROOT, manage_environment
+
+README = (ROOT / "failover" / "README.md").read_text()
+DRIVER = """
+import io, json, sys
+import notes
+from django.core.management import call_command
+made = io.StringIO()
+call_command("create_tables", stdout=made)
+print(json.dumps(made.getvalue()), flush=True)
+for line in sys.stdin:
+    action, *rest = json.loads(line)
+    done = getattr(notes, action)(*rest)
+    attempts = [[one.region, one.outcome.value] for one in done.attempts]
+    print(json.dumps({"value": done.value, "region": done.region, "attempts": attempts}), flush=True)
+"""
+
+
+def example() -> str:
+    """The first block of Python."""
+    found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+class Project:
+    """The example as a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.made = self._line()
+
+    def __call__(self, *call: str) -> dict[str, Any]:
+        """Calls a function of notes.py."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(call) + "\n")
+        self._process.stdin.flush()
+        found: dict[str, Any] = self._line()
+        return found
+
+    def _line(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, self._process.communicate()[1]
+        return json.loads(line)
+
+
+@pytest.fixture
+def project(lab: Lab, tmp_path: Path) -> Iterator[Project]:
+    (tmp_path / "notes.py").write_text(example())
+    told = {name: text for name, text in lab.environment().items() if name.startswith(("FAILOVER_", "AWS_"))}
+    own = {"FAILOVER_RUN_DIR": str(tmp_path / "run"), "FAILOVER_HOLD_S": "1", "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER],
+        cwd=tmp_path,
+        env={**manage_environment(tmp_path), **told, **own},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Project(process)
+    finally:
+        process.kill()
+        process.communicate()
+        lab.fault("--clear")
+
+
+@pytest.mark.lab
+def test_the_example_runs_as_it_stands_and_fails_over(project: Project, lab: Lab) -> None:
+    assert {tuple(line.split()) for line in project.made.splitlines()} >= {
+        (EAST, "notes", "made"),
+        (WEST, "notes", "made"),
+    }
+    calm = project("save", "ada", "before the outage")
+    assert calm == {"value": True, "region": EAST, "attempts": [[EAST, "ok"]]}
+    assert project("load", "ada")["value"] == ["before the outage"]
+
+    lab.fault(EAST, "dns-empty")
+
+    moved = project("save", "ada", "during the outage")
+    assert moved == {"value": True, "region": WEST, "attempts": [[EAST, "dns"], [WEST, "ok"]]}
+    read = project("load", "ada")
+    assert (read["region"], read["value"]) == (WEST, ["during the outage"])  # nobody replicates this table here
+
+
+def test_the_example_has_twenty_lines() -> None:
+    assert len([line for line in example().splitlines() if line.strip()]) <= 20
+
+
+def test_every_setting_is_named_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(FAILOVER_\w+)` \| ([^|]+) \|", README, re.MULTILINE))
+    known = re.findall(r"^(FAILOVER_\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert set(rows) == set(known)
+    defaults = {field.name: field.default for field in dataclasses.fields(FailoverConfig)}
+    for name, said in rows.items():
+        default = defaults[name.removeprefix("FAILOVER_").lower()]
+        if isinstance(default, float | int):
+            assert float(said) == default, name
+        elif isinstance(default, str):
+            assert said == default, name
+
+
+def test_every_error_is_what_the_table_says() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", README, re.MULTILINE)
+    assert len(rows) == 5
+    for name, base in rows:
+        error = getattr(gateway, name)
+        assert [one.__name__ for one in error.__bases__] == [base]
+
+
+def test_every_name_of_the_gateway_that_is_used_exists() -> None:
+    for name in re.findall(r"gateway\.(\w+)", README):
+        assert name in gateway.__all__, name
+
+
+def test_every_outcome_is_named() -> None:
+    (told,) = re.findall(r"an outcome \((.*?)\)", README, re.DOTALL)
+    assert set(re.findall(r"`([\w-]+)`", told)) == {outcome.value for outcome in gateway.Outcome}

@@ -1,0 +1,15 @@
+"""The pseudo language, and the fixtures of the pages that are looked at in it."""
+
+import pytest
+
+from tests.dashboard.conftest import monitor, run_dir, staff
+from tests.i18n import pseudo
+from tests.polls.conftest import browser, make_survey, survey
+
+__all__ = ["browser", "make_survey", "monitor", "run_dir", "staff", "survey"]
+
+
+@pytest.fixture
+def pseudo_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on every text that goes through the catalogue is marked."""
+    pseudo.speak(monkeypatch)

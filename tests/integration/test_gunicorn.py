@@ -1,0 +1,163 @@
+"""gunicorn with the production settings, and no region in reach: what it says is JSON, its figures are for who may."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.deploy_check import production_environment
+from tests.processes import ROOT, free_port
+from tests.waiting import wait_until
+
+WEB = httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
+COMMAND = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")]
+
+
+def environment(run_dir: Path, **extra: str) -> dict[str, str]:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    return {
+        **production_environment(str(run_dir)),
+        "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
+        "FAILOVER_ENDPOINTS": f"us-east-1={nowhere},us-west-2={nowhere}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "WORKERS": "1",
+        **extra,
+    }
+
+
+@dataclass(frozen=True)
+class Web:
+    url: str
+    stderr: Path
+    run_dir: Path
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Everything that it wrote, each line an object."""
+        return [json.loads(line) for line in self.stderr.read_text().splitlines()]
+
+    def worker(self) -> int | None:
+        """The process id of the worker that reports last."""
+        names = sorted(path.stem for path in (self.run_dir / "workers").glob("*.json"))
+        return int(max(names, key=lambda name: int(name.partition("-")[2])).partition("-")[0]) if names else None
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    run_dir, port = tmp_path_factory.mktemp("production"), free_port()
+    stderr = run_dir / "stderr"
+    told = environment(run_dir, BIND=f"127.0.0.1:{port}", SURVEY_METRICS_TOKEN="correct-horse")
+    with open(stderr, "wb") as handle:
+        process = subprocess.Popen(COMMAND, cwd=ROOT, env=told, stdout=handle, stderr=handle)
+    started = Web(f"http://127.0.0.1:{port}", stderr, run_dir)
+
+    def answers() -> bool:
+        assert process.poll() is None, stderr.read_text()
+        with contextlib.suppress(httpx.HTTPError):
+            return WEB.get(f"{started.url}/healthz/live").status_code == 200
+        return False
+
+    try:
+        wait_until(answers, within=60, what="gunicorn answers")
+        yield started
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    assert process.returncode == 0
+    started.lines()  # the end of it, too
+
+
+def test_a_request_that_no_region_could_answer_is_a_line_an_attempt_and_one_for_the_reply(web: Web) -> None:
+    before = len(web.lines())
+
+    reply = WEB.get(f"{web.url}/healthz/ready")
+
+    assert reply.status_code == 503
+    said = web.lines()[before:]
+    assert [line["event"] for line in said] == ["attempt-failed", "attempt-failed", "request-failed"]
+    assert {line["region"] for line in said[:2]} == {"us-east-1", "us-west-2"}
+    assert {line["trace"] for line in said[:2]} == {reply.headers["X-Trace-Id"]}
+    assert (said[2]["status"], said[2]["route"]) == (503, "healthz/ready")
+
+
+def test_what_is_not_there_is_no_line(web: Web) -> None:
+    before = len(web.lines())
+
+    reply = WEB.get(f"{web.url}/api/v1/surveys/x/", headers={"X-Forwarded-Proto": "https"})
+
+    assert reply.status_code == 404
+
+    assert len(web.lines()) == before
+
+
+def test_its_figures_are_for_who_brings_the_token_over_plain_http_too(web: Web) -> None:
+    assert WEB.get(f"{web.url}/metrics").status_code == 401
+
+    told = WEB.get(f"{web.url}/metrics", headers={"Authorization": "Bearer correct-horse"})
+
+    assert told.status_code == 200
+    assert "failover_workers 1.0" in told.text
+
+
+def test_gunicorns_own_words_about_a_worker_that_was_killed_are_json_too(web: Web) -> None:
+    pid = web.worker()
+    assert pid is not None
+
+    os.kill(pid, signal.SIGKILL)
+
+    wait_until(lambda: web.worker() not in (pid, None), within=30, what="another worker reports")
+    said = [line for line in web.lines() if line["logger"] == "gunicorn.error"]
+    assert any(str(pid) in line["message"] for line in said)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /s/ABC234/link/MARKER/ HTTP/9.9\r\n\r\n",
+        b"GET /MARKER HTTP/1.1\r\nMARKER\r\n\r\n",
+        b"MARKER\r\n\r\n",
+        b"GET /" + b"MARKER" * 2000 + b" HTTP/1.1\r\n\r\n",
+    ],
+    ids=["version", "header", "noise", "length"],
+)
+def test_who_sends_what_is_no_http_is_refused_and_neither_quoted_nor_named(web: Web, sent: bytes) -> None:
+    before = len(web.lines())
+    port = httpx.URL(web.url).port
+    assert port is not None
+
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(sent)
+        assert client.recv(100).startswith(b"HTTP/1.1 4")
+
+    wait_until(lambda: len(web.lines()) > before, within=10, what="a line says so")
+    said = json.dumps(web.lines()[before:])
+    assert "a request that is no HTTP was refused" in said
+    assert "MARKER" not in said
+    assert "127.0.0.1" not in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("SURVEY_LOG_FORMAT", "yaml"), ("DJANGO_SSL_REDIRECT", "ture"), ("WORKERS", "many")]
+)
+def test_a_setting_that_is_wrong_is_one_clear_line_before_any_worker_starts(
+    variable: str, value: str, tmp_path: Path
+) -> None:
+    told = environment(tmp_path, BIND=f"127.0.0.1:{free_port()}", **{variable: value})
+    done = subprocess.run(COMMAND, cwd=ROOT, env=told, capture_output=True, text=True, timeout=60, check=False)
+
+    lines = [line for line in done.stderr.splitlines() if line]
+    assert done.returncode == 1
+    assert len(lines) == 1
+    assert lines[0].startswith(f"configuration error: {variable}={value}")

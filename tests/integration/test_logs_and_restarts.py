@@ -1,0 +1,205 @@
+"""A demo that logs as production does, through an outage; then its processes are killed, and it starts them again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from failover.lab.client import LabClient
+from tests.integration.demo import EAST, PHONES, READY_S, WEST, Demo, named
+from tests.processes import free_port, running
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.lab
+
+ENTRY = re.compile(r'([a-z0-9-]+);desc="([a-z-]+)";dur=([\d.]+)')
+FAILED = {"dns", "connect", "tls", "timeout", "server-error", "throttled", "denied"}
+DECISIONS = {
+    "failover",
+    "failback",
+    "switched",
+    "circuit-opened",
+    "circuit-half-open",
+    "circuit-closed",
+    "routing-pinned",
+    "routing-auto",
+    "routing-superseded",
+    "lag-alarm",
+    "lag-cleared",
+}
+Line = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, subprocess.Popen[str]]]:
+    lab_dir, port = tmp_path_factory.mktemp("logs"), free_port()
+    told = {"PORT": str(port), "LAB_RTT_MS": "0", "SURVEY_LOG_FORMAT": "json", "FAILOVER_HOLD_S": "1"}
+    with running("demo", lab_dir=lab_dir, **told) as process:
+        wait_until((lab_dir / "demo.json").exists, within=READY_S, what="the demo is ready")
+        demo = Demo(lab_dir, f"http://127.0.0.1:{port}")
+        demo.warm_up()
+        yield demo, process
+
+
+@pytest.fixture(scope="module")
+def demo(process: tuple[Demo, subprocess.Popen[str]]) -> Demo:
+    return process[0]
+
+
+def log(demo: Demo, name: str, since: int = 0) -> list[Line]:
+    """The lines of one process's stderr after so many; every one of them is a JSON object."""
+    lines = (demo.lab_dir / "logs" / f"{name}.out").read_text().splitlines()[since:]
+    read = [json.loads(line) for line in lines]
+    assert all({"at", "level", "logger", "pid", "message"} <= line.keys() for line in read)
+    return read
+
+
+class Ledger:
+    """Votes, and what their replies say was tried for them."""
+
+    def __init__(self, demo: Demo) -> None:
+        self._demo = demo
+        self.failed: Counter[tuple[str, str, str]] = Counter()
+        self.cast = 0
+
+    def vote(self, votes: int) -> list[httpx.Response]:
+        with ThreadPoolExecutor(8) as pool:
+            replies = list(pool.map(self._one, range(self.cast, self.cast + votes)))
+        self.cast += votes
+        for reply in replies:
+            assert reply.status_code == 201, reply.text
+            told = [entry for entry in ENTRY.findall(reply.headers["Server-Timing"]) if entry[1] in FAILED]
+            assert ("X-Trace-Id" in reply.headers) == bool(told)
+            self.failed.update((reply.headers["X-Trace-Id"], region, outcome) for region, outcome, _ in told)
+        return replies
+
+    def _one(self, number: int) -> httpx.Response:
+        return self._demo.vote(f"secret-voter-{number:05d}", named(), {"q1": "o1"})
+
+
+def test_a_line_for_each_decision_and_each_failed_attempt_and_none_for_a_healthy_vote(demo: Demo) -> None:
+    ledger = Ledger(demo)
+    quiet = len(log(demo, "web"))
+
+    ledger.vote(40)
+
+    assert len(log(demo, "web")) == quiet
+
+    lab = LabClient(demo.lab_dir)
+    lab.set_fault(EAST, "dns-empty", seconds=60)
+    try:
+        replies = ledger.vote(60)
+        demo.await_status(lambda status: status["routing"]["active"] == WEST, within=20, what="us-west-2 serves")
+        replies += ledger.vote(20)
+    finally:
+        lab.clear()
+    demo.await_status(
+        lambda status: status["routing"]["active"] == EAST and {r["circuit"] for r in status["regions"]} == {"closed"},
+        within=60,
+        what="us-east-1 serves again",
+    )
+    demo.told("routing", "pin", WEST, "--reason", 'practice"}\n{"event": "failover"}')
+    demo.told("routing", "auto", "--reason", "over")
+    demo.await_status(lambda status: status["routing"]["active"] == EAST, within=20, what="us-east-1 serves again")
+
+    assert ledger.failed
+    said = [line for line in log(demo, "web", quiet) if line.get("event") == "attempt-failed"]
+    assert Counter((line["trace"], line["region"], line["outcome"]) for line in said) == ledger.failed
+    assert len(said) == len(log(demo, "web", quiet))  # and nothing else
+    for line in said:
+        assert (line["class"], line["outcome"]) in {("A", "dns"), ("A", "connect"), ("B", "server-error")}
+        assert line["ms"] >= 0
+        assert (line["code"], line["route"]) == (demo.code, "api/v1/surveys/<str:code>/ballots")
+
+    def all_events_are_said() -> bool:
+        events = {one["id"]: one["kind"] for one in demo.status()["events"]}
+        decided = [line for line in log(demo, "monitor") if line.get("event") in DECISIONS]
+        assert len({line["id"] for line in decided}) == len(decided), "said twice"
+        return {line["id"]: line["event"] for line in decided} == events
+
+    wait_until(all_events_are_said, within=20, what="the log has a line for each event, and no other")
+    decided = [line["event"] for line in log(demo, "monitor") if line.get("event") in DECISIONS]
+    assert {"circuit-opened", "failover", "circuit-half-open", "circuit-closed", "failback"} <= set(decided)
+    assert decided.count("routing-pinned") == decided.count("routing-auto") == 1
+    failover = next(line for line in log(demo, "monitor") if line.get("event") == "failover")
+    assert (failover["from"], failover["to"]) == (EAST, WEST)
+    assert failover["cause"] in {"dns", "traffic"}  # whichever saw it first: a canary, or three votes in one worker
+    assert "dns" in failover["reason"].lower()
+
+    everything = "".join((demo.lab_dir / "logs" / f"{name}.out").read_text() for name in ("web", "monitor"))
+    assert "secret-voter" not in everything
+    assert not any(reply.json()["vote_id"] in everything for reply in replies)
+
+
+def pid_of(demo: Demo, name: str) -> int:
+    return int(json.loads((demo.lab_dir / "demo.json").read_text())["pids"][name])
+
+
+def kill(demo: Demo, name: str) -> None:
+    """kill -9, and wait until another process has taken its place."""
+    pid = pid_of(demo, name)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: pid_of(demo, name) != pid, within=20, what=f"another {name} is started")
+
+
+def monitor_up(demo: Demo) -> bool:
+    return "failover_monitor_up 1.0" in PHONES.get(f"{demo.url}/metrics").text
+
+
+def test_a_monitor_that_is_killed_is_started_again_and_remembers_what_was_counted(demo: Demo) -> None:
+    counted = 'failover_events_total{kind="failover"} '
+    before = PHONES.get(f"{demo.url}/metrics").text.partition(counted)[2].split()[0]
+    generated = demo.status()["generated_at"]
+
+    kill(demo, "monitor")
+
+    demo.await_status(lambda status: status["generated_at"] > generated, within=30, what="a new status")
+    wait_until(lambda: monitor_up(demo), within=20, what="it publishes")
+    assert PHONES.get(f"{demo.url}/metrics").text.partition(counted)[2].split()[0] == before
+
+
+def test_a_web_tier_that_is_killed_is_started_again_on_its_port(demo: Demo) -> None:
+    orphans = {int(path.stem.partition("-")[0]) for path in (demo.lab_dir / "run" / "workers").glob("*.json")}
+
+    kill(demo, "web")
+
+    def answers() -> bool:
+        try:
+            return PHONES.get(f"{demo.url}/healthz/ready").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    wait_until(answers, within=30, what="votes can be cast again")
+    assert not [pid for pid in orphans if Path(f"/proc/{pid}/exe").exists()]
+    demo.vote("after-the-kill-1", named(), {"q1": "o1"}).raise_for_status()
+
+
+def test_what_dies_again_and_again_ends_the_demo_in_one_line(process: tuple[Demo, subprocess.Popen[str]]) -> None:
+    demo, running_demo = process
+
+    def killed_until_it_gives_up() -> bool:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            os.kill(pid_of(demo, "monitor"), signal.SIGKILL)
+        return running_demo.poll() is not None
+
+    wait_until(killed_until_it_gives_up, within=60, what="the demo ends", every=0.1)
+    said = running_demo.communicate()[0].splitlines()
+    assert running_demo.returncode == 1
+    assert said[0].startswith("ready ")
+    assert said[1] == "the monitor is started again, since it ended by itself: killed by SIGKILL"
+    assert said[2] == "the web is started again, since it ended by itself: killed by SIGKILL"
+    assert said[-1] == "CommandError: the monitor ended by itself: killed by SIGKILL"
+    assert len(said) <= 1 + 5 + 1
+    assert not [path for path in (demo.lab_dir / "demo.json", demo.lab_dir / "app.env") if path.exists()]

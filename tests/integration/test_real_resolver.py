@@ -1,0 +1,98 @@
+"""The host's own resolver, for real: glibc with a resolv.conf of its own, in a network namespace of its own.
+
+Linux only, and as root or where users may make namespaces; elsewhere these tests say so and are skipped.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.adapters.faulty import EAST, WEST
+from tests.integration.resolver_world import PRINTER, TIMEOUT_S
+from tests.processes import ROOT, manage_environment
+
+FAILURES = ("empty", "nxdomain", "servfail", "silence")
+CODES = {
+    "empty": getattr(socket, "EAI_NODATA", socket.EAI_NONAME),
+    "nxdomain": socket.EAI_NONAME,
+    "servfail": socket.EAI_AGAIN,
+    "silence": socket.EAI_AGAIN,
+}
+SLACK_S = 2.0
+"""What a busy machine may add to a bound; glibc's own ten seconds are far beyond it."""
+
+
+def namespaces() -> list[str]:
+    """The command that runs another one in namespaces of its own. Skips where there can be none."""
+    if not sys.platform.startswith("linux") or not shutil.which("unshare"):
+        pytest.skip("network namespaces need Linux and util-linux's unshare")
+    command = ["unshare", "--net", "--mount"]
+    if os.geteuid() != 0:
+        command += ["--user", "--map-root-user"]
+    tried = subprocess.run([*command, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"no network namespace can be made here, try as root: {tried.stderr.strip()}")
+    return command
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What happened in the namespace, once for all tests."""
+    lab_dir: Path = tmp_path_factory.mktemp("world")
+    done = subprocess.run(
+        [*namespaces(), sys.executable, "-m", "tests.integration.resolver_world"],
+        cwd=ROOT,
+        env=manage_environment(lab_dir, AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test"),
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_a_call_fails_over_in_time_whatever_glibc_is_told_about_the_endpoint(how: str, world: dict[str, Any]) -> None:
+    assert world[how]["before"]["attempts"] == [[EAST, "ok", ""]]
+    call = world[how]["call"]
+    assert call["region"] == WEST
+    assert [attempt[:2] for attempt in call["attempts"]] == [[EAST, "dns"], [WEST, "ok"]]
+    assert call["seconds"] < TIMEOUT_S + SLACK_S
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_resolution_takes_no_longer_than_its_bound_and_says_what_glibc_says(how: str, world: dict[str, Any]) -> None:
+    endpoint = world[how]["endpoint"]
+    assert endpoint["code"] == CODES[how]
+    assert endpoint["seconds"] < TIMEOUT_S + SLACK_S
+
+
+def test_left_alone_glibc_would_have_waited_for_ten_seconds(world: dict[str, Any]) -> None:
+    alone = world["silence"]["glibc"]
+    assert (alone["code"], alone["value"]) == (socket.EAI_AGAIN, None)
+    assert alone["seconds"] > 9
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_every_other_name_is_found_through_the_hosts_own_files(how: str, world: dict[str, Any]) -> None:
+    assert world[how]["printer"]["value"] == [PRINTER]
+    assert world[how]["nowhere"]["code"] == socket.EAI_NONAME  # the nameserver's word, by way of glibc
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_with_stale_answers_no_call_fails_over_and_none_is_late(how: str, world: dict[str, Any]) -> None:
+    stale = world["stale"][how]
+    assert stale["call"]["attempts"] == [[EAST, "ok", ""]]
+    assert stale["call"]["seconds"] < TIMEOUT_S + SLACK_S
+    assert stale["endpoint"]["value"] == ["127.0.0.1"]
+    if how != "silence":  # which takes ten seconds, and is seen above
+        assert stale["glibc"]["code"] == CODES[how]  # the name is gone all the while
