@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from failover import wiring
+from failover import gateway, wiring
 from failover.conf import FailoverConfig
+from polls.models import SurveyRow
 from tests.faults import fault
 from tests.processes import running
 from tests.waiting import wait_until
@@ -73,6 +74,17 @@ def wired(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[wiring
 
 @pytest.fixture
 def app(lab: Lab, wired: wiring.Wired) -> Iterator[Lab]:
-    """The lab with this process wired to it; whatever a test broke is restored behind it."""
+    """The lab with this process wired to it; whatever a test broke is restored behind it, until every region answers
+    this process again.
+    """
     yield lab
     lab.fault("--clear")
+    wait_until(lambda: len(rows_held("NONE")) == len(gateway.regions()), within=30, what="every region answers")
+
+
+def rows_held(code: str) -> dict[str, int]:
+    """How many rows of a survey each region has, of the regions that answer this process."""
+    try:
+        return gateway.everywhere(lambda _bound: len(list(SurveyRow.query(code))), timeout=1.0)
+    except gateway.NoRegionAnswered:
+        return {}

@@ -242,8 +242,10 @@ def test_hosts_whose_clocks_differ_by_five_seconds_see_no_lag_and_no_fault_in_it
         one.await_status(
             lambda status, s=ahead_s: abs(ahead_of_us_s(status) - s) < 2, what="its clock is the wrong one"
         )
+        before = time.time()
         vote = one.post_ballot("DEMO20", f"clock-of-{one.port}", {"q1": "o1"})
-        assert abs(vote_ids.time_ms(vote.json()["vote_id"]) / 1000 - time.time() - ahead_s) < 2.5
+        named = vote_ids.time_ms(vote.json()["vote_id"]) / 1000 - ahead_s  # by our clock
+        assert before - 1 < named < time.time() + 1
         one.await_status(lambda status: settled(status, EAST, APART_S / 2), what="all is well")
         assert set(students.vote(one, 4)) == {EAST}
         assert one.figure("failover_monitor_up") == 1

@@ -13,7 +13,7 @@ from polls import builder, definitions, selectors, services, splits
 from polls.merge import Row, change, merge, put_on, rivals
 from polls.models import SurveyRow
 from polls.surveys import Survey, first_values, from_row, is_whole, tombstone
-from tests.conftest import Lab
+from tests.conftest import Lab, rows_held
 from tests.polls.test_builder_pages import edit, fields
 from tests.waiting import wait_until
 
@@ -120,11 +120,7 @@ def healed(app: Lab, code: str) -> None:
             return sorted((str(i.region), i.row().changed_at) for i in SurveyRow.query(code, consistent_read=True))
 
     wait_until(lambda: rows(EAST) == rows(WEST) and len(rows(EAST)) == 2, within=20, what="both have both rows")
-    wait_until(lambda: len(answering(code)) == 2, within=20, what="both regions answer this process")
-
-
-def answering(code: str) -> dict[str, int]:
-    return gateway.everywhere(lambda _b: len(list(SurveyRow.query(code))), timeout=1.0)
+    wait_until(lambda: len(rows_held(code)) == 2, within=20, what="both regions answer this process")
 
 
 @pytest.mark.lab
