@@ -30,7 +30,7 @@ from polls import definitions, selectors, services, vote_ids
 from polls.ballot_reads import read_replica
 from polls.models import BallotRow, shard_key, voter_key
 from polls.surveys import Survey
-from tests.conftest import Lab
+from tests.conftest import Lab, rows_held
 from tests.polls.conftest import QUESTIONS
 from tests.processes import running
 from tests.waiting import wait_until
@@ -176,6 +176,7 @@ def voting(lab: Lab, run_dir: Path, patch: pytest.MonkeyPatch) -> Iterator[Class
     client = LabClient(lab.dir)
     client.clear()
     with wiring.using(lab.config(run_dir, **{name: str(value) for name, value in times.items()})) as wired:
+        wait_until(lambda: len(rows_held("NONE")) == 2, within=30, what="both regions answer")
         survey = services.survey_create(
             definition=definitions.parse({"title": "A survey of facts", "questions": QUESTIONS})
         )

@@ -1,6 +1,7 @@
 """Surveys of a test's own in the live lab."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 from failover import gateway
 from failover.wiring import Wired
 from polls import definitions, services
+from polls.selectors import SurveyUnknown
 from polls.surveys import Survey
 from tests.conftest import rows_held
 from tests.waiting import wait_until
@@ -22,18 +24,24 @@ QUESTIONS = [
 
 
 @pytest.fixture
-def make_survey(wired: Wired, request: pytest.FixtureRequest) -> Callable[..., Survey]:
+def make_survey(wired: Wired, request: pytest.FixtureRequest) -> Iterator[Callable[..., Survey]]:
     """Makes a survey with a code that nobody has; for a test that breaks regions, one that every region holds."""
+    breaks_regions, codes = "app" in request.fixturenames, []
 
     def make(**changes: Any) -> Survey:
         raw = {"title": "A survey of tests", "questions": QUESTIONS, **changes}
         made = services.survey_create(definition=definitions.parse(raw))
-        if "app" in request.fixturenames:
+        codes.append(made.code)
+        if breaks_regions:
             everywhere = dict.fromkeys(gateway.regions(), 1)
             wait_until(lambda: rows_held(made.code) == everywhere, within=20, what="every region holds the survey")
         return made
 
-    return make
+    yield make
+    if not breaks_regions:
+        for code in codes:
+            with suppress(SurveyUnknown):  # the lab compares the tallies of what is open with its ballots all the time
+                services.survey_close(code=code)
 
 
 @pytest.fixture

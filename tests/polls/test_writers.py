@@ -16,14 +16,15 @@ IDS = [vote_ids.mint(1_760_943_600_000 + number, number) for number in range(3)]
 
 
 class Calls:
-    """The operations that a region was asked for since this was last read."""
+    """The operations of this survey that a region was asked for since this was last read."""
 
     def __init__(self, region: TinyRegion, monkeypatch: pytest.MonkeyPatch) -> None:
         self._made: list[str] = []
         play = region._make_api_call
 
         def call(operation: str, request: dict) -> dict:
-            self._made.append(operation)
+            if SURVEY.code in str(request):
+                self._made.append(operation)
             return play(operation, request)
 
         monkeypatch.setattr(region, "_make_api_call", call)
