@@ -28,6 +28,7 @@ CREDENTIALS = {
 REGIONS = ("us-east-1", "us-west-2")
 HOLD_S = 0.2
 SETTLED_MS = 400
+SETTLE_S = 60.0
 
 
 @contextlib.contextmanager
@@ -79,12 +80,20 @@ class Demo:
         return f"http://127.0.0.1:{port}"
 
     def settle(self) -> None:
-        """Waits until replication has caught up, so that no round pays for the one before it."""
-        wait_until(self._settled, within=20, what="replication has caught up")
+        """Waits until replication and counting have caught up, so that no round pays for the one before it."""
+        self.replicate()
+        wait_until(self._counted, within=SETTLE_S, what="counting has caught up")
 
-    def _settled(self) -> bool:
+    def replicate(self) -> None:
+        """Waits until replication has caught up."""
+        wait_until(self._replicated, within=20, what="replication has caught up")
+
+    def _replicated(self) -> bool:
         links = self.lab.state()["replication"]
         return all(not link["backlog"] and (link["last_lag_ms"] or 0) < SETTLED_MS for link in links)
+
+    def _counted(self) -> bool:
+        return not any(function["waiting"] for function in self.lab.state()["functions"])
 
     def status(self) -> StatusDocument | None:
         """What its monitor published last."""

@@ -109,7 +109,7 @@ def _bare(url: str) -> Callable[[], object]:
     def ballot() -> Any:
         number = next(numbers)
         return BareBallot(
-            f"BARE#1#{number % 64}",
+            f"BARE-1-{number % 64}",  # no shard of a survey: nothing is to be counted
             f"bare-{number:08d}#{REGION}",
             vote_id=f"01890a5d-ac96-774b-bcce-{number:012x}",
             digest=f"{number:032x}",
