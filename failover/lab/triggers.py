@@ -28,7 +28,7 @@ from failover.lab.link import Cursor
 
 POLL_S = 0.1
 BATCH = 5_000  # records an event, 4 MB: a function that was behind is told of much at once (AWS: 10,000 or 6 MB)
-YIELDS = 2  # after a batch records are collected for so many times as long as it took, ...
+YIELDS = 4  # after a batch records are collected for so many times as long as it took, ...
 WINDOW_S = 0.4  # ... and no longer: a shard that many vote in is counted once for all of them, and votes come first
 PATIENCE_S = 60.0  # how long a function may take: Lambda's timeout as our notes recommend it
 ATTEMPTS = 10  # at one batch without any progress

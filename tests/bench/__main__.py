@@ -42,8 +42,8 @@ from tests.processes import ROOT
 TIME_S = 1_200
 Found = tuple[list[Row], list[str]]
 # Those that bring their own engines; then those that share one demo, whose surveys are empty but for what they cast;
-# then those that share one that begins with very many ballots. In each group in this order: large votes where results
-# counts on what was prepared.
+# then those that share one that begins with very many ballots. In each group in this order: tally is about a survey of
+# at most 2,000 ballots, and large votes where results counts on what was prepared.
 ALONE: dict[str, Callable[[Path], Found]] = {
     "routing": lambda _: routing.rows(),
     "saves": saves.rows,
@@ -53,9 +53,9 @@ ALONE: dict[str, Callable[[Path], Found]] = {
     "memory": memory.rows,
 }
 FRESH: dict[str, Callable[[Demo], Found]] = {
+    "tally": tally.alone,
     "votes": votes.rows,
     "watchers": watchers.rows,
-    "tally": tally.alone,
     "faults": faults.rows,
 }
 LARGE: dict[str, Callable[[Demo], Found]] = {"results": results.rows, "large": tally.beside}

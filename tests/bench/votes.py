@@ -59,7 +59,7 @@ def _note(votes: Load, save: Load) -> str:
         f"{CONNECTIONS} threads, stock settings, to the same table through the same front. Everything shares "
         "the machine's cores. CPU in ms while the calls ran "
         f"(replication and counting go on after them): {votes.split()}; {save.split()}. Each round begins when "
-        "replication has caught up with the one before."
+        "replication and counting have caught up with the one before."
     )
 
 
