@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 from collections import Counter
@@ -71,6 +72,7 @@ class Ledger:
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
+        self._class = secrets.token_hex(4)  # nobody in it has voted before, also when a test is tried again
         self.failed: Counter[tuple[str, str, str]] = Counter()
         self.cast = 0
 
@@ -86,12 +88,12 @@ class Ledger:
         return replies
 
     def _one(self, number: int) -> httpx.Response:
-        return self._demo.vote(f"secret-voter-{number:05d}", named(), {"q1": "o1"})
+        return self._demo.vote(f"secret-voter-{self._class}-{number:05d}", named(), {"q1": "o1"})
 
 
 def test_a_line_for_each_decision_and_each_failed_attempt_and_none_for_a_healthy_vote(demo: Demo) -> None:
     ledger = Ledger(demo)
-    quiet = len(log(demo, "web"))
+    quiet, begun = len(log(demo, "web")), len(log(demo, "monitor"))
 
     ledger.vote(40)
 
@@ -130,10 +132,10 @@ def test_a_line_for_each_decision_and_each_failed_attempt_and_none_for_a_healthy
         return {line["id"]: line["event"] for line in decided} == events
 
     wait_until(all_events_are_said, within=20, what="the log has a line for each event, and no other")
-    decided = [line["event"] for line in log(demo, "monitor") if line.get("event") in DECISIONS]
+    decided = [line["event"] for line in log(demo, "monitor", begun) if line.get("event") in DECISIONS]
     assert {"circuit-opened", "failover", "circuit-half-open", "circuit-closed", "failback"} <= set(decided)
     assert decided.count("routing-pinned") == decided.count("routing-auto") == 1
-    failover = next(line for line in log(demo, "monitor") if line.get("event") == "failover")
+    failover = next(line for line in log(demo, "monitor", begun) if line.get("event") == "failover")
     assert (failover["from"], failover["to"]) == (EAST, WEST)
     # Whoever saw it first: a look-up, three votes in one worker, or a canary whose connection the fault cut.
     assert failover["cause"] in {"dns", "traffic", "write"}
