@@ -107,11 +107,14 @@ def test_a_line_for_each_decision_and_each_failed_attempt_and_none_for_a_healthy
         replies += ledger.vote(20)
     finally:
         lab.clear()
-    demo.await_status(
-        lambda status: status["routing"]["active"] == EAST and {r["circuit"] for r in status["regions"]} == {"closed"},
-        within=60,
-        what="us-east-1 serves again",
-    )
+
+    def home_again() -> bool:
+        replies.extend(ledger.vote(2))  # the class goes on: trials by live traffic close a circuit as canaries do
+        status = demo.status()
+        circuits = {region["circuit"] for region in status["regions"]}
+        return bool(status["routing"]["active"] == EAST and circuits == {"closed"})
+
+    wait_until(home_again, within=60, what="us-east-1 serves again", every=0.2)
     demo.told("routing", "pin", WEST, "--reason", 'practice"}\n{"event": "failover"}')
     demo.told("routing", "auto", "--reason", "over")
     demo.await_status(lambda status: status["routing"]["active"] == EAST, within=20, what="us-east-1 serves again")
