@@ -55,6 +55,11 @@ def _why(facts: Mapping[str, RegionFacts], plan: Plan, decision: Decision | None
 
 def _why_away(home: RegionFacts) -> Phrase:
     if home.circuit.state is CircuitState.HALF_OPEN:
+        if home.disputed:
+            return phrase(
+                "{region} is being tried again, by live traffic alone, which failed while canaries passed",
+                region=home.name,
+            )
         return phrase("{region} is being tried again", region=home.name)
     if home.health.passing(home.now, home.config) and not home.disputed:
         return phrase(

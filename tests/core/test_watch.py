@@ -365,6 +365,11 @@ def test_a_disputed_circuit_is_closed_by_live_trials() -> None:
 
 def test_a_dispute_ends_when_live_traffic_has_not_failed_for_the_whole_window() -> None:
     post = opened_by_traffic()
+    post.until(EAST, HALF_OPEN)
+    assert (
+        "us-east-1 is being tried again, by live traffic alone, which failed while canaries passed."
+        in post.watch.status(post.now, post.wall, [])["summary"]
+    )
     post.until(EAST, CLOSED)
     assert post.now >= 1000 + CONFIG.error_window_s
 
