@@ -16,9 +16,9 @@ from typing import Protocol
 from .merge import Cast
 from .tally import Tally, count
 
-REST = 5  # a shard is counted again no sooner than five times what its last count took
-LARGE = 500  # ballots; after a shard with more (20 ms of a local engine) all such counting rests: votes come before it
-SMALL_REST_S = 0.25  # the most that a smaller one rests: a long count of it was the machine's trouble, not its weight
+REST = 5  # a small shard is counted again no sooner than five times what its last count took, ...
+SMALL_REST_S = 0.25  # ... and no later: a long count of it was the machine's trouble, not its weight
+LARGE = 500  # ballots; a shard with more is 20 ms and more of a local engine, which shares its machine with the voters
 TRIES = 10  # each lost race is another projector's success, so ten in a row are no race
 MOST_KNOWN = 4_096  # shards whose last writing is remembered: 64 rounds of 64
 IDLE_ROUNDS = 4  # a sweep looks at so many rounds that nobody votes in, the one longest not looked at first
@@ -159,25 +159,40 @@ class _Last:
 
 
 class Projector:
-    """Counts for one region. What it remembers only saves work: several may work at once, in threads or processes."""
+    """Counts for one region. What it remembers only saves work: several may work at once, in threads or processes.
+
+    After a large shard all counting of large ones rests `large_rest` times as long as it took: votes come first, where
+    they share a machine with the counting.
+    """
 
     def __init__(
-        self, store: TallyStore, *, clock: Clock, version: Callable[[], str] = lambda: uuid.uuid4().hex
+        self,
+        store: TallyStore,
+        *,
+        clock: Clock,
+        large_rest: float = 0.0,
+        version: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._large_rest = large_rest
         self._version = version
         self._last: OrderedDict[Shard, _Last] = OrderedDict()
         self._rests_until = 0.0
 
-    def count(self, shards: Iterable[Shard]) -> frozenset[Shard]:
+    def count(self, shards: Iterable[Shard], *, aside: Callable[[Shard], None] | None = None) -> frozenset[Shard]:
         """Counts these shards again, each once, those first that have rested longest; waits for those that have not.
+        Those that are known to be large it hands to `aside`, if there is one, instead of counting them.
 
         Returns those that could not be counted: signal them again.
         """
         failed: set[Shard] = set()
         schemes: dict[str, Scheme | None] = {}
         for shard in sorted(set(shards), key=lambda shard: (self._rested_at(shard), shard)):
+            last = self._last.get(shard)
+            if aside is not None and last is not None and last.is_large:
+                aside(shard)
+                continue
             try:
                 if shard.code not in schemes:
                     schemes[shard.code] = self._store.scheme(shard.code)
@@ -211,10 +226,9 @@ class Projector:
             written = self._store.write(shard, new, over=version)
             if written:
                 now = self._clock.monotonic()
-                rest = REST * (now - began)
-                if len(casts) <= LARGE:
-                    rest = min(rest, SMALL_REST_S)
-                self._remember(shard, _Last(new.version, now + rest, len(casts) > LARGE))
+                is_large, took = len(casts) > LARGE, now - began
+                rest = self._large_rest * took if is_large else min(REST * took, SMALL_REST_S)
+                self._remember(shard, _Last(new.version, now + rest, is_large))
                 return tally
             self._last.pop(shard, None)
             stored = self._store.stored(shard)
@@ -276,7 +290,7 @@ class Projector:
     def _slow_down(self, ballots: int, began: float) -> None:
         if ballots > LARGE:
             now = self._clock.monotonic()
-            self._rests_until = now + REST * (now - began)
+            self._rests_until = now + self._large_rest * (now - began)
 
     def _rested_at(self, shard: Shard) -> float:
         last = self._last.get(shard)

@@ -143,9 +143,9 @@ class RegionTallies:
             item.put()
 
 
-def projector(region: str) -> Projector:
-    """A projector of one region."""
-    return Projector(RegionTallies(region), clock=gateway.clock)
+def projector(region: str, *, large_rest: float = 0.0) -> Projector:
+    """A projector of one region; see Projector for `large_rest`."""
+    return Projector(RegionTallies(region), clock=gateway.clock, large_rest=large_rest)
 
 
 def _scheme(code: str, rows: Iterable[Row]) -> Scheme | None:

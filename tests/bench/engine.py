@@ -80,7 +80,9 @@ class Demo:
         return f"http://127.0.0.1:{port}"
 
     def settle(self) -> None:
-        """Waits until replication and counting have caught up, so that no round pays for the one before it."""
+        """Waits until replication and counting have caught up, so that no round pays for the one before it. The
+        counting of large shards, which rests for most of the time, is not waited for.
+        """
         self.replicate()
         wait_until(self._counted, within=SETTLE_S, what="counting has caught up")
 

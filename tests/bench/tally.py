@@ -9,7 +9,8 @@ import statistics
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from failover.lab.replica import client
@@ -22,6 +23,7 @@ from tests.bench.web import Reader, get_json
 RATE, VOTES, PART = 50, 2_000, 500
 VOTERS, POLL_S, PATIENCE_S = 8, 0.1, 30.0
 CONNECTIONS, VOTES_EACH, ROUNDS = 8, 80, 9
+BESIDE = 5
 BEHIND = Aim(1_000, judged=Judged.WORST)
 KEEPS = Aim(0.9, at_least=True)
 NOTE = (
@@ -38,14 +40,35 @@ def alone(demo: Demo) -> tuple[list[Row], list[str]]:
 
 
 def beside(demo: Demo) -> tuple[list[Row], list[str]]:
-    """The same beside an open survey with very many ballots, and what voting in that one still comes to."""
-    behind = _rows_behind(demo, f"the tally's delay beside an open survey of {MANY:,} ballots")
+    """What voting in an open survey with very many ballots comes to, and the delay beside it, while it is voted in."""
     speeds = _rates(demo)
+    with _voted_in(demo, BIG):
+        behind = _rows_behind(demo, f"the tally's delay while a survey of {MANY:,} ballots is voted in")
     row = Row(f"votes a second at {MANY:,} ballots", f"at {FEW}", "1/s", speeds["many"], speeds["few"], KEEPS)
     return [*behind, row], [
         f"Voting at {MANY:,} ballots: {CONNECTIONS} connections, {VOTES_EACH} votes each a round, as fast as they are "
-        "taken, the projectors of both regions counting beside it: all rounds at few ballots, then all at many."
+        "taken, the projectors of both regions counting beside it: all rounds at few ballots, then all at many. "
+        f"Afterwards {BESIDE} votes a second go to the survey with many, for the delay of the other's counts."
     ]
+
+
+@contextlib.contextmanager
+def _voted_in(demo: Demo, code: str) -> Iterator[None]:
+    """While the block runs, one student after another votes in this survey, BESIDE a second."""
+    over = threading.Event()
+
+    def vote() -> None:
+        with Student(demo.port, code) as student:
+            while not over.wait(1 / BESIDE):
+                student.must_vote()
+
+    with ThreadPoolExecutor(1) as pool:
+        voting = pool.submit(vote)
+        try:
+            yield
+        finally:
+            over.set()
+    voting.result()
 
 
 def _rows_behind(demo: Demo, what: str, aim: Aim | None = None) -> list[Row]:

@@ -27,11 +27,11 @@ def region() -> FakeRegion:
     return region
 
 
-def projector(region: FakeRegion, clock: FakeClock | None = None, **steps: float) -> tuple[Projector, FakeClock]:
+def projector(region: FakeRegion, *, large_rest: float = 0.0, **steps: float) -> tuple[Projector, FakeClock]:
     """A projector whose reading of ballots takes `casts` seconds."""
-    clock = clock or FakeClock()
+    clock = FakeClock()
     store = FakeTallies(region, lambda method: clock.wait(steps.get(method, 0.0)))
-    return Projector(store, clock=clock), clock
+    return Projector(store, clock=clock, large_rest=large_rest), clock
 
 
 def test_a_signalled_shard_is_counted_and_no_other(region: FakeRegion):
@@ -75,17 +75,35 @@ def test_a_shard_that_has_rested_is_not_kept_waiting(region: FakeRegion):
 def test_large_shards_leave_the_engine_to_the_votes_five_sixths_of_the_time(region: FakeRegion):
     for shard in (FIRST, SECOND):
         region.ballots[shard] = [cast(f"voter-{number}", "o1") for number in range(LARGE + 1)]
-    counting, clock = projector(region, casts=0.1)
-    began = clock.monotonic()
-    for _round in range(20):
-        counting.count([FIRST])
-        counting.count([SECOND])
-    assert 40 * 0.1 / (clock.monotonic() - began) == pytest.approx(1 / 6, abs=0.02)
+    for rest, share in ((5.0, 1 / 6), (0.0, 1.0)):
+        counting, clock = projector(region, large_rest=rest, casts=0.1)
+        began = clock.monotonic()
+        for _round in range(20):
+            counting.count([FIRST])
+            counting.count([SECOND])
+        assert 40 * 0.1 / (clock.monotonic() - began) == pytest.approx(share, abs=0.02)
+
+
+def test_shards_that_are_known_to_be_large_are_put_aside_and_the_others_counted(region: FakeRegion):
+    region.ballots[SECOND] = [cast(f"voter-{number}", "o1") for number in range(LARGE + 1)]
+    counting, _clock = projector(region)
+    aside: list[Shard] = []
+    counting.count([FIRST, SECOND], aside=aside.append)
+    assert (aside, set(region.rows)) == ([], {FIRST, SECOND}), "what was never counted may be small"
+    for shard in (FIRST, SECOND):
+        region.ballots[shard].append(cast("cyd", "o1"))
+
+    assert counting.count([SECOND, FIRST], aside=aside.append) == frozenset()
+
+    assert aside == [SECOND]
+    assert (region.rows[FIRST].tally.voters, region.rows[SECOND].tally.voters) == (3, LARGE + 1)
+    counting.count(aside)
+    assert region.rows[SECOND].tally.voters == LARGE + 2
 
 
 def test_a_small_shard_does_not_wait_for_what_large_ones_cost(region: FakeRegion):
     region.ballots[SECOND] = [cast(f"voter-{number}", "o1") for number in range(LARGE + 1)]
-    counting, clock = projector(region, casts=0.1)
+    counting, clock = projector(region, large_rest=5.0, casts=0.1)
     counting.count([FIRST])
     clock.wait(1.0)  # it has rested
     counting.count([SECOND])

@@ -6,6 +6,8 @@ event}`, a JSON line out, `{"id": ..., "reply": ...}` or `{"id": ..., "error": "
 input.
 
 Environment: `AWS_REGION`, and the `FAILOVER_*` variables that the web tier has. No region but its own is bound.
+`TALLY_LARGE_REST`: the lab's, see Projector; on AWS nothing rests, because counting shares no machine with the votes
+and a function that rests is paid for.
 """
 
 from __future__ import annotations
@@ -38,13 +40,15 @@ settings.configure(
 
 from failover import gateway  # noqa: E402  (the gateway reads the settings above)
 from polls import tallies  # noqa: E402  (the same order)
+from polls.aside import Aside  # noqa: E402  (the same order)
 
-projector = tallies.projector(REGION)
+projector = tallies.projector(REGION, large_rest=float(os.environ.get("TALLY_LARGE_REST", "0")))
 
 
-def handler(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: object = None, *, aside: Aside | None = None) -> dict[str, Any]:
     """Counts again every shard that a record of the stream names; or, on a schedule, compares tallies with ballots:
-    those of every open survey when the event's detail says "everything", as it should where signals were lost.
+    those of every open survey when the event's detail says "everything", as it should where signals were lost. Shards
+    that are handed to `aside` are counted after the reply.
 
     Returns AWS's partial batch response: the records whose shards could not be counted now.
     """
@@ -52,7 +56,8 @@ def handler(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         swept = projector.sweep(everything=bool(event.get("detail", {}).get("everything")))
         return {"rounds": swept.rounds, "shards": swept.shards, "corrected": swept.corrected}
     told = [(record, tallies.shard_of(key_of(record))) for record in event["Records"]]
-    failed = projector.count(shard for _record, shard in told if shard is not None)
+    shards = [shard for _record, shard in told if shard is not None]
+    failed = projector.count(shards, aside=aside.put if aside else None)
     numbers = [record["dynamodb"]["SequenceNumber"] for record, shard in told if shard in failed]
     return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers]}
 
@@ -64,13 +69,13 @@ def key_of(record: dict[str, Any]) -> str:
 
 def serve(lines: TextIO, out: TextIO) -> None:
     """Answers one event after another until the input ends. A schedule's event runs beside the stream's, as in
-    Lambda.
+    Lambda; large shards are counted aside, as they can be where a process lives on between its events.
     """
     writing = threading.Lock()
 
     def answer(asked: dict[str, Any]) -> None:
         try:
-            told: dict[str, Any] = {"reply": handler(asked["event"])}
+            told: dict[str, Any] = {"reply": handler(asked["event"], aside=aside)}
         except Exception as error:  # as Lambda: whatever a function raises, its caller is told
             told = {"error": f"{type(error).__name__}: {error}"}
         with writing:
@@ -78,6 +83,7 @@ def serve(lines: TextIO, out: TextIO) -> None:
             out.flush()
 
     gateway.regions()  # everything is loaded and wired before the first event
+    aside = Aside(projector.count, clock=gateway.clock)
     beside = ThreadPoolExecutor(1, thread_name_prefix="schedule")
     for line in lines:
         asked = json.loads(line)
