@@ -61,3 +61,13 @@ def manage(*arguments: str, lab_dir: Path, timeout: float = 60, **extra: str) ->
         timeout=timeout,
         check=False,
     )
+
+
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process stands still until the block is over, however it ends."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

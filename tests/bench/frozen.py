@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from failover import gateway, wiring
@@ -20,6 +18,7 @@ from tests.bench.measure import interleaved
 from tests.bench.report import Aim, Row, p99
 from tests.bench.saves import TABLE, RoutedBallot
 from tests.bench.students import in_threads
+from tests.processes import stopped
 
 FROZEN, HEALTHY = REGIONS
 THREADS, WARM, CALLS, ROUNDS, WITHIN_S = 8, 10, 150, 9, 75.0
@@ -65,16 +64,6 @@ def rows(folder: Path) -> tuple[list[Row], list[str]]:
         Row("healthy region's p99, the other frozen", beside, "ms", healthy["frozen"], healthy["calm"], AIM),
         Row("a caller's p99, one region frozen", beside, "ms", waited["frozen"], waited["calm"]),
     ], [NOTE]
-
-
-@contextlib.contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    """Within the block the process is stopped."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def _round(config: FailoverConfig, frozen: int | None) -> tuple[float, float]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import random
 import signal
 import subprocess
@@ -169,13 +168,3 @@ class Students:
         output, _none = self._process.communicate(timeout=60)
         assert self._process.returncode == 0, output
         return self.ledger()
-
-
-@contextlib.contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    """A process stands still until the block is over, however it ends."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
