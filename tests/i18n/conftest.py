@@ -4,9 +4,9 @@ import pytest
 
 from tests.dashboard.conftest import monitor, run_dir, staff
 from tests.i18n import pseudo
-from tests.polls.conftest import browser, make_survey, survey
+from tests.polls.conftest import browser, instructor, make_survey, survey
 
-__all__ = ["browser", "make_survey", "monitor", "run_dir", "staff", "survey"]
+__all__ = ["browser", "instructor", "make_survey", "monitor", "run_dir", "staff", "survey"]
 
 
 @pytest.fixture

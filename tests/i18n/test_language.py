@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import translation
 
 from polls import selectors, services
 from polls.surveys import Survey
-from tests.polls.test_builder_pages import fields
+from tests.polls.builder_form import fields
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
@@ -101,9 +100,7 @@ def test_a_ballot_that_is_being_filled_in_changes_its_language_and_loses_nothing
     assert ballots == [{"q1": "o1", "q2": ["o1", "o3"], "q3": 4, "q4": "half a sent"}]
 
 
-def test_a_survey_that_is_being_written_changes_its_language_and_loses_nothing(wired: object) -> None:
-    instructor = Client()
-    instructor.force_login(User.objects.create_user("writer", is_staff=True))
+def test_a_survey_that_is_being_written_changes_its_language_and_loses_nothing(instructor: Client) -> None:
     form = fields(instructor.get("/admin/surveys/new/", headers=ENGLISH)) | {"title": "Half", "q0-options": "one"}
     refused = instructor.post("/admin/surveys/new/", {**form, "action": "save"}, headers=ENGLISH)
     assert refused.status_code == 422
@@ -115,10 +112,8 @@ def test_a_survey_that_is_being_written_changes_its_language_and_loses_nothing(w
 
 
 def test_any_other_answer_to_what_was_sent_says_that_the_language_changes_on_the_next_page(
-    wired: object, survey: Survey
+    instructor: Client, survey: Survey
 ) -> None:
-    instructor = Client()
-    instructor.force_login(User.objects.create_user("writer", is_staff=True))
     where = f"/admin/surveys/{survey.code}/delete/"
     assert 'name="language"' in instructor.get(where).content.decode()
     refused = instructor.post(where, {"confirm": "no"}).content.decode()
@@ -210,11 +205,9 @@ def test_a_date_is_written_as_the_language_writes_it(make_survey: Callable[..., 
     assert "Nov. 24, 2099, 2:05 p.m." in Client().get(f"/s/{survey.code}/", headers=ENGLISH).content.decode()
 
 
-def test_a_file_for_a_spreadsheet_keeps_its_points_and_machine_names(voted: Survey) -> None:
-    staff = Client()
-    staff.force_login(User.objects.create_user("instructor", is_staff=True))
+def test_a_file_for_a_spreadsheet_keeps_its_points_and_machine_names(instructor: Client, voted: Survey) -> None:
     at = f"/admin/surveys/{voted.code}/export/results.csv"
-    english, german = (b"".join(staff.get(at, headers=headers).streaming_content) for headers in (ENGLISH, GERMAN))
+    english, german = (b"".join(instructor.get(at, headers=headers).streaming_content) for headers in (ENGLISH, GERMAN))
     assert english == german
     assert b",33.3," in german
 

@@ -19,7 +19,7 @@ from polls.models import SurveyRow
 from polls.surveys import Survey
 from tests.conftest import Lab
 from tests.i18n.pseudo import leftovers
-from tests.polls.test_builder_pages import fields
+from tests.polls.builder_form import fields
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]

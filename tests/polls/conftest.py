@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from failover import gateway
@@ -54,3 +55,11 @@ def survey(make_survey: Callable[..., Survey]) -> Survey:
 def browser(wired: Wired) -> Client:
     """A student's browser, cookies and CSRF included."""
     return Client(enforce_csrf_checks=True)
+
+
+@pytest.fixture
+def instructor(wired: Wired, db: None) -> Client:
+    """The browser of an instructor who is signed in."""
+    client = Client()
+    client.force_login(User.objects.create_user("instructor", is_staff=True))
+    return client

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -11,13 +10,6 @@ from polls import codes, selectors
 from polls.surveys import Survey
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
-
-
-@pytest.fixture
-def instructor(wired: object) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("instructor", is_staff=True))
-    return client
 
 
 def current(survey: Survey) -> Survey:

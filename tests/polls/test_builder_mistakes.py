@@ -3,20 +3,13 @@
 import re
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from polls.surveys import Survey
-from tests.polls.test_builder_pages import edit, fields, vote
+from tests.polls.builder_form import edit, fields
+from tests.polls.test_builder_pages import vote
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
-
-
-@pytest.fixture
-def instructor(wired: object) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("instructor", is_staff=True))
-    return client
 
 
 def test_mistakes_are_told_with_links_and_nothing_typed_is_lost(instructor: Client):

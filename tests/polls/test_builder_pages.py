@@ -5,70 +5,22 @@ import re
 import secrets
 from collections.abc import Callable
 from html import unescape
-from html.parser import HTMLParser
-from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from polls import codes, definitions, selectors, services
 from polls.surveys import Survey
 from tests.conftest import Lab
+from tests.polls.builder_form import edit, fields
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
-
-
-class Fields(HTMLParser):
-    """What a browser would send of the form #builder, or of the only form with a hidden `base`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: dict[str, str] = {}
-        self._select = self._area = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        name, value = given.get("name") or "", given.get("value") or ""
-        if tag == "input" and (given.get("type") not in ("checkbox", "radio") or "checked" in given):
-            self.found[name] = value or ("on" if given.get("type") == "checkbox" else "")
-        elif tag == "select":
-            self._select = name
-        elif tag == "textarea":
-            self._area, self.found[name] = name, ""
-        elif tag == "option" and "selected" in given:
-            self.found[self._select] = value
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "textarea":
-            self._area = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._area:
-            self.found[self._area] += data
-
-
-def fields(page: Any) -> dict[str, str]:
-    parser = Fields()
-    parser.feed(page.content.decode())
-    return parser.found
-
-
-@pytest.fixture
-def instructor(wired: object) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("instructor", is_staff=True))
-    return client
 
 
 def now(survey: Survey) -> Survey:
     found = selectors.read_now(survey.code)
     assert found is not None
     return found.survey
-
-
-def edit(survey: Survey) -> str:
-    return f"/admin/surveys/{survey.code}/edit/"
 
 
 def vote(survey: Survey) -> None:

@@ -5,7 +5,6 @@ never rises.
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,9 +88,7 @@ def test_a_new_survey_under_the_code_of_a_deleted_one_is_alive_whatever_late_del
 
 @pytest.mark.lab
 @pytest.mark.django_db
-def test_a_deletion_is_typed_and_then_every_page_says_that_it_is_gone(survey: Survey):
-    instructor = Client()
-    instructor.force_login(User.objects.create_user("instructor", is_staff=True))
+def test_a_deletion_is_typed_and_then_every_page_says_that_it_is_gone(instructor: Client, survey: Survey):
     page = f"/admin/surveys/{survey.code}/delete/"
     for typed in ("", "DEMO20", "yes"):
         assert instructor.post(page, {"confirm": typed}).status_code == 422
@@ -113,10 +110,8 @@ def test_a_deletion_is_typed_and_then_every_page_says_that_it_is_gone(survey: Su
 
 @pytest.mark.lab
 @pytest.mark.django_db
-def test_the_archive_keeps_results_and_opening_takes_a_survey_out_again(survey: Survey):
+def test_the_archive_keeps_results_and_opening_takes_a_survey_out_again(instructor: Client, survey: Survey):
     vote(survey, "voter-0001")
-    instructor = Client()
-    instructor.force_login(User.objects.create_user("instructor", is_staff=True))
     instructor.post(f"/admin/surveys/{survey.code}/archive/")
     found = selectors.read_now(survey.code)
     assert found is not None

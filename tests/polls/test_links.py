@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from polls import links, selectors, services
@@ -128,14 +127,14 @@ def test_after_a_reset_a_link_votes_again_also_from_a_page_of_the_round_before(c
 
 
 @pytest.mark.parametrize(("kind", "content"), [("page", "text/html"), ("csv", "text/csv"), ("text", "text/plain")])
-def test_an_instructor_gets_as_many_links_as_asked_for(closed_shop: Survey, kind: str, content: str):
-    client = Client()
-    client.force_login(User.objects.create_user("instructor", is_staff=True))
+def test_an_instructor_gets_as_many_links_as_asked_for(
+    instructor: Client, closed_shop: Survey, kind: str, content: str
+):
     address = f"/admin/surveys/{closed_shop.code}/links/"
-    reply = client.post(address, {"number": "7", "format": kind})
+    reply = instructor.post(address, {"number": "7", "format": kind})
     assert reply["Content-Type"].startswith(content)
     tokens = re.findall(rf"/s/{closed_shop.code}/link/([\w-]+)/", reply.content.decode())
     assert len(set(tokens)) == 7
     assert all(links.voter(token, closed_shop) for token in tokens)
     for wrong in ("0", "501", "-1", "x", "", "9" * 5000):
-        assert client.post(address, {"number": wrong, "format": kind}).status_code == 422
+        assert instructor.post(address, {"number": wrong, "format": kind}).status_code == 422

@@ -23,13 +23,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 SCRIPT = "<script>alert(1)</script>"
 
 
-@pytest.fixture
-def instructor(wired: object) -> Client:
-    client = Client(enforce_csrf_checks=False)
-    client.force_login(User.objects.create_user("instructor", is_staff=True))
-    return client
-
-
 def screen(survey: Survey, query: str = "") -> str:
     return f"/s/{survey.code}/present/{query}"
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from polls import definitions, rounds, selectors, services
@@ -32,13 +31,6 @@ def test_what_is_no_longer_asked_is_shown_by_its_id_and_the_rest_in_todays_words
     assert [option.text for option in found[0].options] == ["two", "o9"]
     assert {question.id: [option.id for option in question.choices] for question in found} == then
     assert rounds.asked(DEFINITION.questions, {"q1": ["o1", "o2"]}) == DEFINITION.questions[:1]
-
-
-@pytest.fixture
-def instructor(wired: object) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("instructor", is_staff=True))
-    return client
 
 
 def sent(instructor: Client, path: str) -> str:

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from failover import gateway
@@ -14,7 +13,7 @@ from polls.merge import Row, change, merge, put_on, rivals
 from polls.models import SurveyRow
 from polls.surveys import Survey, first_values, from_row, is_whole, tombstone
 from tests.conftest import Lab, rows_held
-from tests.polls.test_builder_pages import edit, fields
+from tests.polls.builder_form import edit, fields
 from tests.waiting import wait_until
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -93,13 +92,6 @@ def test_a_region_that_knows_no_more_than_a_change_knows_no_survey():
     assert is_whole(Row(1, merge([changed, FIRST]).fields))
     gone = change(FIRST, {tombstone(1): True, "title": None, "questions": None, "born": 1}, now_ms=6)
     assert is_whole(Row(1, gone.fields))
-
-
-@pytest.fixture
-def instructor(wired: object) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("instructor", is_staff=True))
-    return client
 
 
 def only(app: Lab, region: str, *, other: str) -> None:
