@@ -1,6 +1,7 @@
 """The wiring that a test of this folder replaces is put back behind it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,3 +16,13 @@ def _models_are_wired_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     yield
     models.use_connections(before)
+
+
+@pytest.fixture
+def no_credentials(_models_are_wired_again: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process finds no credentials, wherever the SDK looks for them."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))

@@ -199,14 +199,8 @@ def test_the_partition_key_of_every_table_comes_first_as_create_table_insists() 
         assert [key["KeyType"] for key in spec.create["KeySchema"]][:1] == ["HASH"], spec.name
 
 
-def test_without_credentials_pynamodb_makes_no_client_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
+@pytest.mark.usefixtures("no_credentials")
+def test_without_credentials_pynamodb_makes_no_client_of_its_own(tmp_path: Path) -> None:
     client = make_client(faulty.make_config(tmp_path, {EAST: 9}), EAST)
     models.use_connections(Connections({EAST: client}))
 

@@ -57,6 +57,11 @@ def cache(clock: FakeClock) -> AddressCache:
     return AddressCache(clock, stale_s=STALE_S)
 
 
+def with_book(clock: FakeClock, folder: Path) -> AddressCache:
+    """The cache of one of a host's processes, which share what lies in `folder`."""
+    return AddressCache(clock, stale_s=STALE_S, book=AddressBook(folder))
+
+
 def get(cache: AddressCache, name: Name) -> Served:
     return cache.get(HOST, name, timeout=TIMEOUT_S)
 
@@ -250,7 +255,7 @@ def test_an_error_that_is_remembered_is_a_new_one_for_each_caller(cache: Address
 def test_what_one_process_of_a_host_was_told_serves_one_that_has_just_started(
     clock: FakeClock, name: Name, tmp_path: Path
 ) -> None:
-    monitor, worker = (AddressCache(clock, stale_s=STALE_S, book=AddressBook(tmp_path / "book")) for _ in range(2))
+    monitor, worker = (with_book(clock, tmp_path / "book") for _ in range(2))
     renew(monitor, name)
     name.answer = GONE
     clock.wait(100)
@@ -263,7 +268,7 @@ def test_what_one_process_of_a_host_was_told_serves_one_that_has_just_started(
 def test_the_later_answer_wins_whoever_got_it_and_whichever_would_live_longer(
     clock: FakeClock, name: Name, tmp_path: Path
 ) -> None:
-    monitor, worker = (AddressCache(clock, stale_s=STALE_S, book=AddressBook(tmp_path / "book")) for _ in range(2))
+    monitor, worker = (with_book(clock, tmp_path / "book") for _ in range(2))
     get(worker, name)
     clock.wait(STALE_S)
     name.answer = Answer(("192.0.2.2",), 60)
@@ -296,14 +301,14 @@ def test_a_page_of_the_book_that_makes_no_sense_is_no_page(
     (tmp_path / f"{HOST}.json").write_text(left)
     name.answer = GONE
 
-    assert refusal(get, AddressCache(clock, stale_s=STALE_S, book=AddressBook(tmp_path)), name) == GONE.errno
+    assert refusal(get, with_book(clock, tmp_path), name) == GONE.errno
 
 
 def test_a_wall_clock_that_was_set_back_makes_no_answer_young_for_longer_than_any_may_be(
     clock: FakeClock, name: Name, tmp_path: Path
 ) -> None:
     AddressBook(tmp_path).save(HOST, Answer(("192.0.2.7",), 86_400), at=clock.wall() + 86_400)
-    cache = AddressCache(clock, stale_s=STALE_S, book=AddressBook(tmp_path))
+    cache = with_book(clock, tmp_path)
     name.answer = GONE
 
     assert get(cache, name).addresses == ("192.0.2.7",)
@@ -314,6 +319,6 @@ def test_a_book_that_cannot_be_written_does_not_keep_a_name_from_resolving(
     clock: FakeClock, name: Name, tmp_path: Path
 ) -> None:
     (tmp_path / "book").write_text("a file where the directory should be")
-    cache = AddressCache(clock, stale_s=STALE_S, book=AddressBook(tmp_path / "book"))
+    cache = with_book(clock, tmp_path / "book")
 
     assert get(cache, name).addresses == ("192.0.2.1",)

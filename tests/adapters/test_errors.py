@@ -293,15 +293,8 @@ def test_a_refused_condition_is_told_from_other_refusals(region: faulty.Region) 
     assert classify(told["ConditionalCheckFailedException"]).error_class is ErrorClass.CALLER
 
 
-def test_credentials_that_cannot_be_found_are_the_callers_business(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-
+@pytest.mark.usefixtures("no_credentials")
+def test_credentials_that_cannot_be_found_are_the_callers_business(tmp_path: Path) -> None:
     with faulty.models_wired(faulty.make_config(tmp_path, {EAST: free_port()})):
         failure = classify(raised_by(put))
 

@@ -6,7 +6,6 @@ import contextlib
 import gc
 import os
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -246,20 +245,9 @@ def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "authority.pem"))
 
 
-def over_tls(certificate: trustme.LeafCert, behave: Behaviour) -> Behaviour:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-
-    def wrapped(connection: socket.socket, over: threading.Event) -> None:
-        with context.wrap_socket(connection, server_side=True) as secure:
-            behave(secure, over)
-
-    return wrapped
-
-
 @pytest.mark.usefixtures("trusted")
 def test_a_connection_over_tls_is_kept_too(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = Counted(over_tls(authority.issue_cert(HOST), faulty.says(ANSWER)))
+    server = Counted(faulty.over_tls(authority, faulty.says(ANSWER), name=HOST))
     with faulty.server(server) as port, transport(f"https://{HOST}") as made:
         addresses(monkeypatch, port)
         assert [ask(made, f"https://{HOST}").status_code for _ in range(3)] == [200] * 3
@@ -272,12 +260,12 @@ def test_a_connection_over_tls_is_kept_too(authority: trustme.CA, monkeypatch: p
     ("behaviour", "detail"),
     [
         pytest.param(
-            lambda own: over_tls(own.issue_cert("else.example"), faulty.says(ANSWER)),
+            lambda own: faulty.over_tls(own, faulty.says(ANSWER), name="else.example"),
             "the certificate is not valid",
             id="another name's certificate",
         ),
         pytest.param(
-            lambda _: over_tls(trustme.CA().issue_cert(HOST), faulty.says(ANSWER)),
+            lambda _: faulty.over_tls(trustme.CA(), faulty.says(ANSWER), name=HOST),
             "the certificate is not valid",
             id="another authority's certificate",
         ),
@@ -314,8 +302,7 @@ def test_before_the_handshake_is_over_nothing_is_sent(
 def test_after_the_handshake_nobody_knows(
     broken: Behaviour, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = over_tls(authority.issue_cert(HOST), broken)
-    with faulty.server(server) as port, transport(f"https://{HOST}") as made:
+    with faulty.server(faulty.over_tls(authority, broken, name=HOST)) as port, transport(f"https://{HOST}") as made:
         addresses(monkeypatch, port)
         with pytest.raises(sdk.HTTPClientError) as caught:
             ask(made, f"https://{HOST}")
