@@ -1,9 +1,12 @@
-"""One lab for all tests that leave it as they found it."""
+"""One lab for all tests that leave it as they found it, and fronts before a region that only echoes."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
+from failover.lab.gate import FrontLoop, Gate
+from tests.lab.fronts import RTT_MS, EchoServer
 from tests.lab.support import OwnLab, own_lab
 
 
@@ -18,3 +21,39 @@ def cloud(shared_lab: OwnLab) -> Iterator[OwnLab]:
     """The shared lab; whatever a test broke in it is mended behind it."""
     yield shared_lab
     shared_lab.client.clear()
+
+
+@pytest.fixture(scope="package")
+def echo() -> Iterator[int]:
+    """The port of a region that sends back what it gets."""
+    with EchoServer() as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.fixture(scope="package")
+def loop() -> Iterator[FrontLoop]:
+    """The thread in which every front of these tests runs."""
+    loop = FrontLoop()
+    loop.start()
+    yield loop
+    loop.stop()
+
+
+@pytest.fixture
+def near(loop: FrontLoop, echo: int) -> Iterator[Gate]:
+    """An open front, no distance away."""
+    gate = Gate(loop, 0.0)
+    gate.ready(echo)
+    yield gate
+    gate.end()
+
+
+@pytest.fixture
+def far(loop: FrontLoop, echo: int) -> Iterator[Gate]:
+    """An open front, far away."""
+    gate = Gate(loop, RTT_MS)
+    gate.ready(echo)
+    yield gate
+    gate.end()

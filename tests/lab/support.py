@@ -7,21 +7,26 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from failover import lifeline
+from failover.lab import verify
 from failover.lab.client import LabClient
 from failover.lab.config import Table, key_names
 from failover.lab.errors import LabNotRunning
+from failover.lab.kinds import FaultKind
 from failover.lab.replica import EngineReplica
 from tests.processes import ROOT
 from tests.waiting import wait_until
 
 EAST, WEST = "us-east-1", "us-west-2"
 RTT_MS = 60
+FAULT_MS = {"latency": 300, "replication-delay": 800}
+"""How strong a fault is that needs to be told."""
 
 
 def table(name: str, *, replicated: bool = True) -> Table:
@@ -141,6 +146,24 @@ def own_lab(lab_dir: Path, **environment: str) -> Iterator[OwnLab]:
             process.kill()
             process.communicate()
             raise
+
+
+def seen_while_it_lasts_only(cloud: OwnLab, kind: FaultKind) -> None:
+    """Sets the fault and clears it; its check must see it in between, and only then."""
+    before = cloud.client.state()
+    ms = FAULT_MS.get(kind.name)
+    fault: dict[str, Any] = {"kind": kind.name, "region": EAST, "cut": 0, "keep_connections": False, "ms": ms}
+    assert not verify.took_hold(before, fault).holds, "the check sees a fault where there is none"
+    fault = cloud.client.set_fault(EAST, kind.name, seconds=120, ms=ms)
+    with ThreadPoolExecutor(1) as pool:
+        # In a pause it would wait for its probe for as long as a backlog may last.
+        second = None if kind.name == "replication-pause" else pool.submit(verify.is_gone, before, fault)
+        seen = verify.took_hold(before, fault)
+        assert seen.holds, seen.text
+        assert second is None or not second.result().holds, "the check sees no fault where there is one"
+    (cleared,) = cloud.client.clear(EAST)
+    gone = verify.is_gone(cloud.client.state(), cleared)
+    assert gone.holds, gone.text
 
 
 def key_names_of(name: str) -> tuple[str, ...]:

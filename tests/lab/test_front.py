@@ -2,87 +2,14 @@
 
 import contextlib
 import socket
-import socketserver
-import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from failover.lab.gate import FrontLoop, Gate
 from failover.lab.manners import Manner
+from tests.lab.fronts import RTT_MS, connect, exchange, is_cut
 from tests.waiting import wait_until
-
-RTT_MS = 80.0
-
-
-class _Echo(socketserver.BaseRequestHandler):
-    def handle(self) -> None:
-        with contextlib.suppress(ConnectionResetError):  # a test cut it
-            while data := self.request.recv(65536):
-                self.request.sendall(data)
-
-
-class _EchoServer(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    block_on_close = False
-
-
-@pytest.fixture(scope="module")
-def echo() -> Iterator[int]:
-    with _EchoServer(("127.0.0.1", 0), _Echo) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[FrontLoop]:
-    loop = FrontLoop()
-    loop.start()
-    yield loop
-    loop.stop()
-
-
-@pytest.fixture
-def near(loop: FrontLoop, echo: int) -> Iterator[Gate]:
-    gate = Gate(loop, 0.0)
-    gate.ready(echo)
-    yield gate
-    gate.end()
-
-
-@pytest.fixture
-def far(loop: FrontLoop, echo: int) -> Iterator[Gate]:
-    gate = Gate(loop, RTT_MS)
-    gate.ready(echo)
-    yield gate
-    gate.end()
-
-
-def connect(gate: Gate) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", gate.port), timeout=10)
-
-
-def exchange(client: socket.socket, data: bytes) -> tuple[bytes, float]:
-    """Sends and reads as much back; how long it took is in ms."""
-    started = time.monotonic()
-    sender = threading.Thread(target=client.sendall, args=(data,))
-    sender.start()
-    back = bytearray()
-    while len(back) < len(data):
-        chunk = client.recv(1 << 16)
-        assert chunk, "the connection ended early"
-        back += chunk
-    sender.join()
-    return bytes(back), (time.monotonic() - started) * 1000
-
-
-def is_cut(client: socket.socket) -> bool:
-    try:
-        return client.recv(1) == b""
-    except ConnectionResetError:
-        return True
 
 
 def test_an_open_front_passes_bytes_both_ways(near: Gate):

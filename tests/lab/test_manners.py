@@ -10,10 +10,9 @@ import pytest
 from failover.lab.gate import FrontLoop, Gate
 from failover.lab.manners import Manner
 from failover.lab.pipe import DRIP_S
-from tests.lab.test_front import connect, echo, exchange, is_cut, loop, near
+from tests.lab.fronts import connect, exchange, is_cut
 from tests.waiting import wait_until
 
-__all__ = ["echo", "loop", "near"]  # fixtures of the front's own tests
 REQUEST = b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
 SERVED = b"served"
 
@@ -94,55 +93,48 @@ def test_a_reply_that_drips_is_whole_in_the_end_and_takes_its_time_for_every_byt
         assert ms >= 2 * DRIP_S * 1000 - 1
 
 
-def test_a_reply_drips_to_its_end_when_the_engine_has_closed_behind_it(loop: FrontLoop):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+@contextlib.contextmanager
+def before_an_engine(loop: FrontLoop, manner: Manner) -> Iterator[tuple[Gate, socket.socket]]:
+    """A front that treats who comes in this manner, and the listening socket of the engine behind it."""
+    with socket.create_server(("127.0.0.1", 0)) as engine:
         gate = Gate(loop, 0.0)
-        gate.ready(listener.getsockname()[1])
-        gate.treat(Manner.DRIP)
+        gate.ready(engine.getsockname()[1])
+        gate.treat(manner)
         try:
-            with connect(gate) as client:
-                engine, _ = listener.accept()
-                engine.sendall(b"xyz")
-                engine.close()
-                assert b"".join(iter(lambda: client.recv(10), b"")) == b"xyz"
+            yield gate, engine
         finally:
             gate.end()
+
+
+def test_a_reply_drips_to_its_end_when_the_engine_has_closed_behind_it(loop: FrontLoop):
+    with before_an_engine(loop, Manner.DRIP) as (gate, listener), connect(gate) as client:
+        engine, _ = listener.accept()
+        engine.sendall(b"xyz")
+        engine.close()
+        assert b"".join(iter(lambda: client.recv(10), b"")) == b"xyz"
 
 
 def test_a_request_is_reset_and_nothing_of_it_reaches_the_engine(loop: FrontLoop):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with before_an_engine(loop, Manner.RESET) as (gate, listener):
         listener.setblocking(False)
-        gate = Gate(loop, 0.0)
-        gate.ready(listener.getsockname()[1])
-        gate.treat(Manner.RESET)
-        try:
-            with connect(gate) as client:
-                assert says_nothing(client), "it was reset before it asked"
-                client.sendall(REQUEST)
-                with pytest.raises(ConnectionResetError):
-                    client.recv(1)
-            with pytest.raises(BlockingIOError):
-                listener.accept()
-        finally:
-            gate.end()
+        with connect(gate) as client:
+            assert says_nothing(client), "it was reset before it asked"
+            client.sendall(REQUEST)
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 def test_a_lost_reply_was_a_request_that_the_engine_has(loop: FrontLoop):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        gate = Gate(loop, 0.0)
-        gate.ready(listener.getsockname()[1])
-        gate.treat(Manner.LOST_REPLY)
-        try:
-            with connect(gate) as client:
-                client.sendall(REQUEST)
-                engine, _ = listener.accept()
-                with engine:
-                    assert engine.recv(100) == REQUEST
-                    engine.sendall(b"HTTP/1.1 200 OK\r\n")
-                    with pytest.raises(ConnectionResetError):
-                        client.recv(1)
-        finally:
-            gate.end()
+    with before_an_engine(loop, Manner.LOST_REPLY) as (gate, listener), connect(gate) as client:
+        client.sendall(REQUEST)
+        engine, _ = listener.accept()
+        with engine:
+            assert engine.recv(100) == REQUEST
+            engine.sendall(b"HTTP/1.1 200 OK\r\n")
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
 
 
 @pytest.mark.parametrize(("manner", "status"), [(Manner.HTTP_503, b"503"), (Manner.THROTTLE, b"400")])

@@ -13,23 +13,17 @@ from failover.lab.config import account_host, endpoint_host
 from failover.lab.kinds import KINDS, FaultKind
 from failover.lab.outside import Line, region_of
 from tests.integration.demo import demo_in, named
-from tests.integration.test_lab_faults import seen_while_it_lasts_only
-from tests.lab.support import EAST, WEST, OwnLab, own_lab
+from tests.lab.support import EAST, WEST, OwnLab, own_lab, seen_while_it_lasts_only
 
 pytestmark = pytest.mark.lab
 OVER_TLS = [kind for kind in KINDS if kind.needs_tls or kind.name in ("reset", "lost-reply", "http-503")]
 
 
 @pytest.fixture(scope="module")
-def module_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnLab]:
+def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnLab]:
+    """The lab of these tests, in place of the one that speaks plain HTTP."""
     with own_lab(tmp_path_factory.mktemp("tls"), LAB_TLS="1") as lab:
         yield lab
-
-
-@pytest.fixture
-def cloud(module_lab: OwnLab) -> Iterator[OwnLab]:
-    yield module_lab
-    module_lab.client.clear()
 
 
 @pytest.mark.parametrize("kind", OVER_TLS, ids=lambda kind: kind.name)

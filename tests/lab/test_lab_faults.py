@@ -1,43 +1,22 @@
 """Every fault of the lab, felt from outside with real means, and gone when it is over."""
 
 import socket
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from failover.lab import outside, verify
 from failover.lab.errors import FaultRefused
 from failover.lab.kinds import KINDS, FaultKind
-from tests.lab.support import EAST, WEST, OwnLab, key, lives, own_lab, stamped
+from tests.lab.fronts import is_cut
+from tests.lab.support import EAST, WEST, OwnLab, key, lives, own_lab, seen_while_it_lasts_only, stamped
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.lab
 
 
-@pytest.fixture(scope="module")
-def module_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnLab]:
-    with own_lab(tmp_path_factory.mktemp("faults")) as lab:
-        yield lab
-
-
-@pytest.fixture
-def cloud(module_lab: OwnLab) -> Iterator[OwnLab]:
-    yield module_lab
-    module_lab.client.clear()
-
-
 def front(cloud: OwnLab, region: str) -> socket.socket:
     return socket.create_connection(("127.0.0.1", cloud.region(region)["front"]["port"]), timeout=5)
-
-
-def is_cut(client: socket.socket) -> bool:
-    try:
-        return client.recv(1) == b""
-    except ConnectionResetError:
-        return True
 
 
 def answers(client: socket.socket) -> bool:
@@ -46,25 +25,6 @@ def answers(client: socket.socket) -> bool:
     return client.recv(12).startswith(b"HTTP/1.1")
 
 
-def seen_while_it_lasts_only(cloud: OwnLab, kind: FaultKind) -> None:
-    """Sets the fault and clears it; its check must see it in between, and only then."""
-    before = cloud.client.state()
-    ms = MILLISECONDS.get(kind.name)
-    fault: dict[str, Any] = {"kind": kind.name, "region": EAST, "cut": 0, "keep_connections": False, "ms": ms}
-    assert not verify.took_hold(before, fault).holds, "the check sees a fault where there is none"
-    fault = cloud.client.set_fault(EAST, kind.name, seconds=120, ms=ms)
-    with ThreadPoolExecutor(1) as pool:
-        # In a pause it would wait for its probe for as long as a backlog may last.
-        second = None if kind.name == "replication-pause" else pool.submit(verify.is_gone, before, fault)
-        seen = verify.took_hold(before, fault)
-        assert seen.holds, seen.text
-        assert second is None or not second.result().holds, "the check sees no fault where there is one"
-    (cleared,) = cloud.client.clear(EAST)
-    gone = verify.is_gone(cloud.client.state(), cleared)
-    assert gone.holds, gone.text
-
-
-MILLISECONDS = {"latency": 300, "replication-delay": 800}
 PLAIN = [kind for kind in KINDS if not kind.needs_tls]
 CUTTING = [kind.name for kind in PLAIN if kind.cuts]
 
