@@ -2,6 +2,7 @@
 session.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from failover.conf import FailoverConfig
 from polls import selectors
 from polls.models import SurveyRow
 from tests.faults import fault
-from tests.processes import running
+from tests.processes import running, wait_while_running
 from tests.waiting import wait_until
 
 # A deadline in milliseconds would make the machine's load a test result.
@@ -64,18 +65,19 @@ class Lab:
         fault(self.dir, *arguments)
 
 
+@contextlib.contextmanager
+def lab_in(lab_dir: Path, **environment: str) -> Iterator[Lab]:
+    """Starts a lab without added latency, and ends it."""
+    with running("lab", lab_dir=lab_dir, LAB_RTT_MS="0", **environment) as process:
+        wait_while_running(process, (lab_dir / "app.env").exists, within=60, what="the lab is ready")
+        yield Lab(lab_dir)
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A lab of the session's own, without a web tier and without added latency."""
-    lab_dir = tmp_path_factory.mktemp("lab")
-    with running("lab", lab_dir=lab_dir, LAB_RTT_MS="0") as process:
-
-        def ready() -> bool:
-            assert process.poll() is None, f"the lab ended: {process.communicate()[0]}"
-            return (lab_dir / "app.env").exists()
-
-        wait_until(ready, within=60, what="the lab is ready")
-        yield Lab(lab_dir)
+    with lab_in(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="session")

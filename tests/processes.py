@@ -6,8 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
@@ -48,6 +51,16 @@ def running(*arguments: str, lab_dir: Path, **extra: str) -> Iterator[subprocess
                 process.kill()
         if process.stdout is not None and not process.stdout.closed:  # the test may have read it to its end
             process.communicate()
+
+
+def wait_while_running(process: subprocess.Popen[str], probe: Callable[[], Any], *, within: float, what: str) -> None:
+    """`wait_until` for something that the process is to bring about; a process that ended fails the test at once."""
+
+    def running_and() -> Any:
+        assert process.poll() is None, f"the process ended: {process.communicate()[0]}"
+        return probe()
+
+    wait_until(running_and, within=within, what=what)
 
 
 def manage(*arguments: str, lab_dir: Path, timeout: float = 60, **extra: str) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ from failover.lab.client import LabClient
 from failover.lab.config import LabConfig
 from failover.lab.engines import Engine
 from failover.lab.replica import client
-from tests.processes import free_port, running
+from tests.processes import free_port, running, wait_while_running
 from tests.waiting import wait_until
 
 CREDENTIALS = {
@@ -115,10 +115,5 @@ def demo(folder: Path, *, hold_s: float = HOLD_S) -> Iterator[Demo]:
     with running(
         "demo", lab_dir=folder, PORT=str(port), WORKERS="2", LAB_RTT_MS="0", FAILOVER_HOLD_S=str(hold_s)
     ) as process:
-
-        def ready() -> bool:
-            assert process.poll() is None, f"the demo ended: {process.stdout.read() if process.stdout else ''}"
-            return (folder / "demo.json").exists()
-
-        wait_until(ready, within=120, what="the demo is ready")
+        wait_while_running(process, (folder / "demo.json").exists, within=120, what="the demo is ready")
         yield Demo(folder, port)

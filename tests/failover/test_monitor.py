@@ -33,8 +33,7 @@ from failover.monitor import Monitor as WatchingMonitor
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 from tests.conftest import Lab
-from tests.processes import free_port, manage, running
-from tests.waiting import wait_until
+from tests.processes import free_port, manage, running, wait_while_running
 
 pytestmark = pytest.mark.lab
 
@@ -64,11 +63,7 @@ def region(run_dir: Path, name: str) -> dict[str, Any]:
 
 
 def until(process: Monitor, probe: Callable[[], object], what: str, within: float = 30) -> None:
-    def running_and() -> object:
-        assert process.poll() is None, f"the monitor ended: {process.communicate()[0]}"
-        return probe()
-
-    wait_until(running_and, within=within, what=what)
+    wait_while_running(process, probe, within=within, what=what)
 
 
 def without_east(lab: Lab, url: str) -> str:

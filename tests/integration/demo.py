@@ -21,7 +21,7 @@ from failover.drills.verdict import Ballot, Store, Verdict
 from failover.drills.vote_names import name_vote
 from failover.lab.client import LabClient
 from tests.faults import fault
-from tests.processes import free_port, manage, manage_environment, running
+from tests.processes import free_port, manage, manage_environment, running, wait_while_running
 from tests.waiting import wait_until
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -112,19 +112,21 @@ class Demo:
 
 
 @contextlib.contextmanager
-def demo_in(lab_dir: Path, **environment: str) -> Iterator[Demo]:
+def demo_and_process(lab_dir: Path, **environment: str) -> Iterator[tuple[Demo, subprocess.Popen[str]]]:
     """Starts a demo and ends it, with every process that it started."""
     port = free_port()
     known = {"PORT": str(port), "WORKERS": "2", **environment}
     with running("demo", lab_dir=lab_dir, **known) as process:
-
-        def ready() -> bool:
-            assert process.poll() is None, f"the demo ended: {process.communicate()[0]}"
-            return (lab_dir / "demo.json").exists()
-
-        wait_until(ready, within=READY_S, what="the demo is ready")
+        wait_while_running(process, (lab_dir / "demo.json").exists, within=READY_S, what="the demo is ready")
         demo = Demo(lab_dir, f"http://127.0.0.1:{port}")
         demo.warm_up()
+        yield demo, process
+
+
+@contextlib.contextmanager
+def demo_in(lab_dir: Path, **environment: str) -> Iterator[Demo]:
+    """The same for who needs nothing of its own process."""
+    with demo_and_process(lab_dir, **environment) as (demo, _process):
         yield demo
 
 

@@ -30,9 +30,8 @@ from polls import definitions, selectors, services, vote_ids
 from polls.ballot_reads import read_replica
 from polls.models import BallotRow, shard_key, voter_key
 from polls.surveys import Survey
-from tests.conftest import Lab, rows_held
+from tests.conftest import Lab, lab_in, rows_held
 from tests.polls.conftest import QUESTIONS
-from tests.processes import running
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.lab
@@ -90,15 +89,8 @@ FACTS = [
 @pytest.fixture(scope="module")
 def tls_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A lab whose fronts speak TLS and nothing else."""
-    lab_dir = tmp_path_factory.mktemp("tls-lab")
-    with running("lab", lab_dir=lab_dir, LAB_RTT_MS="0", LAB_TLS="1") as process:
-
-        def ready() -> bool:
-            assert process.poll() is None, f"the lab ended: {process.communicate()[0]}"
-            return (lab_dir / "app.env").exists()
-
-        wait_until(ready, within=60, what="the lab with TLS is ready")
-        yield Lab(lab_dir)
+    with lab_in(tmp_path_factory.mktemp("tls-lab"), LAB_TLS="1") as lab:
+        yield lab
 
 
 @dataclass

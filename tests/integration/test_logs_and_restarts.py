@@ -19,8 +19,7 @@ import httpx
 import pytest
 
 from failover.lab.client import LabClient
-from tests.integration.demo import EAST, PHONES, READY_S, WEST, Demo, named
-from tests.processes import free_port, running
+from tests.integration.demo import EAST, PHONES, WEST, Demo, demo_and_process, named
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.lab
@@ -45,13 +44,9 @@ Line = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, subprocess.Popen[str]]]:
-    lab_dir, port = tmp_path_factory.mktemp("logs"), free_port()
-    told = {"PORT": str(port), "LAB_RTT_MS": "0", "SURVEY_LOG_FORMAT": "json", "FAILOVER_HOLD_S": "1"}
-    with running("demo", lab_dir=lab_dir, **told) as process:
-        wait_until((lab_dir / "demo.json").exists, within=READY_S, what="the demo is ready")
-        demo = Demo(lab_dir, f"http://127.0.0.1:{port}")
-        demo.warm_up()
-        yield demo, process
+    told = {"LAB_RTT_MS": "0", "SURVEY_LOG_FORMAT": "json", "FAILOVER_HOLD_S": "1"}
+    with demo_and_process(tmp_path_factory.mktemp("logs"), **told) as both:
+        yield both
 
 
 @pytest.fixture(scope="module")
