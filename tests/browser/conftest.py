@@ -109,3 +109,17 @@ def assert_readable_in_other_colours(page: Page, scheme: str) -> None:
 def assert_no_sideways_scrolling(page: Page) -> None:
     """The page is no wider than the screen."""
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def assert_good(page: Page) -> None:
+    """Accessible, and no wider than the screen."""
+    assert_accessible(page)
+    assert_no_sideways_scrolling(page)
+
+
+def assert_good_in_light_and_dark(page: Page) -> None:
+    """Good in light colours, and readable in dark ones, which it keeps."""
+    page.emulate_media(color_scheme="light")
+    page.evaluate(SETTLED)
+    assert_good(page)
+    assert_readable_in_other_colours(page, "dark")

@@ -3,18 +3,13 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import LAPTOP, PHONE, OpenPage, assert_accessible, assert_no_sideways_scrolling
+from tests.browser.conftest import LAPTOP, PHONE, OpenPage, assert_good
 from tests.browser.keyboard import press, tab_to, write
 
 pytestmark = pytest.mark.browser
 DARK = {"color_scheme": "dark"}
-
-
-def good(page: Page) -> None:
-    assert_accessible(page)
-    assert_no_sideways_scrolling(page)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +27,7 @@ def test_a_survey_is_written_moved_and_saved_with_the_keyboard_alone(open_page: 
     expect(page.locator("#q0-options-error")).to_contain_text("Give 2 to 30 options.")
     if scripted:
         expect(page.get_by_role("alert")).to_be_focused()
-        good(page)
+        assert_good(page)
     press(page, "#summary a")
     expect(page.locator("#q0-options")).to_be_focused()
     write(page, "#q0-options", "one\ntwo")
@@ -44,14 +39,14 @@ def test_a_survey_is_written_moved_and_saved_with_the_keyboard_alone(open_page: 
     expect(page.locator("#q1-kind")).to_have_value("text")
     if scripted:
         expect(page.locator("#q1-options")).to_be_hidden()
-        good(page)
+        assert_good(page)
     press(page, "button[value=up-1]")
     expect(page.locator("#q0-text")).to_have_value("Why?")
     tab_to(page, "#title", key="Shift+Tab")
     page.keyboard.press("Enter")  # saves, as Enter in a field does
     expect(page.get_by_text(re.compile(r"\w+ is saved\."))).to_be_visible()
     if scripted:
-        good(page)
+        assert_good(page)
 
 
 def test_the_second_of_two_instructors_sees_both_versions_and_chooses(open_page: OpenPage):
@@ -71,7 +66,7 @@ def test_the_second_of_two_instructors_sees_both_versions_and_chooses(open_page:
     expect(first.get_by_role("status")).to_contain_text("is saved")
     press(second, ".save-bar button")
     expect(second.get_by_role("alert")).to_be_focused()
-    good(second)
+    assert_good(second)
     tab_to(second, "input[name=choice-0]")
     second.keyboard.press("Space")  # theirs
     second.keyboard.press("ArrowDown")

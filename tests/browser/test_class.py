@@ -10,8 +10,7 @@ from tests.browser.conftest import (
     LAPTOP,
     OpenPage,
     assert_accessible,
-    assert_no_sideways_scrolling,
-    assert_readable_in_other_colours,
+    assert_good_in_light_and_dark,
 )
 from tests.integration.demo import EAST, WEST, Demo
 
@@ -25,14 +24,6 @@ def broken(demo: Demo) -> Iterator[Demo]:
     demo.mend()
 
 
-def good(page: Page) -> None:
-    """In light colours and in dark ones."""
-    page.emulate_media(color_scheme="light")
-    assert_accessible(page)
-    assert_no_sideways_scrolling(page)
-    assert_readable_in_other_colours(page, "dark")
-
-
 def choose_and_send(page: Page, answer: str = "Yes, with AWS") -> None:
     page.get_by_label(answer).check()
     page.get_by_role("button", name=re.compile("^(Send|Change my vote)")).click()
@@ -40,19 +31,19 @@ def choose_and_send(page: Page, answer: str = "Yes, with AWS") -> None:
 
 def test_a_student_joins_by_code_votes_and_sees_the_results_on_a_phone(open_page: OpenPage) -> None:
     page = open_page("/")
-    good(page)
+    assert_good_in_light_and_dark(page)
     page.get_by_label("Join code").fill("demo20")
     page.get_by_role("button", name="Join").click()
     expect(page).to_have_url(re.compile(r"/s/DEMO20/$"))
-    good(page)
+    assert_good_in_light_and_dark(page)
     choose_and_send(page)
     expect(page).to_have_url(re.compile(r"/s/DEMO20/receipt/"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Your vote is recorded")
     expect(page.locator("main")).to_contain_text(EAST)
-    good(page)
+    assert_good_in_light_and_dark(page)
     page.get_by_role("link", name="See the results").click()
     expect(page.locator("main")).to_contain_text("Yes, with AWS")
-    good(page)
+    assert_good_in_light_and_dark(page)
 
 
 def test_without_javascript_a_student_votes_and_changes_the_vote(open_page: OpenPage) -> None:

@@ -19,18 +19,23 @@ EXPORTS = [
 ]
 
 
+def slip(page: Page, field: str, wrong: str, *, told: str) -> None:
+    """Sends something wrong in a field, which says so and has the focus again, ready to be typed over."""
+    write(page, field, wrong)
+    page.keyboard.press("Enter")
+    expect(page.locator(f"{field}-error")).to_contain_text(told)
+    expect(page.locator(field)).to_be_focused()
+    assert_focus_is_seen(page, "the field with the mistake")
+    page.keyboard.press("Control+A")
+
+
 @pytest.mark.parametrize("screen", [PHONE, {**LAPTOP, "color_scheme": "dark"}], ids=["phone", "laptop in the dark"])
 def test_a_student_joins_by_code_after_a_slip(open_page: OpenPage, screen: dict[str, object]) -> None:
     page = open_page("/", **screen)
     page.keyboard.press("Tab")
     assert_focus_is_seen(page, "the skip link")
     page.keyboard.press("Enter")
-    write(page, "#code", "no")
-    page.keyboard.press("Enter")
-    expect(page.locator("#code-error")).to_contain_text("4 to 12 letters")
-    expect(page.locator("#code")).to_be_focused()
-    assert_focus_is_seen(page, "the field with the mistake")
-    page.keyboard.press("Control+A")
+    slip(page, "#code", "no", told="4 to 12 letters")
     page.keyboard.type("demo20")
     tab_to(page, ".join-form button")
     tab_to(page, "#code", key="Shift+Tab")
@@ -97,12 +102,7 @@ def opened(page: Page, code: str) -> None:
 
 def confirmed(page: Page, code: str) -> None:
     """Types the code that must be typed, wrongly at first."""
-    write(page, "#confirm", "nothing")
-    page.keyboard.press("Enter")
-    expect(page.locator("#confirm-error")).to_contain_text("nothing was changed")
-    expect(page.locator("#confirm")).to_be_focused()
-    assert_focus_is_seen(page, "the field with the mistake")
-    page.keyboard.press("Control+A")
+    slip(page, "#confirm", "nothing", told="nothing was changed")
     page.keyboard.type(code.lower())
     press(page, ".btn-danger")
 

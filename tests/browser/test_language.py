@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LAPTOP, OpenPage, assert_accessible, assert_no_sideways_scrolling
+from tests.browser.conftest import LAPTOP, OpenPage, assert_good
 from tests.browser.keyboard import press, tab_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
@@ -17,14 +17,12 @@ def test_a_student_switches_to_german_by_keyboard_votes_and_reads_the_receipt(op
     expect(page.locator("html")).to_have_attribute("lang", "de")
     expect(page.locator("input[type=radio]").first).to_be_checked()  # what is chosen already is not lost
     expect(page.get_by_role("button", name="Deutsch")).to_have_attribute("aria-current", "true")
-    assert_accessible(page)
-    assert_no_sideways_scrolling(page)
+    assert_good(page)
     tab_to(page, "input[type=radio]")
     press(page, ".submit-bar button")
     expect(page.get_by_role("heading", level=1)).to_have_text("Ihre Stimme ist aufgezeichnet")
     expect(page.locator(".story-ok")).to_contain_text("hat Ihre Stimme aufgezeichnet")
-    assert_accessible(page)
-    assert_no_sideways_scrolling(page)
+    assert_good(page)
 
 
 def test_the_switch_works_without_javascript_and_is_remembered(open_page: OpenPage) -> None:
@@ -44,16 +42,14 @@ def test_the_dashboard_in_german_is_accessible_and_says_every_word_that_its_scri
     page.get_by_role("button", name="Anhalten").click()
     expect(page.locator("#freshness-text")).to_contain_text("angehalten, vor")
     page.get_by_role("button", name="Fortsetzen").click()
-    assert_accessible(page)
-    assert_no_sideways_scrolling(page)
+    assert_good(page)
 
 
 def test_the_presenter_in_german_counts_live(open_page: OpenPage) -> None:
     page = open_page("/s/DEMO20/present/?q=1", locale="de-DE", **LAPTOP)
     expect(page.locator(".projector-voters")).to_contain_text("Stimme")
     expect(page.get_by_role("button", name="English")).to_be_visible()
-    assert_accessible(page)
-    assert_no_sideways_scrolling(page)
+    assert_good(page)
     page.get_by_role("button", name="English").click()
     expect(page.locator("html")).to_have_attribute("lang", "en")
     expect(page).to_have_url("/s/DEMO20/present/?q=1")
