@@ -170,3 +170,10 @@ class Students:
         output, _none = self._process.communicate(timeout=60)
         assert self._process.returncode == 0, output
         return self.ledger()
+
+
+def assert_no_vote_failed(ledger: Ledger) -> None:
+    """Every request was acknowledged at the first try."""
+    assert [one for one in ledger.tries if one.failed] == []
+    assert ledger.refused == ()
+    assert {one.vote_id for one in ledger.receipts} == set(ledger.votes)

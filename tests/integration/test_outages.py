@@ -16,9 +16,8 @@ import pytest
 
 from failover.drills.figures import first_receipts, rto_ms
 from failover.drills.ledger import check
-from failover.drills.records import Ledger
 from tests.drills.server import application
-from tests.integration.demo import EAST, WEST, Demo, Students, demo_in, named
+from tests.integration.demo import EAST, WEST, Demo, Students, assert_no_vote_failed, demo_in, named
 from tests.integration.zombies import Zombies, frozen_in_mid_burst
 from tests.waiting import wait_until
 
@@ -47,13 +46,6 @@ def demo(running_demo: Demo) -> Iterator[Demo]:
 def seconds(text: str) -> float:
     """A status document's time as epoch seconds."""
     return datetime.fromisoformat(text).timestamp()
-
-
-def assert_no_vote_failed(ledger: Ledger) -> None:
-    """Every request was acknowledged at the first try."""
-    assert [one for one in ledger.tries if one.failed] == []
-    assert ledger.refused == ()
-    assert {one.vote_id for one in ledger.receipts} == set(ledger.votes)
 
 
 def events(status: dict[str, Any], kind: str, *, since: float) -> list[dict[str, Any]]:
