@@ -142,7 +142,7 @@ def named(above: str | None = None) -> str:
 class Students:
     """`manage.py students` beside a test, until it is stopped; what it has written down can be read at any time."""
 
-    def __init__(self, demo: Demo, name: str, *, rate: float = 20) -> None:
+    def __init__(self, demo: Demo, name: str, *, rate: float = 40) -> None:
         self._path = demo.lab_dir / "students" / f"{name}.jsonl"
         arguments = ("--rate", f"{rate:g}", "--for", "300", "--seed", "1", "--ledger", str(self._path))
         self._running = running("students", demo.code, *arguments, lab_dir=demo.lab_dir)

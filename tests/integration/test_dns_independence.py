@@ -14,7 +14,7 @@ from tests.processes import manage
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
-STALE_S = 20.0
+STALE_S = 10.0
 TTL_S = 1.0
 """The lab's."""
 
@@ -47,7 +47,7 @@ def test_an_empty_record_flips_nothing_while_its_last_answer_serves_and_fails_ov
     demo: Demo,
 ) -> None:
     before = failed_attempts(demo)
-    with Students(demo, "stale", rate=10) as students:
+    with Students(demo, "stale") as students:
         students.await_votes(5)
         demo.fault(EAST, "dns-empty", "--for", "90")
         broken = time.monotonic()

@@ -54,7 +54,7 @@ def events(status: dict[str, Any], kind: str, *, since: float) -> list[dict[str,
 
 
 def outage(demo: Demo, kind: str, words: tuple[str, ...]) -> float:
-    """A class votes at 20/s, us-east-1 breaks in the middle and is mended; returns a student's longest wait, ms."""
+    """A class votes at 40/s, us-east-1 breaks in the middle and is mended; returns a student's longest wait, ms."""
     began = time.time()
     with Students(demo, kind) as students:
         students.await_votes(40)
