@@ -115,9 +115,9 @@ def voters(ledger: Ledger) -> set[str]:
 
 
 def test_three_hundred_students_in_a_minute_are_counted_once_and_the_tallies_equal_the_ballots(demo: Demo):
-    with Students(demo, "minute", rate=30) as students:
+    with Students(demo, "minute", rate=60) as students:
         wait_until(
-            lambda: len(voters(students.ledger())) >= STUDENTS, within=50, what="300 students have voted", every=1
+            lambda: len(voters(students.ledger())) >= STUDENTS, within=50, what="300 students have voted", every=0.2
         )
         ledger = students.stop()
     assert max(one.at for one in ledger.votes.values()) - min(one.at for one in ledger.votes.values()) <= 60
