@@ -3,11 +3,14 @@ session.
 """
 
 import contextlib
+import functools
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import botocore.session
 import pytest
 from hypothesis import settings as hypothesis_settings
 
@@ -38,6 +41,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.iter_markers("lab")) or any(item.iter_markers("browser")):
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=OUT_OF_TIME))
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end: the garbage collector need not go through it again and again."""
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_sdk_reads_its_data_once() -> Iterator[None]:
+    """Many tests make clients of their own, for each of which the SDK would read megabytes of JSON once more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
+        yield
 
 
 @dataclass(frozen=True)
