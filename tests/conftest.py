@@ -74,7 +74,9 @@ class Lab:
         """Failover settings for this lab."""
         names = ("REGIONS", "ENDPOINTS", "NAMESERVER")
         told = {name: self.environment()[f"FAILOVER_{name}"] for name in names}
-        return FailoverConfig.parse({**told, "RUN_DIR": str(run_dir), "HOLD_S": "1", "HEARTBEAT_S": "0.5", **overrides})
+        return FailoverConfig.parse(
+            {**told, "RUN_DIR": str(run_dir), "HOLD_S": "0.3", "HEARTBEAT_S": "0.5", **overrides}
+        )
 
     def fault(self, *arguments: str) -> None:
         """`manage.py fault ...` in this lab."""
