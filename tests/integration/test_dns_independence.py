@@ -14,16 +14,24 @@ from tests.processes import manage
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
-STALE_S = 10.0
+STALE_S = 12.0
 TTL_S = 1.0
 """The lab's."""
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def running_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo of this file."""
     lab_dir = tmp_path_factory.mktemp("demo")
     with demo_in(lab_dir, FAILOVER_HOLD_S="1", FAILOVER_DNS_STALE_S=f"{STALE_S:g}") as demo:
         yield demo
+
+
+@pytest.fixture
+def demo(running_demo: Demo) -> Iterator[Demo]:
+    """The demo, which is whole again behind each test, also behind one that failed."""
+    yield running_demo
+    running_demo.mend()
 
 
 def failed_attempts(demo: Demo) -> int:
@@ -47,7 +55,7 @@ def test_an_empty_record_flips_nothing_while_its_last_answer_serves_and_fails_ov
     demo: Demo,
 ) -> None:
     before = failed_attempts(demo)
-    with Students(demo, "stale") as students:
+    with Students(demo, "stale", rate=10) as students:
         students.await_votes(5)
         demo.fault(EAST, "dns-empty", "--for", "90")
         broken = time.monotonic()
@@ -66,10 +74,15 @@ def test_an_empty_record_flips_nothing_while_its_last_answer_serves_and_fails_ov
         assert layer["detail"].partition(" until")[0] in shown
 
         students.await_votes(15)
-        status = demo.status()
+        # The fault cut the open connections, perhaps a canary's: then enough have to pass again.
+        status = demo.await_status(
+            lambda status: {(one["state"], one["circuit"]) for one in status["regions"]} == {("healthy", "closed")},
+            within=STALE_S,
+            what="both regions are healthy",
+        )
         assert time.monotonic() - broken < STALE_S - TTL_S, "this machine is too slow to tell"
+        assert dns_of(status, EAST)["stale"]
         assert status["routing"]["active"] == EAST
-        assert {(one["state"], one["circuit"]) for one in status["regions"]} == {("healthy", "closed")}
         assert kinds(status).isdisjoint({"failover", "circuit-opened"})
         assert failed_attempts(demo) == before
 
@@ -91,7 +104,6 @@ def test_an_empty_record_flips_nothing_while_its_last_answer_serves_and_fails_ov
     assert_no_vote_failed(ledger)
     verdict = demo.verdict(ledger)
     assert verdict.ok, verdict.summary()
-    demo.mend()
 
 
 def test_a_worker_that_starts_during_the_outage_serves_by_what_the_monitor_was_told(demo: Demo) -> None:
@@ -107,4 +119,3 @@ def test_a_worker_that_starts_during_the_outage_serves_by_what_the_monitor_was_t
     assert json.loads(told.stdout)["region"] == EAST
     without = manage(*read_east, lab_dir=demo.lab_dir)
     assert (without.returncode, "did not answer" in without.stderr) == (1, True), without.stderr
-    demo.mend()
