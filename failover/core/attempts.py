@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from failover.core.config import RouterConfig, TableMode
@@ -18,9 +18,27 @@ from failover.core.lanes import Lane, Ticket
 from failover.core.phrases import phrase
 
 T = TypeVar("T")
+CUT = (ErrorClass.UNKNOWN, Outcome.TIMEOUT)
+"""What an attempt comes to that is given up on while it is under way."""
 Trace = Callable[[Attempt], None]
-Leave = tuple[str, Ticket]
-"""A region, and the leave to make one attempt there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The leave to make one attempt in a region that ends by `until` (monotonic seconds). `hurried`: sooner than it
+    would, had not too many others been waiting there already; so that its being cut off tells nothing of the region.
+    """
+
+    region: str
+    ticket: Ticket
+    until: float
+    hurried: bool = False
+
+    def read(self, result: Success[T] | Failure) -> Success[T] | Failure:
+        """What the attempt came to, told apart from what only its hurry made of it."""
+        if self.hurried and isinstance(result, Failure) and (result.error_class, result.outcome) == CUT:
+            return replace(result, hurried=True)
+        return result
 
 
 @dataclass(slots=True)
@@ -60,10 +78,9 @@ class Job(Generic[T]):
 class _Leg(Generic[T]):
     """One of two attempts that race."""
 
-    ticket: Ticket
+    leave: Leave
     handle: Handle[T]
     began: float
-    until: float
 
 
 class Attempts:
@@ -88,22 +105,18 @@ class Attempts:
         self._jitter = jitter
         self._hedger = Hedger(config)
 
-    def single(self, job: Job[T], region: str, ticket: Ticket, until: float) -> Success[T] | Failure:
-        """One attempt that ends by `until`, and one more after a jittered pause when it was throttled and there is
-        time."""
+    def single(self, job: Job[T], leave: Leave) -> Success[T] | Failure:
+        """One attempt, and one more after a jittered pause when it was throttled and there is time."""
         result: Success[T] | Failure | None = None
         try:
-            began = self._clock.monotonic()
-            timeout = min(self._config.attempt_timeout_s, until - began)
-            result = self._runner.run(region, job.op, Bound(region, job.strong(region)), timeout)
-            self._ended(job, region, result, began)
-            result = self._again(job, region, result, until)
+            result = self._run(job, leave)
+            result = self._again(job, leave, result)
             return result
         finally:
-            self.settle(region, ticket, result)
+            self.settle(leave.region, leave.ticket, result)
 
     def hedged(
-        self, job: Job[T], region: str, ticket: Ticket, until: float, rival: Callable[[], Leave | None]
+        self, job: Job[T], leave: Leave, rival: Callable[[], tuple[str, Ticket] | None]
     ) -> dict[str, Success[T] | Failure]:
         """The same for a read that may be asked a second time; what is known of each region when it ends.
 
@@ -114,25 +127,25 @@ class Attempts:
             if not job.paid:
                 self._hedger.asked()
                 job.paid = True
-            after_ms = self._hedger.after_ms(region)
-        if self._racer is None or after_ms is None or ticket.trial or not job.may_race:
-            return {region: self.single(job, region, ticket, until)}
-        began = self._clock.monotonic()
-        until = min(until, began + self._config.attempt_timeout_s)
-        leg = _Leg(ticket, self._racer.start(region, job.op, Bound(region, job.strong(region))), began, until)
-        self._racer.first((leg.handle,), min(after_ms / 1000, until - began))
-        if leg.handle.result() is None and self._clock.monotonic() < until:
+            after_ms = self._hedger.after_ms(leave.region)
+        if self._racer is None or after_ms is None or leave.ticket.trial or not job.may_race:
+            return {leave.region: self.single(job, leave)}
+        leg = self._start(job, self._racer, leave)
+        self._racer.first((leg.handle,), min(after_ms / 1000, leg.leave.until - leg.began))
+        if leg.handle.result() is None and self._clock.monotonic() < leg.leave.until:
             other = self._spend(rival)
             if other is not None:
-                return self._race(job, self._racer, {region: leg, other[0]: self._hedge(job, self._racer, *other)})
-        return self._race(job, self._racer, {region: leg})
+                return self._race(
+                    job, self._racer, {leave.region: leg, other[0]: self._hedge(job, self._racer, *other)}
+                )
+        return self._race(job, self._racer, {leave.region: leg})
 
     def settle(self, region: str, ticket: Ticket, result: Success[T] | Failure | None) -> None:
         """Hand the leave back, with what came of it (None: nothing that says anything)."""
         with self._lock:
             self._lanes[region].settle(ticket, result, self._clock.monotonic())
 
-    def _spend(self, rival: Callable[[], Leave | None]) -> Leave | None:
+    def _spend(self, rival: Callable[[], tuple[str, Ticket] | None]) -> tuple[str, Ticket] | None:
         with self._lock:
             other = rival()
             return other if other is not None and self._hedger.spend() else None
@@ -140,27 +153,31 @@ class Attempts:
     def _hedge(self, job: Job[T], racer: RacingRunner, region: str, ticket: Ticket) -> _Leg[T]:
         with self._lock:
             self._lanes[region].hedged()
-        now = self._clock.monotonic()
-        handle = racer.start(region, job.op, Bound(region, job.strong(region)))
-        return _Leg(ticket, handle, now, min(job.deadline, now + self._config.attempt_timeout_s))
+        return self._start(job, racer, Leave(region, ticket, job.deadline))
+
+    def _start(self, job: Job[T], racer: RacingRunner, leave: Leave) -> _Leg[T]:
+        began = self._clock.monotonic()
+        leave = replace(leave, until=min(leave.until, began + self._config.attempt_timeout_s))
+        return _Leg(leave, racer.start(leave.region, job.op, Bound(leave.region, job.strong(leave.region))), began)
 
     def _race(self, job: Job[T], racer: RacingRunner, legs: dict[str, _Leg[T]]) -> dict[str, Success[T] | Failure]:
         """Wait until one answers, or all have failed. The first leg is the one whose region was to answer."""
         first, results = next(iter(legs)), {}
         while legs:
             now = self._clock.monotonic()
-            racer.first([leg.handle for leg in legs.values()], max(0.0, min(leg.until for leg in legs.values()) - now))
+            soonest = min(leg.leave.until for leg in legs.values())
+            racer.first([leg.handle for leg in legs.values()], max(0.0, soonest - now))
             now = self._clock.monotonic()
             for region, leg in list(legs.items()):
                 result = leg.handle.result()
-                if result is None and now < leg.until:
+                if result is None and now < leg.leave.until:
                     continue
-                results[region] = result = result or _late(leg.until - leg.began)
+                results[region] = result = leg.leave.read(result or _late(leg.leave.until - leg.began))
                 del legs[region]
                 self._ended(job, region, result, leg.began)
                 if not legs:  # nobody else is under way who could answer
-                    results[region] = result = self._again(job, region, result, leg.until)
-                self.settle(region, leg.ticket, result)
+                    results[region] = result = self._again(job, leg.leave, result)
+                self.settle(region, leg.leave.ticket, result)
                 refused = isinstance(result, Failure) and result.error_class is ErrorClass.CALLER
                 if isinstance(result, Success) or (refused and region == first):
                     self._abandon(job, legs, first, quicker=region)
@@ -175,20 +192,23 @@ class Attempts:
                 with self._lock:
                     self._lanes[region].outrun(ms)
                     self._hedger.observe(region, ms)
-            self.settle(region, leg.ticket, None)
+            self.settle(region, leg.leave.ticket, None)
             job.note(Attempt(region, Outcome.OUTRUN, ms, f"{quicker} answered first"))
 
-    def _again(self, job: Job[T], region: str, result: Success[T] | Failure, until: float) -> Success[T] | Failure:
+    def _again(self, job: Job[T], leave: Leave, result: Success[T] | Failure) -> Success[T] | Failure:
         """The result, or that of one repeat when it was throttled and there is time."""
         if isinstance(result, Success) or result.error_class is not ErrorClass.REFUSED:
             return result
         pause = self._config.throttle_retry_s * (0.5 + self._jitter())
-        if pause >= until - self._clock.monotonic():
+        if pause >= leave.until - self._clock.monotonic():
             return result
         self._clock.wait(pause)
-        began = self._clock.monotonic()
-        timeout = min(self._config.attempt_timeout_s, until - began)
-        result = self._runner.run(region, job.op, Bound(region, job.strong(region)), timeout)
+        return self._run(job, leave)
+
+    def _run(self, job: Job[T], leave: Leave) -> Success[T] | Failure:
+        began, region = self._clock.monotonic(), leave.region
+        timeout = min(self._config.attempt_timeout_s, leave.until - began)
+        result = leave.read(self._runner.run(region, job.op, Bound(region, job.strong(region)), timeout))
         self._ended(job, region, result, began)
         return result
 

@@ -87,8 +87,10 @@ def opened(circuit: Circuit, *, config: RouterConfig, now: float, reason: str) -
 
 
 def half_opened(circuit: Circuit, *, now: float) -> Circuit:
-    """Let single trials through."""
-    return replace(circuit, state=CircuitState.HALF_OPEN, since=now, trials_passed=0, turns=circuit.turns + 1)
+    """Let single trials through; the row of failures that opened it is over."""
+    return replace(
+        circuit, state=CircuitState.HALF_OPEN, since=now, failures=0, trials_passed=0, turns=circuit.turns + 1
+    )
 
 
 def closed(circuit: Circuit, *, now: float) -> Circuit:

@@ -48,12 +48,20 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An attempt that brought no value. `error` is the exception a caller gets when it is their own business."""
+    """An attempt that brought no value. `error` is the exception a caller gets when it is their own business; `hurried`
+    one that was cut short because others waited too, which says nothing about the region.
+    """
 
     error_class: ErrorClass
     outcome: Outcome
     detail: str
     error: BaseException
+    hurried: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is held against the region."""
+        return self.error_class.counts and not self.hurried
 
 
 @dataclass(frozen=True, slots=True)

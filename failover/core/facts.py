@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from failover.core.breaker import Circuit, CircuitState
 from failover.core.config import RouterConfig
 from failover.core.detector import Sample
-from failover.core.health import Health, HealthState, state_of
+from failover.core.health import Health, HealthState, Verdict, state_of
 from failover.core.lag import Lag
 from failover.core.pace import Slowness
 from failover.core.phrases import Phrase, phrase
@@ -87,7 +87,7 @@ class RegionFacts:
     def why_down(self) -> Phrase:
         """What is wrong with the region, in a few words that can follow a colon."""
         latest = self.health.latest
-        if latest is not None and latest.told and not self.health.passing(self.now, self.config):
+        if latest is not None and latest.told and self.health.verdict is Verdict.FAILED:
             return phrase("{region}'s {trouble}", region=self.name, trouble=latest.told)
         return phrase("{region}: {trouble}", region=self.name, trouble=self.circuit.reason)
 
@@ -95,7 +95,7 @@ class RegionFacts:
     def cause(self) -> str:
         """The same in one word out of few, for counting: the canary's layer that fails, else slow, else traffic."""
         latest = self.health.latest
-        if latest is not None and not self.health.passing(self.now, self.config):
+        if latest is not None and self.health.verdict is Verdict.FAILED:
             for name, layer in latest.layers.items():
                 if layer.ok is False:
                     return name

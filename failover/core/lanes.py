@@ -96,7 +96,7 @@ class Lane:
         self._requests += 1
         if isinstance(result, Failure):
             self._failures[result.outcome.value] += 1
-            self._failed += result.error_class.counts
+            self._failed += result.counts
         else:
             self._ok += 1
             self._latency[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
@@ -111,7 +111,7 @@ class Lane:
         if ticket.trial:
             self._trial_out = False
         failed = isinstance(result, Failure)
-        if result is None or (isinstance(result, Failure) and not result.error_class.counts):
+        if result is None or (isinstance(result, Failure) and not result.counts):
             return
         if ticket.trial:
             self._trials_failed += failed

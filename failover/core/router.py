@@ -104,18 +104,18 @@ class Router:
         job = Job(op, consistency, hedge, way.home, self._config.tables, deadline, on_attempt)
         cause: BaseException | None = None
         tried: set[str] = set()
-        for region, ticket, left in self._candidates(way, job, tried):
+        for region, ticket, ahead, waiting in self._candidates(way, job, tried):
             now = self._clock.monotonic()
             if deadline - now <= 0:
                 self._attempts.settle(region, ticket, None)
                 break
-            until = now + (deadline - now) / left
-            if left > 1 and self._is_crowded(region):
-                until = min(until, now + self._config.crowded_s)
+            until, soon = now + (deadline - now) / (1 + ahead + waiting), now + self._config.crowded_s
+            hurried = ahead > 0 and soon < until and self._is_crowded(region)
+            leave = Leave(region, ticket, soon if hurried else until, hurried)
             if hedge and not way.panic:
-                results = self._attempts.hedged(job, region, ticket, until, partial(self._rival, way, {region, *tried}))
+                results = self._attempts.hedged(job, leave, partial(self._rival, way, {region, *tried}))
             else:
-                results = {region: self._attempts.single(job, region, ticket, until)}
+                results = {region: self._attempts.single(job, leave)}
             tried.update(results)
             for name, result in results.items():
                 if isinstance(result, Success):
@@ -187,7 +187,7 @@ class Router:
         circuit = self._verdict.get(region)
         return None if circuit is None else circuit.state
 
-    def _rival(self, way: Plan, tried: Container[str]) -> Leave | None:
+    def _rival(self, way: Plan, tried: Container[str]) -> tuple[str, Ticket] | None:
         """The region that a late read may be asked in, with leave for it. Needs the lock."""
         now = self._clock.monotonic()
         for name in way.preferred:
@@ -197,9 +197,9 @@ class Router:
                     return name, ticket
         return None
 
-    def _candidates(self, way: Plan, job: Job[T], tried: Container[str]) -> Iterator[tuple[str, Ticket, int]]:
+    def _candidates(self, way: Plan, job: Job[T], tried: Container[str]) -> Iterator[tuple[str, Ticket, int, int]]:
         """The regions that let this call through, and after them, rather than fail it, those that do not; each with
-        how many regions the time that is left is to be shared by, itself included.
+        how many others are still to be asked and how many that were passed over are kept time for.
 
         Of those that do not, one whose trial is under way is likelier to answer than one whose circuit is open: that
         one gets what is left over, and no share of its own while there is another.
@@ -217,7 +217,7 @@ class Router:
                 ticket = self._lanes[region].admit(host, now)
                 is_open = ticket is None and self._lanes[region].state(host, now) is CircuitState.OPEN
             if ticket is not None:
-                yield region, ticket, 1 + len([name for name in ahead if name not in tried]) + waiting
+                yield region, ticket, len([name for name in ahead if name not in tried]), waiting
                 continue
             passed_over.append((is_open, region))
             waiting += not is_open
@@ -228,7 +228,7 @@ class Router:
         for number, region in enumerate(last):
             with self._lock:
                 ticket = self._lanes[region].last_resort()
-            yield region, ticket, len(last) - number
+            yield region, ticket, 0, len(last) - number - 1
 
     def _is_crowded(self, region: str) -> bool:
         with self._lock:

@@ -106,6 +106,28 @@ def test_no_more_than_a_fixed_share_of_the_web_threads_waits_for_it_for_a_whole_
     assert len(waited) - whole >= 2, "who came when the share was taken went on soon"
 
 
+def test_a_region_is_not_condemned_because_many_ask_it_at_once() -> None:
+    answers = threading.Event()
+
+    def op(bound: Bound) -> str:
+        assert bound.region == WEST or answers.wait(120)
+        return bound.region
+
+    frozen = Frozen(attempt_s=60.0, crowded_s=0.02, share=2)
+    with ThreadPoolExecutor(WEB_THREADS) as web:
+        calls = [web.submit(frozen.router.call, op, idempotent=True) for _ in range(WEB_THREADS)]
+        wait_until(
+            lambda: sum(call.done() for call in calls) == WEB_THREADS - 2, within=30, what="the hurried are over"
+        )
+        answers.set()
+        served = [call.result().region for call in calls]
+
+    east = frozen.router.report().regions[EAST]
+    assert sorted(served) == [EAST] * 2 + [WEST] * (WEB_THREADS - 2)
+    assert (east.circuit, east.failed, east.consecutive_failures) == (CircuitState.CLOSED, 0, 0)
+    assert east.failures == {"timeout": WEB_THREADS - 2}, "it is counted all the same"
+
+
 def test_the_share_is_free_again_when_its_calls_have_ended() -> None:
     frozen = Frozen(share=1)
     frozen.thawed.set()
