@@ -103,6 +103,10 @@ def test_a_circuit_that_closes_begins_afresh_but_for_its_wait() -> None:
     assert shut.wait_s == CONFIG.hold_s
 
 
+def test_the_row_of_failures_that_opened_a_circuit_is_over_when_it_is_tried_again() -> None:
+    assert half_opened(replace(open_at(1.0), failures=3), now=6.0).failures == 0
+
+
 def test_a_passed_trial_ends_the_row_of_failures_also_when_it_does_not_close_the_circuit() -> None:
     circuit = replace(half_opened(open_at(1.0), now=6.0), failures=2)
     passed = on_success(circuit, config=CONFIG, now=7.0, trial=True)
