@@ -777,3 +777,16 @@ def test_every_event_has_a_name_of_its_own() -> None:
         watch.on_canary(EAST, failing(), now)
     events = watch.tick(2, 2)
     assert len({event.id for event in events if event.id}) == len(events) == 1
+
+
+def test_a_region_that_live_traffic_condemns_is_not_said_to_have_failed_a_canary_that_told_nothing() -> None:
+    post = Post()
+    post.reports()
+    post.canaries[EAST] = denied()
+    post.step(5)
+    post.reports(w1={EAST: met(100, 60)})
+    post.step()
+    assert post.state(EAST) is OPEN
+    summary = post.watch.status(post.now, post.wall, [])["summary"]
+    assert "60.0% of 100 requests failed" in summary
+    assert "canary" not in summary
