@@ -174,8 +174,12 @@ class AddressCache:
         if kept is None:
             return own
         answer, at = kept
-        # The book's times are those of the wall clock: one that was set back must not make an answer of the future.
-        shared = _good(answer, now - max(0.0, self._clock.wall() - at))
+        age = self._clock.wall() - at
+        if age < 0:
+            # The wall clock was set back. What is told in its future counts as told now, but once: not at every call.
+            with self._lock:
+                return self._good.setdefault(host, _good(answer, now))
+        shared = _good(answer, now - age)
         return shared if own is None or shared.at >= own.at else own
 
 

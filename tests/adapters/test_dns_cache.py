@@ -313,6 +313,10 @@ def test_a_wall_clock_that_was_set_back_makes_no_answer_young_for_longer_than_an
 
     assert get(cache, name).addresses == ("192.0.2.7",)
     assert renew(cache, name).until == clock.wall() + MAX_TTL_S + STALE_S
+    clock.wait((MAX_TTL_S + STALE_S) / 2)
+    assert get(cache, name).addresses == ("192.0.2.7",)
+    clock.wait((MAX_TTL_S + STALE_S) / 2)
+    assert refusal(get, cache, name) == GONE.errno
 
 
 def test_a_book_that_cannot_be_written_does_not_keep_a_name_from_resolving(
