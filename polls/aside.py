@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 
-from .projector import Clock, Shard
+from .counting import Clock, Shard
 
 AGAIN_S = 1.0  # before a shard that could not be counted has another turn
 

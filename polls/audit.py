@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from failover import gateway
 
 from . import tallies
-from .projector import Difference, Scheme, Shard, Unreachable
+from .counting import Scheme, Shard, Unreachable
+from .projector import Difference
 from .surveys import Survey
 
 AT_ONCE = 8  # shards; a far region's round trips are made side by side

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from .counting import Compared, Kept, Scheme, Shard, Stored
 from .merge import Cast
-from .projector import Compared, Kept, Scheme, Shard, Stored
 
 
 class FakeRegion:

@@ -8,9 +8,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from failover import gateway
 
+from .counting import Compared, Kept, Scheme, Shard, Stored, Unreachable
 from .merge import Cast, Row, merge
 from .models import BallotRow, DatabaseError, SurveyRow, TallyRow, round_key, shard_place, shard_prefix
-from .projector import Compared, Kept, Projector, Scheme, Shard, Stored, Unreachable
+from .projector import Projector
 from .surveys import Survey, from_row, is_whole
 from .tally import Tally
 

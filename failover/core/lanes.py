@@ -20,10 +20,13 @@ from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """The leave to make one attempt. `turn` is the circuit's at the time, `trial` a half-open circuit's single one."""
+    """The leave to make one attempt. `turn` is the circuit's at the time, `trial` a half-open circuit's single one;
+    `crowded` says that as many calls waited for the region already as may wait for a whole attempt.
+    """
 
     turn: int
     trial: bool = False
+    crowded: bool = False
 
 
 class Lane:
@@ -57,20 +60,17 @@ class Lane:
         """Leave for one attempt, or None when the circuit is open or its single trial is under way."""
         match self.state(host, now):
             case CircuitState.CLOSED:
-                self._under_way += 1
-                return Ticket(self.circuit.turns)
+                return self._ticket()
             case CircuitState.HALF_OPEN if not self._trial_out:
                 self._trial_out = True
-                self._under_way += 1
-                return Ticket(self.circuit.turns, trial=True)
+                return self._ticket(trial=True)
             case _:
                 return None
 
     def last_resort(self) -> Ticket:
         """Leave that needs no circuit's consent, when there is no other region to turn to. It is no trial: it can save
         a call, but neither closes nor re-opens a circuit."""
-        self._under_way += 1
-        return Ticket(self.circuit.turns)
+        return self._ticket()
 
     def rival(self, host: CircuitState | None, now: float) -> Ticket | None:
         """Leave for a hedge: only while the circuit is closed, since a hedge is a luxury and tries nothing out."""
@@ -80,11 +80,6 @@ class Lane:
         """Count an extra attempt that is made here because another region is slow."""
         self._hedges += 1
         self._under_way += 1
-
-    @property
-    def is_crowded(self) -> bool:
-        """Whether more calls wait for this region than may wait for a whole attempt."""
-        return self._under_way > self._config.share
 
     def outrun(self, ms: float) -> None:
         """Count an attempt that a hedge elsewhere outran after it had been waited for so long."""
@@ -146,6 +141,10 @@ class Lane:
             openings=self.circuit.openings,
             last_reason=self._last_reason,
         )
+
+    def _ticket(self, *, trial: bool = False) -> Ticket:
+        self._under_way += 1
+        return Ticket(self.circuit.turns, trial, self._under_way > self._config.share)
 
 
 def said(failure: Failure) -> str:

@@ -110,7 +110,7 @@ class Router:
                 self._attempts.settle(region, ticket, None)
                 break
             until, soon = now + (deadline - now) / (1 + ahead + waiting), now + self._config.crowded_s
-            hurried = ahead > 0 and soon < until and self._is_crowded(region)
+            hurried = ahead > 0 and soon < until and ticket.crowded
             leave = Leave(region, ticket, soon if hurried else until, hurried)
             if hedge and not way.panic:
                 results = self._attempts.hedged(job, leave, partial(self._rival, way, {region, *tried}))
@@ -229,10 +229,6 @@ class Router:
             with self._lock:
                 ticket = self._lanes[region].last_resort()
             yield region, ticket, 0, len(last) - number - 1
-
-    def _is_crowded(self, region: str) -> bool:
-        with self._lock:
-            return self._lanes[region].is_crowded
 
     def _ended(self, *, answered: int = 0, refused: int = 0, unanswered: int = 0, failed_over: int = 0) -> None:
         with self._lock:

@@ -25,8 +25,8 @@ from failover.conf import FailoverConfig
 from failover.lab.config import LabConfig
 from failover.lab.engines import Engine
 from polls import definitions, services, tallies, vote_ids
+from polls.counting import Shard
 from polls.models import BallotRow, shard_key, voter_key
-from polls.projector import Shard
 from polls.surveys import Survey
 from tests.bench.engine import REGIONS
 

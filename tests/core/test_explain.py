@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from failover.core.breaker import CircuitState
-from tests.core.support import EAST, Post, failing, met, passing
+from tests.core.support import EAST, Post, failing, met
 from tests.core.test_slow import Day
 
-HALF_OPEN, OPEN = CircuitState.HALF_OPEN, CircuitState.OPEN
 Row = tuple[float | None, float | None, bool, str]
 
 
@@ -16,24 +14,6 @@ def read(post: Post, *rules: str) -> list[Row]:
     """The rows of these rules for the first region, in this order."""
     rows = {row["rule"]: row for row in post.watch.status(post.now, post.wall, [])["explain"] if row["region"] == EAST}
     return [(row["value"], row["threshold"], row["met"], row["text"]) for row in map(rows.__getitem__, rules)]
-
-
-def left() -> Post:
-    """The first region was left because its canaries failed; they fail still."""
-    post = Post()
-    post.step(5)
-    post.canaries[EAST] = failing()
-    post.step(4)
-    assert post.state(EAST) is OPEN
-    return post
-
-
-def tried() -> Post:
-    """The same region a while later: it answers again, and is being tried."""
-    post = left()
-    post.canaries[EAST] = passing()
-    post.until(EAST, HALF_OPEN)
-    return post
 
 
 def test_on_a_calm_day_every_rule_is_told_beside_its_threshold() -> None:

@@ -52,9 +52,9 @@ def test_whoever_is_under_way_takes_one_place_of_the_share_and_gives_it_back(lea
     lane = Lane(RouterConfig(share=1))
     for _ in range(3):
         one = leave(lane)
-        assert not lane.is_crowded
+        assert not one.crowded
         other = admitted(lane)
-        assert lane.is_crowded
+        assert other.crowded
         lane.settle(one, None, 0.0)
         lane.settle(other, None, 0.0)
 

@@ -91,9 +91,8 @@ class Demo:
             circuits = {one["circuit"] for one in status["regions"]}
             if status["routing"]["active"] == EAST and circuits == {"closed"}:
                 return True
-            self.vote(
-                f"mender-{time.time_ns()}", named(), {"q1": "o1"}
-            )  # canaries alone do not close what live traffic disputes
+            # Canaries alone do not close what live traffic disputes.
+            self.vote(f"mender-{time.time_ns()}", named(), {"q1": "o1"})
             return False
 
         self.await_status(home, within=QUIET_S, what="every circuit is closed and us-east-1 serves")

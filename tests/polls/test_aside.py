@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from failover.core.fakes import FakeClock
 from polls.aside import AGAIN_S, Aside
-from polls.projector import Shard
+from polls.counting import Shard
 from tests.waiting import wait_until
 
 FIRST, SECOND, THIRD = (Shard("CODE", 1, number) for number in range(3))

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from failover.core.fakes import FakeClock
+from polls.counting import Scheme, Shard, Unreachable
 from polls.fakes import FakeRegion, FakeTallies
 from polls.merge import Cast
 from polls.models import shard_key, shard_place
-from polls.projector import IDLE_ROUNDS, LARGE, LIVELY_S, REST, SMALL_REST_S, Projector, Scheme, Shard, Unreachable
+from polls.projector import IDLE_ROUNDS, LARGE, LIVELY_S, REST, SMALL_REST_S, Projector
 from polls.tallies import shard_of
 from polls.tally import Tally, count, total
 

@@ -6,8 +6,8 @@ import pytest
 
 from failover import gateway
 from polls import services, texts
+from polls.counting import Shard
 from polls.merge import Cast
-from polls.projector import Shard
 from polls.selectors import results
 from polls.surveys import Survey
 from polls.tallies import RegionTallies
