@@ -10,7 +10,7 @@ READS = re.compile(
 )
 BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CA_BUNDLE"}
 # Set by one process for another, or by AWS for a function, never by a person.
-INTERNAL = {"AWS_REGION", "DJANGO_SETTINGS_MODULE", "SURVEY_LIFELINE_FD"}
+INTERNAL = {"AWS_REGION", "DJANGO_SETTINGS_MODULE", "SURVEY_LIFELINE_FD", "TALLY_LARGE_REST"}
 
 
 def test_env_example_names_every_variable_that_is_read_and_no_other() -> None:
