@@ -339,13 +339,12 @@ def test_a_region_that_returns_with_an_old_epoch_changes_nothing_and_learns_the_
 
 
 def test_of_two_decisions_at_the_same_moment_the_loser_is_logged_though_no_monitor_saw_it(gate: Gateway) -> None:
-    both = threading.Barrier(2)
+    both = {region: threading.Barrier(2) for region in (EAST, WEST)}
     read = gateway.read_decisions
 
     def at_the_same_moment() -> list[Decision]:
         known = read()
-        if gateway.bound_region() == EAST:
-            both.wait(30)  # neither writes before both have read
+        both[gateway.bound_region()].wait(30)  # neither writes before both have read in every region
         return known
 
     made: list[Decision] = []
