@@ -74,7 +74,7 @@ def router_config(config: FailoverConfig) -> RouterConfig:
         attempt_timeout_s=min(
             config.deadline_s / len(config.regions), max(config.connect_timeout_s, config.read_timeout_s) * 1.2
         ),
-        share=max(1, config.threads * 3 // 4),
+        share=max(1, min(RouterConfig().share, config.threads * 3 // 4)),
         hold_s=config.hold_s,
         hold_cap_s=config.hold_s * 12,
         lag_limit_ms=config.lag_limit_ms,

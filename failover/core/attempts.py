@@ -152,12 +152,12 @@ class Attempts:
 
     def _hedge(self, job: Job[T], racer: RacingRunner, region: str, ticket: Ticket) -> _Leg[T]:
         with self._lock:
-            self._lanes[region].hedged()
-        return self._start(job, racer, Leave(region, ticket, job.deadline))
+            self._lanes[region].hedged(self._clock.monotonic())
+        until = min(job.deadline, self._clock.monotonic() + self._config.attempt_timeout_s)
+        return self._start(job, racer, Leave(region, ticket, until))
 
     def _start(self, job: Job[T], racer: RacingRunner, leave: Leave) -> _Leg[T]:
         began = self._clock.monotonic()
-        leave = replace(leave, until=min(leave.until, began + self._config.attempt_timeout_s))
         return _Leg(leave, racer.start(leave.region, job.op, Bound(leave.region, job.strong(leave.region))), began)
 
     def _race(self, job: Job[T], racer: RacingRunner, legs: dict[str, _Leg[T]]) -> dict[str, Success[T] | Failure]:
@@ -207,8 +207,8 @@ class Attempts:
 
     def _run(self, job: Job[T], leave: Leave) -> Success[T] | Failure:
         began, region = self._clock.monotonic(), leave.region
-        timeout = min(self._config.attempt_timeout_s, leave.until - began)
-        result = leave.read(self._runner.run(region, job.op, Bound(region, job.strong(region)), timeout))
+        bound = Bound(region, job.strong(region))
+        result = leave.read(self._runner.run(region, job.op, bound, leave.until - began))
         self._ended(job, region, result, began)
         return result
 

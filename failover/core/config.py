@@ -25,11 +25,13 @@ class RouterConfig:
     deadline_s: float = 3.0
     """One call, all its regions and retries together."""
     attempt_timeout_s: float = 1.2
-    """One region's attempt at most; never more than what is left of the deadline."""
-    share: int = 6
-    """Calls of one worker that may wait for a region for a whole attempt; those beyond it ..."""
+    """One region's attempt at most, while another region is left to ask; the last one has the rest of the deadline."""
+    share: int = 3
+    """Calls of one worker that may wait for a region for a whole attempt, as many as open its circuit. Those beyond go
+    on to the next region, where there is one: ..."""
     crowded_s: float = 0.3
-    """... go on to the next region, where there is one, after so long: a hung region never holds every web thread."""
+    """... after so long, or `slow_factor` times what answers take there, up to half an attempt; at once, when nobody
+    was answered for that long. So a hung region holds few threads, and few students wait for it."""
     failures_to_open: int = 3
     """Class A and B failures of live traffic in a row."""
     canary_failures_to_open: int = 3

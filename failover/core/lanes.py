@@ -17,16 +17,20 @@ from failover.core.interfaces import Success
 from failover.core.phrases import phrase
 from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
 
+USUAL_OVER = 20
+"""How many answers the usual time of one is taken over, as a moving average whose weights fall off."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """The leave to make one attempt. `turn` is the circuit's at the time, `trial` a half-open circuit's single one;
-    `crowded` says that as many calls waited for the region already as may wait for a whole attempt.
+    `patience_s` is how long to wait when there is another region to ask: less where as many calls wait already as may
+    wait for a whole attempt, and not at all where none of those was answered lately.
     """
 
     turn: int
     trial: bool = False
-    crowded: bool = False
+    patience_s: float = float("inf")
 
 
 class Lane:
@@ -36,11 +40,13 @@ class Lane:
         self._config = config
         self._trial_out = False
         self._under_way = 0
+        self._quiet_since = 0.0
         self._requests = self._ok = self._failed = self._trials_passed = self._trials_failed = 0
         self._failures: Counter[str] = Counter()
         self._latency = [0] * (len(LATENCY_BOUNDS_MS) + 1)
         self._outrun = [0] * (len(LATENCY_BOUNDS_MS) + 1)
         self._latency_ms = 0.0
+        self._usual_ms: float | None = None
         self._hedges = 0
         self._last_reason = ""
         self.circuit = Circuit()
@@ -60,26 +66,26 @@ class Lane:
         """Leave for one attempt, or None when the circuit is open or its single trial is under way."""
         match self.state(host, now):
             case CircuitState.CLOSED:
-                return self._ticket()
+                return self._ticket(now)
             case CircuitState.HALF_OPEN if not self._trial_out:
                 self._trial_out = True
-                return self._ticket(trial=True)
+                return self._ticket(now, trial=True)
             case _:
                 return None
 
-    def last_resort(self) -> Ticket:
+    def last_resort(self, now: float) -> Ticket:
         """Leave that needs no circuit's consent, when there is no other region to turn to. It is no trial: it can save
         a call, but neither closes nor re-opens a circuit."""
-        return self._ticket()
+        return self._ticket(now)
 
     def rival(self, host: CircuitState | None, now: float) -> Ticket | None:
         """Leave for a hedge: only while the circuit is closed, since a hedge is a luxury and tries nothing out."""
         return Ticket(self.circuit.turns) if self.state(host, now) is CircuitState.CLOSED else None
 
-    def hedged(self) -> None:
+    def hedged(self, now: float) -> None:
         """Count an extra attempt that is made here because another region is slow."""
         self._hedges += 1
-        self._under_way += 1
+        self._enter(now)
 
     def outrun(self, ms: float) -> None:
         """Count an attempt that a hedge elsewhere outran after it had been waited for so long."""
@@ -96,6 +102,7 @@ class Lane:
             self._ok += 1
             self._latency[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
             self._latency_ms += ms
+            self._usual_ms = ms if self._usual_ms is None else self._usual_ms + (ms - self._usual_ms) / USUAL_OVER
 
     def settle(self, ticket: Ticket, result: Success[object] | Failure | None, now: float) -> None:
         """Hand the ticket back with what came of it (None: nothing that says anything), and let the circuit judge.
@@ -106,6 +113,8 @@ class Lane:
         if ticket.trial:
             self._trial_out = False
         failed = isinstance(result, Failure)
+        if result is not None and not (isinstance(result, Failure) and result.error_class.counts):
+            self._quiet_since = now
         if result is None or (isinstance(result, Failure) and not result.counts):
             return
         if ticket.trial:
@@ -142,9 +151,20 @@ class Lane:
             last_reason=self._last_reason,
         )
 
-    def _ticket(self, *, trial: bool = False) -> Ticket:
+    def _enter(self, now: float) -> None:
+        if not self._under_way:
+            self._quiet_since = now
         self._under_way += 1
-        return Ticket(self.circuit.turns, trial, self._under_way > self._config.share)
+
+    def _ticket(self, now: float, *, trial: bool = False) -> Ticket:
+        self._enter(now)
+        if trial or self._under_way <= self._config.share:
+            return Ticket(self.circuit.turns, trial)
+        # Where every answer is on its way for long, that is no sign that none will come.
+        usual_s = (self._usual_ms or 0.0) / 1000
+        patience_s = max(self._config.crowded_s, self._config.slow_factor * usual_s)
+        patience_s = min(patience_s, self._config.attempt_timeout_s / 2)
+        return Ticket(self.circuit.turns, trial, patience_s if now - self._quiet_since < patience_s else 0.0)
 
 
 def said(failure: Failure) -> str:

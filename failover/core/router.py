@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -23,6 +24,16 @@ from failover.core.status import HostCircuit, HostView, WorkerReport
 __all__ = ["Router", "RouterConfig"]
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A region to ask next: how many others are still `ahead`, and for how many that were passed over time is kept."""
+
+    region: str
+    ticket: Ticket
+    ahead: int
+    waiting: int
 
 
 class Router:
@@ -104,14 +115,12 @@ class Router:
         job = Job(op, consistency, hedge, way.home, self._config.tables, deadline, on_attempt)
         cause: BaseException | None = None
         tried: set[str] = set()
-        for region, ticket, ahead, waiting in self._candidates(way, job, tried):
-            now = self._clock.monotonic()
+        for choice in self._candidates(way, job, tried):
+            region, now = choice.region, self._clock.monotonic()
             if deadline - now <= 0:
-                self._attempts.settle(region, ticket, None)
+                self._attempts.settle(region, choice.ticket, None)
                 break
-            until, soon = now + (deadline - now) / (1 + ahead + waiting), now + self._config.crowded_s
-            hurried = ahead > 0 and soon < until and ticket.crowded
-            leave = Leave(region, ticket, soon if hurried else until, hurried)
+            leave = self._leave(way, choice, tried, now=now, deadline=deadline)
             if hedge and not way.panic:
                 results = self._attempts.hedged(job, leave, partial(self._rival, way, {region, *tried}))
             else:
@@ -197,12 +206,23 @@ class Router:
                     return name, ticket
         return None
 
-    def _candidates(self, way: Plan, job: Job[T], tried: Container[str]) -> Iterator[tuple[str, Ticket, int, int]]:
-        """The regions that let this call through, and after them, rather than fail it, those that do not; each with
-        how many others are still to be asked and how many that were passed over are kept time for.
+    def _leave(self, way: Plan, choice: _Choice, tried: Container[str], *, now: float, deadline: float) -> Leave:
+        """How long an attempt may take: its share of the deadline. Whom nobody comes after has what is left, but for an
+        attempt in each region whose circuit is open."""
+        attempt_s, left, others = self._config.attempt_timeout_s, deadline - now, choice.ahead + choice.waiting
+        longest = min(attempt_s, left / (1 + others))
+        if not others:
+            known = {choice.region, *way.order}
+            is_open = len([name for name in way.preferred if name not in known and name not in tried])
+            return Leave(choice.region, choice.ticket, now + max(longest, left - is_open * attempt_s))
+        hurried = choice.ahead > 0 and choice.ticket.patience_s < longest
+        return Leave(choice.region, choice.ticket, now + (choice.ticket.patience_s if hurried else longest), hurried)
 
-        Of those that do not, one whose trial is under way is likelier to answer than one whose circuit is open: that
-        one gets what is left over, and no share of its own while there is another.
+    def _candidates(self, way: Plan, job: Job[T], tried: Container[str]) -> Iterator[_Choice]:
+        """The regions that let this call through, and after them, rather than fail it, those that do not.
+
+        Of those that do not, one that is crowded or whose trial is under way is likelier to answer than one whose
+        circuit is open: that one gets what is left over, and no share of its own while there is another.
         """
         passed_over: list[tuple[bool, str]] = []
         ahead, waiting = list(way.order), 0
@@ -211,24 +231,29 @@ class Router:
                 ahead.remove(region)
             if region in tried:
                 continue
+            others = len([name for name in ahead if name not in tried])
             with self._lock:
-                now = self._clock.monotonic()
+                now, lane = self._clock.monotonic(), self._lanes[region]
                 host = self._host(region, now)
-                ticket = self._lanes[region].admit(host, now)
-                is_open = ticket is None and self._lanes[region].state(host, now) is CircuitState.OPEN
-            if ticket is not None:
-                yield region, ticket, len([name for name in ahead if name not in tried]), waiting
+                ticket = lane.admit(host, now)
+                is_open = ticket is None and lane.state(host, now) is CircuitState.OPEN
+                crowded = ticket is not None and others > 0 and not ticket.patience_s
+                if ticket is not None and crowded:
+                    lane.settle(ticket, None, now)
+            if ticket is not None and not crowded:
+                yield _Choice(region, ticket, others, waiting)
                 continue
             passed_over.append((is_open, region))
             waiting += not is_open
             if not way.panic:
                 why = "its circuit is open" if is_open else "another call is trying it"
+                why = "others wait there, and none is answered" if crowded else why
                 job.note(Attempt(region, Outcome.SKIPPED, 0.0, why))
         last = [region for _, region in sorted(passed_over, key=lambda one: one[0])]
         for number, region in enumerate(last):
             with self._lock:
-                ticket = self._lanes[region].last_resort()
-            yield region, ticket, 0, len(last) - number - 1
+                ticket = self._lanes[region].last_resort(self._clock.monotonic())
+            yield _Choice(region, ticket, 0, len(last) - number - 1)
 
     def _ended(self, *, answered: int = 0, refused: int = 0, unanswered: int = 0, failed_over: int = 0) -> None:
         with self._lock:

@@ -21,6 +21,10 @@ def failed(detail: str = "") -> Failure:
     return Failure(ErrorClass.NOT_SENT, Outcome.DNS, detail, RuntimeError())
 
 
+def failed_by(error_class: ErrorClass) -> Failure:
+    return Failure(error_class, Outcome.SERVER_ERROR, "", RuntimeError())
+
+
 def admitted(lane: Lane, host: CircuitState | None = None, now: float = 0.0) -> Ticket:
     ticket = lane.admit(host, now)
     assert ticket is not None
@@ -30,7 +34,7 @@ def admitted(lane: Lane, host: CircuitState | None = None, now: float = 0.0) -> 
 def hedged(lane: Lane) -> Ticket:
     ticket = lane.rival(None, 0.0)
     assert ticket is not None
-    lane.hedged()
+    lane.hedged(0.0)
     return ticket
 
 
@@ -45,24 +49,68 @@ def own_half_open() -> Lane:
 
 @pytest.mark.parametrize(
     "leave",
-    [admitted, lambda lane: admitted(lane, HALF_OPEN), Lane.last_resort, hedged],
+    [admitted, lambda lane: admitted(lane, HALF_OPEN), lambda lane: lane.last_resort(0.0), hedged],
     ids=["an ordinary call", "a trial", "a last resort", "a hedge"],
 )
 def test_whoever_is_under_way_takes_one_place_of_the_share_and_gives_it_back(leave: Callable[[Lane], Ticket]) -> None:
     lane = Lane(RouterConfig(share=1))
     for _ in range(3):
         one = leave(lane)
-        assert not one.crowded
+        assert one.patience_s == float("inf")
         other = admitted(lane)
-        assert other.crowded
+        assert other.patience_s == CONFIG.crowded_s
         lane.settle(one, None, 0.0)
         lane.settle(other, None, 0.0)
+
+
+def test_how_long_who_comes_to_a_crowd_waits_follows_what_answers_take_there_up_to_half_an_attempt() -> None:
+    lane = Lane(RouterConfig(share=1, attempt_timeout_s=2.0, crowded_s=0.3, slow_factor=3.0))
+    admitted(lane)
+
+    def patience_after(*answers_ms: float) -> float:
+        for ms in answers_ms:
+            lane.count(WELL, ms)
+        crowded = admitted(lane)
+        lane.settle(crowded, None, 0.0)
+        return crowded.patience_s
+
+    assert patience_after() == 0.3, "nothing is known"
+    assert patience_after(10.0) == 0.3, "quick answers leave a margin"
+    assert patience_after(*[200.0] * 200) == pytest.approx(0.6, abs=0.01)
+    assert patience_after(*[5000.0] * 200) == 1.0
+
+
+def test_of_a_crowd_that_nobody_answers_no_more_is_made() -> None:
+    lane = Lane(RouterConfig(share=1, crowded_s=0.25))
+    first = admitted(lane, now=100.0)
+    crowded = [admitted(lane, now=now) for now in (100.0, 100.125, 100.25, 101.0)]
+    assert [one.patience_s for one in crowded] == [0.25, 0.25, 0.0, 0.0]
+    lane.settle(crowded.pop(), failed_by(ErrorClass.UNKNOWN), 101.0)
+    assert admitted(lane, now=101.0).patience_s == 0.0, "who was cut off is no sign of life"
+    for number, alive in enumerate((WELL, failed_by(ErrorClass.REFUSED), failed_by(ErrorClass.CALLER))):
+        lane.settle(crowded.pop(), alive, 102.0 + number)
+        assert admitted(lane, now=102.2 + number).patience_s == 0.25
+    assert first.patience_s == float("inf")
+
+
+def test_a_region_that_nobody_asked_for_long_has_not_been_quiet() -> None:
+    lane = Lane(RouterConfig(share=1, crowded_s=0.3))
+    lane.settle(admitted(lane, now=100.0), WELL, 100.0)
+    admitted(lane, now=200.0)
+    assert admitted(lane, now=200.1).patience_s == 0.3
+
+
+def test_a_trial_waits_for_a_whole_attempt_whoever_waits_there() -> None:
+    lane = Lane(RouterConfig(share=1))
+    for _ in range(3):
+        lane.last_resort(0.0)
+    assert admitted(lane, HALF_OPEN, 9.0).patience_s == float("inf")
 
 
 def test_a_trial_keeps_its_place_until_it_has_ended_itself() -> None:
     lane = Lane(CONFIG)
     trial = admitted(lane, HALF_OPEN)
-    lane.settle(lane.last_resort(), WELL, 0.0)
+    lane.settle(lane.last_resort(0.0), WELL, 0.0)
     assert lane.admit(HALF_OPEN, 0.0) is None
     lane.settle(trial, WELL, 0.0)
     assert admitted(lane, HALF_OPEN).trial

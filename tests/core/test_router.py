@@ -12,7 +12,7 @@ from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig, TableMode
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
 from failover.core.fakes import answers, fails
-from failover.core.interfaces import Bound, Consistency
+from failover.core.interfaces import Bound, Consistency, Routed
 from failover.core.status import HostCircuit, HostView
 from tests.core.support import CONFIG, EAST, WEST, Bench, decision, where
 
@@ -94,19 +94,16 @@ def test_the_pause_is_between_half_and_one_and_a_half_of_the_usual_one(jitter: f
     assert bench.clock.monotonic() - before == pytest.approx(share * CONFIG.throttle_retry_s)
 
 
-def test_the_repeat_of_a_throttled_attempt_has_what_is_left_of_the_time_and_no_more_than_its_cap() -> None:
-    bench = Bench(EAST, config=RouterConfig(deadline_s=2.0, attempt_timeout_s=1.0))
-    for seconds in (0.25, 0.75):
-        bench.runner.plays(EAST, fails(C, seconds=seconds), answers(seconds=3600))
-        with pytest.raises(NoRegionAnswered):
-            write(bench)
-    config = RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0)
-    short = Bench(EAST, config=config, clock=bench.clock)
-    short.runner.plays(EAST, fails(C, seconds=0.75), answers(seconds=3600))
+@pytest.mark.parametrize(("names", "allowed"), [((EAST, WEST), [1.0, 0.2]), ((EAST,), [2.0, 1.2])])
+def test_the_repeat_of_a_throttled_attempt_has_what_is_left_of_its_regions_time(
+    names: tuple[str, ...], allowed: list[float]
+) -> None:
+    bench = Bench(*names, config=RouterConfig(deadline_s=2.0, attempt_timeout_s=1.0))
+    bench.runner.plays(EAST, fails(C, seconds=0.75), answers(seconds=3600))
+    bench.runner.always(WEST, fails(A))
     with pytest.raises(NoRegionAnswered):
-        write(short)
-    assert [call.timeout for call in bench.runner.calls] == [1.0] * 4
-    assert [call.timeout for call in short.runner.calls] == pytest.approx([1.0, 0.2])
+        write(bench)
+    assert [call.timeout for call in bench.runner.calls if call.region == EAST] == pytest.approx(allowed)
 
 
 def test_a_throttled_attempt_is_not_repeated_when_the_pause_would_take_all_that_is_left() -> None:
@@ -218,6 +215,31 @@ def test_the_deadline_is_divided_over_the_regions_that_are_left() -> None:
     assert [call.timeout for call in bench.runner.calls] == pytest.approx([0.75, 0.75, 0.75, 0.75])
 
 
+def test_the_last_region_that_is_left_has_the_rest_of_the_deadline() -> None:
+    bench = Bench(config=RouterConfig(deadline_s=3.0, attempt_timeout_s=1.2))
+    bench.runner.plays(EAST, fails(A, seconds=0.01))
+    bench.runner.plays(WEST, answers(seconds=2.9))
+    assert write(bench) == WEST
+    assert [call.timeout for call in bench.runner.calls] == pytest.approx([1.2, 2.99])
+
+
+def test_the_last_region_that_is_left_leaves_an_attempt_for_each_whose_circuit_is_open() -> None:
+    bench = Bench("a", "b", "c", config=RouterConfig(deadline_s=3.0, attempt_timeout_s=1.0))
+    for is_open, allowed in ((("c",), [1.0, 1.0, 1.0]), (("a",), [1.0, 1.0, 1.0]), (("a", "c"), [1.0, 1.0, 1.0])):
+        bench.router.follow(HostView(None, {name: HostCircuit(OPEN if name in is_open else CLOSED) for name in "abc"}))
+        for name in "abc":
+            bench.runner.plays(name, answers(seconds=3600))
+        before = len(bench.runner.calls)
+        with pytest.raises(NoRegionAnswered):
+            write(bench)
+        assert [call.timeout for call in bench.runner.calls[before:]] == pytest.approx(allowed), is_open
+    quick = Bench(config=RouterConfig(deadline_s=3.0, attempt_timeout_s=1.0))
+    quick.follow(east=OPEN)
+    quick.runner.plays(WEST, answers(seconds=3600))
+    assert write(quick) == EAST
+    assert [call.timeout for call in quick.runner.calls] == pytest.approx([2.0, 1.0])
+
+
 def test_what_a_quick_failure_did_not_use_is_shared_by_the_regions_that_are_left() -> None:
     bench = Bench("a", "b", "c", config=RouterConfig(deadline_s=0.9, attempt_timeout_s=0.6))
     bench.runner.always("a", fails(ErrorClass.NOT_SENT))
@@ -228,7 +250,7 @@ def test_what_a_quick_failure_did_not_use_is_shared_by_the_regions_that_are_left
     assert [call.timeout for call in bench.runner.calls] == pytest.approx([0.3, 0.45, 0.45])
 
 
-def test_the_last_region_has_a_fair_share_although_the_first_hangs_and_no_attempt_gets_more_than_its_cap() -> None:
+def test_the_last_region_has_a_fair_share_although_the_first_hangs() -> None:
     bench = Bench(config=RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0))
     bench.runner.plays(EAST, answers(seconds=3600))
     bench.runner.plays(WEST, answers(seconds=0.45))
@@ -594,9 +616,9 @@ def test_when_the_deadline_is_up_no_further_region_is_asked_and_none_counts_as_u
     assert bench.runner.calls[-1].timeout == pytest.approx(0.5), "its half of the deadline, as where nobody waits"
 
 
-@pytest.mark.parametrize(("names", "allowed_s"), [((EAST, WEST), 0.3), ((EAST,), 1.2)], ids=["two regions", "one"])
+@pytest.mark.parametrize(("names", "allowed_s"), [((EAST, WEST), [1.2, 0.3]), ((EAST,), [3.0, 3.0])])
 def test_a_call_that_comes_when_a_regions_share_is_taken_goes_on_soon_where_there_is_another_region(
-    names: tuple[str, ...], allowed_s: float
+    names: tuple[str, ...], allowed_s: list[float]
 ) -> None:
     bench = Bench(*names, config=RouterConfig(share=1))
     bench.runner.always(names[-1], answers())
@@ -606,7 +628,28 @@ def test_a_call_that_comes_when_a_regions_share_is_taken_goes_on_soon_where_ther
         return bound.region
 
     bench.router.call(meanwhile, idempotent=True)
-    assert [call.timeout for call in bench.runner.calls] == pytest.approx([1.2, allowed_s])
+    assert [call.timeout for call in bench.runner.calls] == pytest.approx(allowed_s)
+
+
+def test_a_call_passes_by_a_region_where_others_wait_and_none_is_answered_and_asks_it_last() -> None:
+    bench = Bench(config=RouterConfig(share=1, crowded_s=0.3))
+    passing: list[Routed[str]] = []
+
+    def meanwhile(bound: Bound) -> str:
+        bench.clock.wait(0.5)
+        passing.append(bench.router.call(where, idempotent=True))
+        bench.runner.plays(WEST, fails(A))
+        passing.append(bench.router.call(where, idempotent=True))
+        return bound.region
+
+    bench.router.call(meanwhile, idempotent=True)
+    skipped = (EAST, Outcome.SKIPPED, "others wait there, and none is answered")
+    assert [[(one.region, one.outcome, one.detail) for one in routed.attempts] for routed in passing] == [
+        [skipped, (WEST, Outcome.OK, "")],
+        [skipped, (WEST, Outcome.DNS, "as the script says"), (EAST, Outcome.OK, "")],
+    ]
+    assert bench.router.report().regions[EAST].failed == 0
+    assert write(bench) == EAST, "its place was given back"
 
 
 def test_several_last_resorts_share_what_is_left_of_the_deadline() -> None:
