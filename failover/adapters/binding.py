@@ -8,16 +8,19 @@ PynamoDB caches one connection per model class and ignores later changes of `Met
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.connection.base import Connection, MetaTable
 from pynamodb.connection.table import TableConnection
+from pynamodb.exceptions import GetError
 from pynamodb.models import Model
 
 from failover.core.errors import FailoverError
+
+from .errors import NothingRead
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -64,6 +67,18 @@ class RegionConnection(Connection):
     def client(self) -> Any:
         """The region's warm client."""
         return self._given
+
+    def batch_get_item(self, table_name: str, keys: Sequence[Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """As PynamoDB's; a reply that reads none of the keys is a GetError, caused by `NothingRead`.
+
+        `Model.batch_get` asks again for the keys that a reply left out, at once and for as long as there are any. So
+        each question has fewer keys than the one before it, and no region can hold a thread with such replies.
+        """
+        reply: dict[str, Any] = super().batch_get_item(table_name, keys, *args, **kwargs)
+        left = reply.get("UnprocessedKeys", {}).get(table_name, {}).get("Keys", ())
+        if left and len(left) >= len(keys):
+            raise GetError("Failed to batch get items: none was read", NothingRead())
+        return reply
 
 
 class Connections:

@@ -74,6 +74,10 @@ class TruncatedReply(Exception):
     """
 
 
+class NothingRead(Exception):
+    """A reply to BatchGetItem in which every key is an unprocessed one: throttling that did not come as an error."""
+
+
 def classify(error: BaseException) -> Failure:
     """What `error` says about the request: its class, the outcome shown to people, and a short detail. Never raises."""
     cause = _root(error)
@@ -97,6 +101,8 @@ def classify(error: BaseException) -> Failure:
             return Failure(
                 ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, phrase("the reply broke off or made no sense"), error
             )
+        case NothingRead():
+            return Failure(ErrorClass.REFUSED, Outcome.THROTTLED, "UnprocessedKeys", error)
         case sdk.BotoCoreError():
             return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, type(cause).__name__, error)
         case _ if isinstance(error, PynamoDBException) and error.cause is None:

@@ -46,7 +46,7 @@ def test_the_private_names_of_pynamodb_exist_and_look_as_they_did() -> None:
 def test_every_way_into_a_model_goes_through_the_overridden_connection() -> None:
     source = inspect.getsource(Model)
 
-    for call in ("get_item", "put_item", "query", "update_item", "delete_item"):
+    for call in ("get_item", "batch_get_item", "put_item", "query", "update_item", "delete_item"):
         assert re.search(rf"_get_connection\(\)\.{call}\b", source), call
     assert "cls._connection" not in source.replace(inspect.getsource(Model._get_connection), "")
 
