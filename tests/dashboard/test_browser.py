@@ -1,12 +1,13 @@
 """The open page in a real browser: it follows the status, keeps what is typed, and says when it is old."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect, sync_playwright
 
 from tests.browser.chromium import FLAGS, executable
 from tests.dashboard.conftest import Publish
@@ -48,6 +49,19 @@ def test_the_page_follows_the_status_with_its_sentence_title_and_icon(page: Page
     expect(page).to_have_title("Attention: us-west-2 | surveyapp")
     expect(page.locator("#icon")).to_have_attribute("href", "/static/failover/icon-warn.svg")
     expect(page.get_by_role("log").get_by_role("listitem").first).to_contain_text("Failover")
+
+
+def test_an_admin_without_an_icon_of_its_own_gets_the_one_of_the_state(page: Page, monitor: Publish) -> None:
+    def without_icon(route: Route) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, body=re.sub('<link rel="icon"[^>]*>', "", reply.text()))
+
+    monitor(healthy)
+    page.route("**/admin/failover/", without_icon)
+    page.goto("/admin/failover/")
+    expect(page.locator("link[rel=icon]")).to_have_attribute("href", "/static/failover/icon-ok.svg")
+    monitor(east_down)
+    expect(page.locator("link[rel=icon]")).to_have_attribute("href", "/static/failover/icon-warn.svg")
 
 
 def test_a_refresh_leaves_what_is_typed_and_what_has_not_changed_alone(page: Page, monitor: Publish) -> None:

@@ -7,8 +7,10 @@
   const lost = document.getElementById("lost");
   const freshness = document.getElementById("freshness-text");
   const pause = document.getElementById("pause");
-  const icon = document.getElementById("icon");
   if (!root || !poll) return;
+  // Not every admin has an icon of this name.
+  const made = () => document.head.appendChild(Object.assign(document.createElement("link"), { id: "icon", rel: "icon" }));
+  const icon = document.getElementById("icon") || made();
 
   const HIDDEN_MS = 15000; // a tab nobody sees asks this often
   const LOST_MS = 4500; // one time-out of a request, and a little
