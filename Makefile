@@ -26,7 +26,7 @@ check: $(VENV)/.dev ## Lint, types, walls, Django's checks, templates
 	$(BIN)/python -W error manage.py check --fail-level WARNING
 	$(BIN)/python -W error manage.py makemigrations --check --dry-run
 	@$(BIN)/python tests/deploy_check.py
-	$(BIN)/djlint templates --lint --quiet
+	$(BIN)/djlint templates failover --lint --quiet
 
 bench: $(VENV)/.dev $(ENGINE_VENV)/.ok ## Measure speed, as ratios beside a named peer in the same run (ONLY="results tally" for some topics)
 	$(BIN)/python -m tests.bench $(ONLY)

@@ -1,4 +1,4 @@
-"""The failover dashboard as a Django app, so that its static files are found."""
+"""The failover dashboard as a Django app, so that its templates and static files are found."""
 
 from django.apps import AppConfig
 

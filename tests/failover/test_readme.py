@@ -1,10 +1,13 @@
-"""failover/README.md promises that its example runs, and names every setting and error: so it does."""
+"""failover/README.md promises that its example and the dashboard run in another project, and names every setting and
+error: so it does.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,6 +36,49 @@ for line in sys.stdin:
     attempts = [[one.region, one.outcome.value] for one in done.attempts]
     print(json.dumps({"value": done.value, "region": done.region, "attempts": attempts}), flush=True)
 """
+
+
+# A project as `startproject` makes it, plus what is said of the dashboard; the arguments are its apps and its address.
+SETTINGS = """
+INSTALLED_APPS += {apps}
+FAILOVER = {{"REGIONS": "us-east-1,us-west-2", "RUN_DIR": str(BASE_DIR / "run")}}
+"""
+URLS = """
+from django.urls import include
+urlpatterns = [{address}, *urlpatterns]
+"""
+VISITOR = """
+import json, re, sys
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.contrib.staticfiles import finders
+from django.core.management import call_command
+from django.test import Client
+call_command("check", fail_level="WARNING", stdout=sys.stderr)
+call_command("migrate", verbosity=0)
+visitor = Client(SERVER_NAME="localhost")
+stranger = visitor.get("/admin/failover/")
+visitor.force_login(User.objects.create_superuser("ada"))
+page, live = visitor.get("/admin/failover/"), visitor.get("/admin/failover/live/")
+text = page.content.decode()
+files = re.findall('"/static/([^"]+)"', text)
+print(json.dumps({
+    "statuses": [stranger.status_code, page.status_code, live.status_code],
+    "heading": re.findall("<h1>(.*?)</h1>", text),
+    "panels": re.findall(' id="panel-([a-z]+)"', text),
+    "fields": re.findall('<input type="(?:radio|text)" name="([a-z]+)"', text),
+    "styled": "failover/dashboard.css" in files,
+    "missing": [name for name in files if finders.find(name) is None],
+}))
+"""
+
+
+def copied(place: Path) -> None:
+    """The package as somebody copies it who reads the page: without the lab and the drills."""
+    shutil.copytree(
+        ROOT / "failover", place / "failover", ignore=shutil.ignore_patterns("lab", "drills", "__pycache__")
+    )
 
 
 def example() -> str:
@@ -66,9 +112,10 @@ class Project:
 
 @pytest.fixture
 def project(lab: Lab, tmp_path: Path) -> Iterator[Project]:
+    copied(tmp_path)
     (tmp_path / "notes.py").write_text(example())
     told = {name: text for name, text in lab.environment().items() if name.startswith(("FAILOVER_", "AWS_"))}
-    own = {"FAILOVER_RUN_DIR": str(tmp_path / "run"), "FAILOVER_HOLD_S": "1", "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    own = {"FAILOVER_RUN_DIR": str(tmp_path / "run"), "FAILOVER_HOLD_S": "1", "PYTHONPATH": str(tmp_path)}
     process = subprocess.Popen(
         [sys.executable, "-c", DRIVER],
         cwd=tmp_path,
@@ -102,6 +149,37 @@ def test_the_example_runs_as_it_stands_and_fails_over(project: Project, lab: Lab
     assert moved == {"value": True, "region": WEST, "attempts": [[EAST, "dns"], [WEST, "ok"]]}
     read = project("load", "ada")
     assert (read["region"], read["value"]) == (WEST, ["during the outage"])  # nobody replicates this table here
+
+
+def test_the_dashboard_stands_in_a_project_that_has_nothing_but_the_package(tmp_path: Path) -> None:
+    (said,) = re.findall(r"^- The instructor's page.*?(?=^- |^#)", README, re.DOTALL | re.MULTILINE)
+    apps, (address,) = re.findall(r'`"([\w.]+)"`', said), re.findall(r"`(path\(.*\))`", said)
+    copied(tmp_path)
+
+    def python(*arguments: str, **extra: str) -> str:
+        environment = manage_environment(
+            tmp_path, PYTHONPATH=str(tmp_path), AWS_ACCOUNT_ID_ENDPOINT_MODE="disabled", **extra
+        )
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    python("-m", "django", "startproject", "theirs", ".")
+    for name, text in (("settings", SETTINGS.format(apps=["failover", *apps])), ("urls", URLS.format(address=address))):
+        with (tmp_path / "theirs" / f"{name}.py").open("a") as file:
+            file.write(text)
+    seen = json.loads(python("-c", VISITOR, DJANGO_SETTINGS_MODULE="theirs.settings"))
+
+    assert seen == {
+        "statuses": [302, 200, 200],
+        "heading": ["Failover"],
+        "panels": ["sentence", "regions", "replication", "routing", "why", "alarms", "events"],
+        "fields": ["mode", "mode", "region", "region", "reason", "confirm"],
+        "styled": True,
+        "missing": [],
+    }
 
 
 def test_the_example_has_twenty_lines() -> None:

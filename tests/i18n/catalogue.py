@@ -118,7 +118,12 @@ def updated(source: Catalog, old: Catalog) -> Catalog:
 def _sources() -> Iterator[Path]:
     for package in PACKAGES:
         yield from sorted((ROOT / package).rglob("*.py"))
-    yield from sorted((ROOT / "templates").rglob("*.html"))
+    yield from templates()
+
+
+def templates() -> list[Path]:
+    """The project's own templates and those of its packages."""
+    return [path for folder in ("templates", *PACKAGES) for path in sorted((ROOT / folder).rglob("*.html"))]
 
 
 def _strings(message: Message) -> tuple[str, ...]:

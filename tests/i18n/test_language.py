@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from django.utils import translation
 
 from polls import selectors, services
 from polls.surveys import Survey
+from tests.i18n import catalogue
 from tests.polls.builder_form import fields
 from tests.waiting import wait_until
 
@@ -221,6 +221,6 @@ def test_no_template_leaves_a_width_or_a_number_for_a_script_to_the_readers_lang
     drawn = re.compile(
         r'\b(?:width|height|x|y|r|cx|cy|points|d|viewBox|data-[\w-]*(?:ms|age|after|round))="([^"]*\{\{[^"]*)"'
     )
-    for template in sorted(Path("templates").rglob("*.html")):
+    for template in catalogue.templates():
         for value in drawn.findall(template.read_text()):
             assert value.count("{{") == value.count("|unlocalize"), f"{template}: {value}"
