@@ -31,6 +31,7 @@ from .core.errors import (
     Outcome,
     OutcomeUnknown,
     RoutingRefused,
+    RoutingSuperseded,
 )
 from .core.events import Event
 from .core.health import HealthState
@@ -57,6 +58,7 @@ __all__ = [
     "RegionalModel",
     "Routed",
     "RoutingRefused",
+    "RoutingSuperseded",
     "StatusDocument",
     "TableSpec",
     "at",
@@ -159,8 +161,9 @@ def refuse_pin(region: str) -> str | None:
 def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: bool = False) -> Decision:
     """Sets the routing, in every region that answers; sticky until someone changes it.
 
-    Raises `RoutingRefused` when a safety rule forbids it (and `force` was not given, or cannot help), `ValueError`
-    for a missing reason or a mode and region that do not go together, `NoRegionAnswered` when no region took it,
+    Raises `RoutingRefused` when a safety rule forbids it (and `force` was not given, or cannot help),
+    `RoutingSuperseded` when somebody else decided at the same moment and that decision holds, `ValueError` for a
+    missing reason or a mode and region that do not go together, `NoRegionAnswered` when no region took it,
     `FailoverError` when the database refused.
     """
     if not reason.strip():
@@ -199,11 +202,23 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
     )
     # Also where no traffic goes now: a region that is back but not yet trusted must not keep an older decision.
     met = _control(wired.config.regions, lambda _: write_decision(decision))
-    holds, lost = latest([decision, *(one for one in met.values() if one is not None)])
+    rows = [decision, *(one for one in met.values() if one is not None)]
+    with suppress(FailoverError):  # who wrote first has met nobody; it may be another's by now
+        rows += [one for found in _control(wired.config.regions, lambda _: read_decisions()).values() for one in found]
+    holds, lost = latest(rows)
     for one in lost:
         # Two people decided at the same moment, and no monitor may have seen the loser before it was overwritten.
         with suppress(FailoverError):  # the decision stands, whether or not this can be logged
             _control(wired.config.regions, partial(_log, superseded(one, holds)))
+    if holds is not None and holds.id != decision.id:
+        raise RoutingSuperseded(
+            phrase(
+                "{winner} decided at the same moment, and that holds: {to} ({reason})",
+                winner=holds.actor,
+                to=holds.region or holds.mode,
+                reason=holds.reason,
+            )
+        )
     return decision
 
 

@@ -107,6 +107,10 @@ class RoutingRefused(FailoverError):
         super().__init__(rule)
 
 
+class RoutingSuperseded(FailoverError):
+    """A routing change that came at the same moment as another one, which holds. The message says whose and what."""
+
+
 def _told(attempts: tuple[Attempt, ...]) -> str:
     return ", ".join(f"{one.region} {one.outcome.value} ({one.ms:.0f} ms)" for one in attempts) or phrase(
         "nothing was tried"

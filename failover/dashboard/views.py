@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from failover import gateway
 from failover.core.config import RouterConfig
-from failover.core.errors import FailoverError, RoutingRefused
+from failover.core.errors import FailoverError, RoutingRefused, RoutingSuperseded
 from failover.dashboard import reading as readings
 from failover.dashboard.forms import RoutingForm
 from failover.dashboard.language import translated
@@ -59,7 +59,8 @@ def status_json(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def routing(request: HttpRequest) -> HttpResponse:
-    """Changes the routing: 422 for what was typed, 409 for a safety rule, 503 when no region took the decision."""
+    """Changes the routing: 422 for what was typed, 409 for a safety rule or another's decision at the same moment, 503
+    when no region took the decision."""
     if request.method != "POST":
         return HttpResponseRedirect(reverse("failover:dashboard"))
     form = RoutingForm(request.POST, regions=gateway.regions())
@@ -73,6 +74,9 @@ def routing(request: HttpRequest) -> HttpResponse:
         )
     except RoutingRefused as refused:
         form.refused(translated(refused.rule))
+        return _page(request, form, HTTPStatus.CONFLICT)
+    except RoutingSuperseded as lost:
+        form.add_error(None, _("Not changed: %(error)s.") % {"error": translated(lost.args[0])})
         return _page(request, form, HTTPStatus.CONFLICT)
     except FailoverError as error:
         form.add_error(None, _("Nothing was changed: %(error)s.") % {"error": translated(error.args[0])})

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from failover import gateway, wiring
+from failover.adapters.control_store import write_decision
 from failover.conf import FailoverConfig
 from failover.core.status import StatusDocument
 from tests.dashboard.documents import EAST, WEST, publish
@@ -53,3 +54,21 @@ def staff(db: None) -> Client:
         backend="django.contrib.auth.backends.ModelBackend",
     )
     return client
+
+
+@pytest.fixture
+def rival(app: object) -> Iterator[None]:
+    """Somebody else decides in the moment between a wish's look at the decisions and its own writing."""
+    read = gateway.read_decisions
+
+    def overtaken() -> list[gateway.Decision]:
+        known = read()
+        epoch = max((one.epoch for one in known), default=0) + 1
+        at = gateway.clock.wall() + 1.0
+        write_decision(gateway.Decision("pinned", EAST, epoch, "rival", actor="otto", reason="my turn", at=at))
+        return known
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gateway, "read_decisions", overtaken)
+        yield
+    gateway.route("auto", None, actor="test", reason="the end of the test")

@@ -99,3 +99,11 @@ def test_routing_says_what_is_wrong_in_one_line_and_by_its_exit_code(
 def test_a_pin_from_the_command_line_is_told_and_a_force_is_recorded(app: object) -> None:
     assert output("routing", "pin", WEST, "--reason", "practice").startswith("Pinned to us-west-2")
     assert output("routing", "auto", "--reason", "practice is over").startswith("Routing is automatic")
+
+
+@pytest.mark.lab
+def test_routing_says_whose_decision_of_the_same_moment_holds(rival: None) -> None:
+    with pytest.raises(CommandError) as failed:
+        output("routing", "pin", WEST, "--reason", "practice")
+    assert failed.value.returncode == 1
+    assert str(failed.value) == "not changed: otto decided at the same moment, and that holds: us-east-1 (my turn)"

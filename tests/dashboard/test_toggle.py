@@ -84,12 +84,23 @@ def test_when_no_region_takes_the_decision_the_page_says_that_nothing_changed(st
 
 
 @pytest.mark.lab
+def test_who_decides_at_the_same_moment_as_another_is_told_whose_decision_holds(rival: None, staff: Client) -> None:
+    reply = staff.post(ROUTING, PIN)
+    assert reply.status_code == 409
+    html = reply.content.decode()
+    assert "Not changed: otto decided at the same moment, and that holds: us-east-1 (my turn)." in html
+    assert 'name="force"' not in html, "nothing is to be overridden: the wish may be sent again"
+    assert 'value="maintenance"' in html
+
+
+@pytest.mark.lab
 def test_a_pin_is_set_under_the_users_name_and_told(app: object, staff: Client) -> None:
+    before = gateway.route("auto", None, actor="test", reason="the begin of the test")
     reply = staff.post(ROUTING, PIN, follow=True)
     assert reply.redirect_chain == [("/admin/failover/", 302)]
     assert "Pinned to us-west-2: within a second every worker tries it first" in reply.content.decode()
     later = gateway.route("auto", None, actor="test", reason="the end of the test")
-    assert later.epoch == 2
+    assert later.epoch == before.epoch + 2
 
 
 @pytest.mark.lab

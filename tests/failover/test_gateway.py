@@ -18,6 +18,7 @@ from failover.adapters.binding import Connections
 from failover.adapters.clients import make_clients
 from failover.adapters.control_store import ControlRow
 from failover.core.breaker import CircuitState
+from failover.core.events import EventKind
 from failover.core.policy import Decision, latest
 from failover.core.status import HostCircuit, HostView, StatusDocument
 from tests.adapters import faulty
@@ -338,30 +339,41 @@ def test_a_region_that_returns_with_an_old_epoch_changes_nothing_and_learns_the_
     assert route("auto").epoch == new.epoch + 1
 
 
-def test_of_two_decisions_at_the_same_moment_the_loser_is_logged_though_no_monitor_saw_it(gate: Gateway) -> None:
+def test_of_two_decisions_at_the_same_moment_one_holds_and_the_other_is_told_and_logged(gate: Gateway) -> None:
     both = {region: threading.Barrier(2) for region in (EAST, WEST)}
     read = gateway.read_decisions
 
     def at_the_same_moment() -> list[Decision]:
+        both[gateway.bound_region()].wait(30)  # both have written before either looks again
         known = read()
-        both[gateway.bound_region()].wait(30)  # neither writes before both have read in every region
+        both[gateway.bound_region()].wait(30)  # neither writes before both have read
         return known
 
-    made: list[Decision] = []
+    ended: dict[str, Decision | gateway.RoutingSuperseded] = {}
+
+    def decide(actor: str) -> None:
+        try:
+            ended[actor] = gateway.route("auto", None, actor=actor, reason=f"{actor}'s reason")
+        except gateway.RoutingSuperseded as lost:
+            ended[actor] = lost
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gateway, "read_decisions", at_the_same_moment)
         patch.setattr(gateway, "ROUTING_TIMEOUT_S", 30.0)
-        threads = [threading.Thread(target=lambda: made.append(route("auto"))) for _ in range(2)]
+        threads = [threading.Thread(target=decide, args=(actor,)) for actor in ("inés", "otto")]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
 
-    one, other = made
-    assert one.epoch == other.epoch
-    loser = min(made, key=lambda decision: decision.rank)
+    (holds,) = (one for one in ended.values() if isinstance(one, Decision))
+    (lost,) = (one for one in ended.values() if not isinstance(one, Decision))
+    winner, loser = sorted(ended, key=lambda actor: ended[actor] is lost)
+    assert str(lost) == f"{winner} decided at the same moment, and that holds: auto ({winner}'s reason)"
     with gateway.at(EAST):
-        assert f"superseded-{loser.id}" in {event.id for event in control_store.read_events(50)}
+        assert latest(control_store.read_decisions())[0] == holds
+        told = [event for event in control_store.read_events(50) if event.kind is EventKind.ROUTING_SUPERSEDED]
+    assert [event.actor for event in told if event.reason.endswith("'s reason")] == [loser]
 
 
 def test_a_region_whose_circuit_is_open_gets_the_decision_too(gate: Gateway) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from failover import gateway
-from failover.core.errors import FailoverError, RoutingRefused
+from failover.core.errors import FailoverError, RoutingRefused, RoutingSuperseded
 from failover.dashboard.sentences import told
 
 MISUSED = 2
@@ -17,7 +17,8 @@ REFUSED = 3
 
 
 class Command(BaseCommand):
-    """Exit code 2 for a call that makes no sense, 3 when a safety rule refuses, 1 when no region took the decision."""
+    """Exit code 2 for a call that makes no sense, 3 when a safety rule refuses, 1 when no region took the decision or
+    somebody else's of the same moment holds."""
 
     help = "Follow the rules (auto), or try one region first until someone changes that (pin)."
 
@@ -44,6 +45,8 @@ class Command(BaseCommand):
             )
         except RoutingRefused as refused:
             raise CommandError(f"refused: {refused.rule} (--force overrides it)", returncode=REFUSED) from refused
+        except RoutingSuperseded as lost:
+            raise CommandError(f"not changed: {lost}") from lost
         except FailoverError as error:
             raise CommandError(f"nothing was changed: {error}") from error
         self.stdout.write(told(decision))
