@@ -27,8 +27,8 @@ class RouterConfig:
     attempt_timeout_s: float = 1.2
     """One region's attempt at most, while another region is left to ask; the last one has the rest of the deadline."""
     share: int = 3
-    """Calls of one worker that may wait for a region for a whole attempt, as many as open its circuit. Those beyond go
-    on to the next region, where there is one: ..."""
+    """Calls of one worker that may wait for a region for a whole attempt, as many as open its circuit; less those that
+    have just failed there. Those beyond go on to the next region, where there is one: ..."""
     crowded_s: float = 0.3
     """... after so long, or `slow_factor` times what answers take there, up to half an attempt; at once, when nobody
     was answered for that long. So a hung region holds few threads, and few students wait for it."""

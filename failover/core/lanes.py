@@ -158,7 +158,8 @@ class Lane:
 
     def _ticket(self, now: float, *, trial: bool = False) -> Ticket:
         self._enter(now)
-        if trial or self._under_way <= self._config.share:
+        # Those that failed one after another and those under way may be enough to judge the region by.
+        if trial or self._under_way <= max(1, self._config.share - self.circuit.failures):
             return Ticket(self.circuit.turns, trial)
         # Where every answer is on its way for long, that is no sign that none will come.
         usual_s = (self._usual_ms or 0.0) / 1000

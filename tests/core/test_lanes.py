@@ -93,6 +93,17 @@ def test_of_a_crowd_that_nobody_answers_no_more_is_made() -> None:
     assert first.patience_s == float("inf")
 
 
+def test_who_failed_there_in_a_row_takes_places_of_the_crowd_but_never_the_last_one() -> None:
+    lane = Lane(RouterConfig(share=3, failures_to_open=5))
+    for failures, places in enumerate((3, 2, 1, 1, 1)):
+        calls = [admitted(lane) for _ in range(4)]
+        assert sum(one.patience_s == float("inf") for one in calls) == places, f"after {failures} failures"
+        for one in calls[1:]:
+            lane.settle(one, None, 0.0)
+        lane.settle(calls[0], failed_by(ErrorClass.UNKNOWN), 0.0)
+    assert lane.circuit.state is OPEN
+
+
 def test_a_region_that_nobody_asked_for_long_has_not_been_quiet() -> None:
     lane = Lane(RouterConfig(share=1, crowded_s=0.3))
     lane.settle(admitted(lane, now=100.0), WELL, 100.0)
