@@ -24,6 +24,7 @@ from .adapters.host_files import HostFiles
 from .adapters.models import Stamp, use_connections
 from .adapters.runner import PooledRunner
 from .conf import FailoverConfig
+from .core.breaker import CircuitState
 from .core.config import RouterConfig
 from .core.errors import FailoverError
 from .core.events import Event, EventKind
@@ -81,10 +82,13 @@ class Monitor:
         self._said: set[str] = set()
         published = self._files.published(now=self.clock.wall())
         if published is not None:
-            # With no region reachable after a restart, the last known routing holds; circuits only if they are recent.
-            recent = published.view.age_s <= REMEMBER_CIRCUITS_S
-            view = published.view if recent else HostView(published.view.decision, {})
-            self._watch.restore(view, self.clock.monotonic())
+            # With no region reachable after a restart, the last known routing holds; which circuits are not closed, and
+            # since when a region serves, only if that is recent. The past of a closed circuit ages by itself.
+            view = published.view
+            if view.age_s > REMEMBER_CIRCUITS_S:
+                closed = {name: one for name, one in view.circuits.items() if one.state is CircuitState.CLOSED}
+                view = HostView(view.decision, closed, view.age_s)
+            self._watch.restore(view, self.clock.monotonic(), self.clock.wall())
 
     def run(self) -> None:
         """Watches until stopped. Raises `MonitorRunning` when another monitor holds the run directory."""
@@ -129,7 +133,7 @@ class Monitor:
             self.unwritten.put(event)
         status = self._watch.status(now, wall, self._latest_events())
         try:
-            self._files.publish(self._watch.view(), status, at=wall)
+            self._files.publish(self._watch.view(now), status, at=wall)
             if self._totals is not self._written:
                 self._files.write_totals(self._totals)
                 self._written = self._totals

@@ -60,7 +60,7 @@ class HostFiles:
         try:
             at = float(content["at"])
             return Published(at, view_from_json(content["view"], age_s=max(0.0, now - at)), content["status"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
 
     def changed_at(self) -> int:

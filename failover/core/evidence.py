@@ -15,9 +15,10 @@ from failover.core.facts import RegionFacts
 from failover.core.health import Canary, Health, Verdict, on_canary
 from failover.core.lag import Lag
 from failover.core.pace import PaceMeter, Rival, Slowness
+from failover.core.past import remembered, resumed
 from failover.core.phrases import Phrase, phrase
 from failover.core.regions import Region
-from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
+from failover.core.status import LATENCY_BOUNDS_MS, HostCircuit, RegionReport
 
 CANARIES_TIMED = 5
 """How many of the latest canaries say what a call takes in a region that has no traffic; the slowest of them counts."""
@@ -101,9 +102,22 @@ class Evidence:
         """A worker's circuit is open: what it met, the others would meet."""
         self._alarm = phrase("live traffic: {reason}", reason=report.last_reason)
 
-    def restore(self, reason: str, now: float) -> None:
-        """Begin with an open circuit: that is how this monitor left it before it restarted."""
-        self._begin(breaker.opened(self.circuit, config=self._config, now=now, reason=reason))
+    def told(self, now: float) -> HostCircuit:
+        """The circuit as the workers are to follow it, and a monitor that restarts is to go on with it."""
+        past = remembered(self.circuit, disputed_at=self._disputed_at, quick_ms=self._quick_ms, now=now)
+        return HostCircuit(self.circuit.state, self.circuit.reason, past)
+
+    def restore(self, told: HostCircuit, *, told_at: float, now: float) -> None:
+        """Go on with the circuit as it was told at `told_at`. One that was not closed and whose past is not known is
+        open from `now` on."""
+        past, is_closed = told.past, told.state is CircuitState.CLOSED
+        if past is not None and (is_closed or past.openings):
+            self.circuit = resumed(told.state, told.reason, past, config=self._config, told_at=told_at)
+            self._quick_ms = None if is_closed else past.quick_ms
+            if past.disputed_s is not None:
+                self._disputed_at = told_at - past.disputed_s
+        elif not is_closed:
+            self._begin(breaker.opened(self.circuit, config=self._config, now=now, reason=told.reason))
 
     def worst_row(self, failures: int) -> None:
         """The longest row of failures that any worker has now; it is shown, the workers judge it themselves."""

@@ -13,6 +13,7 @@ from typing import Any, NotRequired, TypedDict
 
 from failover.core.breaker import CircuitState
 from failover.core.errors import Outcome
+from failover.core.past import Past, Serving, past_from_json, past_to_json, serving_from_json, serving_to_json
 from failover.core.phrases import Phrase, PhraseDocument, from_json, to_json
 from failover.core.policy import Decision
 
@@ -183,10 +184,11 @@ class WorkerReport:
 
 @dataclass(frozen=True, slots=True)
 class HostCircuit:
-    """What a host's monitor says about one region's circuit, and why."""
+    """What a host's monitor says about one region's circuit, and why; `past` is for itself, should it restart."""
 
     state: CircuitState
     reason: str = ""
+    past: Past | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ class HostView:
     decision: Decision | None
     circuits: Mapping[str, HostCircuit]
     age_s: float = 0.0
+    serving: Serving | None = None
 
 
 def iso(at: float) -> str:
@@ -252,32 +255,28 @@ def decision_from_json(document: Any) -> Decision:
 def view_to_json(view: HostView) -> dict[str, Any]:
     """A view as plain JSON values, without its age: that is the reader's to know."""
     decision = None if view.decision is None else decision_to_json(view.decision)
-    return {"decision": decision, "circuits": {name: _fields(one) for name, one in view.circuits.items()}}
+    circuits = {name: _fields(one) | {"past": past_to_json(one.past)} for name, one in view.circuits.items()}
+    return {"decision": decision, "circuits": circuits, "serving": serving_to_json(view.serving)}
 
 
 def view_from_json(document: Any, *, age_s: float) -> HostView:
-    """The view that was written `age_s` seconds ago. Raises ValueError for anything else."""
+    """The view that was written `age_s` seconds ago. Raises ValueError for anything else; without what only a monitor
+    that restarts would go on with, it is one all the same."""
     try:
         held = document["decision"]
         circuits = {
-            str(name): HostCircuit(CircuitState(one["state"]), from_json(one["reason"]))
+            str(name): HostCircuit(
+                CircuitState(one["state"]), from_json(one["reason"]), past_from_json(one.get("past"))
+            )
             for name, one in document["circuits"].items()
         }
-        return HostView(None if held is None else decision_from_json(held), circuits, age_s)
+        decision = None if held is None else decision_from_json(held)
+        return HostView(decision, circuits, age_s, serving_from_json(document.get("serving")))
     except (KeyError, TypeError, AttributeError) as exc:
         raise ValueError(f"not a host's view: {exc!r}") from exc
 
 
-_WHOLE = (
-    "requests",
-    "ok",
-    "failed",
-    "hedges",
-    "trials_passed",
-    "trials_failed",
-    "consecutive_failures",
-    "openings",
-)
+_WHOLE = ("requests", "ok", "failed", "hedges", "trials_passed", "trials_failed", "consecutive_failures", "openings")
 
 
 def _region_report(document: Any) -> RegionReport:

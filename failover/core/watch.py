@@ -20,11 +20,12 @@ from failover.core.facts import RegionFacts
 from failover.core.health import Canary
 from failover.core.lag import Lag, LagMeter, LagState
 from failover.core.pace import Rival
+from failover.core.past import Serving
 from failover.core.phrases import phrase
 from failover.core.policy import Decision, Plan, latest, plan, refuse_pin
 from failover.core.regions import Region, by_priority
 from failover.core.routing_log import routed, superseded
-from failover.core.status import HostCircuit, HostView, RegionReport, StatusDocument, WorkerReport
+from failover.core.status import HostView, RegionReport, StatusDocument, WorkerReport
 
 _CIRCUIT_EVENTS = {
     CircuitState.OPEN: EventKind.CIRCUIT_OPENED,
@@ -68,18 +69,18 @@ class Watch:
         self._followed: Decision | None = None
         self._superseded: dict[str, Decision] = {}
         self._told: set[str] = set()
-        self._active: str | None = None
+        self._serving: Serving | None = None
         self._home = ""
-        self._since = 0.0
 
-    def restore(self, view: HostView, now: float) -> None:
-        """Begin where this host's monitor ended: the last known decision holds, and what was not closed is open."""
+    def restore(self, view: HostView, now: float, wall: float) -> None:
+        """Go on where this host's monitor ended: the last known decision holds, and the circuits are as they were."""
         self._decision = self._followed = view.decision
-        for name, circuit in view.circuits.items():
-            if name in self._evidence and circuit.state is not CircuitState.CLOSED:
-                self._evidence[name].restore(circuit.reason, now)
-        before = self._plan()
-        self._active, self._home = before.active, before.home
+        for name, told in view.circuits.items():
+            if name in self._evidence:
+                self._evidence[name].restore(told, told_at=now - view.age_s, now=now)
+        before, served = self._plan(), view.serving
+        since = served.since if served is not None and served.region == before.active else wall
+        self._serving, self._home = Serving(before.active, min(since, wall)), before.home
 
     def on_canary(self, region: str, canary: Canary, now: float) -> None:
         """A fresh-connection canary of this host came back."""
@@ -156,10 +157,10 @@ class Watch:
         events.extend(self._switch_events(lags, now, wall))
         return events
 
-    def view(self) -> HostView:
-        """What the workers are to follow."""
-        circuits = {name: HostCircuit(one.circuit.state, one.circuit.reason) for name, one in self._evidence.items()}
-        return HostView(self._decision, circuits)
+    def view(self, now: float) -> HostView:
+        """What the workers are to follow, and what this host's next monitor begins with."""
+        circuits = {name: one.told(now) for name, one in self._evidence.items()}
+        return HostView(self._decision, circuits, serving=self._serving)
 
     def refuse_pin(self, region: str, now: float, *, forced: bool = False) -> str | None:
         """Why a person must not pin this region now, as a sentence, or None when they may."""
@@ -182,7 +183,7 @@ class Watch:
             self.facts(now),
             plan=self._plan(),
             decision=self._decision,
-            since=self._since or wall,
+            since=wall if self._serving is None else self._serving.since,
             wall=wall,
             events=events,
             zone=self._zone,
@@ -223,8 +224,9 @@ class Watch:
 
     def _adopt(self, report: WorkerReport) -> None:
         for name, met in report.regions.items():
-            if name in self._evidence and met.circuit is CircuitState.OPEN:
-                self._evidence[name].worker_open(met)
+            known = self._evidence.get(name)
+            if known is not None and known.circuit.state is CircuitState.CLOSED and met.circuit is CircuitState.OPEN:
+                known.worker_open(met)  # against any other circuit it says nothing new
 
     def _count(self, before: WorkerReport | None, report: WorkerReport, now: float) -> None:
         for name, evidence in self._evidence.items():
@@ -277,15 +279,15 @@ class Watch:
         return events
 
     def _switch_events(self, lags: Lags, now: float, wall: float) -> list[Event]:
-        plan_now, was, home = self._plan(), self._active, self._home
+        plan_now, served, home = self._plan(), self._serving, self._home
         decided, self._followed = self._decision != self._followed, self._decision
         self._home = plan_now.home
-        self._since = self._since or wall  # the first tick: since when it was so before, nobody knows
-        if plan_now.active == was:
+        if served is not None and plan_now.active == served.region:
             return []
-        self._active, self._since = plan_now.active, wall
-        if was is None:
-            return []
+        self._serving = Serving(plan_now.active, wall)
+        if served is None:
+            return []  # the first tick: since when it was so before, nobody knows
+        was = served.region
         actor = AUTOMATIC
         reason: str = self._facts_of(was, lags, now).why_down
         if decided and self._decision is not None and plan_now.home != home:

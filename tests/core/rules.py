@@ -212,18 +212,17 @@ class Inspector:
         assert event.reason.endswith(f"; held for at least {self.held[key]:.0f} s"), f"another hold: {event}"
 
     def monitor_restarted(self, host: Host) -> None:
-        """What a restart may forget: how often and how long a circuit was open, not that it was, and no decision."""
-        assert host.watch.view().decision == host.best, "a decision was forgotten"
+        """A restart forgets nothing of what its host's view said: what the next one says of that moment is the same."""
+        again = host.watch.view(host.looked_at)
+        assert again.decision == host.best, "a decision was forgotten"
+        assert again.circuits == host.view.circuits, "a circuit is not as it was"
+        assert again.serving is not None
+        assert host.view.serving is not None
+        assert again.serving.region == host.view.serving.region == self.active[host.name]
+        assert again.serving.since == min(host.view.serving.since, host.wall), "it serves since another time"
         self._journey(host)
-        for name in self.world.places:
-            key = (host.name, name)
-            self.relapses[key].clear()
-            self.held.pop(key, None)
-            if self.states[key] != "closed":
-                self.states[key] = "open"
-                self.opened_at[key], self.held[key] = self.world.now, self.world.config.hold_s
-                self.relapses[key].append(self.world.now)
-        self.active[host.name] = host.watch.status(self.world.now, 0.0, [])["routing"]["active"]
+        self.seen["restarted"] += 1
+        self.seen["restarted-away"] += any(one.state is not CLOSED for one in again.circuits.values())
 
     def _worker(self, host: Host, worker: Worker, calls: int) -> None:
         host.followed(worker)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from failover.core.breaker import CircuitState
@@ -14,7 +15,15 @@ from failover.core.interfaces import Bound
 from failover.core.policy import Decision, Mode
 from failover.core.regions import Region
 from failover.core.router import Router
-from failover.core.status import HostCircuit, HostView, RegionReport, WorkerReport
+from failover.core.status import (
+    ExplainDocument,
+    HostCircuit,
+    HostView,
+    RegionReport,
+    WorkerReport,
+    view_from_json,
+    view_to_json,
+)
 from failover.core.watch import Watch
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -111,9 +120,25 @@ class Post:
         self.events += happened
         return happened
 
+    def restarted(self, *, after: float = 0.0, clock_set: float = 0.0) -> Post:
+        """The same with another monitor, so many seconds after this one was killed; `clock_set` is what somebody did to
+        the wall clock meanwhile. The view comes out of its file, with the age that the clocks tell."""
+        again = Post(self.config, tuple(Region(name, number) for number, name in enumerate(self.names)))
+        again.now, again.wall = self.now + after, self.wall + after + clock_set
+        again.beat, again.canaries, again.paused = self.beat, dict(self.canaries), set(self.paused)
+        written = json.loads(json.dumps(view_to_json(self.watch.view(self.now))))
+        view = view_from_json(written, age_s=max(0.0, again.wall - self.wall))
+        again.watch.restore(view, again.now, again.wall)
+        return again
+
+    def row(self, rule: str, region: str) -> ExplainDocument:
+        """How a rule is explained now."""
+        rows = self.watch.status(self.now, self.wall, [])["explain"]
+        return next(row for row in rows if (row["rule"], row["region"]) == (rule, region))
+
     def state(self, region: str) -> CircuitState:
         """The host's circuit."""
-        return self.watch.view().circuits[region].state
+        return self.watch.view(self.now).circuits[region].state
 
     def until(self, region: str, state: CircuitState, *, most: int = 400) -> int:
         """Step until the circuit is in that state; how many steps it took."""

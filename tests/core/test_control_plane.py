@@ -66,7 +66,7 @@ def test_a_region_that_returns_with_an_old_epoch_changes_nothing() -> None:
     for _ in range(20):
         inspector.step()
     assert world.places[WEST].rows == rows_of_old
-    assert {host.watch.view().decision for host in world.hosts} == {newest}
+    assert {host.view.decision for host in world.hosts} == {newest}
     assert inspector.seen["routing-superseded"] == 0, "it was followed by a later one, not contradicted"
 
 
@@ -81,7 +81,7 @@ def test_with_no_region_reachable_the_last_known_decision_holds_for_ever() -> No
     world.hosts[0].restart_monitor()
     inspector.monitor_restarted(world.hosts[0])
     inspector.round()
-    assert {host.watch.view().decision for host in world.hosts} == {made}
+    assert {host.view.decision for host in world.hosts} == {made}
     inspector.recover()
     assert follows(world) == {WEST}
 

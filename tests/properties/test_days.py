@@ -11,6 +11,7 @@ What `tests.core.rules` and `tests.core.calls` look at in every step of each of 
 - Failback by the rules only: after the hold, with canaries passed, and with replication up to date.
 - The hold doubles up to its cap, starts afresh after a calm, and is longer for a region that flaps.
 - Half-open lets single trials through: two workers' calls may be there at once, two of one worker never.
+- A monitor that is killed goes on with the circuits, the holds and the openings that it had.
 - A pin holds until a later decision ends it, through every failure and every restart; all hosts follow the same one.
 - Traffic goes to the first region that is closed, by pin and priority, and no worker sends any where its host's circuit
   or its own is open, while there is another.
@@ -106,7 +107,7 @@ def test_in_half_an_hour_of_random_faults_no_rule_is_broken(group: int, processe
     # Rules that are never put to the test would hold for nothing.
     expected = {"circuit-opened", "circuit-half-open", "circuit-closed", "failover", "failback", "switched"}
     expected |= {"routing-pinned", "routing-auto", "lag-alarm", "answered", "refused", "unanswered", "unknown"}
-    expected |= {"slow", "outrun", "flapping", "doubled", "beside-a-trial"}
+    expected |= {"slow", "outrun", "flapping", "doubled", "beside-a-trial", "restarted", "restarted-away"}
     assert not expected - set(seen)
     assert seen["answered"] > 0.8 * sum(seen[name] for name in ("answered", "refused", "unanswered", "unknown"))
     assert TICK_S * 360 == MINUTES * 60

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -11,7 +13,7 @@ from failover.core.events import AUTOMATIC, Event, EventKind
 from failover.core.health import Canary, Verdict
 from failover.core.policy import Decision
 from failover.core.regions import Region
-from failover.core.status import RegionReport, WorkerReport
+from failover.core.status import RegionReport, WorkerReport, view_from_json, view_to_json
 from failover.core.watch import Watch
 from tests.core.support import denied, failing, passing
 
@@ -30,6 +32,7 @@ class Days(RuleBasedStateMachine):
         self.now, self.wall, self.beat, self.epoch = 0.0, 1_760_943_600.0, 0, 0
         self.states = dict.fromkeys(NAMES, "closed")
         self.opened_at: dict[str, float] = {}
+        self.held: dict[str, float] = {}
         self.passes = dict.fromkeys(NAMES, 0)
         self.latest: dict[str, Verdict] = {}
         self.passes_in_half_open = dict.fromkeys(NAMES, 0)
@@ -48,7 +51,7 @@ class Days(RuleBasedStateMachine):
         for _ in range(times):
             self._canary(name, canary)
 
-    @rule(seconds=st.sampled_from([0.1, 0.5, 2.0, 7.0]), paused=st.sets(regions, max_size=1))
+    @rule(seconds=st.sampled_from([0.125, 0.5, 2.0, 7.0]), paused=st.sets(regions, max_size=1))
     def time_passes(self, seconds: float, paused: set[str]) -> None:
         self.now += seconds
         self.wall += seconds
@@ -91,6 +94,29 @@ class Days(RuleBasedStateMachine):
             self.decision = made
         self._tick()
 
+    @rule(after=st.sampled_from([0.0, 0.125, 3.0, 50.0]))
+    def the_monitor_is_killed_and_another_one_says_what_it_would_have_said(self, after: float) -> None:
+        """Of holds, openings and since when: what canaries and live traffic said it has to hear anew."""
+        written = json.loads(json.dumps(view_to_json(self.watch.view(self.now))))
+        self.now += after
+        self.wall += after
+        again = Watch([Region(name, number) for number, name in enumerate(NAMES)], config=CONFIG)
+        again.restore(view_from_json(written, age_s=after), self.now, self.wall)
+        assert again.view(self.now) == self.watch.view(self.now)
+        assert self._told(again) == self._told(self.watch)
+        again.on_reports({"w1": WorkerReport(0.0, self.wall, dict(self.counts))}, self.now)
+        self.watch = again
+        self.latest.clear()
+        for model in (self.passes, self.passes_in_half_open, self.trials_in_half_open):
+            model.update(dict.fromkeys(NAMES, 0))
+        self.looked_at = dict.fromkeys(NAMES, float("-inf"))
+        self._tick()
+
+    def _told(self, watch: Watch) -> list[object]:
+        status = watch.status(self.now, self.wall, [])
+        rules = ("failback-hold", "flapping", "disputed")
+        return [status["routing"], *(row for row in status["explain"] if row["rule"] in rules)]
+
     @precondition(lambda self: self.decision is not None)
     @rule()
     def the_control_rows_cannot_be_read(self) -> None:
@@ -99,13 +125,13 @@ class Days(RuleBasedStateMachine):
 
     @invariant()
     def the_decision_is_the_highest_ever_made(self) -> None:
-        assert self.watch.view().decision == self.decision
+        assert self.watch.view(self.now).decision == self.decision
 
     @invariant()
     def view_status_and_events_never_contradict_each_other(self) -> None:
         status = self.watch.status(self.now, self.wall, [])
         assert {one["name"]: one["circuit"] for one in status["regions"]} == self.states
-        assert {name: one.state.value for name, one in self.watch.view().circuits.items()} == self.states
+        assert {name: one.state.value for name, one in self.watch.view(self.now).circuits.items()} == self.states
         assert status["routing"]["active"] == self.active
         assert self.active in NAMES
         if "closed" in self.states.values():
@@ -161,8 +187,11 @@ class Days(RuleBasedStateMachine):
         assert (event.from_, event.to) in LEGAL
         if event.to == "open":
             self.opened_at[name] = self.now
+            past = self.watch.view(self.now).circuits[name].past
+            self.held[name] = past.wait_s if past is not None else float("inf")
+            assert self.held[name] >= CONFIG.hold_s
         if event.to == "half-open":
-            assert self.now - self.opened_at[name] >= CONFIG.hold_s
+            assert self.now - self.opened_at[name] >= self.held[name]
             assert self.passes[name] >= CONFIG.canaries_to_close
             assert self.latest[name] is Verdict.PASSED
             assert lags_fine[name]
