@@ -41,11 +41,20 @@ MOST_ADDRESSES = 2
 _clock: Clock = SystemClock()
 
 
+class Silence(socket.gaierror):
+    """Whoever was asked gave no answer, in time or at all."""
+
+
+class ErrorAnswer(socket.gaierror):
+    """The nameserver answered that it failed, or would not; `strerror` is DNS's own word for it, such as SERVFAIL."""
+
+
 class Resolver:
     """Resolves the endpoint names within `timeout` seconds, to at most two addresses each.
 
     Raises `socket.gaierror` as the host's resolver would: EAI_NODATA for an empty answer, EAI_NONAME for a name that
-    does not exist, EAI_AGAIN for a server failure or silence. With a `cache` the last good addresses may serve instead.
+    does not exist, EAI_AGAIN for a server failure or silence. Which of these two, the host's resolver does not tell; of
+    a nameserver it is an `ErrorAnswer` or a `Silence`. With a `cache` the last good addresses may serve instead.
     """
 
     def __init__(
@@ -105,7 +114,7 @@ class Resolver:
         try:
             return answer.result(timeout)
         except TimeoutError as error:
-            raise socket.gaierror(socket.EAI_AGAIN, f"no answer within {timeout:g} s") from error
+            raise Silence(socket.EAI_AGAIN, f"no answer within {timeout:g} s") from error
 
 
 def _ask_nameserver(host: str, nameserver: tuple[str, int], timeout: float) -> Answer:
@@ -118,12 +127,14 @@ def _ask_nameserver(host: str, nameserver: tuple[str, int], timeout: float) -> A
             reply = dns.query.udp(query, address, port=port, timeout=timeout, raise_on_truncation=True)
         except dns.message.Truncated:
             reply = dns.query.tcp(query, address, port=port, timeout=max(0.0, until - _clock.monotonic()))
-    except (dns.exception.DNSException, OSError) as error:
-        raise socket.gaierror(socket.EAI_AGAIN, f"the nameserver does not answer: {error}") from error
+    except (dns.exception.Timeout, OSError, EOFError) as error:
+        raise Silence(socket.EAI_AGAIN, f"the nameserver does not answer: {error}") from error
+    except dns.exception.DNSException as error:
+        raise socket.gaierror(socket.EAI_AGAIN, f"no usable answer: {error}") from error
     if reply.rcode() == dns.rcode.NXDOMAIN:
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
     if reply.rcode() != dns.rcode.NOERROR:
-        raise socket.gaierror(socket.EAI_AGAIN, f"the nameserver answers {dns.rcode.to_text(reply.rcode())}")
+        raise ErrorAnswer(socket.EAI_AGAIN, dns.rcode.to_text(reply.rcode()))
     found = [record.address for answer in reply.answer if answer.rdtype == dns.rdatatype.A for record in answer]
     if not found:
         raise socket.gaierror(EAI_NODATA, "the answer is empty")

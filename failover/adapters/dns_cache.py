@@ -157,7 +157,7 @@ class AddressCache:
     def _fallback(self, known: _Good | None, failed: _Failed, now: float) -> Served:
         if known is None or not self._serves(known, now):
             # A new error each time: one object that several threads raise would gather all their tracebacks.
-            raise socket.gaierror(*failed.error.args) from failed.error
+            raise type(failed.error)(*failed.error.args) from failed.error
         until = self._clock.wall() + (known.expires + self._stale_s - now)
         return Served(known.addresses, failed.error, failed.since, until)
 

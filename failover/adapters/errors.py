@@ -15,7 +15,9 @@ from botocore.parsers import ResponseParserError
 from pynamodb.exceptions import PynamoDBException
 
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.phrases import phrase
+from failover.core.phrases import Phrase, phrase
+
+from .dns import ErrorAnswer, Silence
 
 THROTTLED = frozenset(
     {
@@ -59,12 +61,13 @@ CALLERS = frozenset(
         "ValidationException",
     }
 )
-# Resolution ended; what it said differs, and a class wants to see the difference.
+# Resolution ended; what it said differs, and a class wants to see the difference. EAI_AGAIN by itself is the host's
+# resolver, which says it of silence and of SERVFAIL, or an answer that cannot be read.
 DNS_DETAIL = {
     getattr(socket, "EAI_NODATA", -5): phrase("DNS answers empty"),
     socket.EAI_NONAME: phrase("DNS says that there is no such name"),
-    socket.EAI_AGAIN: phrase("DNS does not answer"),
-    socket.EAI_FAIL: phrase("DNS answers with a server failure"),
+    socket.EAI_AGAIN: phrase("DNS gives no usable answer"),
+    socket.EAI_FAIL: phrase("DNS answers with an error"),
 }
 
 
@@ -117,6 +120,17 @@ def classify(error: BaseException) -> Failure:
             return Failure(ErrorClass.CALLER, Outcome.DENIED, type(cause).__name__, error)
 
 
+def dns_detail(error: socket.gaierror) -> Phrase:
+    """What DNS said, in words that can follow a region's name."""
+    match error:
+        case Silence():
+            return phrase("DNS does not answer")
+        case ErrorAnswer():
+            return phrase("DNS answers with an error ({code})", code=error.strerror or "")
+        case _:
+            return DNS_DETAIL.get(error.errno or 0, phrase("DNS gives no address"))
+
+
 def is_condition_failure(error: BaseException) -> bool:
     """Whether DynamoDB refused a write because its condition did not hold."""
     cause = _root(error)
@@ -149,9 +163,8 @@ def no_handshake(why: BaseException | None, error: BaseException) -> Failure:
 
 def _not_connected(cause: sdk.BotoCoreError, error: BaseException) -> Failure:
     match cause.kwargs.get("error"):
-        case socket.gaierror(errno=code):
-            detail = DNS_DETAIL.get(code or 0, phrase("DNS gives no address"))
-            return Failure(ErrorClass.NOT_SENT, Outcome.DNS, detail, error)
+        case socket.gaierror() as unresolved:
+            return Failure(ErrorClass.NOT_SENT, Outcome.DNS, dns_detail(unresolved), error)
         case ConnectionRefusedError():
             detail = phrase("the connection was refused")
         case _:

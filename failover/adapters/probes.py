@@ -20,7 +20,7 @@ from failover.core.phrases import phrase
 
 from .dns import Resolver
 from .dns_cache import Served
-from .errors import DNS_DETAIL, classify, no_handshake
+from .errors import classify, dns_detail, no_handshake
 from .transport import tls_context
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _resolved(served: Served, ms: float) -> Layer:
     since, until = (f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}" for at in (served.since, served.until))
     detail = phrase(
         "{trouble} since {since} UTC; the last good answer serves until {until} at most",
-        trouble=DNS_DETAIL.get(served.failure.errno or 0, phrase("DNS gives no address")),
+        trouble=dns_detail(served.failure),
         since=since,
         until=until,
     )
@@ -112,9 +112,7 @@ def _failure(step: Step) -> Failure | None:
     try:
         result = step()
     except socket.gaierror as error:
-        return Failure(
-            ErrorClass.NOT_SENT, Outcome.DNS, DNS_DETAIL.get(error.errno or 0, phrase("DNS gives no address")), error
-        )
+        return Failure(ErrorClass.NOT_SENT, Outcome.DNS, dns_detail(error), error)
     except HandshakeFailed as error:
         return no_handshake(error.__cause__, error)
     except TimeoutError as error:

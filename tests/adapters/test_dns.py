@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
-from dnslib import QTYPE, RR, A, DNSRecord
+from dnslib import QTYPE, RCODE, RR, A, DNSRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,6 +121,13 @@ def test_flags_reach_the_host_untouched(found: dns.Resolver) -> None:
     assert mapped[0][4][0] == "::ffff:127.0.0.1"
 
 
+def refused(question: DNSRecord) -> DNSRecord:
+    """The nameserver would not."""
+    answer = question.reply()
+    answer.header.rcode = RCODE.REFUSED
+    return answer
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
@@ -140,6 +147,23 @@ def test_what_dns_says_becomes_the_code_that_glibc_would_give(answer: Callable[.
     assert watch.seconds < 5  # twice a quarter of a second; left to itself, a silent nameserver is waited for for ever
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind", "said"),
+    [
+        (faulty.servfail, dns.ErrorAnswer, "SERVFAIL"),
+        (refused, dns.ErrorAnswer, "REFUSED"),
+        (faulty.silence, dns.Silence, "does not answer"),
+    ],
+)
+def test_a_nameserver_that_fails_is_told_from_one_that_is_silent(
+    answer: Callable[..., None], kind: type[socket.gaierror], said: str
+) -> None:
+    with faulty.nameserver(answer) as address, pytest.raises(kind, match=said) as caught:
+        resolver(address).look_up(HOST)
+
+    assert type(caught.value) is kind
+
+
 def test_the_labs_own_nameserver_gives_the_empty_answer(found: dns.Resolver, lab_nameserver: NameServer) -> None:
     lab_nameserver.set_mode("us-east-1", DnsMode.EMPTY)
     try:
@@ -156,16 +180,36 @@ def test_nobody_listening_at_the_nameservers_port_is_no_answer(dead: dns.Resolve
     with pytest.raises(socket.gaierror) as caught:
         dead.look_up(HOST)
 
-    assert caught.value.errno == socket.EAI_AGAIN
+    assert (type(caught.value), caught.value.errno) == (dns.Silence, socket.EAI_AGAIN)
 
 
-def test_garbage_from_the_nameserver_is_no_answer() -> None:
+def test_garbage_from_the_nameserver_is_neither_silence_nor_an_error_of_its_own() -> None:
     class Garbage:
         def pack(self) -> bytes:
             return b"\x00\x01garbage"
 
     with faulty.nameserver(lambda _: Garbage()) as address, pytest.raises(socket.gaierror) as caught:  # type: ignore[arg-type, return-value]
         resolver(address).look_up(HOST)
+
+    assert (type(caught.value), caught.value.errno) == (socket.gaierror, socket.EAI_AGAIN)
+
+
+def test_a_nameserver_that_ends_its_tcp_connection_without_an_answer_is_silent() -> None:
+    def truncated(question: DNSRecord) -> DNSRecord:
+        answer = question.reply()
+        answer.header.tc = 1
+        return answer
+
+    def ends(connection: socket.socket, _: object) -> None:
+        connection.recv(4096)
+        connection.close()
+
+    with (
+        faulty.server(ends) as port,
+        faulty.nameserver(truncated, port) as address,
+        pytest.raises(dns.Silence) as caught,
+    ):
+        dns.Resolver([HOST], address, timeout=2).look_up(HOST)
 
     assert caught.value.errno == socket.EAI_AGAIN
 
@@ -224,7 +268,7 @@ def test_a_silent_resolver_of_the_host_is_not_waited_for(monkeypatch: pytest.Mon
     finally:
         waiter.set()
 
-    assert caught.value.errno == socket.EAI_AGAIN
+    assert (type(caught.value), caught.value.errno) == (dns.Silence, socket.EAI_AGAIN)
     assert watch.seconds < TIMEOUT_S + 5
 
 

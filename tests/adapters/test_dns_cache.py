@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from failover.adapters.dns import ErrorAnswer
 from failover.adapters.dns_cache import (
     MAX_TTL_S,
     NEGATIVE_S,
@@ -127,6 +128,16 @@ def test_when_a_name_stops_resolving_its_last_addresses_serve_for_the_bounded_ti
 
     assert refusal(get, cache, name) == failure.errno
     assert refusal(renew, cache, name) == failure.errno
+
+
+def test_a_remembered_refusal_is_of_the_kind_that_it_was(cache: AddressCache, name: Name) -> None:
+    name.answer = ErrorAnswer(socket.EAI_AGAIN, "SERVFAIL")
+    for _ in range(3):
+        with pytest.raises(ErrorAnswer) as caught:
+            get(cache, name)
+        assert caught.value.args == name.answer.args
+        assert caught.value is not name.answer, "one object would gather the tracebacks of all who raise it"
+    assert len(name.asked) == 1
 
 
 def test_a_stale_answer_says_why_since_when_and_until_when_it_serves(

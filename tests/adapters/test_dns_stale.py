@@ -178,19 +178,26 @@ def run_canary(resolver: dns.Resolver, run_dir: Path, port: int, nameserver: tup
     return probe.run(1, lambda: None, lambda: None)
 
 
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [(faulty.empty, "DNS answers empty"), (faulty.servfail, "DNS answers with an error (SERVFAIL)")],
+)
 def test_the_canary_passes_by_a_stale_answer_and_says_so(
-    resolver: dns.Resolver, zone: Zone, nameserver: tuple[str, int], tmp_path: Path
+    failure: Callable[[DNSRecord], DNSRecord],
+    said: str,
+    resolver: dns.Resolver,
+    zone: Zone,
+    nameserver: tuple[str, int],
+    tmp_path: Path,
 ) -> None:
     with faulty.server(faulty.hangs) as port:
         fresh = run_canary(resolver, tmp_path, port, nameserver).dns
-        zone.answer = faulty.empty
+        zone.answer = failure
         canary = run_canary(resolver, tmp_path, port, nameserver)
 
     assert (fresh.stale, fresh.detail) == (False, "127.0.0.1")
     assert (canary.verdict, canary.dns.ok, canary.dns.stale) == (Verdict.PASSED, True, True)
-    assert canary.dns.detail == (
-        "DNS answers empty since 07:00:00 UTC; the last good answer serves until 07:05:00 at most"
-    )
+    assert canary.dns.detail == (f"{said} since 07:00:00 UTC; the last good answer serves until 07:05:00 at most")
     assert not any(layer.stale for name, layer in canary.layers.items() if name != "dns")
 
 

@@ -174,7 +174,7 @@ def test_an_address_that_drops_packets_was_not_sent(tmp_path: Path) -> None:
     [
         pytest.param(faulty.empty, "DNS answers empty", id="empty"),
         pytest.param(faulty.nxdomain, "DNS says that there is no such name", id="nxdomain"),
-        pytest.param(faulty.servfail, "DNS does not answer", id="servfail"),
+        pytest.param(faulty.servfail, "DNS answers with an error (SERVFAIL)", id="servfail"),
         pytest.param(faulty.silence, "DNS does not answer", id="silent"),
     ],
 )

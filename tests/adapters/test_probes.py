@@ -60,7 +60,7 @@ def test_a_canary_that_passes_says_so_layer_by_layer(listening: int, tmp_path: P
     [
         (faulty.empty, "DNS answers empty"),
         (faulty.nxdomain, "DNS says that there is no such name"),
-        (faulty.servfail, "DNS does not answer"),
+        (faulty.servfail, "DNS answers with an error (SERVFAIL)"),
         (faulty.silence, "DNS does not answer"),
     ],
 )

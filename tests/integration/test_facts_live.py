@@ -63,7 +63,7 @@ class Fact:
 
 FACTS = [
     Fact("dns-nxdomain", A, Outcome.DNS, "DNS says that there is no such name"),
-    Fact("dns-servfail", A, Outcome.DNS, "DNS does not answer"),
+    Fact("dns-servfail", A, Outcome.DNS, "DNS answers with an error (SERVFAIL)"),
     Fact("dns-empty", A, Outcome.DNS, "DNS answers empty"),
     Fact("dns-silent", A, Outcome.DNS, "DNS does not answer"),
     Fact("refuse", A, Outcome.CONNECT, "the connection was refused"),
