@@ -16,11 +16,13 @@ _MIDDLES_MS = (*((low + high) / 2 for low, high in pairwise((0, *LATENCY_BOUNDS_
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a stretch of time held: all requests, the class A and B among them, and the latency of the successes."""
+    """What a stretch of time held: all requests, the class A and B among them, and the latency of the successes; and
+    the calls that did not wait for one because others did."""
 
     requests: int = 0
     failed: int = 0
     latency: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
+    crowded: int = 0
 
     def __add__(self, other: Sample) -> Sample:
         if other is NOTHING:
@@ -28,11 +30,11 @@ class Sample:
         if self is NOTHING:
             return other
         latency = tuple(map(add, self.latency, other.latency))
-        return Sample(self.requests + other.requests, self.failed + other.failed, latency)
+        return Sample(self.requests + other.requests, self.failed + other.failed, latency, self.crowded + other.crowded)
 
     def __sub__(self, other: Sample) -> Sample:
         latency = tuple(map(sub, self.latency, other.latency))
-        return Sample(self.requests - other.requests, self.failed - other.failed, latency)
+        return Sample(self.requests - other.requests, self.failed - other.failed, latency, self.crowded - other.crowded)
 
     @property
     def error_rate(self) -> float:
@@ -106,7 +108,10 @@ class Window:
             return NOTHING
         columns = zip(*(sample.latency for sample in found), strict=True)
         return Sample(
-            sum(sample.requests for sample in found), sum(sample.failed for sample in found), tuple(map(sum, columns))
+            sum(sample.requests for sample in found),
+            sum(sample.failed for sample in found),
+            tuple(map(sum, columns)),
+            sum(sample.crowded for sample in found),
         )
 
     def _forget(self, now: float) -> None:

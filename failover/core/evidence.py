@@ -71,7 +71,8 @@ class Evidence:
             return
         latency = tuple(map(sub, became.latency, was.latency))
         failed = became.failed - was.failed
-        self._window.add(Sample(became.requests - was.requests, failed, latency), now)
+        crowded = became.crowded - was.crowded
+        self._window.add(Sample(became.requests - was.requests, failed, latency, crowded), now)
         waited_for = latency
         if became.outrun != was.outrun:
             waited_for = tuple(map(add, latency, map(sub, became.outrun, was.outrun)))

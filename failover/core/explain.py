@@ -13,8 +13,21 @@ from failover.core.status import ExplainDocument
 
 
 def explain(facts: RegionFacts) -> list[ExplainDocument]:
-    """The rules that open a region's circuit, then those that let it come back."""
-    return [*_opening(facts), *slow_rules(facts), *returning(facts)]
+    """The rules that open a region's circuit, the one that sends single calls on, those that let a region come back."""
+    return [*_opening(facts), *slow_rules(facts), _crowded(facts), *returning(facts)]
+
+
+def _crowded(facts: RegionFacts) -> ExplainDocument:
+    config, calls = facts.config, facts.judged.crowded
+    text = phrase(
+        "{region}: {calls} went on to another region within {window:.0f} s because others waited here; "
+        "at most {limit} of a worker wait for a whole attempt.",
+        region=facts.name,
+        calls=counted("{count} call", "{count} calls", calls),
+        window=config.error_window_s,
+        limit=config.share,
+    )
+    return row("crowded", facts, calls, None, calls > 0, text)
 
 
 def _opening(facts: RegionFacts) -> Iterator[ExplainDocument]:

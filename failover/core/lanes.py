@@ -47,7 +47,7 @@ class Lane:
         self._outrun = [0] * (len(LATENCY_BOUNDS_MS) + 1)
         self._latency_ms = 0.0
         self._usual_ms: float | None = None
-        self._hedges = 0
+        self._hedges = self._crowded = 0
         self._last_reason = ""
         self.circuit = Circuit()
 
@@ -98,11 +98,17 @@ class Lane:
         if isinstance(result, Failure):
             self._failures[result.outcome.value] += 1
             self._failed += result.counts
+            self._crowded += result.hurried
         else:
             self._ok += 1
             self._latency[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
             self._latency_ms += ms
             self._usual_ms = ms if self._usual_ms is None else self._usual_ms + (ms - self._usual_ms) / USUAL_OVER
+
+    def passed_by(self, ticket: Ticket, now: float) -> None:
+        """Take back a ticket without patience, whose call goes on at once."""
+        self._crowded += 1
+        self.settle(ticket, None, now)
 
     def settle(self, ticket: Ticket, result: Success[object] | Failure | None, now: float) -> None:
         """Hand the ticket back with what came of it (None: nothing that says anything), and let the circuit judge.
@@ -143,6 +149,7 @@ class Lane:
             latency_ms=self._latency_ms,
             outrun=tuple(self._outrun),
             hedges=self._hedges,
+            crowded=self._crowded,
             trials_passed=self._trials_passed,
             trials_failed=self._trials_failed,
             circuit=self.circuit.state,

@@ -239,16 +239,15 @@ class Router:
                 is_open = ticket is None and lane.state(host, now) is CircuitState.OPEN
                 crowded = ticket is not None and others > 0 and not ticket.patience_s
                 if ticket is not None and crowded:
-                    lane.settle(ticket, None, now)
+                    lane.passed_by(ticket, now)
             if ticket is not None and not crowded:
                 yield _Choice(region, ticket, others, waiting)
                 continue
             passed_over.append((is_open, region))
             waiting += not is_open
             if not way.panic:
-                why = "its circuit is open" if is_open else "another call is trying it"
-                why = "others wait there, and none is answered" if crowded else why
-                job.note(Attempt(region, Outcome.SKIPPED, 0.0, why))
+                why = "others wait there, and none is answered" if crowded else "another call is trying it"
+                job.note(Attempt(region, Outcome.SKIPPED, 0.0, "its circuit is open" if is_open else why))
         last = [region for _, region in sorted(passed_over, key=lambda one: one[0])]
         for number, region in enumerate(last):
             with self._lock:

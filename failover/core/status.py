@@ -135,7 +135,8 @@ class RegionReport:
     add up to it; `failed` are the class A and B among the failures. `latency` counts the successes by
     `LATENCY_BOUNDS_MS`, and `latency_ms` sums up their times; `outrun` those that a hedge in another region outran, by
     how long they had been waited for then. `hedges` are the extra attempts made here because another region was slow,
-    whatever came of them.
+    whatever came of them; `crowded` the calls that went on to another region sooner, or without an attempt, because
+    others of their worker waited here.
     """
 
     requests: int = 0
@@ -146,6 +147,7 @@ class RegionReport:
     latency_ms: float = 0.0
     outrun: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
     hedges: int = 0
+    crowded: int = 0
     trials_passed: int = 0
     trials_failed: int = 0
     circuit: CircuitState = CircuitState.CLOSED
@@ -276,7 +278,10 @@ def view_from_json(document: Any, *, age_s: float) -> HostView:
         raise ValueError(f"not a host's view: {exc!r}") from exc
 
 
-_WHOLE = ("requests", "ok", "failed", "hedges", "trials_passed", "trials_failed", "consecutive_failures", "openings")
+_WHOLE = (
+    *("requests", "ok", "failed", "hedges", "crowded"),
+    *("trials_passed", "trials_failed", "consecutive_failures", "openings"),
+)
 
 
 def _region_report(document: Any) -> RegionReport:

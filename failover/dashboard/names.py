@@ -44,6 +44,7 @@ TITLES = {
     "slow-p99": _("Slow p99"),
     "slow-elsewhere": _("Slow elsewhere"),
     "slow-for-most": _("Slow for most"),
+    "crowded": _("Crowded"),
     "failback-canaries": _("Failback canaries"),
     "failback-hold": _("Failback hold"),
     "failback-lag": _("Failback lag"),

@@ -126,6 +126,7 @@ def test_a_region_is_not_condemned_because_many_ask_it_at_once() -> None:
     assert sorted(served) == [EAST] * 2 + [WEST] * (WEB_THREADS - 2)
     assert (east.circuit, east.failed, east.consecutive_failures) == (CircuitState.CLOSED, 0, 0)
     assert east.failures == {"timeout": WEB_THREADS - 2}, "it is counted all the same"
+    assert east.crowded == WEB_THREADS - 2
 
 
 def test_the_share_is_free_again_when_its_calls_have_ended() -> None:

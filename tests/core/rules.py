@@ -17,7 +17,7 @@ from tests.core.world import ROUND_S, ROUND_TICKS, Host, Worker, World
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED
 LEGAL = {("closed", "open"), ("open", "half-open"), ("half-open", "open"), ("half-open", "closed")}
-RULES_EXPLAINED = 15
+RULES_EXPLAINED = 16
 READ_WHEN_CALM_S, READ_WHEN_NEWS_S = 900.0, 400.0
 """How often the documents are read: rather just after something has changed than at any time."""
 FAILING = (Fault.DNS, Fault.HANG, Fault.ERRORS)

@@ -29,6 +29,13 @@ def test_on_a_calm_day_every_rule_is_told_beside_its_threshold() -> None:
         "slow-p99": (None, None, False, "no p99 yet; what is usual here is not known yet, so it is not called slow."),
         "slow-elsewhere": (None, None, False, "no p99 yet; us-west-2 answers its canaries in 1 ms."),
         "slow-for-most": (None, None, False, "no steady traffic."),
+        "crowded": (
+            0,
+            None,
+            False,
+            "0 calls went on to another region within 120 s because others waited here; "
+            "at most 3 of a worker wait for a whole attempt.",
+        ),
         "failback-canaries": (5, 3, True, f"5 canaries passed in a row; failback needs 3. {idle}"),
         "failback-hold": (None, 5, True, "it has not been open yet."),
         "flapping": (
@@ -103,3 +110,18 @@ def test_the_volume_of_a_single_request_is_told_in_the_singular() -> None:
         "us-east-1: 1 request in the window; the error rate is believed from 40.",
         "us-east-1: 1 live answer within 30 s; their latency is believed from 40.",
     ]
+
+
+def test_calls_that_went_on_because_others_waited_are_told_until_they_are_out_of_the_window() -> None:
+    post = Post()
+    post.reports(w1={EAST: met(10)}, w2={EAST: met(10)})
+    post.step(1)
+    post.reports(w1={EAST: met(12, crowded=3)}, w2={EAST: met(10, crowded=1)})
+    post.step(1)
+    told = (
+        "us-east-1: 4 calls went on to another region within 120 s because others waited here; "
+        "at most 3 of a worker wait for a whole attempt."
+    )
+    assert read(post, "crowded") == [(4, None, True, told)]
+    post.step(300)
+    assert [row[:3] for row in read(post, "crowded")] == [(0, None, False)]

@@ -191,6 +191,6 @@ def test_after_it_was_unreachable_a_region_needs_more_than_one_pass(failures: in
 
 
 def test_samples_add_up() -> None:
-    assert Sample(10, 2) + Sample(5, 3) == Sample(15, 5)
-    assert Sample(15, 5) - Sample(5, 3) == Sample(10, 2)
+    assert Sample(10, 2, crowded=4) + Sample(5, 3, crowded=1) == Sample(15, 5, crowded=5)
+    assert Sample(15, 5, crowded=5) - Sample(5, 3, crowded=1) == Sample(10, 2, crowded=4)
     assert (Sample().error_rate, Sample(4, 1).error_rate) == (0.0, 0.25)

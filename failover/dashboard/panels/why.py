@@ -17,7 +17,7 @@ Mark = Tone | Literal["plain"]
 
 _ALARMING = {"consecutive-failures", "canary-failures", "error-rate", "disputed", "flapping"}
 """Rules that speak against a region when they are met; of the others most are conditions of its return."""
-_NEUTRAL = {"minimum-volume", "slow-volume", "slow-p99", "slow-elsewhere", "slow-for-most"}
+_NEUTRAL = {"minimum-volume", "slow-volume", "slow-p99", "slow-elsewhere", "slow-for-most", "crowded"}
 """Rules that say nothing alone."""
 _FIGURES: dict[str, Callable[[float | None], str]] = {
     "error-rate": percent,
