@@ -82,7 +82,7 @@ def test_a_region_whose_answers_take_far_longer_than_usual_and_than_elsewhere_is
     (opened,) = [event for event in day.events if event.kind is EventKind.CIRCUIT_OPENED]
     assert opened.reason.startswith("slow: p99 ")
     assert "usually 10 ms; us-west-2 would take about 80 ms" in opened.reason
-    assert "us-east-1: slow: p99" in day.watch.status(day.now, day.wall, [])["summary"]
+    assert " UTC: us-east-1: slow: p99 " in day.watch.status(day.now, day.wall, [])["summary"]
 
 
 def test_a_region_that_is_merely_far_away_is_as_slow_as_ever() -> None:

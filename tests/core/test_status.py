@@ -83,15 +83,33 @@ def test_what_is_not_a_decision_is_a_value_error(document: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("field", "wrong"),
     [
-        {"deadline_s": 0},
-        {"failures_to_open": -1},
-        {"hold_s": 10, "hold_cap_s": 5},
-        {"error_rate": 1.0},
-        {"lag_limit_ms": 10, "lag_stalled_ms": 5},
+        ("deadline_s", {"deadline_s": 0}),
+        ("failures_to_open", {"failures_to_open": -1}),
+        ("hold_cap_s", {"hold_s": 10, "hold_cap_s": 9.9}),
+        ("error_rate", {"error_rate": 1.0}),
+        ("hedge_share", {"hedge_share": 1.0}),
+        ("flap_hold", {"flap_hold": 0.9}),
+        ("lag_stalled_ms", {"lag_limit_ms": 10, "lag_stalled_ms": 9.9}),
     ],
 )
-def test_a_configuration_that_makes_no_sense_cannot_be_made(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="must"):
+def test_a_configuration_that_makes_no_sense_cannot_be_made_and_is_named(field: str, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=rf"^{field} .*must"):
         RouterConfig(**wrong)
+
+
+@pytest.mark.parametrize(
+    "bare",
+    [
+        {"hold_s": 10, "hold_cap_s": 10},
+        {"error_rate": 0.99},
+        {"hedge_share": 0.99},
+        {"flap_hold": 1},
+        {"lag_limit_ms": 10, "lag_stalled_ms": 10},
+    ],
+    ids=["a hold that never doubles", "nearly every request", "nearly every read", "flapping is no worse", "no slow"],
+)
+def test_a_configuration_may_go_to_its_limits(bare: dict[str, Any]) -> None:
+    config = RouterConfig(**bare)
+    assert {name: getattr(config, name) for name in bare} == bare
