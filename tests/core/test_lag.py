@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from failover.core.lag import MOST_BEATS, LagMeter, LagState
+from failover.core.lag import MOST_BEATS, Lag, LagMeter, LagState
 from tests.core.support import CONFIG
 
 
@@ -30,7 +30,9 @@ def test_nothing_written_is_unknown() -> None:
 def test_nothing_written_lately_is_unknown() -> None:
     meter = beating()
     assert meter.lag(1.0 + CONFIG.quiet_s).state is LagState.OK
-    assert meter.lag(1.1 + CONFIG.quiet_s).state is LagState.UNKNOWN
+    silent = meter.lag(1.1 + CONFIG.quiet_s)
+    assert (silent.ms, silent.state) == (None, LagState.UNKNOWN)
+    assert silent.age_s == pytest.approx(CONFIG.quiet_s), "when a beat last arrived is still known"
 
 
 def test_during_a_pause_the_lag_rises_steadily_and_then_is_called_slow_and_stalled() -> None:
@@ -43,7 +45,7 @@ def test_during_a_pause_the_lag_rises_steadily_and_then_is_called_slow_and_stall
     assert rising == sorted(rising)
     assert rising[-1] == pytest.approx(18_000)
     states = [lag.state for lag in lags]
-    assert [states.count(one) for one in (LagState.OK, LagState.SLOW, LagState.STALLED)] == [5, 16, 16]
+    assert [states.count(word) for word in ("ok", "slow", "stalled")] == [5, 16, 16]
 
 
 def test_after_a_pause_the_lag_falls_with_what_arrives() -> None:
@@ -74,7 +76,7 @@ def test_until_a_first_beat_has_arrived_the_lag_is_unknown_and_then_at_least_the
 def test_what_was_measured_before_a_silence_says_nothing_about_the_time_after_it() -> None:
     meter = beating()
     meter.wrote(50, 100.0)
-    assert meter.lag(100.1).state is LagState.UNKNOWN
+    assert meter.lag(100.1) == Lag(None, LagState.UNKNOWN, pytest.approx(99.0)), "99 s ago one was seen to arrive"
     meter.saw(50, 100.2)
     assert meter.lag(100.2).ms == pytest.approx(200)
 

@@ -9,11 +9,13 @@ import pytest
 
 from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
-from failover.core.errors import ErrorClass
+from failover.core.errors import ErrorClass, Outcome
 from failover.core.fakes import answers, fails
 from failover.core.status import (
     HostCircuit,
     HostView,
+    RegionReport,
+    WorkerReport,
     decision_from_json,
     decision_to_json,
     report_from_json,
@@ -22,6 +24,8 @@ from failover.core.status import (
     view_to_json,
 )
 from tests.core.support import EAST, WEST, Bench, decision, where
+
+NOTHING = RegionReport()
 
 
 def test_a_workers_report_survives_the_journey() -> None:
@@ -32,6 +36,16 @@ def test_a_workers_report_survives_the_journey() -> None:
         bench.router.call(where, idempotent=True)
     report = bench.router.report()
     assert report_from_json(json.loads(json.dumps(report_to_json(report)))) == report
+
+
+def test_how_many_attempts_ended_in_which_way_survives_the_journey() -> None:
+    latency, outrun = ((count, *NOTHING.latency[1:]) for count in (3, 2))
+    failures = {"timeout": 4, "denied": 1}
+    met = RegionReport(requests=10, ok=3, failed=4, failures=failures, latency=latency, outrun=outrun, hedges=6)
+    report = report_from_json(json.loads(json.dumps(report_to_json(WorkerReport(0.0, 1.0, {EAST: met})))))
+    ways = (Outcome.OK, Outcome.OUTRUN, Outcome.TIMEOUT, Outcome.DENIED, Outcome.DNS)
+    assert [report.regions[EAST].by_outcome(way) for way in ways] == [3, 2, 4, 1, 0]
+    assert report.regions == {EAST: met}
 
 
 @pytest.mark.parametrize("region", [None, WEST], ids=["auto", "pinned"])

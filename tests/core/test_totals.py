@@ -13,7 +13,7 @@ from failover.core.errors import ErrorClass, Outcome
 from failover.core.events import AUTOMATIC, Event, EventKind
 from failover.core.fakes import answers, fails
 from failover.core.health import Canary, Layer
-from failover.core.status import WorkerReport
+from failover.core.status import RegionReport, WorkerReport
 from failover.core.totals import (
     NAMES_KEPT,
     Totals,
@@ -37,6 +37,7 @@ def worked(calls: int) -> WorkerReport:
 
 
 ONE, TWO = worked(3), worked(5)
+NOTHING = RegionReport()
 
 
 def test_living_and_gone_workers_add_up_field_by_field() -> None:
@@ -51,6 +52,15 @@ def test_living_and_gone_workers_add_up_field_by_field() -> None:
     assert (sum(east.latency), sum(west.latency)) == (6, 2)
     assert east.latency_ms == pytest.approx(ONE.regions[EAST].latency_ms + TWO.regions[EAST].latency_ms)
     assert east.latency_ms >= 1000  # two of its answers took half a second each
+
+
+def test_reads_that_a_hedge_outran_and_hedges_add_up_too() -> None:
+    outrun = (0, 2, *NOTHING.outrun[2:])
+    reports = {key: WorkerReport(0.0, 0.0, {EAST: RegionReport(requests=2, outrun=outrun, hedges=1)}) for key in "ab"}
+
+    east = counted(folded(Totals(), {"a": reports["a"]}), reports).regions[EAST]
+
+    assert (east.by_outcome(Outcome.OUTRUN), east.outrun[:3], east.hedges) == (4, (0, 4, 0), 2)
 
 
 def test_a_report_that_outlived_its_worker_is_not_counted_twice() -> None:
@@ -113,6 +123,17 @@ def test_events_are_counted_by_what_they_say() -> None:
     totals = with_event(with_event(Totals(), event, "dns"), event, "slow")
 
     assert dict(totals.events) == {("failover", WEST, EAST, WEST, "dns"): 1, ("failover", WEST, EAST, WEST, "slow"): 1}
+
+
+def test_whatever_is_counted_next_what_was_counted_before_stays() -> None:
+    event = Event("1", 1.0, EventKind.FAILOVER, EAST, WEST, AUTOMATIC, "why", WEST)
+    before = full()
+
+    after = with_canary(with_event(folded(before, {"b": TWO}), event, "slow"), WEST, Canary(dns=Layer(True)))
+
+    assert (after.names, after.gone.calls) == (("a", "b"), 8)
+    assert after.canaries == {**before.canaries, (WEST, "dns", "passed"): 1}
+    assert after.events == {**before.events, ("failover", WEST, EAST, WEST, "slow"): 1}
 
 
 def full() -> Totals:
