@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from failover.core.config import RouterConfig
 from tests.core.support import EAST, Post, failing, met
 from tests.core.test_slow import Day
 
@@ -73,6 +74,17 @@ def test_a_row_of_failures_is_met_from_its_threshold_on(count: int, met_: bool, 
     assert read(post, "consecutive-failures", "canary-failures") == [
         (count, 3, met_, f"us-east-1: {live} in a row in the worst worker; 3 open the circuit."),
         (count, 3, met_, f"us-east-1: {canaries} failed in a row; 3 open the circuit."),
+    ]
+
+
+def test_live_failures_and_canaries_are_counted_apart_and_held_against_limits_of_their_own() -> None:
+    post = Post(RouterConfig(failures_to_open=7, canary_failures_to_open=2))
+    post.reports(w1={EAST: met(4, 4, consecutive_failures=4)})
+    post.canaries[EAST] = failing()
+    post.step()
+    assert read(post, "consecutive-failures", "canary-failures") == [
+        (4, 7, False, "us-east-1: 4 live failures in a row in the worst worker; 7 open the circuit."),
+        (1, 2, False, "us-east-1: 1 fresh-connection canary failed in a row; 2 open the circuit."),
     ]
 
 
