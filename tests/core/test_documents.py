@@ -96,7 +96,7 @@ def test_routing_tells_the_pin_and_who_set_it_also_while_another_region_is_activ
 
 
 def test_a_region_is_told_with_its_latest_canary_and_its_last_two_minutes() -> None:
-    refused = Layer(False, 2.5, "connection fails", ErrorClass.NOT_SENT)
+    refused = Layer(False, 2.5, phrase("the {what} fails", what="handshake"), ErrorClass.NOT_SENT)
     post = Post()
     post.reports()
     post.reports(w1={EAST: met(700, 50)})
@@ -114,8 +114,8 @@ def test_a_region_is_told_with_its_latest_canary_and_its_last_two_minutes() -> N
             "connect": {
                 "ok": False,
                 "ms": 2.5,
-                "detail": "connection fails",
-                "said": "connection fails",
+                "detail": "the handshake fails",
+                "said": {"template": "the {what} fails", "values": {"what": "handshake"}},
                 "stale": False,
             },
             "write": untouched,
