@@ -77,6 +77,16 @@ def tried_by_traffic_alone() -> Post:
     return post
 
 
+def tried_enough_and_behind() -> Post:
+    """The same, with enough trials passed, while replication into it has paused."""
+    post = tried_by_traffic_alone()
+    post.paused.add((WEST, EAST))
+    post.step(5)
+    post.reports(w1={EAST: met(8, 3, openings=1, trials_passed=5)})
+    post.step()
+    return post
+
+
 def back(steps: int) -> Post:
     """A region that came back so many rounds ago."""
     post = left()
@@ -189,9 +199,25 @@ def test_what_failback_waits_for_is_told_condition_by_condition(
             ),
             True,
         ),
+        (
+            tried_enough_and_behind,
+            (
+                5,
+                True,
+                "5 live trials passed; 5 close the circuit, canaries alone cannot: live traffic failed while they "
+                "passed.",
+            ),
+            True,
+        ),
         (lambda: back(0), (None, False, "no trials, its circuit is closed."), False),
     ],
-    ids=["it was left", "being tried again", "being tried again by live traffic alone", "back"],
+    ids=[
+        "it was left",
+        "being tried again",
+        "being tried again by live traffic alone",
+        "tried enough, and behind",
+        "back",
+    ],
 )
 def test_what_closes_the_circuit_is_told_while_the_region_is_tried(
     day: Callable[[], Post], trials: tuple[int | None, bool, str], disputed: bool

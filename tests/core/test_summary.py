@@ -28,6 +28,13 @@ def pinned(region: str) -> Post:
     return post
 
 
+def unpinned(region: str) -> Post:
+    post = pinned(region)
+    post.watch.on_decision(decision(None, epoch=2, id="d2"), [], post.now)
+    post.step()
+    return post
+
+
 def down(post: Post, *regions: str) -> Post:
     """The same, once these regions failed too."""
     post.canaries |= dict.fromkeys(regions, failing())
@@ -52,6 +59,10 @@ def three_regions() -> Post:
     ("day", "why"),
     [
         (lambda: pinned(EAST), "us-east-1 since 07:00:00 UTC: pinned by instructor (for the class)."),
+        (
+            lambda: unpinned(WEST),
+            "us-east-1 since 07:00:03 UTC: it is the first choice and every circuit is closed.",
+        ),
         (
             lambda: down(pinned(WEST), EAST),
             "us-west-2 since 07:00:00 UTC: pinned by instructor (for the class), while us-east-1's DNS answers empty.",
@@ -94,6 +105,7 @@ def three_regions() -> Post:
     ],
     ids=[
         "pinned",
+        "a pin was taken back by hand",
         "pinned, and another region fails",
         "the pinned region fails",
         "a pin to a region that is not configured is no pin",
@@ -124,7 +136,7 @@ def test_a_region_that_answered_again_and_fell_silent_is_not_said_to_answer() ->
     ("seen", "words"),
     [
         ({(EAST, WEST): 0.5, (WEST, EAST): 0.1}, "Replication is 0.5 s behind."),
-        ({(EAST, WEST): 0.1, (WEST, EAST): 12.3}, "Replication is 12.3 s behind."),
+        ({(EAST, WEST): 0.1, (WEST, EAST): 123.4}, "Replication is 123.4 s behind."),
         ({(WEST, EAST): 0.4}, "Replication is 0.4 s behind."),
         ({}, "The replication lag is unknown."),
     ],
@@ -140,10 +152,12 @@ def test_it_says_how_far_replication_is_behind(seen: dict[tuple[str, str], float
     assert told(post).endswith(f"every circuit is closed. {words}")
 
 
-def test_a_region_that_cannot_be_read_is_said_to_be_why_the_lag_is_unknown() -> None:
+@pytest.mark.parametrize(("unread", "named"), [((WEST,), WEST), ((EAST, WEST), EAST)], ids=["one", "the first of two"])
+def test_a_region_that_cannot_be_read_is_said_to_be_why_the_lag_is_unknown(unread: tuple[str, ...], named: str) -> None:
     post = Post()
-    post.watch.on_canary(WEST, failing(), post.now)
-    assert told(post).endswith(" The replication lag is unknown while us-west-2 cannot be read.")
+    for name in unread:
+        post.watch.on_canary(name, failing(), post.now)
+    assert told(post).endswith(f" The replication lag is unknown while {named} cannot be read.")
 
 
 def test_one_region_alone_replicates_nothing_and_the_summary_says_so() -> None:

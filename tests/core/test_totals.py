@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failover.core.breaker import CircuitState
 from failover.core.errors import ErrorClass, Outcome
 from failover.core.events import AUTOMATIC, Event, EventKind
 from failover.core.fakes import answers, fails
@@ -61,6 +62,16 @@ def test_reads_that_a_hedge_outran_and_hedges_add_up_too() -> None:
     east = counted(folded(Totals(), {"a": reports["a"]}), reports).regions[EAST]
 
     assert (east.by_outcome(Outcome.OUTRUN), east.outrun[:3], east.hedges) == (4, (0, 4, 0), 2)
+
+
+def test_workers_that_met_nothing_add_nothing() -> None:
+    idle = Bench(EAST).router.report()
+
+    sum_ = counted(folded(Totals(), {"a": idle}), {"b": idle})
+
+    none = (0,) * len(ONE.regions[EAST].latency)
+    region = RegionReport(0, 0, 0, {}, none, 0.0, none, 0, 0, 0, CircuitState.CLOSED, 0, 0, "")
+    assert sum_ == WorkerReport(0.0, 0.0, {EAST: region}, 0, 0, 0, 0, 0)
 
 
 def test_a_report_that_outlived_its_worker_is_not_counted_twice() -> None:
