@@ -72,6 +72,12 @@ def test_every_value_that_is_given_arrives() -> None:
     assert (config.dns_stale_s, config.tables) == (3600.0, TableMode.MRSC)
 
 
+@pytest.mark.parametrize("mode", TableMode)
+@pytest.mark.parametrize("named", ["MREC", "MRSC"])
+def test_the_tables_replication_goes_by_its_name_at_aws(named: str, mode: TableMode) -> None:
+    assert (FailoverConfig.parse({**GOOD, "TABLES": named}).tables is mode) is (mode.name == named)
+
+
 def test_a_nameserver_may_have_an_ipv6_address() -> None:
     assert FailoverConfig.parse({**GOOD, "NAMESERVER": "[::1]:53"}).nameserver == ("::1", 53)
 
