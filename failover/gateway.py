@@ -205,12 +205,13 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
     rows = [decision, *(one for one in met.values() if one is not None)]
     with suppress(FailoverError):  # who wrote first has met nobody; it may be another's by now
         rows += [one for found in _control(wired.config.regions, lambda _: read_decisions()).values() for one in found]
-    holds, lost = latest(rows)
+    winner, lost = latest(rows)
+    holds = winner or decision
     for one in lost:
         # Two people decided at the same moment, and no monitor may have seen the loser before it was overwritten.
         with suppress(FailoverError):  # the decision stands, whether or not this can be logged
             _control(wired.config.regions, partial(_log, superseded(one, holds)))
-    if holds is not None and holds.id != decision.id:
+    if holds.id != decision.id:
         raise RoutingSuperseded(
             phrase(
                 "{winner} decided at the same moment, and that holds: {to} ({reason})",

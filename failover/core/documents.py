@@ -14,7 +14,7 @@ from failover.core.explain_rows import word
 from failover.core.facts import RegionFacts
 from failover.core.health import Canary
 from failover.core.lag import LagState
-from failover.core.phrases import phrase, to_json
+from failover.core.phrases import counted, phrase, to_json
 from failover.core.policy import Decision, Plan
 from failover.core.status import (
     AlarmDocument,
@@ -130,12 +130,16 @@ def _alarms(facts: RegionFacts) -> Iterator[AlarmDocument]:
     name = (facts.health.latest or Canary()).dns
     yield _alarm("stale-dns", facts, name.stale, name.detail if name.stale else phrase("no stale answer serves"))
     slow = facts.slowness
-    p99 = phrase("no traffic") if slow.pace.p99_ms is None else phrase("p99 {ms:.0f} ms", ms=slow.pace.p99_ms)
-    yield _alarm("slow", facts, slow.met or facts.quick_ms is not None, p99)
+    left = facts.quick_ms is not None
+    pace = phrase("it was left for being slow") if left else phrase("no traffic")
+    if slow.pace.p99_ms is not None:
+        pace = phrase("p99 {ms:.0f} ms", ms=slow.pace.p99_ms)
+    yield _alarm("slow", facts, slow.met or left, pace)
     flaps = facts.circuit.flaps(facts.now, facts.config)
     flapping = flaps >= facts.config.flap_openings
     window = facts.config.flap_window_s
-    detail = phrase("opened {openings} times within {window:.0f} s", openings=flaps, window=window)
+    times = counted("{count} time", "{count} times", flaps)
+    detail = phrase("opened {times} within {window:.0f} s", times=times, window=window)
     yield _alarm("flapping", facts, flapping, detail)
     late = {origin: lag for origin, lag in facts.lags.items() if lag.state in (LagState.SLOW, LagState.STALLED)}
     behind = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,3 +43,13 @@ class Event:
     actor: str
     reason: str
     region: str = ""
+
+
+_numbers = itertools.count()
+
+
+def new_id() -> str:
+    """A name for an event that nobody else gives. Of one process's events of the same moment the later has the higher
+    one, so that a cause stands before what came of it.
+    """
+    return f"{next(_numbers):010d}-{uuid.uuid4().hex}"

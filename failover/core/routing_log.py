@@ -7,19 +7,15 @@ from failover.core.phrases import phrase
 from failover.core.policy import Decision
 
 
-def superseded(loser: Decision, winner: Decision | None) -> Event:
+def superseded(loser: Decision, winner: Decision) -> Event:
     """A decision lost to another that its maker did not know of."""
-    to = "" if winner is None else winner.region or winner.mode
-    reason = (
-        phrase("made at the same time as another; {actor}'s decision: {reason}", actor=loser.actor, reason=loser.reason)
-        if winner is None
-        else phrase(
-            "made at the same time as another; {actor}'s decision lost to that of {winner} ({to}): {reason}",
-            actor=loser.actor,
-            winner=winner.actor,
-            to=to,
-            reason=loser.reason,
-        )
+    to = winner.region or winner.mode
+    reason = phrase(
+        "made at the same time as another; {actor}'s decision lost to that of {winner} ({to}): {reason}",
+        actor=loser.actor,
+        winner=winner.actor,
+        to=to,
+        reason=loser.reason,
     )
     kind = EventKind.ROUTING_SUPERSEDED
     return Event(f"superseded-{loser.id}", loser.at, kind, loser.region or loser.mode, to, loser.actor, reason)

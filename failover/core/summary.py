@@ -38,7 +38,7 @@ def _why(facts: Mapping[str, RegionFacts], plan: Plan, decision: Decision | None
         pinned = decision is not None and decision.region == plan.home
         return phrase("pinned, but {trouble}", trouble=away) if pinned else away
     down = [one for one in facts.values() if one.circuit.state is not CircuitState.CLOSED]
-    trouble = down[0].why_down if down and down[0].circuit.reason else None
+    trouble = down[0].why_down if down else None
     if decision is not None and decision.region == plan.active:
         if trouble is None:
             return phrase("pinned by {actor} ({reason})", actor=decision.actor, reason=decision.reason)

@@ -6,7 +6,6 @@ calls it from one thread, or under a lock of its own.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 
@@ -14,7 +13,7 @@ from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.detector import Sample
 from failover.core.documents import status_document
-from failover.core.events import AUTOMATIC, Event, EventKind
+from failover.core.events import AUTOMATIC, Event, EventKind, new_id
 from failover.core.evidence import Evidence
 from failover.core.facts import RegionFacts
 from failover.core.health import Canary
@@ -39,10 +38,6 @@ FORGET_WORKERS_S = 3600.0
 _NOTHING_MET = RegionReport()
 
 
-def _random_id() -> str:
-    return uuid.uuid4().hex
-
-
 class Watch:
     """One host's view of all regions. `ids` names events; `zone` is that of the times in sentences."""
 
@@ -51,7 +46,7 @@ class Watch:
         regions: Sequence[Region],
         *,
         config: RouterConfig,
-        ids: Callable[[], str] = _random_id,
+        ids: Callable[[], str] = new_id,
         zone: tzinfo = UTC,
     ) -> None:
         self._regions = by_priority(regions)
@@ -237,12 +232,14 @@ class Watch:
             evidence.live(was, became, now)
 
     def _routing_events(self) -> list[Event]:
-        events = []
+        events: list[Event] = []
+        if self._decision is None:
+            return events
         for one in self._superseded.values():
             self._told.add(one.id)
             events.append(superseded(one, self._decision))
         self._superseded.clear()
-        if self._decision is not None and self._decision != self._followed:
+        if self._decision != self._followed:
             events.append(routed(self._decision, self._followed))
         return events
 

@@ -14,6 +14,7 @@ from failover.core.regions import Region
 from failover.core.status import StatusDocument
 from tests.core.support import EAST, GOOD, REGIONS, WEST, Post, decision, failing, met, passing
 from tests.core.test_explain_pace import usual
+from tests.core.test_slow import slowed
 
 THIRD = "eu-west-1"
 
@@ -62,6 +63,16 @@ def test_every_event_is_told_whole_and_the_latest_comes_first() -> None:
     }
     assert (middle["id"], first["id"]) == ("e2", "e1")
     assert (first["region"], first["reason"], first["said"]) == (WEST, "for the class", "for the class")
+
+
+def test_of_one_moment_the_cause_is_told_before_what_came_of_it() -> None:
+    post = Post()
+    post.step(5)
+    post.canaries[EAST] = failing()
+    events = [event for _ in range(3) for event in post.step()]
+    assert [event.kind for event in events] == [EventKind.CIRCUIT_OPENED, EventKind.FAILOVER]
+    assert len({event.at for event in events}) == 1
+    assert sorted(events, key=lambda event: (event.at, event.id)) == events, "as the log and the page sort them"
 
 
 def test_routing_that_nobody_ever_changed_is_automatic() -> None:
@@ -169,7 +180,7 @@ def test_an_alarm_is_told_also_while_it_is_quiet() -> None:
             {
                 "canary": "alarm: 3 failed in a row",
                 "circuit": "alarm: open: 3 canaries failed in a row: DNS answers empty",
-                "flapping": "ok: opened 1 times within 600 s",
+                "flapping": "ok: opened 1 time within 600 s",
             },
         ),
     ],
@@ -207,6 +218,10 @@ def test_the_alarm_of_an_error_rate(requests: int, failed: int, told: str) -> No
     post.reports()
     post.reports(w1={EAST: met(requests, failed)})
     assert rung(post)["error-rate"] == told
+
+
+def test_the_alarm_of_a_region_that_was_left_for_being_slow_says_so_when_its_traffic_is_gone() -> None:
+    assert rung(slowed())["slow"] == "alarm: it was left for being slow"
 
 
 def test_a_stale_answer_rings_in_the_words_of_the_canary() -> None:
