@@ -18,7 +18,7 @@ def explain(facts: RegionFacts) -> list[ExplainDocument]:
 
 
 def _crowded(facts: RegionFacts) -> ExplainDocument:
-    config, calls = facts.config, facts.judged.crowded
+    config, calls = facts.config, facts.traffic.crowded
     text = phrase(
         "{region}: {calls} went on to another region within {window:.0f} s because others waited here; "
         "at most {limit} of a worker wait for a whole attempt.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from tests.core.support import EAST, Post, failing, met
 from tests.core.test_slow import Day
@@ -137,3 +138,14 @@ def test_calls_that_went_on_because_others_waited_are_told_until_they_are_out_of
     assert read(post, "crowded") == [(4, None, True, told)]
     post.step(300)
     assert [row[:3] for row in read(post, "crowded")] == [(0, None, False)]
+
+
+def test_calls_that_went_on_before_a_circuit_opened_are_told_while_it_is_open() -> None:
+    post = Post()
+    post.reports(w1={EAST: met(10)})
+    post.step(1)
+    post.reports(w1={EAST: met(13, 3, crowded=2, openings=1, circuit=CircuitState.OPEN, last_reason="timeout")})
+    post.canaries[EAST] = failing()
+    post.step(1)
+    assert post.state(EAST) is CircuitState.OPEN
+    assert read(post, "crowded")[0][:3] == (2, None, True)
