@@ -27,7 +27,7 @@ class Zombies:
         self.voters = [f"zombie-{number:03d}" for number in range(self.VOTERS)]
 
     def cast(self, voter: str) -> None:
-        """A vote, or a change of it, repeated until it is acknowledged."""
+        """A vote, or a change of it; it must be acknowledged."""
         vote_id = named(above=self.last.get(voter))
         intent = Intent.CHANGE if voter in self.last else Intent.FIRST
         answers = {"q1": "o2" if voter in self.last else "o1"}
