@@ -43,10 +43,12 @@ class Leave:
 
 @dataclass(slots=True)
 class Job(Generic[T]):
-    """One call: what is to be done, until when (monotonic seconds), and what was tried so far; `paid` once it has added
-    its share to the hedges' budget."""
+    """One call: what is to be done, until when (monotonic seconds), and what was tried so far; `repeatable` when it may
+    go on to another region although it may have been applied; `paid` once it has added its share to the hedges' budget.
+    """
 
     op: Callable[[Bound], T]
+    repeatable: bool
     consistency: Consistency
     hedged: bool
     home: str

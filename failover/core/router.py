@@ -112,7 +112,7 @@ class Router:
             self._calls += 1
             way = self._plan()
         deadline = self._clock.monotonic() + self._config.deadline_s
-        job = Job(op, consistency, hedge, way.home, self._config.tables, deadline, on_attempt)
+        job = Job(op, idempotent, consistency, hedge, way.home, self._config.tables, deadline, on_attempt)
         cause: BaseException | None = None
         tried: set[str] = set()
         for choice in self._candidates(way, job, tried):
@@ -120,7 +120,7 @@ class Router:
             if deadline - now <= 0:
                 self._attempts.settle(region, choice.ticket, None)
                 break
-            leave = self._leave(way, choice, tried, now=now, deadline=deadline)
+            leave = self._leave(way, job, choice, tried, now)
             if hedge and not way.panic:
                 results = self._attempts.hedged(job, leave, partial(self._rival, way, {region, *tried}))
             else:
@@ -206,16 +206,16 @@ class Router:
                     return name, ticket
         return None
 
-    def _leave(self, way: Plan, choice: _Choice, tried: Container[str], *, now: float, deadline: float) -> Leave:
+    def _leave(self, way: Plan, job: Job[T], choice: _Choice, tried: Container[str], now: float) -> Leave:
         """How long an attempt may take: its share of the deadline. Whom nobody comes after has what is left, but for an
-        attempt in each region whose circuit is open."""
-        attempt_s, left, others = self._config.attempt_timeout_s, deadline - now, choice.ahead + choice.waiting
+        attempt in each region whose circuit is open. Who may not go on once it has been sent is never hurried."""
+        attempt_s, left, others = self._config.attempt_timeout_s, job.deadline - now, choice.ahead + choice.waiting
         longest = min(attempt_s, left / (1 + others))
         if not others:
             known = {choice.region, *way.order}
             is_open = len([name for name in way.preferred if name not in known and name not in tried])
             return Leave(choice.region, choice.ticket, now + max(longest, left - is_open * attempt_s))
-        hurried = choice.ahead > 0 and choice.ticket.patience_s < longest
+        hurried = job.repeatable and choice.ahead > 0 and choice.ticket.patience_s < longest
         return Leave(choice.region, choice.ticket, now + (choice.ticket.patience_s if hurried else longest), hurried)
 
     def _candidates(self, way: Plan, job: Job[T], tried: Container[str]) -> Iterator[_Choice]:

@@ -653,6 +653,18 @@ def test_a_call_passes_by_a_region_where_others_wait_and_none_is_answered_and_as
     assert write(bench) == EAST, "its place was given back"
 
 
+def test_a_write_that_may_not_be_repeated_is_never_cut_short_because_others_wait() -> None:
+    bench = Bench(config=RouterConfig(share=1))
+    bench.runner.plays(EAST, answers(), answers(seconds=1.1))
+
+    def meanwhile(bound: Bound) -> str:
+        assert write(bench, idempotent=False) == EAST, "it could not have gone on"
+        return bound.region
+
+    bench.router.call(meanwhile, idempotent=True)
+    assert [call.timeout for call in bench.runner.calls] == pytest.approx([1.2, 1.2])
+
+
 def test_several_last_resorts_share_what_is_left_of_the_deadline() -> None:
     bench = Bench("a", "b", "c", config=RouterConfig(deadline_s=0.9, attempt_timeout_s=0.9))
     circuits = {"a": HostCircuit(OPEN), "b": HostCircuit(OPEN), "c": HostCircuit(CLOSED)}
