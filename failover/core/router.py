@@ -6,7 +6,7 @@ It decides under its lock and acts outside it: a hung region blocks the call tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -14,7 +14,7 @@ from typing import TypeVar
 from failover.core.attempts import Attempts, Job, Leave, Trace
 from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
-from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
+from failover.core.errors import Attempt, ErrorClass, Failure, NoRegionAnswered, Outcome, OutcomeUnknown
 from failover.core.interfaces import Bound, Clock, Consistency, Routed, Runner, Success
 from failover.core.lanes import Lane, Ticket
 from failover.core.policy import Decision, Plan, latest, plan
@@ -24,6 +24,8 @@ from failover.core.status import HostCircuit, HostView, WorkerReport
 __all__ = ["Router", "RouterConfig"]
 
 T = TypeVar("T")
+_PASSED_BY, _LEFT_IN_A_HURRY, _OPEN = range(3)
+"""Who is asked once nobody who let the call through has answered: in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +117,19 @@ class Router:
         job = Job(op, idempotent, consistency, hedge, way.home, self._config.tables, deadline, on_attempt)
         cause: BaseException | None = None
         tried: set[str] = set()
-        for choice in self._candidates(way, job, tried):
+        cut: set[str] = set()
+        for choice in self._candidates(way, job, tried, cut):
             region, now = choice.region, self._clock.monotonic()
             if deadline - now <= 0:
                 self._attempts.settle(region, choice.ticket, None)
                 break
-            leave = self._leave(way, job, choice, tried, now)
+            leave = self._leave(way, job, choice, tried, cut, now)
             if hedge and not way.panic:
                 results = self._attempts.hedged(job, leave, partial(self._rival, way, {region, *tried}))
             else:
                 results = {region: self._attempts.single(job, leave)}
             tried.update(results)
+            cut.update(name for name, result in results.items() if isinstance(result, Failure) and result.hurried)
             for name, result in results.items():
                 if isinstance(result, Success):
                     # A hedge that won is no failover: the first choice was late, not gone.
@@ -206,25 +210,31 @@ class Router:
                     return name, ticket
         return None
 
-    def _leave(self, way: Plan, job: Job[T], choice: _Choice, tried: Container[str], now: float) -> Leave:
+    def _leave(
+        self, way: Plan, job: Job[T], choice: _Choice, tried: Container[str], cut: Collection[str], now: float
+    ) -> Leave:
         """How long an attempt may take: its share of the deadline. Whom nobody comes after has what is left, but for an
-        attempt in each region whose circuit is open. Who may not go on once it has been sent is never hurried."""
+        attempt in each region whose circuit is open or that was left in a hurry. Who may not go on once it has been
+        sent is never hurried."""
         attempt_s, left, others = self._config.attempt_timeout_s, job.deadline - now, choice.ahead + choice.waiting
         longest = min(attempt_s, left / (1 + others))
         if not others:
             known = {choice.region, *way.order}
-            is_open = len([name for name in way.preferred if name not in known and name not in tried])
-            return Leave(choice.region, choice.ticket, now + max(longest, left - is_open * attempt_s))
+            later = {*cut, *(name for name in way.preferred if name not in known and name not in tried)}
+            longest = max(longest, left - len(later - {choice.region}) * attempt_s)
+        if choice.region in cut:
+            return Leave(choice.region, choice.ticket, now + longest, hurried=longest < attempt_s)
         hurried = job.repeatable and choice.ahead > 0 and choice.ticket.patience_s < longest
         return Leave(choice.region, choice.ticket, now + (choice.ticket.patience_s if hurried else longest), hurried)
 
-    def _candidates(self, way: Plan, job: Job[T], tried: Container[str]) -> Iterator[_Choice]:
+    def _candidates(self, way: Plan, job: Job[T], tried: Container[str], cut: Container[str]) -> Iterator[_Choice]:
         """The regions that let this call through, and after them, rather than fail it, those that do not.
 
         Of those that do not, one that is crowded or whose trial is under way is likelier to answer than one whose
-        circuit is open: that one gets what is left over, and no share of its own while there is another.
+        circuit is open: that one gets what is left over, and no share of its own while there is another. So does one
+        that was left in a hurry: it may have been about to answer.
         """
-        passed_over: list[tuple[bool, str]] = []
+        passed_over: list[tuple[int, str]] = []
         ahead, waiting = list(way.order), 0
         for region in way.preferred:
             if region in ahead:
@@ -242,8 +252,10 @@ class Router:
                     lane.passed_by(ticket, now)
             if ticket is not None and not crowded:
                 yield _Choice(region, ticket, others, waiting)
+                if region in cut:
+                    passed_over.append((_LEFT_IN_A_HURRY, region))
                 continue
-            passed_over.append((is_open, region))
+            passed_over.append((_OPEN if is_open else _PASSED_BY, region))
             waiting += not is_open
             if not way.panic:
                 why = "others wait there, and none is answered" if crowded else "another call is trying it"

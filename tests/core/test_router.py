@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -663,6 +663,72 @@ def test_a_write_that_may_not_be_repeated_is_never_cut_short_because_others_wait
 
     bench.router.call(meanwhile, idempotent=True)
     assert [call.timeout for call in bench.runner.calls] == pytest.approx([1.2, 1.2])
+
+
+class Crowded(Bench):
+    """The home region's share is taken, so that a call leaves it in a hurry."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(*names, config=RouterConfig(share=1))
+
+    def hurried(self) -> list[tuple[str, str]]:
+        """What was tried for a call that comes meanwhile."""
+        traces: list[tuple[Attempt, ...]] = []
+
+        def meanwhile(bound: Bound) -> str:
+            try:
+                traces.append(self.router.call(where, idempotent=True).attempts)
+            except NoRegionAnswered as nobody:
+                traces.append(nobody.attempts)
+            return bound.region
+
+        self.runner.script.setdefault(EAST, deque()).appendleft(answers())
+        assert self.router.call(meanwhile, idempotent=True).region == EAST
+        return [(one.region, one.outcome.value) for one in traces[0]]
+
+
+def test_a_region_that_was_left_in_a_hurry_is_asked_again_rather_than_lose_the_call() -> None:
+    bench = Crowded()
+    bench.runner.plays(EAST, answers(seconds=0.5), answers(seconds=0.5))
+    bench.runner.plays(WEST, answers(seconds=3600))
+    assert bench.hurried() == [(EAST, "timeout"), (WEST, "timeout"), (EAST, "ok")]
+    assert [call.timeout for call in bench.runner.calls] == pytest.approx([1.2, 0.3, 1.5, 1.2]), "one is kept free"
+
+
+def test_a_region_that_was_left_in_a_hurry_is_asked_once_more_and_no_third_time() -> None:
+    bench = Crowded()
+    bench.runner.plays(EAST, answers(seconds=0.5), fails(A))
+    bench.runner.plays(WEST, fails(A))
+    assert bench.hurried() == [(EAST, "timeout"), (WEST, "dns"), (EAST, "dns")]
+
+
+@pytest.mark.parametrize(
+    ("others", "counted", "allowed_s"), [((WEST,), 1, 1.2), ((WEST, "eu-west-1"), 0, 0.3)], ids=["whole", "part"]
+)
+def test_a_region_that_was_left_in_a_hurry_is_blamed_for_no_less_than_a_whole_attempt(
+    others: tuple[str, ...], counted: int, allowed_s: float
+) -> None:
+    bench = Crowded(EAST, *others)
+    for name in (EAST, *others):
+        bench.runner.always(name, answers(seconds=3600))
+    attempted = [*(EAST, *others), EAST]
+    assert bench.hurried() == [(name, "timeout") for name in attempted]
+    assert bench.runner.calls[-1].timeout == pytest.approx(allowed_s)
+    assert bench.router.report().regions[EAST].failed == counted
+
+
+def test_a_region_that_was_left_in_a_hurry_is_asked_again_after_those_passed_by_and_before_the_open_ones() -> (
+    None
+):
+    bench = Crowded(EAST, "tried", "open", "last")
+    states = {EAST: CLOSED, "tried": HALF_OPEN, "open": OPEN, "last": CLOSED}
+    bench.router.follow(HostView(None, {name: HostCircuit(state) for name, state in states.items()}))
+    bench.router._lanes["tried"].admit(HALF_OPEN, bench.clock.monotonic())
+    bench.runner.plays(EAST, answers(seconds=0.5), fails(A))
+    for name in ("tried", "open", "last"):
+        bench.runner.always(name, fails(A))
+    tried = [region for region, outcome in bench.hurried() if outcome != "skipped"]
+    assert tried == [EAST, "last", "tried", EAST, "open"]
 
 
 def test_several_last_resorts_share_what_is_left_of_the_deadline() -> None:
