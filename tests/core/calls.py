@@ -27,6 +27,7 @@ def make_call(world: World, worker: Worker, trace: list[Attempt]) -> str:
         assert routed.value == routed.region
     except OutcomeUnknown:
         ended = "unknown"
+        assert not world.places[trace[-1].region].well, f"nothing was wrong there: {trace}"
     except NoRegionAnswered:
         ended = "unanswered"
         _nobody_could_answer(world, trace, hedge=hedge)
@@ -41,12 +42,13 @@ def make_call(world: World, worker: Worker, trace: list[Attempt]) -> str:
 
 def _nobody_could_answer(world: World, trace: list[Attempt], *, hedge: bool) -> None:
     """No region works, but for one that is slow and had too little of the time that was left. A share of the time is
-    for those alone that are let through, and a hedge has what its read has left."""
+    for those alone that are let through and are not left in a hurry, and a hedge has what its read has left."""
     last = {one.region: one for one in trace}
+    timeouts = Counter(one.region for one in trace if one.outcome is Outcome.TIMEOUT)
     passed_over = {one.region for one in trace if one.outcome is Outcome.SKIPPED}
     for place in world.places.values():
-        no_share = hedge or place.name in passed_over
-        late = place.fault is Fault.SLOW and no_share and last[place.name].ms < SLOW_S * 1000
+        no_share = hedge or place.name in passed_over or timeouts[place.name] > 1
+        late = place.fault is Fault.SLOW and no_share and last[place.name].ms < SLOW_S * 1000 + 1e-6
         assert not place.well or late, f"a lost call: {trace}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -51,7 +52,7 @@ _STEPS = {
 @dataclass
 class Place:
     """A region: what is wrong with it now, when something last was, and when something that speaks against it was;
-    its control rows."""
+    its control rows; when its latest three late answers were asked for."""
 
     name: str
     distance_s: float
@@ -60,6 +61,7 @@ class Place:
     faulty_at: float = float("-inf")
     failing_at: float = float("-inf")
     rows: dict[str, Decision] = field(default_factory=dict)
+    late_at: deque[float] = field(default_factory=lambda: deque([float("-inf")] * 3, maxlen=3))
 
     def __post_init__(self) -> None:
         self.quick, self.late = answers(seconds=0.004 + self.distance_s), answers(seconds=0.304 + self.distance_s)
@@ -88,33 +90,24 @@ class Place:
         return self.canaries[self.fault]
 
 
-class WorkerClock(FakeClock):
-    """A worker's clock. What its other thread does meanwhile takes no time of this one."""
-
-    def meanwhile(self, other: Callable[[], None]) -> None:
-        """Let another thread act, from now on until it has ended, and come back to now."""
-        now, wall = self._monotonic, self._wall
-        other()
-        self._monotonic, self._wall = now, wall
-
-
 class WorldRunner(ScriptedRunner):
-    """Attempts meet the regions as they are. `beside` is what another thread of the worker does during the next one."""
+    """Attempts meet the regions as they are. `begins` is told the region of each."""
 
-    def __init__(self, clock: WorkerClock, places: dict[str, Place], random: Random) -> None:
+    def __init__(self, clock: FakeClock, places: dict[str, Place], random: Random) -> None:
         super().__init__(clock)
-        self.beside: Callable[[str], None] | None = None
-        self._clock = clock
+        self.begins: Callable[[str], None] | None = None
         self._places = places
         self._random = random
 
     def next_step(self, region: str, bound: Bound, timeout: float) -> Step:
         """Pooled connections outlive a DNS failure now and then."""
-        beside, self.beside = self.beside, None
-        if beside is not None:
-            self._clock.meanwhile(lambda: beside(region))
+        if self.begins is not None:
+            self.begins(region)
         place = self._places[region]
         pooled = place.fault is Fault.DNS and self._random.random() < 0.3
         if place.fault is None or pooled:
-            return place.late if self._random.random() < 0.02 else place.quick
+            if self._random.random() >= 0.02:
+                return place.quick
+            place.late_at.append(self.clock.monotonic())
+            return place.late
         return _STEPS[place.fault]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from collections.abc import Collection, Sequence
 from functools import partial
 
 from failover.core.breaker import CircuitState
@@ -12,6 +11,7 @@ from failover.core.errors import Attempt, Outcome
 from failover.core.events import AUTOMATIC, Event, EventKind
 from failover.core.status import StatusDocument, report_from_json, report_to_json, view_from_json, view_to_json
 from tests.core.calls import make_call
+from tests.core.crowds import Crowd
 from tests.core.places import Fault
 from tests.core.world import ROUND_S, ROUND_TICKS, Host, Worker, World
 
@@ -23,12 +23,15 @@ READ_WHEN_CALM_S, READ_WHEN_NEWS_S = 900.0, 400.0
 FAILING = (Fault.DNS, Fault.HANG, Fault.ERRORS)
 RELUCTANCE = {"closed": 0, "half-open": 1, "open": 2}
 """Traffic goes where the circuit is closed, for want of that where it is tried, and else anywhere."""
+CROWDED_WITHIN_S = (0.0, 0.1, 0.3, 1.5)
+"""How long it takes until all of a crowd have come."""
+TOO_LATE = SLOW, TRIALS_LATE = "slow:", "3 live trials took"
 CAUSES = (
     ("live traffic", 4 * ROUND_S),
     ("a live trial failed", 4 * ROUND_S),
-    ("3 live trials took", 4 * ROUND_S),
+    (TRIALS_LATE, 4 * ROUND_S),
     ("a canary failed", 2 * ROUND_S),
-    ("slow:", 60 + 4 * ROUND_S),
+    (SLOW, 60 + 4 * ROUND_S),
 )
 """How long ago the fault may be that an opening is put down to; anything else may be as old as the error window."""
 
@@ -50,8 +53,9 @@ class Inspector:
         for host in world.hosts:
             assert not host.monitor(canaries=False), "nothing has happened yet"
 
-    def step(self, *, calls: int = 1) -> None:
-        """One tick of the world, one round of every monitor, and some calls of every worker that is free."""
+    def step(self, *, calls: int = 1, crowd: int = 0) -> None:
+        """One tick of the world, one round of every monitor, and some calls of every worker that is free: one after the
+        other, or a crowd of so many instead."""
         world = self.world
         world.pass_time()
         world.replicate()
@@ -67,7 +71,7 @@ class Inspector:
                 assert host.view.decision == host.best, "the decision is not the highest that was ever read"
             for worker in host.workers:
                 if worker.catch_up(world.now):
-                    self._worker(host, worker, calls)
+                    self._worker(host, worker, calls, crowd)
 
     def round(self) -> None:
         """So long that every monitor has looked and every worker has followed."""
@@ -167,11 +171,13 @@ class Inspector:
         self.states[key] = event.to
         if event.to == "open":
             within = next((s for cause, s in CAUSES if event.reason.startswith(cause)), 130 + 4 * ROUND_S)
-            failing_at = world.places[event.region].failing_at
+            place = world.places[event.region]
+            too_late = event.reason.startswith(TOO_LATE)  # a few late answers among few are slowness too
+            failing_at = max(place.failing_at, place.late_at[0] if too_late else place.failing_at)
             assert now - failing_at <= within, f"a wrong flip: {event}"
             if event.from_ == "closed":  # what was met before it closed is forgiven
                 assert failing_at >= self.closed_at.get(key, 0.0) - 2 * ROUND_S, f"an old grudge: {event}"
-            slow = event.reason.startswith("slow:")
+            slow = event.reason.startswith(SLOW)
             assert not (slow and host.best and host.best.region == event.region), f"slowness overrode a pin: {event}"
             if "canaries failed in a row" in event.reason:
                 assert host.failures[event.region] >= world.config.canary_failures_to_open, f"too early: {event}"
@@ -224,34 +230,32 @@ class Inspector:
         self.seen["restarted"] += 1
         self.seen["restarted-away"] += any(one.state is not CLOSED for one in again.circuits.values())
 
-    def _worker(self, host: Host, worker: Worker, calls: int) -> None:
+    def _worker(self, host: Host, worker: Worker, calls: int, crowd: int) -> None:
         host.followed(worker)
         if host.shut:
             order = set(worker.router.order())
             assert order
             assert not host.shut & order or order == set(self.world.places), "the host's verdict is not followed"
-        for _ in range(calls):
-            trace = list[Attempt]()
-            if host.tried and self.world.random.random() < 0.3:
-                worker.runner.beside = partial(self._beside, worker, host.tried, trace)
-            self._call(worker, trace)
+        if not crowd and host.tried and self.world.random.random() < 0.05:
+            crowd = 2
+        if crowd:
+            self._crowd(host, worker, crowd)
+        for _ in range(0 if crowd else calls):
+            self._call(worker, [])
         if host.has_its_round(self.world.ticks + 1):  # what is written before is overwritten unread
             report = host.reported(worker)
             own = {name for name, one in report.regions.items() if one.circuit is OPEN}
             order = set(worker.router.order()) if own else set()
             assert not own & order or order == set(self.world.places), "what the worker met itself is not followed"
 
-    def _beside(self, worker: Worker, tried: Collection[str], trace: Sequence[Attempt], region: str) -> None:
-        """Another thread's call while one is under way in a region: where that one is a trial it is the only one."""
-        passed_over = any(one.region == region for one in trace)
-        trial = region in tried and not passed_over and worker.router.report().regions[region].circuit is not OPEN
-        met = list[Attempt]()
-        self._call(worker, met)
-        if trial:
-            self.seen["beside-a-trial"] += 1
-            first = next((one for one in met if one.region == region), None)
-            assert first is None or first.outcome is Outcome.SKIPPED, "two trials at once"
+    def _crowd(self, host: Host, worker: Worker, calls: int) -> None:
+        crowd = Crowd(self.world, host, worker)
+        within, random = self.world.random.choice(CROWDED_WITHIN_S), self.world.random
+        crowd.comes(partial(self._call, worker), [random.uniform(0.0, within) for _ in range(calls)])
+        self.seen += crowd.seen
 
-    def _call(self, worker: Worker, trace: list[Attempt]) -> None:
-        self.seen[make_call(self.world, worker, trace)] += 1
+    def _call(self, worker: Worker, trace: list[Attempt]) -> str:
+        ended = make_call(self.world, worker, trace)
+        self.seen[ended] += 1
         self.seen["outrun"] += any(one.outcome is Outcome.OUTRUN for one in trace)
+        return ended

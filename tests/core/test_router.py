@@ -717,9 +717,7 @@ def test_a_region_that_was_left_in_a_hurry_is_blamed_for_no_less_than_a_whole_at
     assert bench.router.report().regions[EAST].failed == counted
 
 
-def test_a_region_that_was_left_in_a_hurry_is_asked_again_after_those_passed_by_and_before_the_open_ones() -> (
-    None
-):
+def test_a_region_that_was_left_in_a_hurry_is_asked_again_after_those_passed_by_and_before_the_open_ones() -> None:
     bench = Crowded(EAST, "tried", "open", "last")
     states = {EAST: CLOSED, "tried": HALF_OPEN, "open": OPEN, "last": CLOSED}
     bench.router.follow(HostView(None, {name: HostCircuit(state) for name, state in states.items()}))

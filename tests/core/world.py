@@ -19,7 +19,8 @@ from failover.core.regions import Region
 from failover.core.router import Router
 from failover.core.status import HostView, WorkerReport
 from failover.core.watch import Watch
-from tests.core.places import SAYS_NOTHING, Fault, Place, WorkerClock, WorldRunner
+from tests.core.places import SAYS_NOTHING, Fault, Place, WorldRunner
+from tests.core.turns import TurnClock
 
 NAMES = ("us-east-1", "us-west-2", "eu-west-1")
 TICK_S = 5.0
@@ -45,7 +46,7 @@ class Worker:
 
     def __init__(self, key: str, world: World, skew_s: float) -> None:
         self.key = key
-        self.clock = WorkerClock(monotonic=world.now, wall=START_WALL + world.now + skew_s)
+        self.clock = TurnClock(monotonic=world.now, wall=START_WALL + world.now + skew_s)
         self.runner = WorldRunner(self.clock, world.places, world.random)
         regions = [Region(name, number) for number, name in enumerate(world.places)]
         self.router = Router(

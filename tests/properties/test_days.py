@@ -4,8 +4,10 @@ What `tests.core.rules` and `tests.core.calls` look at in every step of each of 
 
 - No call fails while a region works: it is answered within its deadline, unless all regions are out of order, or the
   caller's own permission is, or a write that may not be repeated was sent and nobody knows what came of it.
-- The deadline is kept by every call, whatever it meets. No region is asked twice but for throttling. No write is
-  hedged, and hedges stay within their share of the reads.
+- The deadline is kept by every call, whatever it meets. No region is asked twice but for throttling, and for one that
+  was left in a hurry and may have been about to answer. No write is hedged, and hedges stay within their share.
+- Many calls of a worker at once lose none, put no blame on a region that answers in time, and leave no more than a few
+  waiting for one that hangs. They give their places back, and each is counted once.
 - No flip without a cause: a circuit opens only where something was wrong, lately and not before it last closed; no
   single failed canary, no refusal and no denial opens one, and slowness none that a person chose.
 - Failback by the rules only: after the hold, with canaries passed, and with replication up to date.
@@ -40,6 +42,7 @@ SEEDS = 1000
 GROUPS = 5
 CHUNK = 5
 MINUTES = 30
+CROWDS = (4, 6, 9)
 FAULTS = list(Fault)
 
 
@@ -54,7 +57,9 @@ def half_hour(seed: int) -> Counter[str]:
     names = list(world.places)
     quiet = 0.0
     while world.now < MINUTES * 60:
+        crowded = 0.001
         if world.now >= quiet and random.random() < often:
+            crowded = 0.025  # rather when a fault has just begun and nobody knows of it
             fault, together = random.choice(FAULTS), 1 if random.random() < 0.8 else 2
             for name in random.sample(names, together):
                 if not (gray and world.places[name].fault is Fault.SLOW):
@@ -74,7 +79,7 @@ def half_hour(seed: int) -> Counter[str]:
             host = random.choice(world.hosts)
             host.restart_monitor()
             inspector.monitor_restarted(host)
-        inspector.step()
+        inspector.step(crowd=random.choice(CROWDS) if random.random() < crowded else 0)
     inspector.recover()
     return inspector.seen
 
@@ -108,6 +113,7 @@ def test_in_half_an_hour_of_random_faults_no_rule_is_broken(group: int, processe
     expected = {"circuit-opened", "circuit-half-open", "circuit-closed", "failover", "failback", "switched"}
     expected |= {"routing-pinned", "routing-auto", "lag-alarm", "answered", "refused", "unanswered", "unknown"}
     expected |= {"slow", "outrun", "flapping", "doubled", "beside-a-trial", "restarted", "restarted-away"}
+    expected |= {"hurried", "passed-by", "asked-again", "kept", "crowd-outrun", "crowd-throttled"}
     assert not expected - set(seen)
     assert seen["answered"] > 0.8 * sum(seen[name] for name in ("answered", "refused", "unanswered", "unknown"))
     assert TICK_S * 360 == MINUTES * 60

@@ -82,6 +82,12 @@ class Engine(RuleBasedStateMachine):
         self._host(host).restart_monitor()
         self.inspector.monitor_restarted(self._host(host))
 
+    @rule(calls=st.integers(2, 10))
+    def many_come_at_once(self, calls: int) -> None:
+        self.sound = False
+        self.inspector.step(crowd=calls)
+        self.sound = True
+
     @rule(ticks=st.sampled_from([1, 2, 5, 12]), calls=st.integers(0, 4))
     def time_passes(self, ticks: int, calls: int) -> None:
         self.sound = False

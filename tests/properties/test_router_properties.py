@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from hypothesis import given, settings
@@ -19,6 +21,7 @@ from failover.core.policy import Decision
 from failover.core.regions import Region
 from failover.core.router import Router
 from failover.core.status import HostCircuit, HostView
+from tests.core.turns import TurnClock
 
 NAMES = ("us-east-1", "us-west-2", "eu-west-1", "ap-south-1")
 seconds = st.sampled_from([0.0, 0.003, 0.4, 1.1999, 1.2, 3600.0])
@@ -265,3 +268,84 @@ def test_a_region_that_gets_ever_slower_is_hedged_up_to_the_share_and_no_further
         world.runner.always(NAMES[0], answers(seconds=0.005 + number / 10_000))
         world.router.read(lambda bound: bound.region, hedge=True)
     assert 90 <= world.router.report().regions[NAMES[1]].hedges <= 100
+
+
+class Crowd:
+    """Calls of one worker that come in quick succession, each in a thread of its own. Whatever comes, none is lost."""
+
+    def __init__(self, regions: dict[str, Step]) -> None:
+        self.clock = TurnClock()
+        self.runner = ScriptedRunner(self.clock)
+        for name, step in regions.items():
+            self.runner.always(name, step)
+        self.config = RouterConfig()
+        self.router = Router(
+            [Region(name, number) for number, name in enumerate(regions)],
+            config=self.config,
+            clock=self.clock,
+            runner=self.runner,
+            jitter=lambda: 0.5,
+        )
+        self.traces: list[list[Attempt]] = []
+
+    def comes(self, gaps: list[float], *, hedge: bool) -> None:
+        """A call after each of these times; with `hedge` every other one is a read that may be hedged."""
+        come = itertools.accumulate(gaps)
+        self.clock.together([(at, partial(self._call, hedge and number % 2 == 0)) for number, at in enumerate(come)])
+        report = self.router.report()
+        assert report.calls == report.answered == len(gaps)
+        assert all(lane._under_way == 0 for lane in self.router._lanes.values()), "a place was not given back"
+
+    def _call(self, hedge: bool) -> None:
+        began, trace = self.clock.monotonic(), list[Attempt]()
+        self.traces.append(trace)
+        if hedge:
+            self.router.read(lambda bound: bound.region, hedge=True, on_attempt=trace.append)
+        else:
+            self.router.call(lambda bound: bound.region, idempotent=True, on_attempt=trace.append)
+        assert self.clock.monotonic() - began <= self.config.deadline_s + 1e-9
+
+
+shares_of_an_attempt = st.sampled_from([0.0, 0.005, 0.1, 0.26, 0.4, 0.51, 0.7, 0.95, 0.999])
+gaps = st.lists(st.sampled_from([0.0, 0.001, 0.02, 0.1, 0.35, 0.7]), min_size=4, max_size=40)
+
+
+@given(distances=st.lists(shares_of_an_attempt, min_size=2, max_size=3), gaps=gaps, hedge=st.booleans())
+def test_a_region_in_which_nothing_is_wrong_is_not_blamed_for_a_crowd_at_any_rate_and_any_distance(
+    distances: list[float], gaps: list[float], hedge: bool
+) -> None:
+    attempt_s = min(1.2, 3.0 / len(distances))
+    crowd = Crowd({NAMES[number]: answers(seconds=share * attempt_s) for number, share in enumerate(distances)})
+    crowd.comes(gaps, hedge=hedge)
+    for name, one in crowd.router.report().regions.items():
+        assert (one.failed, one.consecutive_failures, one.openings) == (0, 0, 0), f"{name} was blamed"
+
+
+@given(distance=shares_of_an_attempt, gaps=gaps, hedge=st.booleans())
+def test_a_region_that_hangs_keeps_no_more_than_a_share_of_a_crowd_for_a_whole_attempt(
+    distance: float, gaps: list[float], hedge: bool
+) -> None:
+    crowd = Crowd({NAMES[0]: answers(seconds=3600.0), NAMES[1]: answers(seconds=distance * 1.2)})
+    crowd.comes(gaps, hedge=hedge)
+    whole_ms = crowd.config.attempt_timeout_s * 1000 - 1e-6
+    kept = [one for trace in crowd.traces for one in trace if one.region == NAMES[0] and one.ms >= whole_ms]
+    assert len(kept) <= crowd.config.share
+    report = crowd.router.report().regions
+    assert report[NAMES[0]].failed == len(kept)
+    assert report[NAMES[1]].failed == 0
+
+
+@given(
+    kind=st.sampled_from([ErrorClass.NOT_SENT, ErrorClass.UNKNOWN, ErrorClass.REFUSED]),
+    fails_first=st.booleans(),
+    gaps=gaps,
+)
+def test_a_crowd_is_answered_by_a_slow_region_when_the_other_one_fails(
+    kind: ErrorClass, fails_first: bool, gaps: list[float]
+) -> None:
+    failing, slow = (NAMES[0], NAMES[1]) if fails_first else (NAMES[1], NAMES[0])
+    met = {failing: fails(kind, seconds=0.01), slow: answers(seconds=1.1)}
+    crowd = Crowd({name: met[name] for name in NAMES[:2]})
+    crowd.comes(gaps, hedge=False)
+    assert all(trace[-1].region == slow for trace in crowd.traces)
+    assert crowd.router.report().regions[slow].failed == 0
