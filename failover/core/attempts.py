@@ -45,6 +45,7 @@ class Leave:
 class Job(Generic[T]):
     """One call: what is to be done, until when (monotonic seconds), and what was tried so far; `repeatable` when it may
     go on to another region although it may have been applied; `paid` once it has added its share to the hedges' budget.
+    `tried` are the regions that were asked, `cut` those of them that it left in a hurry.
     """
 
     op: Callable[[Bound], T]
@@ -57,6 +58,8 @@ class Job(Generic[T]):
     on_attempt: Trace | None
     attempts: list[Attempt] = field(default_factory=list)
     paid: bool = False
+    tried: set[str] = field(default_factory=set)
+    cut: set[str] = field(default_factory=set)
 
     def note(self, attempt: Attempt) -> None:
         """Add a line to the trace."""

@@ -6,7 +6,7 @@ It decides under its lock and acts outside it: a hung region blocks the call tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -116,20 +116,18 @@ class Router:
         deadline = self._clock.monotonic() + self._config.deadline_s
         job = Job(op, idempotent, consistency, hedge, way.home, self._config.tables, deadline, on_attempt)
         cause: BaseException | None = None
-        tried: set[str] = set()
-        cut: set[str] = set()
-        for choice in self._candidates(way, job, tried, cut):
+        for choice in self._candidates(way, job):
             region, now = choice.region, self._clock.monotonic()
             if deadline - now <= 0:
                 self._attempts.settle(region, choice.ticket, None)
                 break
-            leave = self._leave(way, job, choice, tried, cut, now)
+            leave = self._leave(way, job, choice, now)
             if hedge and not way.panic:
-                results = self._attempts.hedged(job, leave, partial(self._rival, way, {region, *tried}))
+                results = self._attempts.hedged(job, leave, partial(self._rival, way, {region, *job.tried}))
             else:
                 results = {region: self._attempts.single(job, leave)}
-            tried.update(results)
-            cut.update(name for name, result in results.items() if isinstance(result, Failure) and result.hurried)
+            job.tried.update(results)
+            job.cut.update(name for name, result in results.items() if isinstance(result, Failure) and result.hurried)
             for name, result in results.items():
                 if isinstance(result, Success):
                     # A hedge that won is no failover: the first choice was late, not gone.
@@ -210,9 +208,7 @@ class Router:
                     return name, ticket
         return None
 
-    def _leave(
-        self, way: Plan, job: Job[T], choice: _Choice, tried: Container[str], cut: Collection[str], now: float
-    ) -> Leave:
+    def _leave(self, way: Plan, job: Job[T], choice: _Choice, now: float) -> Leave:
         """How long an attempt may take: its share of the deadline. Whom nobody comes after has what is left, but for an
         attempt in each region whose circuit is open or that was left in a hurry. Who may not go on once it has been
         sent is never hurried."""
@@ -220,14 +216,14 @@ class Router:
         longest = min(attempt_s, left / (1 + others))
         if not others:
             known = {choice.region, *way.order}
-            later = {*cut, *(name for name in way.preferred if name not in known and name not in tried)}
+            later = {*job.cut, *(name for name in way.preferred if name not in known and name not in job.tried)}
             longest = max(longest, left - len(later - {choice.region}) * attempt_s)
-        if choice.region in cut:
+        if choice.region in job.cut:
             return Leave(choice.region, choice.ticket, now + longest, hurried=longest < attempt_s)
         hurried = job.repeatable and choice.ahead > 0 and choice.ticket.patience_s < longest
         return Leave(choice.region, choice.ticket, now + (choice.ticket.patience_s if hurried else longest), hurried)
 
-    def _candidates(self, way: Plan, job: Job[T], tried: Container[str], cut: Container[str]) -> Iterator[_Choice]:
+    def _candidates(self, way: Plan, job: Job[T]) -> Iterator[_Choice]:
         """The regions that let this call through, and after them, rather than fail it, those that do not.
 
         Of those that do not, one that is crowded or whose trial is under way is likelier to answer than one whose
@@ -239,9 +235,9 @@ class Router:
         for region in way.preferred:
             if region in ahead:
                 ahead.remove(region)
-            if region in tried:
+            if region in job.tried:
                 continue
-            others = len([name for name in ahead if name not in tried])
+            others = len([name for name in ahead if name not in job.tried])
             with self._lock:
                 now, lane = self._clock.monotonic(), self._lanes[region]
                 host = self._host(region, now)
@@ -252,7 +248,7 @@ class Router:
                     lane.passed_by(ticket, now)
             if ticket is not None and not crowded:
                 yield _Choice(region, ticket, others, waiting)
-                if region in cut:
+                if region in job.cut:
                     passed_over.append((_LEFT_IN_A_HURRY, region))
                 continue
             passed_over.append((_OPEN if is_open else _PASSED_BY, region))
