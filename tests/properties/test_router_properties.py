@@ -278,7 +278,7 @@ class Crowd:
         self.runner = ScriptedRunner(self.clock)
         for name, step in regions.items():
             self.runner.always(name, step)
-        self.config = RouterConfig()
+        self.config = RouterConfig(hold_s=60.0)  # no circuit that opens is tried again before the last of them came
         self.router = Router(
             [Region(name, number) for number, name in enumerate(regions)],
             config=self.config,
