@@ -18,7 +18,7 @@ from typing import assert_never
 
 from .adapters import control_store, dns
 from .adapters.binding import Connections
-from .adapters.clients import make_client
+from .adapters.clients import make_clients
 from .adapters.clock import SystemClock
 from .adapters.host_files import HostFiles
 from .adapters.models import Stamp, use_connections
@@ -100,9 +100,7 @@ class Monitor:
             self._files.tidy()
             self._totals = self._written = self._files.totals()
             restore = dns.install(self.resolver)
-            clients = {
-                region: make_client(self.config, region, connections=CALLS_AT_ONCE) for region in self.config.regions
-            }
+            clients = make_clients(self.config, connections=CALLS_AT_ONCE)
             use_connections(Connections(clients))
             try:
                 for region, client in clients.items():

@@ -1,4 +1,4 @@
-"""One warm botocore client a region, made once: client creation costs about 150 ms and is not thread-safe.
+"""One warm botocore client a region, made once: the first costs about 150 ms, and creation is not thread-safe.
 
 One attempt a call (`total_max_attempts`, because `max_attempts: 1` means two), a transport of our own that keeps as
 many connections as there are threads and ends every exchange on time (transport.py), and a fixed user agent, which
@@ -22,16 +22,20 @@ from .errors import TruncatedReply
 from .transport import Transport
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
 
 USER_AGENT = "surveyapp"
 
 
-def make_client(config: FailoverConfig, region: str, *, connections: int | None = None) -> DynamoDBClient:
+def make_client(
+    config: FailoverConfig, region: str, *, connections: int | None = None, session: Session | None = None
+) -> DynamoDBClient:
     """A botocore client for one region. Credentials come from the environment or the host's role, as botocore
     finds them.
     """
-    client: DynamoDBClient = botocore.session.get_session().create_client(  # type: ignore[assignment]  # botocore's stub knows no services
+    session = session or botocore.session.get_session()
+    client: DynamoDBClient = session.create_client(  # type: ignore[assignment]  # botocore's stub knows no services
         "dynamodb",
         region_name=region,
         endpoint_url=config.endpoint(region),
@@ -53,9 +57,10 @@ def make_client(config: FailoverConfig, region: str, *, connections: int | None 
     return client
 
 
-def make_clients(config: FailoverConfig) -> Mapping[str, DynamoDBClient]:
-    """A client for every configured region."""
-    return {region: make_client(config, region) for region in config.regions}
+def make_clients(config: FailoverConfig, *, connections: int | None = None) -> Mapping[str, DynamoDBClient]:
+    """A client for every configured region, of one session: botocore reads its data and finds credentials once."""
+    session = botocore.session.get_session()
+    return {region: make_client(config, region, connections=connections, session=session) for region in config.regions}
 
 
 def _refuse_truncated(http_response: Any, **_: object) -> None:
