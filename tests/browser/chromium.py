@@ -1,9 +1,17 @@
 """Finds a Chromium for the browser tests, and installs one where it can: run by `make test`, imported by the tests."""
 
+from __future__ import annotations
+
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -21,6 +29,26 @@ def _playwrights_own() -> str | None:
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
     return path if os.path.exists(path) else None
+
+
+@contextlib.contextmanager
+def started() -> Iterator[Browser]:
+    """Chromium for many tests, each of which opens a context of its own in it. Skips the test where there is none.
+
+    Until the block is over, this thread has a running event loop (Playwright's), and `asyncio.run` cannot be used in
+    it; Django asks for leave to use the database there.
+    """
+    import pytest
+    from playwright.sync_api import sync_playwright
+
+    path = executable()
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")  # nothing but Playwright runs in that loop
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 def main() -> None:

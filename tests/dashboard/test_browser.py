@@ -7,35 +7,39 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.chromium import FLAGS, executable
+from tests.browser.chromium import started
 from tests.dashboard.conftest import Publish
 from tests.dashboard.documents import behind, east_down, healthy, pinned, unknown
 
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for this file."""
+    with started() as browser:
+        yield browser
+
+
 @pytest.fixture
-def page(request: pytest.FixtureRequest, transactional_db: None, staff: Client, live_server: Any) -> Iterator[Page]:
-    """A signed-in page, not yet opened. Whatever the browser complains about fails the test."""
+def page(
+    request: pytest.FixtureRequest, browser: Browser, transactional_db: None, staff: Client, live_server: Any
+) -> Iterator[Page]:
+    """A signed-in page in a context of its own, not yet opened. Whatever the browser complains about fails the test."""
     options = {"viewport": {"width": 1366, "height": 768}, "color_scheme": "light"} | getattr(request, "param", {})
-    path = executable()
-    if path is None:
-        pytest.skip("no Chromium")
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        context = browser.new_context(base_url=live_server.url, **options)
-        context.add_cookies(
-            [{"name": name, "value": one.value, "url": live_server.url} for name, one in staff.cookies.items()]
-        )
-        opened = context.new_page()
-        opened.set_default_timeout(10_000)
-        opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        yield opened
-        browser.close()
+    context = browser.new_context(base_url=live_server.url, **options)
+    context.add_cookies(
+        [{"name": name, "value": one.value, "url": live_server.url} for name, one in staff.cookies.items()]
+    )
+    opened = context.new_page()
+    opened.set_default_timeout(10_000)
+    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    context.close()
     # A request that a test cuts off is the one thing that htmx and Chromium may complain about.
     assert [one for one in complaints if "ERR_FAILED" not in one and not one.startswith("htmx:")] == []
 
