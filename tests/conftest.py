@@ -13,6 +13,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 from hypothesis import settings as hypothesis_settings
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from failover import gateway, wiring
 from failover.conf import FailoverConfig
@@ -53,6 +54,22 @@ def _the_sdk_reads_its_data_once() -> Iterator[None]:
     """Many tests make clients of their own, for each of which the SDK would read megabytes of JSON once more."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_looked_for_once() -> Iterator[None]:
+    """Every test client makes the middleware anew, and WhiteNoise would look through all static files each time."""
+    look, found = WhiteNoiseMiddleware.add_files_from_finders, {}
+
+    def once(self: WhiteNoiseMiddleware) -> None:
+        if self.static_prefix not in found:
+            look(self)
+            found[self.static_prefix] = dict(self.files)
+        self.files.update(found[self.static_prefix])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
         yield
 
 
