@@ -23,7 +23,7 @@ def test_an_anonymous_visitor_is_sent_to_the_login_and_back(db: None) -> None:
 def test_who_is_not_staff_gets_a_problem_document_from_the_json_addresses(path, account, db: None) -> None:
     client = Client()
     if account:
-        user = User.objects.create_user(account, password="a long password")
+        user = User.objects.create_user(account)
         client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     reply = client.get(path)
     assert reply.status_code == 403

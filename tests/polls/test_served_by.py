@@ -42,7 +42,7 @@ def addresses(survey: Survey) -> dict[str, str]:
 @pytest.fixture
 def staff(db: None, wired: object) -> Client:
     client = Client(raise_request_exception=False)
-    user = User.objects.create_user("instructor", password="a long password", is_staff=True, is_superuser=True)
+    user = User.objects.create_user("instructor", is_staff=True, is_superuser=True)
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
 
