@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,43 +23,14 @@ class ExportFailed(Exception):
     """The application gave no export; one line."""
 
 
-@dataclass(frozen=True)
-class Export:
-    """One reply of `survey export`: the ballots of the round that is current now."""
-
-    round: int
-    ballots: tuple[Ballot, ...]
+def replica(code: str, region: str, *, env: Mapping[str, str] | None = None) -> tuple[Ballot, ...]:
+    """The rows of one region's replica, whatever is the matter with the others. Raises ExportFailed."""
+    return read_replica(_told("survey", "export", code, "--raw", "--region", region, env=env))
 
 
-def from_json(text: str) -> Export:
-    """Merged (`ballots`) or raw (`rows`). Raises ExportFailed for anything else."""
-    try:
-        document: Mapping[str, Any] = json.loads(text)
-        raw = "rows" in document
-        rows = document["rows" if raw else "ballots"]
-        ballots = (Ballot(row["voter"], row["vote_id"], row["answers"], row["region"] if raw else "") for row in rows)
-        return Export(int(document["round"]), tuple(ballots))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ExportFailed(f"the export is not what it should be: {error!r}") from error
-
-
-def export(code: str, *, region: str | None = None, raw: bool = False, env: Mapping[str, str] | None = None) -> Export:
-    """Asks the application, in a process of its own. `env` None: this process's. Raises ExportFailed."""
-    arguments = ["survey", "export", code, "--ballots"]
-    arguments += ["--region", region] if region else []
-    arguments += ["--raw"] if raw else []
-    done = subprocess.run(
-        [sys.executable, str(MANAGE), *arguments],
-        capture_output=True,
-        text=True,
-        env=env,
-        timeout=EXPORT_TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise ExportFailed(f"survey export {code}: {said[-1] if said else 'it said nothing'}")
-    return from_json(done.stdout)
+def store(code: str, *, env: Mapping[str, str] | None = None) -> Store:
+    """The rows of every region's replica, and the merged ballots as they were after that. Raises ExportFailed."""
+    return read_store(_told("survey", "export", code, "--ballots", "--replicas", env=env))
 
 
 def converged(code: str, regions: Sequence[str], *, within_s: float, env: Mapping[str, str] | None = None) -> Store:
@@ -71,18 +42,56 @@ def converged(code: str, regions: Sequence[str], *, within_s: float, env: Mappin
     while True:
         over = time.monotonic() >= deadline
         try:
-            raw = {region: export(code, region=region, raw=True, env=env) for region in regions}
-            first, *others = raw.values()
-            if over or not any(differences(first.ballots, other.ballots) for other in others):
-                return _whole(raw, export(code, env=env))
+            found = store(code, env=env)
+            if set(found.raw) != set(regions):
+                raise ExportFailed(f"the export is of {', '.join(found.raw)}, and not of {', '.join(regions)}")
+            first, *others = found.raw.values()
+            if over or not any(differences(first, other) for other in others):
+                return found
         except ExportFailed:
             if over:
                 raise
         time.sleep(LOOK_AGAIN_S)
 
 
-def _whole(raw: Mapping[str, Export], merged: Export) -> Store:
-    rounds = {merged.round, *(one.round for one in raw.values())}
-    if len(rounds) > 1:
-        raise ExportFailed(f"the survey was reset meanwhile: exports of the rounds {sorted(rounds)}")
-    return Store(merged.round, merged.ballots, {region: one.ballots for region, one in raw.items()})
+def read_replica(text: str) -> tuple[Ballot, ...]:
+    """What `survey export --raw --region` printed. Raises ExportFailed for anything else."""
+    with _as_it_should_be():
+        return _rows(json.loads(text)["rows"])
+
+
+def read_store(text: str) -> Store:
+    """What `survey export --ballots --replicas` printed. Raises ExportFailed for anything else."""
+    with _as_it_should_be():
+        document: Mapping[str, Any] = json.loads(text)
+        merged = tuple(Ballot(row["voter"], row["vote_id"], row["answers"]) for row in document["ballots"])
+        replicas = {region: _rows(rows) for region, rows in document["replicas"].items()}
+        return Store(int(document["round"]), merged, replicas)
+
+
+def _rows(rows: Sequence[Mapping[str, Any]]) -> tuple[Ballot, ...]:
+    return tuple(Ballot(row["voter"], row["vote_id"], row["answers"], row["region"]) for row in rows)
+
+
+@contextmanager
+def _as_it_should_be() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ExportFailed(f"the export is not what it should be: {error!r}") from error
+
+
+def _told(*arguments: str, env: Mapping[str, str] | None) -> str:
+    """Asks the application, in a process of its own. `env` None: this process's. Raises ExportFailed."""
+    done = subprocess.run(
+        [sys.executable, str(MANAGE), *arguments],
+        capture_output=True,
+        text=True,
+        env=env,
+        timeout=EXPORT_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise ExportFailed(f"{' '.join(arguments)}: {said[-1] if said else 'it said nothing'}")
+    return done.stdout

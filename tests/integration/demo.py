@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from failover.drills.exports import converged, export
+from failover.drills import exports
 from failover.drills.ledger import check
 from failover.drills.records import Ledger
 from failover.drills.verdict import Ballot, Store, Verdict
@@ -103,11 +103,15 @@ class Demo:
 
     def rows(self, region: str) -> tuple[Ballot, ...]:
         """Every ballot row of one region's replica."""
-        return export(self.code, region=region, raw=True, env=manage_environment(self.lab_dir)).ballots
+        return exports.replica(self.code, region, env=manage_environment(self.lab_dir))
+
+    def replicas(self) -> Mapping[str, tuple[Ballot, ...]]:
+        """The same of every region, as it is now."""
+        return exports.store(self.code, env=manage_environment(self.lab_dir)).raw
 
     def store(self, *, within: float = 60.0) -> Store:
         """The ballots once both replicas are equal."""
-        return converged(self.code, (EAST, WEST), within_s=within, env=manage_environment(self.lab_dir))
+        return exports.converged(self.code, (EAST, WEST), within_s=within, env=manage_environment(self.lab_dir))
 
     def verdict(self, ledger: Ledger) -> Verdict:
         """What became of every vote of a ledger, once the regions have converged."""

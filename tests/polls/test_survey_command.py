@@ -3,10 +3,12 @@
 import json
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from failover import gateway
 from polls import codes, selectors, services
 from polls.surveys import Survey
 from tests.waiting import wait_until
@@ -104,6 +106,26 @@ def test_ballots_are_exported_one_a_voter_and_raw_ones_by_replica(survey: Survey
     assert "needs --region" in refused("export", survey.code, "--raw")
     assert "is not one of" in refused("export", survey.code, "--ballots", "--region", "eu-nowhere-1")
     assert selectors.survey_get(survey.code).value.round == document["round"]
+
+
+def test_every_replica_and_what_they_are_merged_to_are_exported_in_one_reply(survey: Survey):
+    voters = ["voter-0001", "voter-0002"]
+    for voter in voters:
+        services.ballot_cast(survey=survey, voter=voter, vote_id=services.name_vote(), answers={"q1": "o1"})
+
+    def everywhere() -> dict[str, Any] | None:
+        document = json.loads(run("export", survey.code, "--ballots", "--replicas"))
+        held = {region: sorted(row["voter"] for row in rows) for region, rows in document["replicas"].items()}
+        return document if held == dict.fromkeys(gateway.regions(), voters) else None
+
+    document = wait_until(everywhere, within=10, what="every replica has the ballots")
+    assert document is not None
+    for region, rows in document["replicas"].items():
+        assert rows == json.loads(run("export", survey.code, "--raw", "--region", region))["rows"]
+    merged = json.loads(run("export", survey.code, "--ballots"))
+    assert {**document, "replicas": None} == {**merged, "replicas": None}
+    for arguments in (("--replicas",), ("--raw", "--replicas"), ("--ballots", "--replicas", "--region", "us-west-2")):
+        assert "goes with --ballots" in refused("export", survey.code, *arguments)
 
 
 def test_an_archived_survey_is_closed_and_opening_takes_it_out_again(survey: Survey):

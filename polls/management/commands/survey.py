@@ -33,6 +33,9 @@ class Command(BaseCommand):
         exporting.add_argument("--round", type=int, help="with --ballots or --raw: an earlier round")
         exporting.add_argument("--region", help="read this region's replica")
         exporting.add_argument("--raw", action="store_true", help="the rows of one region's replica, not merged")
+        exporting.add_argument(
+            "--replicas", action="store_true", help="with --ballots: before them the rows of every region's replica"
+        )
         actions.add_parser("list", help="print every survey")
         for action, purpose in (
             ("open", "take votes"),
@@ -96,6 +99,8 @@ class Command(BaseCommand):
         region = options["region"]
         if region is not None and region not in gateway.regions():
             raise CommandError(f"{region} is not one of {', '.join(gateway.regions())}")
+        if options["replicas"] and (not options["ballots"] or options["raw"] or region is not None):
+            raise CommandError("--replicas goes with --ballots, and shows every region: without --raw and --region")
         if not options["ballots"] and not options["raw"]:
             if options["round"] is not None:
                 raise CommandError("--round needs --ballots or --raw: the questions are those of now")
@@ -109,14 +114,16 @@ class Command(BaseCommand):
         if options["raw"]:
             if region is None:
                 raise CommandError("--raw needs --region: it shows one region's replica")
-            rows = [row.as_json() for row in read_replica(survey, region)]
-            self._print({"code": survey.code, "round": survey.round, "region": region, "rows": rows})
+            about = {"code": survey.code, "round": survey.round, "region": region}
+            self._print({**about, "rows": _rows(survey, region)})
             return
+        # Before the merged ballots, which hold whatever the replicas held when they were read, or something later.
+        replicas = {name: _rows(survey, name) for name in gateway.regions()} if options["replicas"] else None
         known = selectors.ballots(survey, region=region)
         ballots = [{"voter": cast.voter, "vote_id": cast.vote_id, "answers": cast.answers} for cast in known.value]
         consistency = {"asked": known.asked.value, "given": known.given.value}
         about = {"code": survey.code, "round": survey.round, "region": known.region, "consistency": consistency}
-        self._print({**about, "ballots": ballots})
+        self._print({**about, **({"replicas": replicas} if replicas is not None else {}), "ballots": ballots})
         if known.degraded:
             self.stderr.write(words.degraded(known))
 
@@ -172,6 +179,14 @@ def _code(text: str) -> str:
     if code is None:
         raise CommandError(f"{text} cannot be a code: it has 4 to 12 letters and digits")
     return code
+
+
+def _rows(survey: Survey, region: str) -> list[dict[str, Any]]:
+    """What one region's replica holds of the round."""
+    try:
+        return [row.as_json() for row in read_replica(survey, region)]
+    except DatabaseError as error:
+        raise CommandError(f"{region} did not answer: {error}") from error
 
 
 def _survey(text: str) -> Survey:
