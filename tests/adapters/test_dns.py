@@ -231,7 +231,11 @@ def test_a_slow_truncated_answer_and_a_nameserver_that_hangs_over_tcp_are_bounde
         answer.header.tc = 1
         return answer
 
-    with faulty.nameserver(truncated) as address, socket.create_server(address):
+    # Connections of other tests linger on many ports of TCP, of UDP on hardly any: TCP chooses.
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        faulty.nameserver(truncated, silent.getsockname()[1]) as address,
+    ):
         patient = dns.Resolver([HOST], address, timeout=2)
 
         def gives_up_on_time() -> bool:
