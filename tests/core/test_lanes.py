@@ -80,6 +80,16 @@ def test_how_long_who_comes_to_a_crowd_waits_follows_what_answers_take_there_up_
     assert patience_after(*[5000.0] * 200) == 1.0
 
 
+def test_one_late_answer_moves_what_is_usual_by_a_twentieth_and_the_first_one_says_it_alone() -> None:
+    lane = Lane(RouterConfig(share=1, attempt_timeout_s=4.0, crowded_s=0.3, slow_factor=3.0))
+    admitted(lane)
+    for ms, patience_s in ((200.0, 0.6), (1000.0, 0.72), (240.0, 0.72)):
+        lane.count(WELL, ms)
+        crowded = admitted(lane)
+        assert crowded.patience_s == pytest.approx(patience_s)
+        lane.settle(crowded, None, 0.0)
+
+
 def test_of_a_crowd_that_nobody_answers_no_more_is_made() -> None:
     lane = Lane(RouterConfig(share=1, crowded_s=0.25))
     first = admitted(lane, now=100.0)
@@ -102,6 +112,19 @@ def test_who_failed_there_in_a_row_takes_places_of_the_crowd_but_never_the_last_
             lane.settle(one, None, 0.0)
         lane.settle(calls[0], failed_by(ErrorClass.UNKNOWN), 0.0)
     assert lane.circuit.state is OPEN
+
+
+def test_who_comes_to_a_crowd_judges_the_circuit_as_it_is_by_then() -> None:
+    lane, now = own_half_open(), CONFIG.hold_s
+    for _ in range(CONFIG.trials_to_close):
+        lane.settle(admitted(lane, None, now), WELL, now)
+    for _ in range(CONFIG.share):
+        admitted(lane, None, now)
+    crowded = admitted(lane, None, now)
+    assert crowded.patience_s == CONFIG.crowded_s
+    assert not crowded.trial
+    lane.settle(crowded, failed(), now)
+    assert lane.report().consecutive_failures == 1
 
 
 def test_a_region_that_nobody_asked_for_long_has_not_been_quiet() -> None:
@@ -154,6 +177,7 @@ def test_the_times_of_answers_are_summed_up_and_those_of_failures_are_not() -> N
 @pytest.mark.parametrize(("detail", "words"), [("", ": dns"), ("no address", ": dns (no address)")])
 def test_what_opened_a_circuit_last_is_told_until_something_else_does(detail: str, words: str) -> None:
     lane = Lane(CONFIG)
+    assert lane.report().last_reason == ""
     for _ in range(CONFIG.failures_to_open):
         lane.settle(admitted(lane), failed(detail), 0.0)
     now = CONFIG.hold_s

@@ -551,6 +551,14 @@ def test_reports_add_up() -> None:
     assert sum(report.regions[WEST].latency) == 1
 
 
+def test_a_report_tells_when_its_worker_began_and_when_it_was_made() -> None:
+    bench = Bench()
+    began = bench.clock.wall()
+    bench.clock.wait(5.0)
+    report = bench.router.report()
+    assert (report.started_at, report.at) == (began, began + 5.0)
+
+
 def test_a_caller_may_watch_each_attempt_as_it_ends_also_when_the_call_raises() -> None:
     bench = Bench()
     bench.runner.plays(EAST, fails(D))
@@ -668,8 +676,8 @@ def test_a_write_that_may_not_be_repeated_is_never_cut_short_because_others_wait
 class Crowded(Bench):
     """The home region's share is taken, so that a call leaves it in a hurry."""
 
-    def __init__(self, *names: str) -> None:
-        super().__init__(*names, config=RouterConfig(share=1))
+    def __init__(self, *names: str, config: RouterConfig | None = None) -> None:
+        super().__init__(*names, config=config or RouterConfig(share=1))
 
     def hurried(self) -> list[tuple[str, str]]:
         """What was tried for a call that comes meanwhile."""
@@ -702,19 +710,37 @@ def test_a_region_that_was_left_in_a_hurry_is_asked_once_more_and_no_third_time(
     assert bench.hurried() == [(EAST, "timeout"), (WEST, "dns"), (EAST, "dns")]
 
 
-@pytest.mark.parametrize(
-    ("others", "counted", "allowed_s"), [((WEST,), 1, 1.2), ((WEST, "eu-west-1"), 0, 0.3)], ids=["whole", "part"]
-)
+@pytest.mark.parametrize(("others", "counted", "allowed_s"), [(1, 1, 1.0), (2, 0, 0.25)], ids=["whole", "part"])
 def test_a_region_that_was_left_in_a_hurry_is_blamed_for_no_less_than_a_whole_attempt(
-    others: tuple[str, ...], counted: int, allowed_s: float
+    others: int, counted: int, allowed_s: float
 ) -> None:
-    bench = Crowded(EAST, *others)
-    for name in (EAST, *others):
+    names = (EAST, WEST, "eu-west-1")[: 1 + others]
+    bench = Crowded(*names, config=RouterConfig(share=1, deadline_s=2.5, attempt_timeout_s=1.0, crowded_s=0.25))
+    for name in names:
         bench.runner.always(name, answers(seconds=3600))
-    attempted = [*(EAST, *others), EAST]
-    assert bench.hurried() == [(name, "timeout") for name in attempted]
-    assert bench.runner.calls[-1].timeout == pytest.approx(allowed_s)
+    assert bench.hurried() == [(name, "timeout") for name in (*names, EAST)]
+    assert bench.runner.calls[-1].timeout == allowed_s
     assert bench.router.report().regions[EAST].failed == counted
+
+
+def test_who_has_no_less_time_than_without_the_crowd_was_not_in_a_hurry() -> None:
+    bench = Crowded(config=RouterConfig(share=1, deadline_s=1.0, attempt_timeout_s=1.0, crowded_s=0.5))
+    bench.runner.always(EAST, answers(seconds=3600))
+    assert bench.hurried() == [(EAST, "timeout"), (WEST, "ok")]
+    assert bench.runner.calls[1].timeout == 0.5
+    assert bench.router.report().regions[EAST].failed == 1
+
+
+def test_who_asks_for_want_of_anything_else_is_not_hurried_by_a_crowd() -> None:
+    bench = Bench("a", "b", config=RouterConfig(share=1))
+    bench.router.follow(HostView(None, {"a": HostCircuit(OPEN), "b": HostCircuit(OPEN)}))
+
+    def meanwhile(bound: Bound) -> str:
+        assert write(bench) == "a"
+        return bound.region
+
+    bench.router.call(meanwhile, idempotent=True)
+    assert [call.timeout for call in bench.runner.calls] == pytest.approx([1.2, 1.2])
 
 
 def test_a_region_that_was_left_in_a_hurry_is_asked_again_after_those_passed_by_and_before_the_open_ones() -> None:
