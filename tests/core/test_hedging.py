@@ -227,6 +227,19 @@ def test_a_calm_time_saves_up_no_more_than_a_burst() -> None:
     assert served[WEST] <= 11
 
 
+def test_a_region_that_failed_as_a_hedge_keeps_no_share_from_the_last_one_that_is_left() -> None:
+    names = (EAST, WEST, "eu-west-1")
+    bench = Bench(*names)
+    bench.runner.always(EAST, answers(seconds=NEAR))
+    for _ in range(100):
+        read(bench)
+    bench.follow(east=CLOSED, west=HALF_OPEN)
+    bench.runner.plays(EAST, fails(ErrorClass.UNKNOWN, seconds=LATE))
+    bench.runner.plays(names[-1], fails(ErrorClass.UNKNOWN))
+    assert read(bench) == WEST
+    assert bench.runner.calls[-1].timeout == pytest.approx(3.0 - LATE)
+
+
 def test_a_read_that_goes_on_to_the_next_region_pays_into_the_budget_once() -> None:
     bench = practised(reads=20)
     bench.runner.plays(EAST, answers(seconds=LATE))
@@ -331,6 +344,7 @@ def test_with_both_hanging_a_hedged_read_ends_within_its_deadline() -> None:
         (EAST, Outcome.TIMEOUT),
         (WEST, Outcome.TIMEOUT),
     }
+    assert [bench.router.report().regions[region].failed for region in (EAST, WEST)] == [1, 1], "a hedge's too"
 
 
 def test_a_hedge_gets_no_more_than_its_cap_and_what_is_left_of_the_deadline() -> None:

@@ -240,6 +240,33 @@ def test_the_last_region_that_is_left_leaves_an_attempt_for_each_whose_circuit_i
     assert [call.timeout for call in quick.runner.calls] == pytest.approx([2.0, 1.0])
 
 
+def test_the_last_region_that_is_left_leaves_an_attempt_for_one_that_was_opened_since_the_call_began() -> None:
+    names = (EAST, WEST, "eu-west-1")
+    bench = Bench(*names)
+
+    def fails_meanwhile(bound: Bound) -> str:
+        if bound.region == EAST:
+            bench.follow(east=CLOSED, west=OPEN)
+            raise RuntimeError
+        return bound.region
+
+    assert bench.router.call(fails_meanwhile, idempotent=True).region == names[-1]
+    assert [call.timeout for call in bench.runner.calls] == pytest.approx([1.0, 1.8])
+
+
+def test_the_last_of_several_last_resorts_has_all_that_is_left() -> None:
+    bench = Bench("a", "b", "c")
+    bench.router.follow(HostView(None, {"a": HostCircuit(OPEN), "b": HostCircuit(OPEN)}))
+    for name in ("a", "c"):
+        bench.runner.plays(name, fails(A))
+    assert write(bench) == "b"
+    assert [(call.region, call.timeout) for call in bench.runner.calls] == [
+        ("c", pytest.approx(1.2)),
+        ("a", pytest.approx(1.2)),
+        ("b", pytest.approx(3.0)),
+    ]
+
+
 def test_what_a_quick_failure_did_not_use_is_shared_by_the_regions_that_are_left() -> None:
     bench = Bench("a", "b", "c", config=RouterConfig(deadline_s=0.9, attempt_timeout_s=0.6))
     bench.runner.always("a", fails(ErrorClass.NOT_SENT))
@@ -753,6 +780,19 @@ def test_a_region_that_was_left_in_a_hurry_is_asked_again_after_those_passed_by_
         bench.runner.always(name, fails(A))
     tried = [region for region, outcome in bench.hurried() if outcome != "skipped"]
     assert tried == [EAST, "last", "tried", EAST, "open"]
+
+
+def test_where_there_is_no_other_region_none_is_passed_by_however_long_nobody_was_answered() -> None:
+    bench = Bench(EAST, config=RouterConfig(share=1))
+    traces: list[list[Outcome]] = []
+
+    def meanwhile(bound: Bound) -> str:
+        bench.clock.wait(0.5)
+        traces.append([one.outcome for one in bench.router.call(where, idempotent=True).attempts])
+        return bound.region
+
+    bench.router.call(meanwhile, idempotent=True)
+    assert traces == [[Outcome.OK]]
 
 
 def test_several_last_resorts_share_what_is_left_of_the_deadline() -> None:
