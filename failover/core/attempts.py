@@ -179,7 +179,7 @@ class Attempts:
                     continue
                 results[region] = result = leg.leave.read(result or _late(leg.leave.until - leg.began))
                 del legs[region]
-                self._ended(job, region, result, leg.began)
+                self._ended(job, leg.leave, result, leg.began)
                 if not legs:  # nobody else is under way who could answer
                     results[region] = result = self._again(job, leg.leave, result)
                 self.settle(region, leg.leave.ticket, result)
@@ -214,13 +214,13 @@ class Attempts:
         began, region = self._clock.monotonic(), leave.region
         bound = Bound(region, job.strong(region))
         result = leave.read(self._runner.run(region, job.op, bound, leave.until - began))
-        self._ended(job, region, result, began)
+        self._ended(job, leave, result, began)
         return result
 
-    def _ended(self, job: Job[T], region: str, result: Success[T] | Failure, began: float) -> None:
-        ms = (self._clock.monotonic() - began) * 1000
+    def _ended(self, job: Job[T], leave: Leave, result: Success[T] | Failure, began: float) -> None:
+        region, ms = leave.region, (self._clock.monotonic() - began) * 1000
         with self._lock:
-            self._lanes[region].count(result, ms)
+            self._lanes[region].count(result, ms, brief=leave.ticket.brief)
             if job.hedged and isinstance(result, Success):
                 self._hedger.observe(region, ms)
         if isinstance(result, Failure):

@@ -30,7 +30,7 @@ class RouterConfig:
     """Calls of one worker that may wait for a region for a whole attempt, as many as open its circuit; less those that
     have just failed there. Those beyond go on to the next region, where there is one: ..."""
     crowded_s: float = 0.3
-    """... after so long, or `slow_factor` times what answers take there, up to half an attempt; at once, when nobody
+    """... after so long, or `slow_factor` times what answers take there, up to 3/4 of an attempt; at once, when nobody
     was answered for that long. So a hung region holds few threads, and few students wait for it."""
     failures_to_open: int = 3
     """Class A and B failures of live traffic in a row."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 from operator import add, sub
 
@@ -16,30 +18,46 @@ _MIDDLES_MS = (*((low + high) / 2 for low, high in pairwise((0, *LATENCY_BOUNDS_
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a stretch of time held: all requests, the class A and B among them, and the latency of the successes; and
-    the calls that did not wait for one because others did."""
+    """What a stretch of time held: all requests, the class A and B among them, and the latency of the successes; the
+    calls that did not wait for one because others did, and, of both counts, the attempts that might not wait for long.
+    """
 
     requests: int = 0
     failed: int = 0
     latency: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
     crowded: int = 0
+    brief: int = 0
+    brief_failed: int = 0
 
     def __add__(self, other: Sample) -> Sample:
         if other is NOTHING:
             return self
         if self is NOTHING:
             return other
-        latency = tuple(map(add, self.latency, other.latency))
-        return Sample(self.requests + other.requests, self.failed + other.failed, latency, self.crowded + other.crowded)
+        return self._with(other, add)
 
     def __sub__(self, other: Sample) -> Sample:
-        latency = tuple(map(sub, self.latency, other.latency))
-        return Sample(self.requests - other.requests, self.failed - other.failed, latency, self.crowded - other.crowded)
+        return self._with(other, sub)
+
+    def _with(self, other: Sample, both: Callable[[int, int], int]) -> Sample:
+        return Sample(
+            both(self.requests, other.requests),
+            both(self.failed, other.failed),
+            tuple(map(both, self.latency, other.latency)),
+            both(self.crowded, other.crowded),
+            both(self.brief, other.brief),
+            both(self.brief_failed, other.brief_failed),
+        )
+
+    @property
+    def weighed(self) -> int:
+        """The requests that the error rate is of."""
+        return self.requests - self.brief
 
     @property
     def error_rate(self) -> float:
-        """The share that failed, 0 to 1; 0 when there was nothing."""
-        return self.failed / self.requests if self.requests else 0.0
+        """The share of these that failed, 0 to 1; 0 when there was none."""
+        return (self.failed - self.brief_failed) / self.weighed if self.weighed else 0.0
 
     @property
     def answers(self) -> int:
@@ -76,7 +94,7 @@ NOTHING = Sample()
 
 def over_threshold(sample: Sample, config: RouterConfig) -> bool:
     """Whether the error rate says that the region fails: over the threshold, and of enough requests."""
-    return sample.requests >= config.min_volume and sample.error_rate > config.error_rate
+    return sample.weighed >= config.min_volume and sample.error_rate > config.error_rate
 
 
 class Window:
@@ -106,13 +124,7 @@ class Window:
         found = [sample for start, sample in self._buckets if since <= start < until]
         if not found:
             return NOTHING
-        columns = zip(*(sample.latency for sample in found), strict=True)
-        return Sample(
-            sum(sample.requests for sample in found),
-            sum(sample.failed for sample in found),
-            tuple(map(sum, columns)),
-            sum(sample.crowded for sample in found),
-        )
+        return reduce(add, found)
 
     def _forget(self, now: float) -> None:
         while self._buckets and now - self._buckets[0][0] >= self._span_s:

@@ -123,7 +123,7 @@ def _alarms(facts: RegionFacts) -> Iterator[AlarmDocument]:
     detail = phrase("{state}: {reason}", state=state, reason=facts.circuit.reason) if is_open else state
     yield _alarm("circuit", facts, is_open, detail)
     judged = facts.judged
-    detail = phrase("{percent:.1f}% of {requests} requests", percent=judged.error_rate * 100, requests=judged.requests)
+    detail = phrase("{percent:.1f}% of {requests} requests", percent=judged.error_rate * 100, requests=judged.weighed)
     yield _alarm("error-rate", facts, over_threshold(judged, facts.config), detail)
     failing = facts.health.failures >= facts.config.canary_failures_to_open
     yield _alarm("canary", facts, failing, phrase("{failures} failed in a row", failures=facts.health.failures))

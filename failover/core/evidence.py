@@ -71,8 +71,15 @@ class Evidence:
             return
         latency = tuple(map(sub, became.latency, was.latency))
         failed = became.failed - was.failed
-        crowded = became.crowded - was.crowded
-        self._window.add(Sample(became.requests - was.requests, failed, latency, crowded), now)
+        met = Sample(
+            became.requests - was.requests,
+            failed,
+            latency,
+            became.crowded - was.crowded,
+            became.brief - was.brief,
+            became.brief_failed - was.brief_failed,
+        )
+        self._window.add(met, now)
         waited_for = latency
         if became.outrun != was.outrun:
             waited_for = tuple(map(add, latency, map(sub, became.outrun, was.outrun)))
@@ -165,7 +172,7 @@ class Evidence:
                     alarm = phrase(
                         "{percent:.1f}% of {requests} requests failed within {window:.0f} s",
                         percent=facts.judged.error_rate * 100,
-                        requests=facts.judged.requests,
+                        requests=facts.judged.weighed,
                         window=self._config.error_window_s,
                     )
                 if not alarm and facts.slowness.met:

@@ -61,9 +61,9 @@ def _opening(facts: RegionFacts) -> Iterator[ExplainDocument]:
         ),
     )
     judged = facts.judged
-    enough = judged.requests >= config.min_volume
+    enough = judged.weighed >= config.min_volume
     over = judged.error_rate > config.error_rate
-    requests = counted("{count} request", "{count} requests", judged.requests)
+    requests = counted("{count} request", "{count} requests", judged.weighed)
     rate = phrase(
         "{region}: {percent:.1f}% of {requests} failed within {window:.0f} s; more than {limit:.0f}% open the circuit",
         region=name,
@@ -85,7 +85,7 @@ def _opening(facts: RegionFacts) -> Iterator[ExplainDocument]:
     yield row(
         "minimum-volume",
         facts,
-        judged.requests,
+        judged.weighed,
         config.min_volume,
         enough,
         phrase(

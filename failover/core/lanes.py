@@ -17,6 +17,8 @@ from failover.core.interfaces import Success
 from failover.core.phrases import phrase
 from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
 
+MOST_PATIENCE = 0.75
+"""The share of an attempt that who comes to a crowd waits at most."""
 USUAL_OVER = 20
 """How many answers the usual time of one is taken over, as a moving average whose weights fall off."""
 
@@ -32,6 +34,12 @@ class Ticket:
     trial: bool = False
     patience_s: float = float("inf")
 
+    @property
+    def brief(self) -> bool:
+        """Whether it may not wait for a whole attempt. The error rate is that of those which may: whether there is a
+        place for a call does not depend on what comes of it, so they are a fair sample."""
+        return self.patience_s < float("inf")
+
 
 class Lane:
     """A region as one worker has met it."""
@@ -39,7 +47,7 @@ class Lane:
     def __init__(self, config: RouterConfig) -> None:
         self._config = config
         self._trial_out = False
-        self._under_way = 0
+        self._under_way = self._whole = 0
         self._quiet_since = 0.0
         self._requests = self._ok = self._failed = self._trials_passed = self._trials_failed = 0
         self._failures: Counter[str] = Counter()
@@ -47,7 +55,7 @@ class Lane:
         self._outrun = [0] * (len(LATENCY_BOUNDS_MS) + 1)
         self._latency_ms = 0.0
         self._usual_ms: float | None = None
-        self._hedges = self._crowded = 0
+        self._hedges = self._crowded = self._brief = self._brief_failed = 0
         self._last_reason = ""
         self.circuit = Circuit()
 
@@ -79,12 +87,15 @@ class Lane:
         return self._ticket(now)
 
     def rival(self, host: CircuitState | None, now: float) -> Ticket | None:
-        """Leave for a hedge: only while the circuit is closed, since a hedge is a luxury and tries nothing out."""
-        return Ticket(self.circuit.turns) if self.state(host, now) is CircuitState.CLOSED else None
+        """Leave for a hedge: only while the circuit is closed and a place free, since a hedge is a luxury and tries
+        nothing out."""
+        free = self._whole < self._places
+        return Ticket(self.circuit.turns) if free and self.state(host, now) is CircuitState.CLOSED else None
 
     def hedged(self, now: float) -> None:
         """Count an extra attempt that is made here because another region is slow."""
         self._hedges += 1
+        self._whole += 1
         self._enter(now)
 
     def outrun(self, ms: float) -> None:
@@ -92,23 +103,23 @@ class Lane:
         self._requests += 1
         self._outrun[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
 
-    def count(self, result: Success[object] | Failure, ms: float) -> None:
-        """Count one attempt, whatever its ticket."""
+    def count(self, result: Success[object] | Failure, ms: float, *, brief: bool = False) -> None:
+        """Count one attempt; `brief` when its ticket was."""
         self._requests += 1
+        self._brief += brief
         if isinstance(result, Failure):
             self._failures[result.outcome.value] += 1
             self._failed += result.counts
-            self._crowded += result.hurried
+            self._brief_failed += brief and result.counts
         else:
             self._ok += 1
             self._latency[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
             self._latency_ms += ms
             self._usual_ms = ms if self._usual_ms is None else self._usual_ms + (ms - self._usual_ms) / USUAL_OVER
 
-    def passed_by(self, ticket: Ticket, now: float) -> None:
-        """Take back a ticket without patience, whose call goes on at once."""
+    def sent_on(self) -> None:
+        """Count a call that went on to another region because others waited here."""
         self._crowded += 1
-        self.settle(ticket, None, now)
 
     def settle(self, ticket: Ticket, result: Success[object] | Failure | None, now: float) -> None:
         """Hand the ticket back with what came of it (None: nothing that says anything), and let the circuit judge.
@@ -116,6 +127,7 @@ class Lane:
         What began in an earlier turn of the circuit is too old to decide this one.
         """
         self._under_way -= 1
+        self._whole -= not ticket.brief
         if ticket.trial:
             self._trial_out = False
         failed = isinstance(result, Failure)
@@ -150,6 +162,8 @@ class Lane:
             outrun=tuple(self._outrun),
             hedges=self._hedges,
             crowded=self._crowded,
+            brief=self._brief,
+            brief_failed=self._brief_failed,
             trials_passed=self._trials_passed,
             trials_failed=self._trials_failed,
             circuit=self.circuit.state,
@@ -158,6 +172,11 @@ class Lane:
             last_reason=self._last_reason,
         )
 
+    @property
+    def _places(self) -> int:
+        """How many may wait for a whole attempt: those that failed one after another need not be found out again."""
+        return max(1, self._config.share - self.circuit.failures)
+
     def _enter(self, now: float) -> None:
         if not self._under_way:
             self._quiet_since = now
@@ -165,13 +184,13 @@ class Lane:
 
     def _ticket(self, now: float, *, trial: bool = False) -> Ticket:
         self._enter(now)
-        # Those that failed one after another and those under way may be enough to judge the region by.
-        if trial or self._under_way <= max(1, self._config.share - self.circuit.failures):
+        if trial or self._whole < self._places:
+            self._whole += 1
             return Ticket(self.circuit.turns, trial)
         # Where every answer is on its way for long, that is no sign that none will come.
         usual_s = (self._usual_ms or 0.0) / 1000
         patience_s = max(self._config.crowded_s, self._config.slow_factor * usual_s)
-        patience_s = min(patience_s, self._config.attempt_timeout_s / 2)
+        patience_s = min(patience_s, self._config.attempt_timeout_s * MOST_PATIENCE)
         return Ticket(self.circuit.turns, trial, patience_s if now - self._quiet_since < patience_s else 0.0)
 
 

@@ -24,8 +24,10 @@ from failover.core.status import HostCircuit, HostView, WorkerReport
 __all__ = ["Router", "RouterConfig"]
 
 T = TypeVar("T")
-_PASSED_BY, _LEFT_IN_A_HURRY, _OPEN = range(3)
+_BESIDE_A_TRIAL, _PASSED_BY, _LEFT_IN_A_HURRY, _OPEN = range(4)
 """Who is asked once nobody who let the call through has answered: in this order."""
+NEARLY_WHOLE = 0.9
+"""A second attempt in a region speaks against it only when it had at least this share of an attempt's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,10 @@ class Router:
             else:
                 results = {region: self._attempts.single(job, leave)}
             job.tried.update(results)
-            job.cut.update(name for name, result in results.items() if isinstance(result, Failure) and result.hurried)
+            for name, result in results.items():
+                if isinstance(result, Failure) and result.hurried and name not in job.cut:
+                    job.cut.add(name)
+                    self._sent_on(name)
             for name, result in results.items():
                 if isinstance(result, Success):
                     # A hedge that won is no failover: the first choice was late, not gone.
@@ -210,25 +215,24 @@ class Router:
 
     def _leave(self, way: Plan, job: Job[T], choice: _Choice, now: float) -> Leave:
         """How long an attempt may take: its share of the deadline. Whom nobody comes after has what is left, but for an
-        attempt in each region whose circuit is open or that was left in a hurry. Who may not go on once it has been
-        sent is never hurried."""
+        attempt in each region whose circuit is open, that was passed by or that was left in a hurry. Who may not go on
+        once it has been sent is never hurried."""
         attempt_s, left, others = self._config.attempt_timeout_s, job.deadline - now, choice.ahead + choice.waiting
         longest = min(attempt_s, left / (1 + others))
         if not others:
-            known = {choice.region, *way.order}
-            later = {*job.cut, *(name for name in way.preferred if name not in known and name not in job.tried)}
-            longest = max(longest, left - len(later - {choice.region}) * attempt_s)
+            later = {*job.cut, *(name for name in way.preferred if name not in job.tried)} - {choice.region}
+            longest = max(longest, left - len(later) * attempt_s)
         if choice.region in job.cut:
-            return Leave(choice.region, choice.ticket, now + longest, hurried=longest < attempt_s)
+            return Leave(choice.region, choice.ticket, now + longest, hurried=longest < attempt_s * NEARLY_WHOLE)
         hurried = job.repeatable and choice.ahead > 0 and choice.ticket.patience_s < longest
         return Leave(choice.region, choice.ticket, now + (choice.ticket.patience_s if hurried else longest), hurried)
 
     def _candidates(self, way: Plan, job: Job[T]) -> Iterator[_Choice]:
         """The regions that let this call through, and after them, rather than fail it, those that do not.
 
-        Of those that do not, one that is crowded or whose trial is under way is likelier to answer than one whose
-        circuit is open: that one gets what is left over, and no share of its own while there is another. So does one
-        that was left in a hurry: it may have been about to answer.
+        Of those that do not, one whose trial is under way is the likeliest to answer, and its share is kept for it. The
+        others get what is left over: one where others wait, one that was left in a hurry and may have been about to
+        answer, and one whose circuit is open.
         """
         passed_over: list[tuple[int, str]] = []
         ahead, waiting = list(way.order), 0
@@ -245,22 +249,33 @@ class Router:
                 is_open = ticket is None and lane.state(host, now) is CircuitState.OPEN
                 crowded = ticket is not None and others > 0 and not ticket.patience_s
                 if ticket is not None and crowded:
-                    lane.passed_by(ticket, now)
+                    lane.settle(ticket, None, now)
             if ticket is not None and not crowded:
                 yield _Choice(region, ticket, others, waiting)
                 if region in job.cut:
                     passed_over.append((_LEFT_IN_A_HURRY, region))
                 continue
-            passed_over.append((_OPEN if is_open else _PASSED_BY, region))
-            waiting += not is_open
+            if crowded:
+                passed_over.append((_PASSED_BY, region))
+                self._sent_on(region)
+            else:
+                passed_over.append((_OPEN if is_open else _BESIDE_A_TRIAL, region))
+                waiting += not is_open
             if not way.panic:
                 why = "others wait there, and none is answered" if crowded else "another call is trying it"
                 job.note(Attempt(region, Outcome.SKIPPED, 0.0, "its circuit is open" if is_open else why))
-        last = [region for _, region in sorted(passed_over, key=lambda one: one[0])]
-        for number, region in enumerate(last):
+        passed_over.sort(key=lambda one: one[0])
+        while passed_over:
+            rank, region = passed_over.pop(0)
+            if region in job.tried and region not in job.cut:  # a hedge went there meanwhile
+                continue
             with self._lock:
                 ticket = self._lanes[region].last_resort(self._clock.monotonic())
-            yield _Choice(region, ticket, 0, len(last) - number - 1)
+            yield _Choice(region, ticket, 0, sum(other == rank for other, _ in passed_over))
+
+    def _sent_on(self, region: str) -> None:
+        with self._lock:
+            self._lanes[region].sent_on()
 
     def _ended(self, *, answered: int = 0, refused: int = 0, unanswered: int = 0, failed_over: int = 0) -> None:
         with self._lock:

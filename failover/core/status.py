@@ -136,7 +136,8 @@ class RegionReport:
     `LATENCY_BOUNDS_MS`, and `latency_ms` sums up their times; `outrun` those that a hedge in another region outran, by
     how long they had been waited for then. `hedges` are the extra attempts made here because another region was slow,
     whatever came of them; `crowded` the calls that went on to another region sooner, or without an attempt, because
-    others of their worker waited here.
+    others of their worker waited here; `brief` the attempts that might not have waited for a whole one for that reason,
+    whatever came of them, and `brief_failed` the class A and B among these: the error rate is that of the others.
     """
 
     requests: int = 0
@@ -148,6 +149,8 @@ class RegionReport:
     outrun: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
     hedges: int = 0
     crowded: int = 0
+    brief: int = 0
+    brief_failed: int = 0
     trials_passed: int = 0
     trials_failed: int = 0
     circuit: CircuitState = CircuitState.CLOSED
@@ -279,7 +282,7 @@ def view_from_json(document: Any, *, age_s: float) -> HostView:
 
 
 _WHOLE = (
-    *("requests", "ok", "failed", "hedges", "crowded"),
+    *("requests", "ok", "failed", "hedges", "crowded", "brief", "brief_failed"),
     *("trials_passed", "trials_failed", "consecutive_failures", "openings"),
 )
 

@@ -19,7 +19,10 @@ Counts = Mapping[tuple[str, ...], int]
 NAMES_KEPT = 200
 """Of workers that are gone. A report is removed right after its worker is folded in, so a handful would do."""
 
-_SUMMED = ("requests", "ok", "failed", "hedges", "crowded", "trials_passed", "trials_failed", "openings", "latency_ms")
+_SUMMED = (
+    *("requests", "ok", "failed", "hedges", "crowded", "brief", "brief_failed"),
+    *("trials_passed", "trials_failed", "openings", "latency_ms"),
+)
 
 
 @dataclass(frozen=True, slots=True)
