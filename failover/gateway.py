@@ -37,7 +37,7 @@ from .core.events import Event
 from .core.health import HealthState
 from .core.interfaces import Bound, Clock, Consistency, Routed, Success
 from .core.phrases import phrase
-from .core.policy import Decision, Mode, latest
+from .core.policy import CLOCKS_DIFFER_S, Decision, Mode, latest
 from .core.policy import refuse_pin as policy_refuse_pin
 from .core.routing_log import superseded
 from .core.status import StatusDocument
@@ -162,9 +162,9 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
     """Sets the routing, in every region that answers; sticky until someone changes it.
 
     Raises `RoutingRefused` when a safety rule forbids it (and `force` was not given, or cannot help),
-    `RoutingSuperseded` when somebody else decided at the same moment and that decision holds, `ValueError` for a
-    missing reason or a mode and region that do not go together, `NoRegionAnswered` when no region took it,
-    `FailoverError` when the database refused.
+    `RoutingSuperseded` when somebody else decided at the same moment and that decision holds, as far as that can be
+    known then (the event log always says it), `ValueError` for a missing reason or a mode and region that do not go
+    together, `NoRegionAnswered` when no region took it, `FailoverError` when the database refused.
     """
     if not reason.strip():
         raise ValueError("a reason is required")
@@ -189,28 +189,33 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
     if published is not None and published.view.decision is not None:
         # It may stand in a region alone that does not answer now; a lower epoch than its would change nothing.
         known.append(published.view.decision)
-    winner, _ = latest(known)
-    decision = Decision(
-        mode=mode,
-        region=region,
-        epoch=(winner.epoch if winner else 0) + 1,
-        id=uuid.uuid4().hex,
-        actor=actor,
-        reason=reason.strip(),
-        at=wired.clock.wall(),
-        forced=overridden,
-    )
-    # Also where no traffic goes now: a region that is back but not yet trusted must not keep an older decision.
-    met = _control(wired.config.regions, lambda _: write_decision(decision))
-    rows = [decision, *(one for one in met.values() if one is not None)]
-    with suppress(FailoverError):  # who wrote first has met nobody; it may be another's by now
-        rows += [one for found in _control(wired.config.regions, lambda _: read_decisions()).values() for one in found]
-    winner, lost = latest(rows)
-    holds = winner or decision
+    for _ in range(2):
+        winner, _none = latest(known)
+        decision = Decision(
+            mode=mode,
+            region=region,
+            epoch=(winner.epoch if winner else 0) + 1,
+            id=uuid.uuid4().hex,
+            actor=actor,
+            reason=reason.strip(),
+            at=wired.clock.wall(),
+            forced=overridden,
+        )
+        # Also where no traffic goes now: a region that is back but not yet trusted must not keep an older decision.
+        met = _control(wired.config.regions, partial(_write, decision))
+        known = [decision, *(one for one in met.values() if one is not None)]
+        with suppress(FailoverError):  # who wrote first has met nobody; it may be another's by now
+            again = _control(tuple(met), lambda _: read_decisions(strong=True))
+            known += [one for found in again.values() for one in found]
+        winner, lost = latest(known)
+        holds = winner or decision
+        if holds.id == decision.id or decision.at - holds.at <= CLOCKS_DIFFER_S:
+            break
+        # It stood in a region that was not asked: no other wish of this moment, and to be followed by a later one.
     for one in lost:
         # Two people decided at the same moment, and no monitor may have seen the loser before it was overwritten.
         with suppress(FailoverError):  # the decision stands, whether or not this can be logged
-            _control(wired.config.regions, partial(_log, superseded(one, holds)))
+            _control(tuple(met), partial(_log, superseded(one, holds)))
     if holds.id != decision.id:
         raise RoutingSuperseded(
             phrase(
@@ -221,6 +226,10 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
             )
         )
     return decision
+
+
+def _write(decision: Decision, _: Bound) -> Decision | None:
+    return write_decision(decision)
 
 
 def _log(event: Event, _: Bound) -> None:

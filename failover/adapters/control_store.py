@@ -95,9 +95,9 @@ def write_decision(decision: Decision) -> Decision | None:
     return next(_readable([] if met is None else [met], _decision), None)
 
 
-def read_decisions() -> list[Decision]:
-    """Every region's decision row, as the bound region's replica holds them."""
-    return list(_readable(ControlRow.query(ROUTING), _decision))
+def read_decisions(*, strong: bool = False) -> list[Decision]:
+    """Every region's decision row, as the bound region's replica holds them; with `strong` its own as it is now."""
+    return list(_readable(ControlRow.query(ROUTING, consistent_read=strong), _decision))
 
 
 def write_event(event: Event) -> None:

@@ -30,7 +30,8 @@ class Circuit:
     `trials_passed` are those of the latest half-open.
 
     `turns` counts the transitions: an attempt that began in an earlier turn must not decide a later one. `relapses`
-    are the times of the latest openings from closed.
+    are the times of the latest openings from closed. `reason` tells why it is not closed, `cause` what opened it last,
+    without what is said of its hold.
     """
 
     state: CircuitState = CircuitState.CLOSED
@@ -42,6 +43,7 @@ class Circuit:
     turns: int = 0
     reason: str = ""
     relapses: tuple[float, ...] = ()
+    cause: str = ""
 
     def flaps(self, now: float, config: RouterConfig) -> int:
         """How many times it went from closed to open within the window that counts."""
@@ -66,6 +68,7 @@ def opened(circuit: Circuit, *, config: RouterConfig, now: float, reason: str) -
     wait_s = config.hold_s if first else min(circuit.wait_s * 2, config.hold_cap_s)
     recent = [at for at in circuit.relapses if now - at < config.flap_window_s]
     relapses = (*recent, now) if was_closed else tuple(recent)
+    cause = reason
     if len(relapses) >= config.flap_openings:
         wait_s = config.flap_hold_s
         reason = phrase(
@@ -83,6 +86,7 @@ def opened(circuit: Circuit, *, config: RouterConfig, now: float, reason: str) -
         turns=circuit.turns + 1,
         reason=reason,
         relapses=relapses,
+        cause=cause,
     )
 
 

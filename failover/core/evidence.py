@@ -112,13 +112,20 @@ class Evidence:
 
     def told(self, now: float) -> HostCircuit:
         """The circuit as the workers are to follow it, and a monitor that restarts is to go on with it."""
-        past = remembered(self.circuit, disputed_at=self._disputed_at, quick_ms=self._quick_ms, now=now)
+        past = remembered(
+            self.circuit,
+            disputed_at=self._disputed_at,
+            quick_ms=self._quick_ms,
+            sound=self.health.sound,
+            now=now,
+        )
         return HostCircuit(self.circuit.state, self.circuit.reason, past)
 
     def restore(self, told: HostCircuit, *, told_at: float, now: float) -> None:
         """Go on with the circuit as it was told at `told_at`. One that was not closed and whose past is not known is
         open from `now` on."""
         past, is_closed = told.past, told.state is CircuitState.CLOSED
+        self.health = Health(sound=past is None or past.sound)
         if past is not None and (is_closed or past.openings):
             self.circuit = resumed(told.state, told.reason, past, config=self._config, told_at=told_at)
             self._quick_ms = None if is_closed else past.quick_ms

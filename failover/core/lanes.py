@@ -146,7 +146,7 @@ class Lane:
                 self.circuit, config=self._config, now=now, reason=said(result), trial=ticket.trial
             )
             if self.circuit.openings > before:
-                self._last_reason = self.circuit.reason
+                self._last_reason = self.circuit.cause
         else:
             self.circuit = breaker.on_success(self.circuit, config=self._config, now=now, trial=ticket.trial)
 

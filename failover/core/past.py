@@ -22,7 +22,7 @@ class Past:
     """One circuit's past. `since_s`, `relapses_s` and `disputed_s` are ages in seconds when the view was written.
 
     It has been in its state for `since_s`, None where it never turned; live traffic last failed while canaries passed
-    `disputed_s` ago, None for never. The others are those of `Circuit` and of `RegionFacts`.
+    `disputed_s` ago, None for never. The others are those of `Circuit`, of `RegionFacts` and of `Health`.
     """
 
     since_s: float | None = None
@@ -31,6 +31,7 @@ class Past:
     relapses_s: tuple[float, ...] = ()
     disputed_s: float | None = None
     quick_ms: float | None = None
+    sound: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Serving:
     since: float
 
 
-def remembered(circuit: Circuit, *, disputed_at: float, quick_ms: float | None, now: float) -> Past:
+def remembered(circuit: Circuit, *, disputed_at: float, quick_ms: float | None, sound: bool, now: float) -> Past:
     """A circuit's past as it is to be told at `now`."""
     return Past(
         since_s=_ago(circuit.since, now),
@@ -50,6 +51,7 @@ def remembered(circuit: Circuit, *, disputed_at: float, quick_ms: float | None, 
         relapses_s=tuple(now - at for at in circuit.relapses),
         disputed_s=_ago(disputed_at, now),
         quick_ms=quick_ms,
+        sound=sound,
     )
 
 
@@ -81,6 +83,7 @@ def past_from_json(document: Any) -> Past | None:
             relapses_s=tuple(map(_number, document["relapses_s"])),
             disputed_s=_optional(document["disputed_s"]),
             quick_ms=_optional(document["quick_ms"]),
+            sound=bool(document["sound"]),
         )
     except _MALFORMED:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -189,3 +190,29 @@ def test_what_opened_a_circuit_last_is_told_until_something_else_does(detail: st
     report = lane.report()
     assert report.circuit is CLOSED
     assert report.last_reason.endswith(words)
+
+
+def test_the_error_rate_is_that_of_calls_which_may_wait_for_a_whole_attempt() -> None:
+    lane = Lane(RouterConfig(share=1))
+    lane.count(WELL, 5.0)
+    lane.count(WELL, 5.0, brief=True)
+    lane.count(failed(), 5.0, brief=True)
+    lane.count(replace(failed_by(ErrorClass.UNKNOWN), hurried=True), 300.0, brief=True)
+    report = lane.report()
+    assert (report.requests, report.ok, report.failed) == (4, 2, 1)
+    assert (report.brief, report.brief_failed) == (3, 1)
+
+
+def test_who_waits_for_a_moment_takes_no_place_of_those_who_wait_for_a_whole_attempt() -> None:
+    lane = Lane(RouterConfig(share=1))
+    first, hurried = admitted(lane), admitted(lane)
+    assert (first.brief, hurried.brief) == (False, True)
+    lane.settle(first, WELL, 0.0)
+    assert not admitted(lane).brief, "though another call is under way"
+
+
+def test_what_opened_a_flapping_circuit_is_handed_on_without_what_is_said_of_its_hold() -> None:
+    lane = Lane(RouterConfig(failures_to_open=1, flap_openings=1))
+    lane.settle(admitted(lane), failed("no address"), 0.0)
+    assert lane.circuit.reason.endswith("so it is held longer")
+    assert lane.report().last_reason == "1 failures in a row: dns (no address)"

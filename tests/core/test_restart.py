@@ -246,3 +246,15 @@ def test_no_hold_is_longer_than_any_that_is_configured() -> None:
     again = Post()
     again.watch.restore(HostView(None, {EAST: HostCircuit(OPEN, "why", past)}), again.now, again.wall)
     assert again.row("failback-hold", EAST)["threshold"] == CONFIG.flap_hold_s
+
+
+def test_one_canary_after_a_restart_makes_no_region_healthy_that_was_unreachable() -> None:
+    post = down(Post())
+    again = post.restarted(after=1.0)
+    for one in (post, again):
+        one.canaries[EAST] = passing()
+        words = []
+        for _ in range(CONFIG.canaries_to_close):
+            one.step()
+            words.append(one.watch.facts(one.now)[EAST].state.value)
+        assert words == ["degraded", "degraded", "healthy"]

@@ -806,3 +806,56 @@ def test_several_last_resorts_share_what_is_left_of_the_deadline() -> None:
         write(bench)
     assert bench.asked() == ["c", "a", "b"]
     assert [call.timeout for call in bench.runner.calls] == pytest.approx([0.9, 0.4, 0.4])
+
+
+def test_who_passed_a_crowded_region_by_has_the_rest_of_the_deadline_but_for_an_attempt_there() -> None:
+    bench = Crowded()
+    bench.clock.wait(1.0)
+    timeouts: list[float] = []
+
+    def meanwhile(bound: Bound) -> str:
+        bench.clock.wait(0.5)
+        bench.runner.plays(WEST, answers(seconds=1.5))
+        assert write(bench) == WEST
+        timeouts.append(bench.runner.calls[-1].timeout)
+        return bound.region
+
+    bench.router.call(meanwhile, idempotent=True)
+    assert timeouts == pytest.approx([3.0 - 1.2])
+
+
+def test_who_passed_a_crowded_region_by_asks_one_whose_trial_is_under_way_before_it() -> None:
+    bench = Crowded()
+    bench.router.follow(HostView(None, {EAST: HostCircuit(CLOSED), WEST: HostCircuit(HALF_OPEN)}))
+    asked: list[str] = []
+
+    def meanwhile(bound: Bound) -> str:
+        bench.clock.wait(0.5)
+        bench.router._lanes[WEST].admit(HALF_OPEN, bench.clock.monotonic())
+        asked.append(write(bench))
+        return bound.region
+
+    bench.router.call(meanwhile, idempotent=True)
+    assert asked == [WEST]
+
+
+def test_a_read_that_passed_a_crowded_region_by_is_not_hedged_into_it() -> None:
+    bench = Crowded()
+    for name in (EAST, WEST):
+        bench.runner.always(name, answers(seconds=0.01))
+    for _ in range(CONFIG.hedge_volume * 20):
+        bench.router.read(where, hedge=True)
+        bench.follow(east=OPEN)
+        bench.router.read(where, hedge=True)
+        bench.follow(east=CLOSED)
+    served: list[list[tuple[str, str]]] = []
+
+    def meanwhile(bound: Bound) -> str:
+        bench.clock.wait(0.5)
+        bench.runner.plays(WEST, answers(seconds=0.5))
+        routed = bench.router.read(where, hedge=True)
+        served.append([(one.region, one.outcome.value) for one in routed.attempts])
+        return bound.region
+
+    bench.router.call(meanwhile, idempotent=True)
+    assert served == [[(EAST, "skipped"), (WEST, "ok")]]

@@ -61,8 +61,8 @@ def rival(app: object) -> Iterator[None]:
     """Somebody else decides in the moment between a wish's look at the decisions and its own writing."""
     read = gateway.read_decisions
 
-    def overtaken() -> list[gateway.Decision]:
-        known = read()
+    def overtaken(*, strong: bool = False) -> list[gateway.Decision]:
+        known = read(strong=strong)
         epoch = max((one.epoch for one in known), default=0) + 1
         at = gateway.clock.wall() + 1.0
         write_decision(gateway.Decision("pinned", EAST, epoch, "rival", actor="otto", reason="my turn", at=at))

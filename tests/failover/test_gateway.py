@@ -343,9 +343,9 @@ def test_of_two_decisions_at_the_same_moment_one_holds_and_the_other_is_told_and
     both = {region: threading.Barrier(2) for region in (EAST, WEST)}
     read = gateway.read_decisions
 
-    def at_the_same_moment() -> list[Decision]:
+    def at_the_same_moment(*, strong: bool = False) -> list[Decision]:
         both[gateway.bound_region()].wait(30)  # both have written before either looks again
-        known = read()
+        known = read(strong=strong)
         both[gateway.bound_region()].wait(30)  # neither writes before both have read
         return known
 
@@ -374,6 +374,27 @@ def test_of_two_decisions_at_the_same_moment_one_holds_and_the_other_is_told_and
         assert latest(control_store.read_decisions())[0] == holds
         told = [event for event in control_store.read_events(50) if event.kind is EventKind.ROUTING_SUPERSEDED]
     assert [event.actor for event in told if event.reason.endswith("'s reason")] == [loser]
+
+
+def test_an_old_decision_in_a_region_that_was_not_asked_is_followed_by_the_new_one(gate: Gateway) -> None:
+    known = latest(decisions_in(WEST))[0]
+    old = Decision(
+        "pinned", EAST, 200 + (known.epoch if known else 0), "old", "ben", "yesterday", gate.clock.wall() - 60
+    )
+    read, hidden = gateway.read_decisions, [True] * 2
+
+    def not_yet_seen(*, strong: bool = False) -> list[Decision]:
+        return [] if hidden and hidden.pop() else read(strong=strong)
+
+    with gateway.at(WEST):
+        control_store.write_decision(old)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gateway, "read_decisions", not_yet_seen)
+        decided = route("auto")
+
+    assert decided.epoch == old.epoch + 1
+    for region in (EAST, WEST):
+        assert latest(decisions_in(region))[0] == decided
 
 
 def test_a_region_whose_circuit_is_open_gets_the_decision_too(gate: Gateway) -> None:
