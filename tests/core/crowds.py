@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from failover.core.breaker import CircuitState
 from failover.core.errors import Attempt, Outcome
+from failover.core.lanes import MOST_PATIENCE
 from failover.core.status import WorkerReport
 from tests.core.places import Fault
 from tests.core.world import Host, Worker, World
@@ -117,7 +118,7 @@ class Crowd:
 
     def _kept(self, region: str, member: Member) -> bool:
         """Whether it waited there in vain, and for longer than who is in a hurry."""
-        hurry_ms = self.world.config.attempt_timeout_s * 1000 / 2 + 1e-6
+        hurry_ms = self.world.config.attempt_timeout_s * 1000 * MOST_PATIENCE + 1e-6
         timeouts = [one for one in member.trace if one.outcome is Outcome.TIMEOUT and one.region == region]
         return any(one.ms > hurry_ms for one in timeouts)
 
