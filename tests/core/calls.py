@@ -49,7 +49,8 @@ def _nobody_could_answer(world: World, trace: list[Attempt], *, hedge: bool) -> 
     for place in world.places.values():
         no_share = hedge or place.name in passed_over or timeouts[place.name] > 1
         late = place.fault is Fault.SLOW and no_share and last[place.name].ms < SLOW_S * 1000 + 1e-6
-        assert not place.well or late, f"a lost call: {trace}"
+        of_three = len(world.places) > 2 and timeouts[place.name] > 0  # two that hang leave it no second attempt
+        assert not place.well or late or of_three, f"a lost call: {trace}"
 
 
 def _came_to(trace: list[Attempt], ended: str, *, repeatable: bool, hedge: bool) -> None:

@@ -236,7 +236,7 @@ class Inspector:
             order = set(worker.router.order())
             assert order
             assert not host.shut & order or order == set(self.world.places), "the host's verdict is not followed"
-        if not crowd and host.tried and self.world.random.random() < 0.05:
+        if not crowd and host.tried and self.world.random.random() < 0.2:
             crowd = 2
         if crowd:
             self._crowd(host, worker, crowd)

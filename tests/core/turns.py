@@ -1,14 +1,16 @@
-"""A clock on which several threads wait at once: each acts when its time has come, and one alone at any moment.
+"""A clock on which several calls wait at once: each acts when its time has come, and one alone at any moment.
 
 So the calls of one worker interleave as they do in production, at every wait of theirs, and every run is the same run.
+They are greenlets (Playwright brings them along): threads that take turns would spend most of the time in waking up.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
+
+from greenlet import greenlet
 
 from failover.core.fakes import FakeClock
 
@@ -21,7 +23,7 @@ class TurnClock(FakeClock):
         self.acting: int | None = None
         self._waiting: list[tuple[float, int, int]] = []
         self._arrivals = count()
-        self._turns: list[threading.Lock] = []
+        self._calls: list[greenlet] = []
 
     def wait(self, seconds: float) -> None:
         """Let whoever comes sooner act meanwhile."""
@@ -32,39 +34,20 @@ class TurnClock(FakeClock):
         self._enlist(me, seconds)
         following = self._next()
         if following != me:
-            self._turns[following].release()
-            self._turns[me].acquire()
+            self._calls[following].switch()
 
     def together(self, calls: Sequence[tuple[float, Callable[[], object]]]) -> None:
-        """Make each call in a thread of its own, so many seconds from now. Returns when all have ended, and raises what
-        the first one raised that did."""
-        over, broken = _taken(), list[BaseException]()
-        self._turns = [_taken() for _ in calls]
-
-        def act(number: int, call: Callable[[], object]) -> None:
-            self._turns[number].acquire()
-            try:
-                call()
-            except BaseException as exc:  # is raised below, where somebody sees it
-                broken.append(exc)
-            if self._waiting:
-                self._turns[self._next()].release()
-            else:
-                over.release()
-
-        threads = [
-            threading.Thread(target=act, args=(number, call), daemon=True) for number, (_, call) in enumerate(calls)
-        ]
+        """Begin each call so many seconds from now. Returns when all have ended, or raises what one of them raises."""
+        self._calls = [greenlet(call) for _, call in calls]
         for number, (seconds, _) in enumerate(calls):
             self._enlist(number, seconds)
-            threads[number].start()
-        self._turns[self._next()].release()
-        over.acquire()
-        self.acting = None
-        for thread in threads:
-            thread.join()
-        if broken:
-            raise broken[0]
+        try:
+            while self._waiting:
+                self._calls[self._next()].switch()  # comes back whenever one has ended
+        finally:
+            self.acting = None
+            self._waiting.clear()
+            self._calls.clear()
 
     def _enlist(self, number: int, seconds: float) -> None:
         heappush(self._waiting, (self.monotonic() + seconds, next(self._arrivals), number))
@@ -75,9 +58,3 @@ class TurnClock(FakeClock):
         super().wait(max(0.0, at - self.monotonic()))
         self._monotonic = at
         return self.acting
-
-
-def _taken() -> threading.Lock:
-    lock = threading.Lock()
-    lock.acquire()
-    return lock

@@ -42,7 +42,7 @@ SEEDS = 1000
 GROUPS = 5
 CHUNK = 5
 MINUTES = 30
-CROWDS = (4, 6, 9)
+CROWDS = (4, 8, 12)
 FAULTS = list(Fault)
 
 
@@ -57,9 +57,9 @@ def half_hour(seed: int) -> Counter[str]:
     names = list(world.places)
     quiet = 0.0
     while world.now < MINUTES * 60:
-        crowded = 0.001
+        crowded = 0.005
         if world.now >= quiet and random.random() < often:
-            crowded = 0.025  # rather when a fault has just begun and nobody knows of it
+            crowded = 0.05  # rather when a fault has just begun and nobody knows of it
             fault, together = random.choice(FAULTS), 1 if random.random() < 0.8 else 2
             for name in random.sample(names, together):
                 if not (gray and world.places[name].fault is Fault.SLOW):

@@ -271,7 +271,7 @@ def test_a_region_that_gets_ever_slower_is_hedged_up_to_the_share_and_no_further
 
 
 class Crowd:
-    """Calls of one worker that come in quick succession, each in a thread of its own. Whatever comes, none is lost."""
+    """Calls of one worker that come in quick succession, so that they are under way at once. None is ever lost."""
 
     def __init__(self, regions: dict[str, Step]) -> None:
         self.clock = TurnClock()
