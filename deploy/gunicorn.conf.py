@@ -5,7 +5,9 @@ it.
 import os
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -28,7 +30,8 @@ try:
     workers = whole("WORKERS", default=2, low=1, high=64)
     # As many as the connection pools and the bulkheads of the failover engine are sized for.
     threads = whole("FAILOVER_THREADS", default=FailoverConfig.threads, low=1, high=256)
-    settings.LOG_FORMAT  # noqa: B018  (reading one loads them all: a mistake is one line here, not a worker that dies)
+    # Reading one setting loads them all: a mistake is one line here, and not a worker that dies.
+    formatter = logs.FORMATTERS[settings.LOG_FORMAT]
 except ImproperlyConfigured as error:
     sys.exit(f"configuration error: {error}")
 # Longer than the deadline of a vote by far: a worker is killed only when it is truly stuck.
@@ -46,12 +49,12 @@ class Logger(glogging.Logger):
     text of an access log, which nobody reads, for every vote.
     """
 
-    def setup(self, cfg):  # type: ignore[no-untyped-def]  # gunicorn's method
+    def setup(self, cfg: Any) -> None:
         super().setup(cfg)
         for handler in self.error_log.handlers:
-            handler.setFormatter(logs.FORMATTERS[settings.LOG_FORMAT]())
+            handler.setFormatter(formatter())
 
-    def warning(self, msg, *args, **kwargs):  # type: ignore[no-untyped-def]  # gunicorn's method
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
         # Of what it could not read gunicorn would name the sender's address and quote a piece.
         told = "a request that is no HTTP was refused" if msg.startswith("Invalid request from") else msg
         super().warning(told, *args, **kwargs)
@@ -60,24 +63,22 @@ class Logger(glogging.Logger):
 logger_class = Logger
 
 
-def on_starting(server):  # type: ignore[no-untyped-def]  # gunicorn's hook
+def on_starting(server: object) -> None:
     """In the demo the web tier ends with the process that started it, however that ends."""
     from failover import lifeline
 
     lifeline.hold(lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
-def post_worker_init(worker):  # type: ignore[no-untyped-def]  # gunicorn's hook
+def post_worker_init(worker: object) -> None:
     """No vote is the first thing that a worker does."""
-    from django.urls import get_resolver
-
     from failover import wiring
 
-    get_resolver().url_patterns  # noqa: B018  (reading it imports every view)
+    import_module(settings.ROOT_URLCONF)  # and with it every view
     wiring.warm_up()
 
 
-def worker_exit(server, worker):  # type: ignore[no-untyped-def]  # gunicorn's hook
+def worker_exit(server: object, worker: object) -> None:
     """What a worker counted last is not lost when it ends by a request; killed, it loses a fifth of a second."""
     from failover import wiring
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from .adapters.host_files import HostFiles
 from .core.interfaces import Clock
+from .core.reports import WorkerReport
 from .core.router import Router
-from .core.status import WorkerReport
 
 log = logging.getLogger(__name__)
 PERIOD_S = 0.2  # a flip must reach every worker within a second of the decision; the monitor needs most of it

@@ -26,7 +26,8 @@ from .core.breaker import CircuitState
 from .core.errors import Outcome
 from .core.events import EventKind
 from .core.health import HealthState
-from .core.status import LATENCY_BOUNDS_MS, RegionReport, StatusDocument, WorkerReport
+from .core.reports import LATENCY_BOUNDS_MS, RegionReport, WorkerReport
+from .core.status import StatusDocument
 from .core.totals import Totals, counted
 
 Labels = TypeVar("Labels", bound=tuple[str, ...])

@@ -31,7 +31,7 @@ from .core.events import Event, EventKind
 from .core.interfaces import Clock
 from .core.policy import Decision, latest
 from .core.regions import Region
-from .core.status import HostView
+from .core.reports import HostView
 from .core.totals import Totals, counted, folded, with_canary, with_event
 from .core.watch import Watch
 from .rounds import EVENTS_SHOWN, RegionRounds, Seen

@@ -18,7 +18,7 @@ from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 from failover.core.events import Event, EventKind
 from failover.core.phrases import Phrase, from_json, to_json
 from failover.core.policy import Decision
-from failover.core.status import decision_from_json, decision_to_json
+from failover.core.reports import decision_from_json, decision_to_json
 
 from .binding import bound_region
 from .models import RegionalModel

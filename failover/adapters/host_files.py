@@ -15,15 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from failover.core.status import (
-    HostView,
-    StatusDocument,
-    WorkerReport,
-    report_from_json,
-    report_to_json,
-    view_from_json,
-    view_to_json,
-)
+from failover.core.reports import HostView, WorkerReport, report_from_json, report_to_json, view_from_json, view_to_json
+from failover.core.status import StatusDocument
 from failover.core.totals import Totals, totals_from_json, totals_to_json
 
 

@@ -18,7 +18,7 @@ from failover.core.pace import PaceMeter, Rival, Slowness
 from failover.core.past import remembered, resumed
 from failover.core.phrases import Phrase, phrase
 from failover.core.regions import Region
-from failover.core.status import LATENCY_BOUNDS_MS, HostCircuit, RegionReport
+from failover.core.reports import LATENCY_BOUNDS_MS, HostCircuit, RegionReport
 
 CANARIES_TIMED = 5
 """How many of the latest canaries say what a call takes in a region that has no traffic; the slowest of them counts."""

@@ -15,7 +15,7 @@ from failover.core.config import RouterConfig
 from failover.core.errors import Failure
 from failover.core.interfaces import Success
 from failover.core.phrases import phrase
-from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
+from failover.core.reports import LATENCY_BOUNDS_MS, RegionReport
 
 MOST_PATIENCE = 0.75
 """The share of an attempt that who comes to a crowd waits at most."""

@@ -19,7 +19,7 @@ from failover.core.interfaces import Bound, Clock, Consistency, Routed, Runner, 
 from failover.core.lanes import Lane, Ticket
 from failover.core.policy import Decision, Plan, latest, plan
 from failover.core.regions import Region, by_priority
-from failover.core.status import HostCircuit, HostView, WorkerReport
+from failover.core.reports import HostCircuit, HostView, WorkerReport
 
 __all__ = ["Router", "RouterConfig"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from failover.core.events import Event
 from failover.core.health import Canary
-from failover.core.status import RegionReport, WorkerReport, report_from_json, report_to_json
+from failover.core.reports import RegionReport, WorkerReport, report_from_json, report_to_json
 
 Counts = Mapping[tuple[str, ...], int]
 NAMES_KEPT = 200

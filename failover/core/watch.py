@@ -23,8 +23,9 @@ from failover.core.past import Serving
 from failover.core.phrases import phrase
 from failover.core.policy import Decision, Plan, latest, plan, refuse_pin
 from failover.core.regions import Region, by_priority
+from failover.core.reports import HostView, RegionReport, WorkerReport
 from failover.core.routing_log import routed, superseded
-from failover.core.status import HostView, RegionReport, StatusDocument, WorkerReport
+from failover.core.status import StatusDocument
 
 _CIRCUIT_EVENTS = {
     CircuitState.OPEN: EventKind.CIRCUIT_OPENED,

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,21 +46,6 @@ class Reads:
 
 def items(_: Bound) -> set[str]:
     return {str(row.item) for row in ControlRow.batch_get(KEYS)}
-
-
-@pytest.fixture(scope="module")
-def _region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[faulty.Region]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        with faulty.region(tmp_path_factory.mktemp("run")) as region:
-            yield region
-
-
-@pytest.fixture
-def region(_region: faulty.Region) -> faulty.Region:
-    _region.wire()
-    return _region
 
 
 def run(region: faulty.Region, reads: Reads) -> Success[set[str]] | Failure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import botocore.exceptions
@@ -48,21 +48,6 @@ def raised_by(operation: Callable[[], object]) -> BaseException:
     except Exception as error:
         return error
     raise AssertionError("nothing was raised")
-
-
-@pytest.fixture(scope="module")
-def _region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[faulty.Region]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        with faulty.region(tmp_path_factory.mktemp("run")) as region:
-            yield region
-
-
-@pytest.fixture
-def region(_region: faulty.Region) -> faulty.Region:
-    _region.wire()
-    return _region
 
 
 @pytest.mark.parametrize("operation", [put, get, query])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.bench.engine import REGIONS, Demo, demo
 from tests.bench.report import Aim, Judged, Row
-from tests.bench.students import Reply, Student
+from tests.bench.students import Reply, Student, wait_for_turn
 from tests.waiting import wait_until
 
 KINDS = ("dns-silent", "blackhole", "hang", "drip")
@@ -97,11 +97,11 @@ def _class_votes(running: Demo, seconds: float) -> list[Reply]:
         with Student(running.port) as student:
             return student.must_vote()
 
-    began = time.monotonic()
+    began = time.perf_counter()
     with ThreadPoolExecutor(CROWD) as crowd:
         votes = []
         for number in range(round(seconds * RATE)):
-            time.sleep(max(0.0, began + number / RATE - time.monotonic()))
+            wait_for_turn(number, began=began, rate=RATE)
             votes.append(crowd.submit(vote))
         return [one.result() for one in votes]
 

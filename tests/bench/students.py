@@ -76,6 +76,11 @@ class Student:
         return reply
 
 
+def wait_for_turn(number: int, *, began: float, rate: float) -> None:
+    """Waits until vote `number` is due of so many a second since `began` (`time.perf_counter`); not for a late one."""
+    time.sleep(max(0.0, began + number / rate - time.perf_counter()))
+
+
 @dataclass(frozen=True)
 class HttpReply:
     """An HTTP reply as it came."""

@@ -17,7 +17,7 @@ from failover.lab.replica import client
 from tests.bench.engine import REGIONS, Demo
 from tests.bench.large import BIG, FEW, MANY, SMALL
 from tests.bench.report import Aim, Judged, Row, p99
-from tests.bench.students import CODE, Student, in_threads
+from tests.bench.students import CODE, Student, in_threads, wait_for_turn
 from tests.bench.web import Reader, get_json
 
 RATE, VOTES, PART = 50, 2_000, 500
@@ -166,8 +166,7 @@ def _vote_at_rate(demo: Demo) -> list[float]:
             turns = iter(range(place, VOTES, VOTERS))
 
             def vote() -> None:
-                due = began + next(turns) / RATE
-                time.sleep(max(0.0, due - time.perf_counter()))
+                wait_for_turn(next(turns), began=began, rate=RATE)
                 student.must_vote()
                 acknowledged.append(time.perf_counter())
 

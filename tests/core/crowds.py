@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from failover.core.breaker import CircuitState
 from failover.core.errors import Attempt, Outcome
 from failover.core.lanes import MOST_PATIENCE
-from failover.core.status import WorkerReport
+from failover.core.reports import WorkerReport
 from tests.core.places import Fault
 from tests.core.world import Host, Worker, World
 

@@ -14,16 +14,9 @@ from failover.core.health import Canary, Layer
 from failover.core.interfaces import Bound
 from failover.core.policy import Decision, Mode
 from failover.core.regions import Region
+from failover.core.reports import HostCircuit, HostView, RegionReport, WorkerReport, view_from_json, view_to_json
 from failover.core.router import Router
-from failover.core.status import (
-    ExplainDocument,
-    HostCircuit,
-    HostView,
-    RegionReport,
-    WorkerReport,
-    view_from_json,
-    view_to_json,
-)
+from failover.core.status import ExplainDocument
 from failover.core.watch import Watch
 
 EAST, WEST = "us-east-1", "us-west-2"

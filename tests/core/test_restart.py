@@ -11,7 +11,7 @@ import pytest
 from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.past import Past, Serving
-from failover.core.status import HostCircuit, HostView, view_from_json, view_to_json
+from failover.core.reports import HostCircuit, HostView, view_from_json, view_to_json
 from tests.core.support import CONFIG, EAST, WEST, Post, decision, failing, met, passing
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED

@@ -13,7 +13,7 @@ from failover.core.config import RouterConfig, TableMode
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
 from failover.core.fakes import answers, fails
 from failover.core.interfaces import Bound, Consistency, Routed
-from failover.core.status import HostCircuit, HostView
+from failover.core.reports import HostCircuit, HostView
 from tests.core.support import CONFIG, EAST, WEST, Bench, decision, where
 
 A, B, C, D = ErrorClass.NOT_SENT, ErrorClass.UNKNOWN, ErrorClass.REFUSED, ErrorClass.CALLER

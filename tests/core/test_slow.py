@@ -13,7 +13,7 @@ from failover.core.config import RouterConfig
 from failover.core.events import EventKind
 from failover.core.health import Canary, Layer
 from failover.core.regions import Region
-from failover.core.status import LATENCY_BOUNDS_MS, RegionReport
+from failover.core.reports import LATENCY_BOUNDS_MS, RegionReport
 from tests.core.support import CONFIG, EAST, GOOD, WEST, Post, decision, failing
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED

@@ -11,7 +11,7 @@ from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass, Outcome
 from failover.core.fakes import answers, fails
-from failover.core.status import (
+from failover.core.reports import (
     HostCircuit,
     HostView,
     RegionReport,

@@ -14,7 +14,7 @@ from failover.core.errors import ErrorClass, Outcome
 from failover.core.events import AUTOMATIC, Event, EventKind
 from failover.core.fakes import answers, fails
 from failover.core.health import Canary, Layer
-from failover.core.status import RegionReport, WorkerReport
+from failover.core.reports import RegionReport, WorkerReport
 from failover.core.totals import (
     NAMES_KEPT,
     Totals,

@@ -16,8 +16,8 @@ from failover.core.config import RouterConfig
 from failover.core.events import Event
 from failover.core.policy import Decision, latest
 from failover.core.regions import Region
+from failover.core.reports import HostView, WorkerReport
 from failover.core.router import Router
-from failover.core.status import HostView, WorkerReport
 from failover.core.watch import Watch
 from tests.core.places import SAYS_NOTHING, Fault, Place, WorldRunner
 from tests.core.turns import TurnClock

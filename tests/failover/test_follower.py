@@ -17,8 +17,8 @@ from failover.core.fakes import FakeClock, ScriptedRunner, fails
 from failover.core.interfaces import Bound
 from failover.core.policy import Decision
 from failover.core.regions import Region
+from failover.core.reports import HostCircuit, HostView
 from failover.core.router import Router
-from failover.core.status import HostCircuit, HostView
 from failover.follower import Follower
 from tests.adapters.faulty import EAST, WEST
 from tests.failover.clocks import SteppedClock

@@ -20,7 +20,8 @@ from failover.adapters.control_store import ControlRow
 from failover.core.breaker import CircuitState
 from failover.core.events import EventKind
 from failover.core.policy import Decision, latest
-from failover.core.status import HostCircuit, HostView, StatusDocument
+from failover.core.reports import HostCircuit, HostView
+from failover.core.status import StatusDocument
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 from tests.conftest import Lab

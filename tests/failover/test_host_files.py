@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from failover.adapters.host_files import HostFiles, Published
-from failover.core.status import HostView, StatusDocument, WorkerReport
+from failover.core.reports import HostView, WorkerReport
+from failover.core.status import StatusDocument
 from failover.core.totals import Totals, folded
 from tests.processes import ROOT
 
@@ -23,7 +24,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from failover.adapters.host_files import HostFiles
-from failover.core.status import WorkerReport
+from failover.core.reports import WorkerReport
 files = HostFiles(Path(sys.argv[1]))
 files.hold("7-1")
 files.write_report("7-1", WorkerReport(1.0, 2.0, {}, calls=3, answered=3))

@@ -20,7 +20,7 @@ from failover.core.errors import ErrorClass
 from failover.core.events import AUTOMATIC, Event, EventKind
 from failover.core.fakes import answers, fails
 from failover.core.health import Canary, Layer
-from failover.core.status import WorkerReport
+from failover.core.reports import WorkerReport
 from failover.core.totals import Totals, folded, with_canary, with_event
 from failover.metrics import HostCollector
 from tests.core.support import Bench, where

@@ -21,15 +21,8 @@ from failover.conf import FailoverConfig
 from failover.core.breaker import CircuitState
 from failover.core.past import Past, Serving
 from failover.core.policy import Decision
-from failover.core.status import (
-    HostCircuit,
-    HostView,
-    RegionReport,
-    StatusDocument,
-    WorkerReport,
-    decision_to_json,
-    iso,
-)
+from failover.core.reports import HostCircuit, HostView, RegionReport, WorkerReport, decision_to_json
+from failover.core.status import StatusDocument, iso
 from failover.lab.client import LabClient
 from failover.monitor import Monitor as WatchingMonitor
 from tests.adapters import faulty

@@ -19,8 +19,8 @@ from failover.core.fakes import FakeClock, ScriptedRunner, Step, answers, fails
 from failover.core.interfaces import Bound, Consistency
 from failover.core.policy import Decision
 from failover.core.regions import Region
+from failover.core.reports import HostCircuit, HostView
 from failover.core.router import Router
-from failover.core.status import HostCircuit, HostView
 from tests.core.turns import TurnClock
 
 NAMES = ("us-east-1", "us-west-2", "eu-west-1", "ap-south-1")

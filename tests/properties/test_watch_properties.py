@@ -13,7 +13,7 @@ from failover.core.events import AUTOMATIC, Event, EventKind
 from failover.core.health import Canary, Verdict
 from failover.core.policy import Decision
 from failover.core.regions import Region
-from failover.core.status import RegionReport, WorkerReport, view_from_json, view_to_json
+from failover.core.reports import RegionReport, WorkerReport, view_from_json, view_to_json
 from failover.core.watch import Watch
 from tests.core.support import denied, failing, passing
 
