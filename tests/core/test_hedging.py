@@ -447,7 +447,8 @@ def test_the_real_runner_races_two_regions() -> None:
     runner = PooledRunner([EAST, WEST], threads=4)
     assert isinstance(runner, RacingRunner)
     regions = [Region(EAST, 0), Region(WEST, 1)]
-    router = Router(regions, config=RouterConfig(), clock=SystemClock(), runner=runner, jitter=lambda: 0.5)
+    always = RouterConfig(hedge_share=0.99)  # on a busy machine the reads before it would have spent a smaller budget
+    router = Router(regions, config=always, clock=SystemClock(), runner=runner, jitter=lambda: 0.5)
     for _ in range(40):
         router.read(where, hedge=True)
     release = threading.Event()

@@ -1,6 +1,7 @@
 """Votes that surface late: on the wire before a region freezes, carried out when it thaws, changed in between."""
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -15,16 +16,20 @@ from tests.waiting import wait_until
 class Zombies:
     """Voters who vote in a burst, and each change their vote afterwards."""
 
-    VOTERS = 80
+    VOTERS = 240
+    """So many that a burst of them is not over before a busy machine gets to freezing a region."""
+
+    _numbers = itertools.count()
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
+        self._prefix = f"zombie{next(self._numbers)}-"  # a second try at the test is of other voters
         self._lock = threading.Lock()
         self._sent: list[Sent] = []
         self._receipts: list[Receipt] = []
         self.first: dict[str, str] = {}
         self.last: dict[str, str] = {}
-        self.voters = [f"zombie-{number:03d}" for number in range(self.VOTERS)]
+        self.voters = [f"{self._prefix}{number:03d}" for number in range(self.VOTERS)]
 
     def cast(self, voter: str) -> None:
         """A vote, or a change of it; it must be acknowledged."""
@@ -75,15 +80,16 @@ class Zombies:
 
     def ledger(self) -> Ledger:
         """What was sent and acknowledged."""
-        return Ledger.of([Run(self._demo.code, "zombie-", True, 0.0), *self._sent, *self._receipts])
+        return Ledger.of([Run(self._demo.code, self._prefix, True, 0.0), *self._sent, *self._receipts])
 
 
 @contextlib.contextmanager
 def frozen_in_mid_burst(demo: Demo, book: Zombies) -> Iterator[None]:
     """Freezes us-east-1 while a burst of votes is under way; the block begins when every vote of it is taken.
 
-    A vote is one put: those that wait for the engine are on the wire, whether they wait for a whole attempt or, in a
-    crowd, for a moment.
+    Those that wait for the engine then have their put on the wire, whether they wait for a whole attempt or, in a crowd,
+    for a moment. Frozen before the burst, the reading of the survey would meet it, open the circuit, and send every put
+    elsewhere.
     """
     engine = demo.engine_pid(EAST)
     with ThreadPoolExecutor(24) as pool:
