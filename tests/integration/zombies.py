@@ -87,9 +87,9 @@ class Zombies:
 def frozen_in_mid_burst(demo: Demo, book: Zombies) -> Iterator[None]:
     """Freezes us-east-1 while a burst of votes is under way; the block begins when every vote of it is taken.
 
-    Those that wait for the engine then have their put on the wire, whether they wait for a whole attempt or, in a crowd,
-    for a moment. Frozen before the burst, the reading of the survey would meet it, open the circuit, and send every put
-    elsewhere.
+    Those that wait for the engine then have their put on the wire, whether they wait for a whole attempt or, in a
+    crowd, for a moment. Frozen before the burst, the reading of the survey would meet it, open the circuit, and send
+    every put elsewhere.
     """
     engine = demo.engine_pid(EAST)
     with ThreadPoolExecutor(24) as pool:
