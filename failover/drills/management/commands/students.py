@@ -26,7 +26,8 @@ class Command(BaseCommand):
     """Votes at a steady rate, and with ``--check`` looks for every acknowledged vote in every region."""
 
     help = (
-        "Lets a class of students vote in a running demo. Exit 1: an acknowledged vote is missing or wrong (--check)."
+        "Lets a class of students vote in a running demo. Exit 1: an acknowledged vote is missing or wrong (--check); "
+        "2: it could not run."
     )
     requires_system_checks = ()  # it talks to the demo over HTTP, and must work while the application does not
 
@@ -34,8 +35,10 @@ class Command(BaseCommand):
         """Load, where to, and whether to look afterwards."""
         load = Load()
         parser.add_argument("code", metavar="CODE")
-        parser.add_argument("--rate", type=float, default=load.rate, help="votes a second (%(default)g)")
-        parser.add_argument("--for", dest="seconds", type=float, default=load.seconds, help="seconds (%(default)g)")
+        parser.add_argument("--rate", type=float, default=load.rate, help="votes a second (%(default)g; at most 200)")
+        parser.add_argument(
+            "--for", dest="seconds", type=float, default=load.seconds, help="seconds (%(default)g; at most 600)"
+        )
         parser.add_argument("--url", help="the application on this machine; default: the demo of LAB_DIR")
         parser.add_argument("--ledger", type=Path, metavar="FILE", help="where to write down every vote")
         parser.add_argument("--seed", type=int, help="the same students and answers again")

@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     help = (
         "Runs the lab, the monitor and the web tier; "
-        "variables: PORT, HOST, WORKERS, ENGINE, LAB_RTT_MS, LAB_TLS, LAB_DIR."
+        "variables: PORT, HOST, WORKERS, ENGINE, LAB_RTT_MS, LAB_TLS, DEMO_PASSWORD, LAB_DIR; see .env.example."
     )
     requires_system_checks = ()  # the application's settings need the lab's app.env, which is not there yet
 

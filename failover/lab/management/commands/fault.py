@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from failover.lab import verify
 from failover.lab.client import LabClient
 from failover.lab.errors import LabError
+from failover.lab.faults import LONGEST_S
 from failover.lab.kinds import DEFAULT_S, KINDS
 
 
@@ -20,9 +21,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """``fault REGION KIND``, ``fault --list``, ``fault --clear [REGION]``."""
-        parser.add_argument("region", nargs="?")
-        parser.add_argument("kind", nargs="?")
-        parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help=f"default {DEFAULT_S:.0f}")
+        parser.add_argument("region", nargs="?", help="such as us-east-1")
+        parser.add_argument("kind", nargs="?", help="see --list")
+        lasts = f"until it ends by itself (default {DEFAULT_S:.0f}, at most {LONGEST_S:.0f})"
+        parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help=lasts)
         parser.add_argument("--keep-connections", action="store_true", help="do not cut open connections")
         parser.add_argument("--ms", type=int, help="milliseconds, for the kinds that use them")
         parser.add_argument("--list", action="store_true", help="what is broken now, and what can be")
