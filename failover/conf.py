@@ -1,7 +1,8 @@
 """The failover engine's settings: parsed from text, validated once, every mistake named at once.
 
 `FailoverConfig.parse(settings.FAILOVER)` is called by the system checks (which report the mistakes) and by the wiring
-(which refuses to start with any). A default is named here and nowhere else.
+(which refuses to start with any). What a person does not set is named here; the engine's own numbers, which no
+setting has, in `core.config`.
 """
 
 from __future__ import annotations

@@ -95,8 +95,8 @@ class RegionRounds(threading.Thread):
         return Seen(self._region, at, canary, written, tuple(beats.value), tuple(decisions.value), events)
 
     def _ask(self, op: Callable[[], T]) -> Success[T] | Failure:
-        """Runs `op` bound to the region, and gives up on it on time: a region that answers a byte a second never
-        lets a read time out.
+        """Runs `op` bound to the region, and gives up on it on time: each page of a query has a time limit of its
+        own, and so have its name and its connection.
         """
         bound = Bound(self._region, strong=True)
         return self._monitor.runner.run(self._region, lambda _: op(), bound, self._timeout_s)

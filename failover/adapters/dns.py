@@ -3,8 +3,8 @@
 `connect_timeout` does not cover name resolution: with a silent resolver one call takes 10 s with glibc (measured; 40
 s with the SDK's four attempts). So `socket.getaddrinfo` is wrapped for the endpoint names only. With a nameserver
 configured it is asked directly; without one the host's own resolver is asked from a helper thread that is not waited
-for any longer than the bound. Nor does it cover a name with many dead addresses, each of which costs it anew: at most
-two of them are given.
+for any longer than the bound. Of a name with many addresses at most two are given: all that are tried share one
+connection's time limit (transport.py).
 
 Every new connection asks anew, unless a cache is handed in (`dns_cache`). The host's own resolver tells no time to
 live, so its answers are never used again, only kept for the time when it stops answering.
@@ -37,7 +37,7 @@ AddressInfo = list[tuple[Any, ...]]
 _original = socket.getaddrinfo
 EAI_NODATA = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
 MOST_ADDRESSES = 2
-"""Of one name: a dead address costs a connection's whole timeout, and three of them a call's whole deadline."""
+"""Of one name: they share a connection's time limit, and a live one behind dead ones must get enough of it."""
 _clock: Clock = SystemClock()
 
 

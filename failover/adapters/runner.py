@@ -1,9 +1,9 @@
 """Runs one attempt in one region, and gives up on time whatever the region does.
 
-A read timeout is per `recv`, so one byte every half second never times out (measured: 84 s, then success). Hence an
-attempt runs in a thread of a small pool of that region's own and is waited for only so long. A call that was given up
-on keeps its pool thread until the SDK's own timeouts end it; when a region holds all of its threads, further calls
-fail at once as "not sent" instead of piling up behind it.
+A name, a connection and a reply have a time limit each (dns.py, transport.py), but an operation may be several
+exchanges, or code that is in no hurry. Hence an attempt runs in a thread of a small pool of that region's own and is
+waited for only so long. A call that was given up on keeps its pool thread until those time limits end it; when a
+region holds all of its threads, further calls fail at once as "not sent" instead of piling up behind it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The engine's numbers, each named once. Settings may override them; conf.py validates what it is given."""
+"""The engine's numbers. What a setting has (the deadline, the hold, the lag limit, the tables) `wiring` takes from
+conf.py, with its default, and so the attempt's time, the cap of the hold and the times that follow from these.
+"""
 
 from __future__ import annotations
 
