@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from tests.core.support import EAST, Post, failing, met
 from tests.core.test_slow import Day
+from tests.processes import ROOT
 
 Row = tuple[float | None, float | None, bool, str]
 
@@ -57,6 +60,18 @@ def test_on_a_calm_day_every_rule_is_told_beside_its_threshold() -> None:
         "disputed": (None, None, False, "live traffic does not contradict the canaries."),
     }
     assert read(post, *told) == [(*figures, f"{EAST}: {words}") for *figures, words in told.values()]
+
+
+def test_every_rule_and_every_alarm_is_described() -> None:
+    post = Post()
+    status = post.watch.status(post.now, post.wall, [])
+    described = (ROOT / "docs" / "json.md").read_text()
+    (alarms,) = re.findall(r"^`alarms`, each for every region: (.*?)\. ", described, re.MULTILINE)
+
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", described, re.MULTILINE)) == {
+        one["rule"] for one in status["explain"]
+    }
+    assert set(re.findall(r"`([a-z-]+)`", alarms)) == {one["name"] for one in status["alarms"]}
 
 
 @pytest.mark.parametrize(
