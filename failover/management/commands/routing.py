@@ -20,7 +20,10 @@ class Command(BaseCommand):
     """Exit code 2 for a call that makes no sense, 3 when a safety rule refuses, 1 when no region took the decision or
     somebody else's of the same moment holds."""
 
-    help = "Follow the rules (auto), or try one region first until someone changes that (pin)."
+    help = (
+        "Follow the rules (auto), or try one region first until someone changes that (pin). "
+        "Exit 3: a safety rule refuses."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """`auto --reason T` and `pin REGION --reason T [--force]`."""
