@@ -1,4 +1,4 @@
-"""A value that many ask for and that costs something: read once a second by whoever comes first, not once for each
+"""A value that many ask for and that costs something: read at most so often, by whoever comes first, not once for each
 phone in the hall.
 """
 

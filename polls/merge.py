@@ -2,7 +2,7 @@
 
 Every item's key ends in the region that wrote it, so nothing is ever overwritten by another region and readers merge.
 Merging is commutative, associative and idempotent: in whatever order and however often a reader sees the rows, it comes
-to the same survey. Standard library only: the tally function runs this on AWS Lambda, without Django.
+to the same survey. Standard library only.
 """
 
 import hashlib
