@@ -6,8 +6,8 @@ event}`, a JSON line out, `{"id": ..., "reply": ...}` or `{"id": ..., "error": "
 input.
 
 Environment: `AWS_REGION`, and the `FAILOVER_*` variables that the web tier has. No region but its own is bound.
-`TALLY_LARGE_REST`: the lab's, see Projector; on AWS nothing rests, because counting shares no machine with the votes
-and a function that rests is paid for.
+`TALLY_LARGE_REST`: the lab's, see Projector; on AWS no large shard rests, because counting shares no machine with the
+votes and a function that rests is paid for.
 """
 
 from __future__ import annotations
