@@ -63,5 +63,5 @@ def _reasons() -> dict[str, str]:
         "server-error": _("answered with an error"),
         "throttled": _("was too busy"),
         "denied": _("refused us access"),
-        "skipped": _("was known to be down and was not asked"),
+        "skipped": _("was in trouble and was not asked"),
     }
