@@ -200,6 +200,7 @@ class Monitor:
     def _take_beat(self, beat: control_store.Beat, seen: Seen) -> None:
         """This host's own beats, read in another region, are the lag; another host's carry its counters."""
         if beat.host == self.host:
+            self.next_beat.begin_above(beat.seq)  # a clock may have been set back while no monitor ran
             if beat.origin != seen.region and beat.origin in self.config.regions:
                 self._watch.on_beat_seen(beat.origin, seen.region, beat.seq, seen.at)
         elif beat.seq > self._hosts.get(beat.host, 0):

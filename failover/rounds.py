@@ -103,7 +103,7 @@ class RegionRounds(threading.Thread):
 
     def _canary(self) -> tuple[Canary, tuple[int, float] | None]:
         monitor = self._monitor
-        seq, wrote_at = monitor.next_beat() // 1000, []
+        seq, wrote_at = monitor.next_beat(), []
 
         def write() -> object:
             at = monitor.clock.wall()

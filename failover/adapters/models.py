@@ -57,6 +57,11 @@ class Stamp:
             self._last = max(self._last + 1, int(self._clock.wall() * 1_000_000))
             return self._last
 
+    def begin_above(self, number: int) -> None:
+        """Every later stamp is above `number`, which may come from a process whose clock was ahead."""
+        with self._lock:
+            self._last = max(self._last, number)
+
 
 stamp = Stamp(SystemClock())
 _models: dict[str, type[RegionalModel]] = {}

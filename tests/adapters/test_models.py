@@ -39,6 +39,16 @@ def test_stamps_grow_whatever_the_clock_does(times: list[float]) -> None:
     assert all(one >= int(time * 1_000_000) for one, time in zip(stamps, times, strict=True))
 
 
+def test_stamps_go_on_above_those_of_another_process() -> None:
+    clock = FakeClock(wall=1.0)
+    next_stamp = Stamp(clock)
+    next_stamp.begin_above(5_000_000)
+    assert [next_stamp(), next_stamp()] == [5_000_001, 5_000_002]
+    next_stamp.begin_above(3)
+    clock.wait(9)
+    assert next_stamp() == 10_000_000
+
+
 def test_a_clock_that_stands_still_gives_stamps_one_microsecond_apart() -> None:
     clock = FakeClock(wall=10.0)
     next_stamp = Stamp(clock)

@@ -358,3 +358,21 @@ def test_its_beats_are_in_both_regions(running_one: tuple[Monitor, Path]) -> Non
             return {beat.origin for beat in control_store.read_beats()}
 
     until(process, lambda: origins(EAST) == origins(WEST) == {EAST, WEST}, "beats of both regions in both")
+
+
+@pytest.mark.usefixtures("wired")
+def test_beats_go_on_above_those_of_a_clock_that_was_ahead(lab: Lab, tmp_path: Path) -> None:
+    """Numbers that stood still or began again below would be taken for beats that have arrived: a pause of replication
+    would have no lag."""
+    host, ahead = make_monitor(lab.config(tmp_path)).host, int((time.time() + 600) * 1_000_000)
+    with bind(EAST):
+        control_store.write_beat(host, ahead, time.time() + 600, {})
+    numbers: set[int] = set()
+
+    def arrived_in_the_west() -> int:
+        with bind(WEST):
+            numbers.update(one.seq for one in control_store.read_beats() if (one.host, one.origin) == (host, EAST))
+        return len([number for number in numbers if number > ahead])
+
+    with monitor(lab, tmp_path) as process:
+        until(process, lambda: arrived_in_the_west() >= 3, "three beats above the one that was there")
