@@ -6,7 +6,7 @@ Decisions are made under the router's lock, and nothing is waited for while it i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -20,6 +20,8 @@ from failover.core.phrases import phrase
 T = TypeVar("T")
 CUT = (ErrorClass.UNKNOWN, Outcome.TIMEOUT)
 """What an attempt comes to that is given up on while it is under way."""
+NEARLY_WHOLE = 0.9
+"""A second attempt in a region speaks against it only when it had at least this share of an attempt's time."""
 Trace = Callable[[Attempt], None]
 
 
@@ -77,6 +79,30 @@ class Job(Generic[T]):
     def may_race(self) -> bool:
         """Whether another region's answer is as good: of asynchronous tables a strong read is another one elsewhere."""
         return self.consistency is Consistency.EVENTUAL or self.tables is TableMode.MRSC
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A region to ask next: how many others are still `ahead`, and for how many that were passed over time is kept."""
+
+    region: str
+    ticket: Ticket
+    ahead: int
+    waiting: int
+
+    def leave(self, job: Job[T], regions: Iterable[str], config: RouterConfig, now: float) -> Leave:
+        """How long the attempt may take: its share of the deadline. Whom nobody comes after has what is left, but for
+        an attempt in each of `regions` whose circuit is open, that was passed by or that was left in a hurry. Who may
+        not go on once it has been sent is never hurried."""
+        attempt_s, left, others = config.attempt_timeout_s, job.deadline - now, self.ahead + self.waiting
+        longest = min(attempt_s, left / (1 + others))
+        if not others:
+            later = {*job.cut, *(name for name in regions if name not in job.tried)} - {self.region}
+            longest = max(longest, left - len(later) * attempt_s)
+        if self.region in job.cut:
+            return Leave(self.region, self.ticket, now + longest, hurried=longest < attempt_s * NEARLY_WHOLE)
+        hurried = job.repeatable and self.ahead > 0 and self.ticket.patience_s < longest
+        return Leave(self.region, self.ticket, now + (self.ticket.patience_s if hurried else longest), hurried)
 
 
 @dataclass(slots=True)

@@ -40,6 +40,7 @@ class Evidence:
         self._alarm = ""
         self._failures_in_a_row = 0
         self._disputed_at = float("-inf")
+        self._behind_since = float("inf")
         self._trials_passed = self._slow_trials = 0
         self._canaries_passed = 0
 
@@ -149,6 +150,13 @@ class Evidence:
             return None
         return Rival(self.region.name, max(self._canary_ms))
 
+    def wrote_after(self, left_at: float, now: float) -> bool:
+        """Whether traffic went here after another region was left at `left_at`, so that what it wrote is to be waited
+        for. Not for a region that is gone: nobody knows when its writes will come."""
+        if self.circuit.state is not CircuitState.OPEN:
+            return True
+        return self.circuit.since > left_at and self.health.passing(now, self._config)
+
     def may_turn(self, now: float) -> bool:
         """Whether there is anything to judge: no facts are put together for a circuit that is held open, nor for a
         closed one that nothing speaks against."""
@@ -170,6 +178,10 @@ class Evidence:
                 if facts.failback.met:
                     self._begin(breaker.half_opened(before, now=now))
             case CircuitState.HALF_OPEN:
+                # The first beats after a time in which nobody looked are old, whenever they arrived.
+                self._behind_since = min(self._behind_since, now) if facts.left_behind else float("inf")
+                if not alarm and now - self._behind_since >= self._config.quiet_s:
+                    alarm = phrase("replication into it stalled while it was on trial")
                 if alarm:
                     self._begin(breaker.opened(before, config=self._config, now=now, reason=alarm))
                 elif facts.recovered:
@@ -236,6 +248,7 @@ class Evidence:
             if self._trials_passed >= self._config.trials_to_close:
                 self._disputed_at = float("-inf")  # live traffic itself says that it works
         self.circuit = circuit
+        self._behind_since = float("inf")
         self._trials_passed = self._slow_trials = self._canaries_passed = 0
 
 

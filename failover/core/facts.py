@@ -9,7 +9,7 @@ from failover.core.breaker import Circuit, CircuitState
 from failover.core.config import RouterConfig
 from failover.core.detector import Sample
 from failover.core.health import Health, HealthState, Verdict, state_of
-from failover.core.lag import Lag
+from failover.core.lag import Lag, LagState
 from failover.core.pace import Slowness
 from failover.core.phrases import Phrase, phrase
 from failover.core.policy import Failback, failback
@@ -58,6 +58,13 @@ class RegionFacts:
     def lag_fine(self) -> bool:
         """Whether results would not run backwards here: every lag that matters is known and below its limit."""
         return self.lag is None or self.lag.within(self.config.lag_limit_ms)
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether results would run backwards here for long: even a single trial would show it to who makes it. Where
+        canaries do not pass, nobody looked what has arrived."""
+        stalled = self.lag is not None and self.lag.state is LagState.STALLED
+        return stalled and self.health.passing(self.now, self.config)
 
     @property
     def failback(self) -> Failback:

@@ -66,13 +66,15 @@ class Plan:
     """Which regions a call meets, in which order.
 
     `preferred` has every region, by pin and priority alone; `order` those that are let through now (all of them in a
-    panic, never none); `active` is the region that ordinary traffic goes to.
+    panic, never none); `active` is the region that ordinary traffic goes to. `ailing` are those whose canaries fail:
+    of the regions that no circuit lets through they are asked last.
     """
 
     preferred: tuple[str, ...]
     order: tuple[str, ...]
     active: str
     panic: bool
+    ailing: frozenset[str] = frozenset()
 
     @property
     def home(self) -> str:
@@ -80,8 +82,14 @@ class Plan:
         return self.preferred[0]
 
 
-def plan(regions: Sequence[Region], circuits: Mapping[str, CircuitState], decision: Decision | None) -> Plan:
-    """The pinned region, else the regions (given by priority), without those whose circuit is open; all when all are.
+def plan(
+    regions: Sequence[Region],
+    circuits: Mapping[str, CircuitState],
+    decision: Decision | None,
+    ailing: frozenset[str] = frozenset(),
+) -> Plan:
+    """The pinned region, else the regions (given by priority), without those whose circuit is open; all when all are,
+    the `ailing` ones last.
 
     A half-open region keeps its place in the order (it gets single trials there) but is active only when no closed
     one is left. A pin to a region that is not configured is no pin.
@@ -92,8 +100,8 @@ def plan(regions: Sequence[Region], circuits: Mapping[str, CircuitState], decisi
     order = tuple(name for name in preferred if circuits[name] is not CircuitState.OPEN)
     closed = [name for name in order if circuits[name] is CircuitState.CLOSED]
     panic = not order
-    order = order or preferred
-    return Plan(preferred=preferred, order=order, active=(closed or order)[0], panic=panic)
+    order = order or tuple(sorted(preferred, key=ailing.__contains__))
+    return Plan(preferred=preferred, order=order, active=(closed or order)[0], panic=panic, ailing=ailing)
 
 
 def refuse_pin(

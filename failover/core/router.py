@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from failover.core.attempts import Attempts, Job, Leave, Trace
+from failover.core.attempts import Attempts, Choice, Job, Trace
 from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import Attempt, ErrorClass, Failure, NoRegionAnswered, Outcome, OutcomeUnknown
@@ -24,20 +23,9 @@ from failover.core.reports import HostCircuit, HostView, WorkerReport
 __all__ = ["Router", "RouterConfig"]
 
 T = TypeVar("T")
-_BESIDE_A_TRIAL, _PASSED_BY, _LEFT_IN_A_HURRY, _OPEN = range(4)
+_BESIDE_A_TRIAL, _PASSED_BY, _LEFT_IN_A_HURRY, _OPEN, _ONCE_MORE = range(5)
 """Who is asked once nobody who let the call through has answered: in this order."""
-NEARLY_WHOLE = 0.9
-"""A second attempt in a region speaks against it only when it had at least this share of an attempt's time."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """A region to ask next: how many others are still `ahead`, and for how many that were passed over time is kept."""
-
-    region: str
-    ticket: Ticket
-    ahead: int
-    waiting: int
+_CROWDED = "others wait there, and none is answered"
 
 
 class Router:
@@ -67,6 +55,7 @@ class Router:
         self._decision: Decision | None = None
         self._verdict: Mapping[str, HostCircuit] = {}
         self._verdict_from = float("-inf")
+        self._ailing: frozenset[str] = frozenset()
         self._states: dict[str, CircuitState] = {}
         self._way: Plan | None = None
         self._answered = self._refused = self._unanswered = self._failed_over = self._calls = 0
@@ -123,7 +112,7 @@ class Router:
             if deadline - now <= 0:
                 self._attempts.settle(region, choice.ticket, None)
                 break
-            leave = self._leave(way, job, choice, now)
+            leave = choice.leave(job, way.preferred, self._config, now)
             if hedge and not way.panic:
                 results = self._attempts.hedged(job, leave, partial(self._rival, way, {region, *job.tried}))
             else:
@@ -168,6 +157,7 @@ class Router:
         with self._lock:
             self._verdict = view.circuits
             self._verdict_from = self._clock.monotonic() - view.age_s
+            self._ailing = frozenset(name for name, one in view.circuits.items() if one.past and not one.past.sound)
             if view.decision is not None and view.decision != self._decision:
                 known = [decision for decision in (self._decision, view.decision) if decision is not None]
                 self._decision, _ = latest(known)
@@ -189,18 +179,20 @@ class Router:
             )
 
     def _plan(self) -> Plan:
-        """The regions as they stand; made anew only when a circuit or the decision changed. Needs the lock."""
+        """The regions as they stand; made anew only when something about them changed. Needs the lock."""
         now = self._clock.monotonic()
         states = {name: lane.state(self._host(name, now), now) for name, lane in self._lanes.items()}
-        if self._way is None or states != self._states:
-            self._states, self._way = states, plan(self._regions, states, self._decision)
+        ailing = self._ailing if self._is_fresh(now) else frozenset()
+        if self._way is None or states != self._states or ailing != self._way.ailing:
+            self._states, self._way = states, plan(self._regions, states, self._decision, ailing)
         return self._way
+
+    def _is_fresh(self, now: float) -> bool:
+        return now - self._verdict_from <= self._config.stale_after_s
 
     def _host(self, region: str, now: float) -> CircuitState | None:
         """The monitor's verdict, or None when it has none or is too old to be trusted. Needs the lock."""
-        if now - self._verdict_from > self._config.stale_after_s:
-            return None
-        circuit = self._verdict.get(region)
+        circuit = self._verdict.get(region) if self._is_fresh(now) else None
         return None if circuit is None else circuit.state
 
     def _rival(self, way: Plan, tried: Container[str]) -> tuple[str, Ticket] | None:
@@ -213,21 +205,7 @@ class Router:
                     return name, ticket
         return None
 
-    def _leave(self, way: Plan, job: Job[T], choice: _Choice, now: float) -> Leave:
-        """How long an attempt may take: its share of the deadline. Whom nobody comes after has what is left, but for an
-        attempt in each region whose circuit is open, that was passed by or that was left in a hurry. Who may not go on
-        once it has been sent is never hurried."""
-        attempt_s, left, others = self._config.attempt_timeout_s, job.deadline - now, choice.ahead + choice.waiting
-        longest = min(attempt_s, left / (1 + others))
-        if not others:
-            later = {*job.cut, *(name for name in way.preferred if name not in job.tried)} - {choice.region}
-            longest = max(longest, left - len(later) * attempt_s)
-        if choice.region in job.cut:
-            return Leave(choice.region, choice.ticket, now + longest, hurried=longest < attempt_s * NEARLY_WHOLE)
-        hurried = job.repeatable and choice.ahead > 0 and choice.ticket.patience_s < longest
-        return Leave(choice.region, choice.ticket, now + (choice.ticket.patience_s if hurried else longest), hurried)
-
-    def _candidates(self, way: Plan, job: Job[T]) -> Iterator[_Choice]:
+    def _candidates(self, way: Plan, job: Job[T]) -> Iterator[Choice]:
         """The regions that let this call through, and after them, rather than fail it, those that do not.
 
         Of those that do not, one whose trial is under way is the likeliest to answer, and its share is kept for it. The
@@ -251,7 +229,7 @@ class Router:
                 if ticket is not None and crowded:
                     lane.settle(ticket, None, now)
             if ticket is not None and not crowded:
-                yield _Choice(region, ticket, others, waiting)
+                yield Choice(region, ticket, others, waiting)
                 if region in job.cut:
                     passed_over.append((_LEFT_IN_A_HURRY, region))
                 continue
@@ -262,16 +240,33 @@ class Router:
                 passed_over.append((_OPEN if is_open else _BESIDE_A_TRIAL, region))
                 waiting += not is_open
             if not way.panic:
-                why = "others wait there, and none is answered" if crowded else "another call is trying it"
+                why = _CROWDED if crowded else "another call is trying it"
                 job.note(Attempt(region, Outcome.SKIPPED, 0.0, "its circuit is open" if is_open else why))
-        passed_over.sort(key=lambda one: one[0])
-        while passed_over:
-            rank, region = passed_over.pop(0)
+        yield from self._last_resorts(way, job, passed_over)
+
+    def _last_resorts(self, way: Plan, job: Job[T], passed_over: list[tuple[int, str]]) -> Iterator[Choice]:
+        """Of several whose circuit is open, those whose canaries fail come last; where others wait in one of them, and
+        there is another one to ask, it is left in a hurry or passed by, and asked once more at the end."""
+        resorts = sorted(passed_over, key=lambda one: (one[0], one[1] in way.ailing))
+        while resorts:
+            rank, region = resorts.pop(0)
             if region in job.tried and region not in job.cut:  # a hedge went there meanwhile
                 continue
+            others = sum(other == rank for other, _ in resorts)
+            ahead, waiting = (others, 0) if rank == _OPEN else (0, others)
             with self._lock:
-                ticket = self._lanes[region].last_resort(self._clock.monotonic())
-            yield _Choice(region, ticket, 0, sum(other == rank for other, _ in passed_over))
+                now, lane = self._clock.monotonic(), self._lanes[region]
+                ticket = lane.last_resort(now)
+                crowded = ahead > 0 and not ticket.patience_s
+                if crowded:
+                    lane.settle(ticket, None, now)
+            if crowded:
+                self._sent_on(region)
+                job.note(Attempt(region, Outcome.SKIPPED, 0.0, _CROWDED))
+            else:
+                yield Choice(region, ticket, ahead, waiting)
+            if ahead and (crowded or region in job.cut):
+                resorts.append((_ONCE_MORE, region))
 
     def _sent_on(self, region: str) -> None:
         with self._lock:

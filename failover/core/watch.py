@@ -17,11 +17,11 @@ from failover.core.events import AUTOMATIC, Event, EventKind, new_id
 from failover.core.evidence import Evidence
 from failover.core.facts import RegionFacts
 from failover.core.health import Canary
-from failover.core.lag import Lag, LagMeter, LagState
+from failover.core.lag import Lag, LagMeter
 from failover.core.pace import Rival
 from failover.core.past import Serving
 from failover.core.phrases import phrase
-from failover.core.policy import Decision, Plan, latest, plan, refuse_pin
+from failover.core.policy import Decision, Plan, latest, plan
 from failover.core.regions import Region, by_priority
 from failover.core.reports import HostView, RegionReport, WorkerReport
 from failover.core.routing_log import routed, superseded
@@ -58,6 +58,7 @@ class Watch:
         names = [region.name for region in self._regions]
         self._meters = {(one, other): LagMeter(config) for one in names for other in names if one != other}
         self._lag_alarms: set[str] = set()
+        self._ailing: frozenset[str] = frozenset()
         self._reports: dict[str, tuple[WorkerReport, float]] = {}
         self._met_workers = False
         self._hosts: dict[str, Mapping[str, Mapping[str, int]]] = {}
@@ -74,6 +75,7 @@ class Watch:
         for name, told in view.circuits.items():
             if name in self._evidence:
                 self._evidence[name].restore(told, told_at=now - view.age_s, now=now)
+        self._see_who_ails()
         before, served = self._plan(), view.serving
         since = served.since if served is not None and served.region == before.active else wall
         self._serving, self._home = Serving(before.active, min(since, wall)), before.home
@@ -141,6 +143,7 @@ class Watch:
     def tick(self, now: float, wall: float) -> list[Event]:
         """Weigh the evidence. Each circuit takes at most one turn; every change is one event, in order."""
         events = self._routing_events()
+        self._see_who_ails()
         lags = self._lags(now)
         for name, evidence in self._evidence.items():
             if not evidence.may_turn(now):
@@ -157,16 +160,6 @@ class Watch:
         """What the workers are to follow, and what this host's next monitor begins with."""
         circuits = {name: one.told(now) for name, one in self._evidence.items()}
         return HostView(self._decision, circuits, serving=self._serving)
-
-    def refuse_pin(self, region: str, now: float, *, forced: bool = False) -> str | None:
-        """Why a person must not pin this region now, as a sentence, or None when they may."""
-        facts = self.facts(now)
-        return refuse_pin(
-            region,
-            health={name: one.state for name, one in facts.items()},
-            circuits={name: one.circuit.state for name, one in facts.items()},
-            forced=forced,
-        )
 
     def facts(self, now: float) -> dict[str, RegionFacts]:
         """What is known about every region, by priority."""
@@ -187,21 +180,23 @@ class Watch:
 
     def _plan(self) -> Plan:
         states = {name: evidence.circuit.state for name, evidence in self._evidence.items()}
-        return plan(self._regions, states, self._decision)
+        return plan(self._regions, states, self._decision, self._ailing)
+
+    def _see_who_ails(self) -> None:
+        self._ailing = frozenset(name for name, evidence in self._evidence.items() if not evidence.health.sound)
 
     def _facts_of(self, name: str, lags: Lags, now: float) -> RegionFacts:
         into = {origin: lags[origin, name] for origin in self._evidence if origin != name}
         pinned = self._decision is not None and self._decision.region == name
         rival = self._rival(name, lags, now)
-        return self._evidence[name].facts(into, self._needed(name), now, rival=rival, pinned=pinned)
+        return self._evidence[name].facts(into, self._needed(name, now), now, rival=rival, pinned=pinned)
 
-    def _needed(self, name: str) -> frozenset[str]:
-        """The regions whose writes must have arrived before traffic goes (back) to `name`: those that take any."""
-        return frozenset(
-            other
-            for other, evidence in self._evidence.items()
-            if other != name and evidence.circuit.state is not CircuitState.OPEN
-        )
+    def _needed(self, name: str, now: float) -> frozenset[str]:
+        """The regions whose writes must have arrived before traffic goes (back) to `name`: those that take any, or
+        took it after `name` had been left and are not gone."""
+        left_at = self._evidence[name].circuit.since
+        others = ((other, evidence) for other, evidence in self._evidence.items() if other != name)
+        return frozenset(other for other, evidence in others if evidence.wrote_after(left_at, now))
 
     def _rival(self, name: str, lags: Lags, now: float) -> Rival | None:
         """The quickest other region that is well and not behind."""
@@ -264,11 +259,13 @@ class Watch:
         return Event(self._ids(), wall, kind, before.value, after.state.value, AUTOMATIC, reason, facts.name)
 
     def _lag_events(self, lags: Lags, wall: float) -> list[Event]:
-        """An alarm for a lag above its limit; an unknown one neither raises nor clears it."""
+        """An alarm for a lag above its limit, cleared below half of it: one that sways about its limit is one alarm. An
+        unknown lag neither raises nor clears it."""
         events = []
         for (origin, name), lag in lags.items():
             key = f"{origin}>{name}"
-            if lag.ms is None or (lag.state is not LagState.OK) == (key in self._lag_alarms):
+            limit_ms = self._config.lag_limit_ms / (2 if key in self._lag_alarms else 1)
+            if lag.ms is None or lag.within(limit_ms) != (key in self._lag_alarms):
                 continue
             self._lag_alarms ^= {key}
             kind = EventKind.LAG_ALARM if key in self._lag_alarms else EventKind.LAG_CLEARED

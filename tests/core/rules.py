@@ -23,9 +23,11 @@ READ_WHEN_CALM_S, READ_WHEN_NEWS_S = 900.0, 400.0
 """How often the documents are read: rather just after something has changed than at any time."""
 FAILING = (Fault.DNS, Fault.HANG, Fault.ERRORS)
 RELUCTANCE = {"closed": 0, "half-open": 1, "open": 2}
-"""Traffic goes where the circuit is closed, for want of that where it is tried, and else anywhere."""
+"""Traffic goes where the circuit is closed, for want of that where it is tried, and else anywhere: rather where
+canaries pass."""
 CROWDED_WITHIN_S = (0.0, 0.1, 0.3, 1.5)
 """How long it takes until all of a crowd have come."""
+STALLED = "replication into it stalled"
 TOO_LATE = SLOW, TRIALS_LATE = "slow:", "3 live trials took"
 CAUSES = (
     ("live traffic", 4 * ROUND_S),
@@ -116,8 +118,12 @@ class Inspector:
         decided = host.view.decision
         home = decided.region if decided is not None and decided.region else next(iter(self.world.places))
         preferred = (home, *(name for name in self.world.places if name != home))
-        serving = min(preferred, key=lambda name: RELUCTANCE[self.states[host.name, name]])
+        serving = min(preferred, key=lambda name: self._reluctance(host, name))
         assert self.active[host.name] == serving, "traffic goes elsewhere than the circuits and the decision say"
+
+    def _reluctance(self, host: Host, name: str) -> tuple[int, bool]:
+        state, past = self.states[host.name, name], host.view.circuits[name].past
+        return RELUCTANCE[state], state == "open" and past is not None and not past.sound
 
     def _documents(self, host: Host) -> StatusDocument:
         """What people read, in full, and whether the counters add up."""
@@ -171,6 +177,12 @@ class Inspector:
         assert (event.from_, event.to) in LEGAL
         self.states[key] = event.to
         if event.to == "open":
+            if event.reason.startswith(STALLED):
+                assert event.from_ == "half-open"
+                assert self._stalled(event.region), f"a wrong flip: {event}"
+                self._held(key, event)
+                self.seen["stalled"] += 1
+                return
             within = next((s for cause, s in CAUSES if event.reason.startswith(cause)), 130 + 4 * ROUND_S)
             place = world.places[event.region]
             too_late = event.reason.startswith(TOO_LATE)  # a few late answers among few are slowness too
@@ -187,7 +199,9 @@ class Inspector:
             return
         for other in world.places:
             paused_at = world.paused.get((other, event.region))
-            matters = other != event.region and self.states[host.name, other] != "open"
+            opened_at = self.opened_at.get((host.name, other), float("-inf"))
+            took_over = event.to == "half-open" and opened_at > self.opened_at[key] and world.places[other].well
+            matters = other != event.region and (self.states[host.name, other] != "open" or took_over)
             if not matters or paused_at is None:
                 continue
             # Where nothing could be written nothing can be late: what was last seen is believed until it is too old.
@@ -200,6 +214,13 @@ class Inspector:
         assert now - self.opened_at[key] >= self.held[key], f"not held: {event}"
         assert host.passes[event.region] >= world.config.canaries_to_close, f"too few canaries: {event}"
         assert world.places[event.region].fault not in FAILING, f"its canary fails: {event}"
+
+    def _stalled(self, name: str) -> bool:
+        """Whether replication into a region has been away for long, or was until a moment ago."""
+        world, long = self.world, self.world.config.lag_stalled_ms / 1000 - 2 * ROUND_S
+        into = [at for (_, into), at in world.paused.items() if into == name]
+        ended = [at for (_, into), at in world.pause_ended.items() if into == name]
+        return any(world.now - at >= long for at in into) or any(world.now - at <= 2 * ROUND_S for at in ended)
 
     def _held(self, key: tuple[str, str], event: Event) -> None:
         """How long an opening holds: twice the latest hold up to the cap, afresh after a calm, longer for who flaps."""

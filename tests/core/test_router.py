@@ -758,18 +758,6 @@ def test_who_has_no_less_time_than_without_the_crowd_was_not_in_a_hurry() -> Non
     assert bench.router.report().regions[EAST].failed == 1
 
 
-def test_who_asks_for_want_of_anything_else_is_not_hurried_by_a_crowd() -> None:
-    bench = Bench("a", "b", config=RouterConfig(share=1))
-    bench.router.follow(HostView(None, {"a": HostCircuit(OPEN), "b": HostCircuit(OPEN)}))
-
-    def meanwhile(bound: Bound) -> str:
-        assert write(bench) == "a"
-        return bound.region
-
-    bench.router.call(meanwhile, idempotent=True)
-    assert [call.timeout for call in bench.runner.calls] == pytest.approx([1.2, 1.2])
-
-
 def test_a_region_that_was_left_in_a_hurry_is_asked_again_after_those_passed_by_and_before_the_open_ones() -> None:
     bench = Crowded(EAST, "tried", "open", "last")
     states = {EAST: CLOSED, "tried": HALF_OPEN, "open": OPEN, "last": CLOSED}

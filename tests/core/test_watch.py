@@ -415,8 +415,6 @@ def test_a_pin_is_one_event_with_its_actor_and_reason_and_switches_the_active_re
 
 def test_a_forced_pin_is_recorded_as_forced_and_traffic_fails_over_all_the_same() -> None:
     post = opened_by_canaries()
-    assert "unreachable" in (post.watch.refuse_pin(EAST, post.now) or "")
-    assert post.watch.refuse_pin(EAST, post.now, forced=True) is None
     post.watch.on_decision(decision(EAST, forced=True), [], post.now)
     post.step(3)
     assert "(forced)" in post.events[-1].reason

@@ -112,7 +112,7 @@ def test_in_half_an_hour_of_random_faults_no_rule_is_broken(group: int, processe
     # Rules that are never put to the test would hold for nothing.
     expected = {"circuit-opened", "circuit-half-open", "circuit-closed", "failover", "failback", "switched"}
     expected |= {"routing-pinned", "routing-auto", "lag-alarm", "answered", "refused", "unanswered", "unknown"}
-    expected |= {"slow", "outrun", "flapping", "doubled", "beside-a-trial", "restarted", "restarted-away"}
+    expected |= {"slow", "stalled", "outrun", "flapping", "doubled", "beside-a-trial", "restarted", "restarted-away"}
     expected |= {"hurried", "passed-by", "asked-again", "kept", "crowd-outrun", "crowd-throttled"}
     assert not expected - set(seen)
     assert seen["answered"] > 0.8 * sum(seen[name] for name in ("answered", "refused", "unanswered", "unknown"))
