@@ -33,7 +33,7 @@ def read_round(survey: Survey) -> Known[list[BallotRow]]:
     prefix = shard_prefix(survey.code, survey.round)
     first = gateway.read(partial(_page, None, prefix), consistency=FINAL)
     if first.value.next is None:
-        return Known.read(first.value.rows(), first, began)
+        return Known.read(first.value.rows(BallotRow), first, began)
     shards = [f"{prefix}{number}" for number in range(survey.shards)]
     calls = [shards[at : at + SHARDS_A_CALL] for at in range(0, len(shards), SHARDS_A_CALL)]
     return together(list(_pool().map(_read_shards, calls)), began)
@@ -67,10 +67,10 @@ def read_replica(survey: Survey, region: str) -> list[BallotRow]:
     prefix = shard_prefix(survey.code, survey.round)
     with gateway.at(region) as bound:
         page = ballot_page(None, prefix=prefix, consistent=bound.strong)
-        found = page.rows()
+        found = page.rows(BallotRow)
         while page.next:
             page = ballot_page(page.next, prefix=prefix, consistent=bound.strong)
-            found += page.rows()
+            found += page.rows(BallotRow)
     return sorted(found, key=lambda row: (str(row.shard), str(row.voter_region)))
 
 

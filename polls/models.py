@@ -6,7 +6,7 @@ Every key ends in the region that wrote the item, so no item is ever written by 
 """
 
 import hashlib
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.exceptions import PynamoDBException as DatabaseError
@@ -28,9 +28,11 @@ __all__ = [
     "shard_key",
     "shard_place",
     "shard_prefix",
+    "tally_page",
     "voter_key",
 ]
 
+ModelT = TypeVar("ModelT", bound=RegionalModel)
 SEPARATOR = "#"
 PAGE_ITEMS = 500  # read at once: 60 ms of a local engine on a busy laptop, far within one attempt
 
@@ -140,9 +142,9 @@ class Page(NamedTuple):
     items: list[dict[str, Any]]
     next: dict[str, Any] | None
 
-    def rows(self) -> list[BallotRow]:
+    def rows(self, model: type[ModelT]) -> list[ModelT]:
         """The items as models: work for this process, and therefore not done within the time of an attempt."""
-        return [BallotRow.from_raw_data(item) for item in self.items]
+        return [model.from_raw_data(item) for item in self.items]
 
 
 def ballot_page(start: dict[str, Any] | None, *, prefix: str | None = None, consistent: bool = False) -> Page:
@@ -157,6 +159,12 @@ def ballot_page(start: dict[str, Any] | None, *, prefix: str | None = None, cons
         consistent_read=consistent,
     )
     page = next(found.page_iter)
+    return Page(page["Items"], page.get("LastEvaluatedKey"))
+
+
+def tally_page(start: dict[str, Any] | None) -> Page:
+    """Up to 500 tallies of the bound region from `start` on, of any rounds."""
+    page = next(TallyRow.scan(page_size=PAGE_ITEMS, last_evaluated_key=start).page_iter)
     return Page(page["Items"], page.get("LastEvaluatedKey"))
 
 

@@ -1,8 +1,9 @@
 """Reads. Every result carries the region that served it and when it was read, so a page can say how old it is."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from failover import gateway
 
@@ -11,7 +12,7 @@ from .ballot_reads import read_replica, read_round
 from .cached import Cached
 from .known import Known
 from .merge import Cast, Row, merge, merge_ballots, stands
-from .models import BallotRow, SurveyRow, shard_key, voter_key
+from .models import BallotRow, Page, SurveyRow, TallyRow, shard_key, tally_page, voter_key
 from .surveys import Survey, from_row, is_whole
 
 T = TypeVar("T")
@@ -214,7 +215,22 @@ def results(survey: Survey) -> Known[Results]:
 
 
 def _voters(_all: None) -> dict[str, int]:
-    return gateway.read(lambda _bound: tallies.voters_by_round()).value
+    """In many short calls. When a region fails in between, the rest comes from another one, and what is read twice
+    counts once.
+    """
+    page = _tallies_from(None)
+    shards = tallies.voters_by_shard(page.rows(TallyRow))
+    while page.next:
+        page = _tallies_from(page.next)
+        shards |= tallies.voters_by_shard(page.rows(TallyRow))
+    voters = Counter[str]()
+    for (number, _shard), count in shards.items():
+        voters[number] += count
+    return voters
+
+
+def _tallies_from(start: dict[str, Any] | None) -> Page:
+    return gateway.read(lambda _bound: tally_page(start)).value
 
 
 _voters_counted: Cached[None, dict[str, int]] = Cached(

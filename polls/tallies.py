@@ -48,13 +48,9 @@ def read_round(code: str, number: int, *, consistent: bool) -> Kept:
     return Kept({int(shard): _stored(row) for shard, row in rows.items()}, compared)
 
 
-def voters_by_round() -> dict[str, int]:
-    """How many voted, by "CODE#round", over all rounds of the bound region."""
-    voters: dict[str, int] = {}
-    for row in TallyRow.scan():
-        if row.shard != COMPARED:
-            voters[str(row.round_key)] = voters.get(str(row.round_key), 0) + int(row.counts["voters"])
-    return voters
+def voters_by_shard(rows: Iterable[TallyRow]) -> dict[tuple[str, str], int]:
+    """How many voted, by "CODE#round" and shard."""
+    return {(str(row.round_key), str(row.shard)): int(row.counts["voters"]) for row in rows if row.shard != COMPARED}
 
 
 def _translated(method: Callable[P, T]) -> Callable[P, T]:

@@ -212,6 +212,12 @@ def test_a_long_reading_is_many_short_ones_with_the_same_result(make_survey: Cal
     monkeypatch.setattr(models, "PAGE_ITEMS", 2)
     assert sorted(cast.voter for cast in selectors.ballots(survey).value) == in_one_page
     assert len(in_one_page) == 5
+
+    def listed() -> list[int | None]:
+        voters = selectors.voters_by_round()
+        return [voters.get(f"{one.code}#{one.round}") for one in (survey, other)]
+
+    wait_until(lambda: listed() == [5, 1], within=10, what="the tallies of both, from several pages")
     rows = read_replica(survey, "us-east-1")
     assert {row.voter for row in rows} <= set(in_one_page)
 
