@@ -1,16 +1,14 @@
 """One warm botocore client a region, made once: the first costs about 150 ms, and creation is not thread-safe.
 
 One attempt a call (`total_max_attempts`, because `max_attempts: 1` means two), a transport of our own that keeps as
-many connections as there are threads and ends every exchange on time (transport.py), and a fixed user agent, which
-botocore would else put together anew for every call.
+many connections as there are threads and ends every exchange on time (transport.py), a check of every reply
+(replies.py), and a fixed user agent, which botocore would else put together anew for every call.
 """
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import botocore.session
 from botocore.config import Config
@@ -18,7 +16,7 @@ from botocore.config import Config
 from failover.conf import FailoverConfig
 
 from .clock import SystemClock
-from .errors import TruncatedReply
+from .replies import CheckedParsers
 from .transport import Transport
 
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ def make_client(
     finds them.
     """
     session = session or botocore.session.get_session()
+    session.register_component("response_parser_factory", CheckedParsers())
     client: DynamoDBClient = session.create_client(  # type: ignore[assignment]  # botocore's stub knows no services
         "dynamodb",
         region_name=region,
@@ -46,7 +45,6 @@ def make_client(
             account_id_endpoint_mode="disabled",
         ),
     )
-    client.meta.events.register("after-call.dynamodb", _refuse_truncated)
     client._endpoint.http_session = Transport(  # type: ignore[attr-defined]  # private: see transport.py
         config.endpoint(region),
         connect_timeout=config.connect_timeout_s,
@@ -61,21 +59,3 @@ def make_clients(config: FailoverConfig, *, connections: int | None = None) -> M
     """A client for every configured region, of one session: botocore reads its data and finds credentials once."""
     session = botocore.session.get_session()
     return {region: make_client(config, region, connections=connections, session=session) for region in config.regions}
-
-
-def _refuse_truncated(http_response: Any, **_: object) -> None:
-    """A body that is cut or changed on its way is parsed as `{}`, "item not found", and that must never reach a caller.
-
-    Neither must the page of a proxy. The transport has counted the bytes; DynamoDB sends a checksum as well, and where
-    there is none the body must at least be JSON.
-    """
-    body = http_response.content
-    checksum = http_response.headers.get("x-amz-crc32")
-    if checksum:
-        if checksum != str(zlib.crc32(body)):
-            raise TruncatedReply(f"the checksum of {len(body)} bytes is wrong")
-    elif http_response.status_code < 300:
-        try:
-            json.loads(body)
-        except ValueError as error:
-            raise TruncatedReply(f"{len(body)} bytes that are no JSON arrived") from error

@@ -72,9 +72,7 @@ DNS_DETAIL = {
 
 
 class TruncatedReply(Exception):
-    """A reply whose body is shorter than announced, or fails its checksum: botocore would hand it on as an empty
-    result.
-    """
+    """A reply that is not what the region sent: cut, changed on its way, or somebody else's (replies.py)."""
 
 
 class NothingRead(Exception):
