@@ -110,11 +110,15 @@ class Resolver:
             except BaseException as error:
                 answer.set_exception(error)
 
-        threading.Thread(target=ask, name="resolver", daemon=True).start()
         try:
+            threading.Thread(target=ask, name="resolver", daemon=True).start()
             return answer.result(timeout)
+        except socket.gaierror:
+            raise
         except TimeoutError as error:
             raise Silence(socket.EAI_AGAIN, f"no answer within {timeout:g} s") from error
+        except (RuntimeError, OSError) as error:  # this machine has no thread or no socket left
+            raise Silence(socket.EAI_AGAIN, f"the host's resolver cannot be asked: {error}") from error
 
 
 def _ask_nameserver(host: str, nameserver: tuple[str, int], timeout: float) -> Answer:

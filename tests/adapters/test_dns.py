@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from dnslib import QTYPE, RCODE, RR, A, DNSRecord
 from hypothesis import given
 from hypothesis import strategies as st
+from pynamodb.exceptions import PutError
 
 from failover.adapters import dns
+from failover.adapters.binding import bind
+from failover.adapters.clock import SystemClock
+from failover.adapters.control_store import ControlRow
+from failover.adapters.dns_cache import AddressCache
+from failover.adapters.errors import classify
+from failover.core.errors import ErrorClass, Outcome
 from failover.lab.dns import DnsMode, NameServer
 from tests.adapters import faulty
+from tests.adapters.faulty import EAST
 from tests.waiting import wait_until
 
 HOST = "dynamodb.us-east-1.amazonaws.com"
@@ -274,6 +286,48 @@ def test_a_silent_resolver_of_the_host_is_not_waited_for(monkeypatch: pytest.Mon
 
     assert (type(caught.value), caught.value.errno) == (dns.Silence, socket.EAI_AGAIN)
     assert watch.seconds < TIMEOUT_S + 5
+
+
+@pytest.fixture
+def no_thread() -> Iterator[None]:
+    """This process gets no thread more: none has room for such a stack."""
+    before = threading.stack_size(2**60)
+    yield
+    threading.stack_size(before)
+
+
+@pytest.mark.usefixtures("no_thread")
+@pytest.mark.parametrize("stale_s", [None, 60.0])
+def test_without_a_thread_to_ask_the_host_from_there_is_no_answer(stale_s: float | None) -> None:
+    cache = None if stale_s is None else AddressCache(SystemClock(), stale_s=stale_s)
+    own = dns.Resolver([HOST], None, timeout=TIMEOUT_S, cache=cache)
+
+    for ask in (own.look_up, lambda host: own.getaddrinfo(host, 80)):
+        with pytest.raises(dns.Silence, match="new thread") as caught:
+            ask(HOST)
+        assert caught.value.errno == socket.EAI_AGAIN
+
+
+@pytest.mark.usefixtures("no_thread")
+def test_a_call_for_whose_name_there_is_no_thread_was_not_sent(tmp_path: Path) -> None:
+    config = replace(faulty.make_config(tmp_path, {EAST: 80}), endpoints={EAST: f"http://{HOST}"})
+    with faulty.models_wired(config), bind(EAST), pytest.raises(PutError) as caught:
+        ControlRow("k", "i", document="{}").put()
+
+    failure = classify(caught.value)
+    assert (failure.error_class, failure.outcome) == (ErrorClass.NOT_SENT, Outcome.DNS)
+
+
+def test_a_host_that_has_no_socket_left_to_ask_with_gives_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    # glibc's "system error" comes as an OSError that is no gaierror; only a process that cannot go on has one to show.
+    def fails(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(dns, "_original", fails)
+
+    for ask in (resolver(None).look_up, lambda host: resolver(None).getaddrinfo(host, 80)):
+        with pytest.raises(dns.Silence, match="Too many open files"):
+            ask(HOST)
 
 
 def test_the_hosts_refusal_comes_through_unchanged() -> None:
