@@ -168,17 +168,11 @@ class Transport:
 
     def _dial(self, found: list[Any], until: float) -> socket.socket:
         """The first address that takes a connection; what time is left is shared by those that are left."""
-        for place, (family, kind, protocol, _, address) in enumerate(found, start=1):
-            sock = socket.socket(family, kind, protocol)
+        for place, info in enumerate(found, start=1):
+            left = until - self._clock.monotonic()
             try:
-                left = until - self._clock.monotonic()
-                sock.settimeout(max(0.001, left / (len(found) - place + 1)))
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                sock.connect(address)
-                return sock
+                return _connected(info, max(0.001, left / (len(found) - place + 1)))
             except OSError as error:
-                sock.close()
                 if place < len(found):
                     continue
                 refused = sdk.ConnectTimeoutError if isinstance(error, TimeoutError) else sdk.EndpointConnectionError
@@ -192,6 +186,21 @@ class Transport:
                 self._idle.append(sock)
         if not keep:
             sock.close()
+
+
+def _connected(info: Any, timeout: float) -> socket.socket:
+    """A connection to one of the addresses that `getaddrinfo` gave."""
+    family, kind, protocol, _, address = info
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.settimeout(timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _close_all(idle: list[socket.socket]) -> None:

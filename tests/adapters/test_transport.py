@@ -213,6 +213,35 @@ def test_the_second_address_of_a_name_is_tried_when_the_first_refuses(monkeypatc
         assert ask(made, f"http://{HOST}").status_code == 200
 
 
+NO_FAMILY = 255
+"""A family of addresses of which no machine makes a socket, as one without IPv6 makes none of an AAAA record's."""
+
+
+def test_an_address_of_a_family_that_this_machine_lacks_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with faulty.server(faulty.says(ANSWER)) as port, transport(f"http://{HOST}") as made:
+        found = [
+            (NO_FAMILY, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+
+        assert ask(made, f"http://{HOST}").status_code == 200
+
+
+def test_where_no_socket_can_be_made_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(NO_FAMILY, socket.SOCK_STREAM, 6, "", ("::1", 80, 0, 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+    with transport(f"http://{HOST}") as made, pytest.raises(sdk.EndpointConnectionError) as caught:
+        ask(made, f"http://{HOST}")
+
+    failure = classify(caught.value)
+    assert (failure.error_class, failure.outcome, failure.detail) == (
+        ErrorClass.NOT_SENT,
+        Outcome.CONNECT,
+        "no connection",
+    )
+
+
 def test_a_refused_connection_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     addresses(monkeypatch, free_port(), free_port())
     with transport(f"http://{HOST}") as made, pytest.raises(sdk.EndpointConnectionError) as caught:
