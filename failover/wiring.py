@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from .adapters import dns
 from .adapters.binding import Connections
-from .adapters.clients import make_clients
+from .adapters.clients import SPARE, make_clients, reach_s
 from .adapters.clock import SystemClock
 from .adapters.control_store import read_decisions
 from .adapters.dns_cache import AddressBook, AddressCache
@@ -72,7 +72,7 @@ def router_config(config: FailoverConfig) -> RouterConfig:
         # A connection or a reply that takes too long ends on its own timeout first: that says more than a cut. But a
         # region that hangs must leave each of the others its share of the deadline.
         attempt_timeout_s=min(
-            config.deadline_s / len(config.regions), max(config.connect_timeout_s, config.read_timeout_s) * 1.2
+            config.deadline_s / len(config.regions), max(config.connect_timeout_s, config.read_timeout_s) * SPARE
         ),
         share=max(1, min(RouterConfig().share, config.threads * 3 // 4)),
         hold_s=config.hold_s,
@@ -90,13 +90,13 @@ def regions_of(config: FailoverConfig) -> tuple[Region, ...]:
 
 
 def make_resolver(config: FailoverConfig) -> dns.Resolver:
-    """The bounded resolver of the region endpoints; resolution may take as long as a connection may."""
+    """The bounded resolver of the region endpoints; a name may take as long as the connection that follows it."""
     cache = None
     if config.dns_stale_s:
         book = AddressBook(config.run_dir / "addresses")
         cache = AddressCache(SystemClock(), stale_s=config.dns_stale_s, book=book)
     hosts = map(config.host, config.regions)
-    return dns.Resolver(hosts, config.nameserver, timeout=config.connect_timeout_s, cache=cache)
+    return dns.Resolver(hosts, config.nameserver, timeout=reach_s(config), cache=cache)
 
 
 def make_files(config: FailoverConfig) -> HostFiles:

@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 USER_AGENT = "surveyapp"
+SPARE = 1.2
+"""An attempt is given so many times what may be waited for within it: what ends on its own time limit says more than a
+cut does.
+"""
+
+
+def reach_s(config: FailoverConfig) -> float:
+    """The seconds for a region's name and a connection to it, both together.
+
+    They end well within the region's share of the deadline: of an attempt that is cut nobody knows whether it was sent.
+    """
+    return min(config.connect_timeout_s, config.deadline_s / len(config.regions) / SPARE)
 
 
 def make_client(
@@ -47,7 +59,7 @@ def make_client(
     )
     client._endpoint.http_session = Transport(  # type: ignore[attr-defined]  # private: see transport.py
         config.endpoint(region),
-        connect_timeout=config.connect_timeout_s,
+        connect_timeout=reach_s(config),
         read_timeout=config.read_timeout_s,
         size=connections or 2 * config.threads,
         clock=SystemClock(),

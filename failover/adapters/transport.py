@@ -2,9 +2,9 @@
 
 botocore's own transport bounds every single `recv`, so a reply that drips a byte every half second never times out
 (measured: 84 s, then success); it gives each of a name's addresses a whole connect timeout; and it sends head and body
-apart, two packets where one does. Here one timeout holds for a connection with its handshake, whatever it tries, and
-one for a whole reply. The SDK still builds, signs and reads the messages, the standard library parses HTTP. Proxies of
-the environment are not used: a region is reached directly, as its canary reaches it.
+apart, two packets where one does. Here one timeout holds for a name and a connection with its handshake, whatever it
+tries, and one for a whole reply. The SDK still builds, signs and reads the messages, the standard library parses HTTP.
+Proxies of the environment are not used: a region is reached directly, as its canary reaches it.
 
 `Transport` takes the place of `client._endpoint.http_session`, a private name: botocore is pinned, and
 `tests/adapters/test_transport.py` fails loudly when an upgrade changes it.
@@ -71,8 +71,9 @@ class _Body:
 class Transport:
     """Kept connections to one endpoint, at most `size` of them idle.
 
-    `connect_timeout` is the seconds for a connection with its TLS handshake, `read_timeout` those for a whole reply;
-    name resolution has its own bound (dns.py). An https endpoint's certificate is verified. Thread-safe.
+    `connect_timeout` is the seconds for a connection with its TLS handshake, less those that its name took (which has a
+    bound of its own, dns.py); `read_timeout` those for a whole reply. An https endpoint's certificate is verified.
+    Thread-safe.
     """
 
     def __init__(
@@ -151,11 +152,11 @@ class Transport:
         return b"\r\n".join(head) + b"\r\n\r\n" + _bytes(request.body or b"")
 
     def _connect(self) -> socket.socket:
+        until = self._clock.monotonic() + self._connect_timeout
         try:
             found = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)
         except socket.gaierror as error:
             raise sdk.EndpointConnectionError(endpoint_url=self._endpoint, error=error) from error
-        until = self._clock.monotonic() + self._connect_timeout
         raw = self._dial(found, until)
         if self._tls is None:
             return raw
