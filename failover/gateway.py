@@ -154,7 +154,9 @@ def status() -> StatusDocument | None:
 
 
 def refuse_pin(region: str) -> str | None:
-    """Why pinning `region` would be refused now, as a sentence, or None when it would not."""
+    """Why pinning `region` would be refused now, as a sentence, or None when it would not. What a monitor said that is
+    silent by now refuses nothing.
+    """
     return _refusal(region, forced=False)
 
 
@@ -251,8 +253,9 @@ def _refusal(region: str, *, forced: bool) -> str | None:
     wired = wiring.current()
     health = dict.fromkeys(wired.config.regions, HealthState.UNKNOWN)
     circuits = dict.fromkeys(wired.config.regions, CircuitState.CLOSED)
-    published = wired.files.published(now=wired.clock.wall())
-    if published is not None:
+    now = wired.clock.wall()
+    published = wired.files.published(now=now)
+    if published is not None and published.fresh(now=now):
         for one in published.status["regions"]:
             if one["name"] in circuits:
                 health[one["name"]] = HealthState(one["state"])

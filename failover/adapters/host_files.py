@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from failover.core.config import RouterConfig
 from failover.core.reports import HostView, WorkerReport, report_from_json, report_to_json, view_from_json, view_to_json
 from failover.core.status import StatusDocument
 from failover.core.totals import Totals, totals_from_json, totals_to_json
@@ -29,6 +30,12 @@ class Published:
     at: float
     view: HostView
     status: StatusDocument
+
+    def fresh(self, *, now: float) -> bool:
+        """Whether it still counts at `now` (seconds since the epoch). How old one from the future is, nobody knows: the
+        clock was set back since.
+        """
+        return abs(now - self.at) <= RouterConfig().stale_after_s
 
 
 class HostFiles:

@@ -53,9 +53,11 @@ def current() -> Reading:
 
 
 def age_of(status: StatusDocument, now: float) -> float | None:
-    """Seconds between the document's own time and `now` (seconds since the epoch); None when it carries none."""
+    """Seconds between the document's own time and `now` (seconds since the epoch); None when it carries none. One from
+    the future, written before the clock was set back, is as stale as one from the past.
+    """
     written = moment(status["generated_at"])
-    return None if written is None else max(0.0, now - written.timestamp())
+    return None if written is None else abs(now - written.timestamp())
 
 
 def moment(text: str) -> datetime | None:

@@ -199,6 +199,12 @@ def test_a_duration_never_claims_more_than_four_digits_below_an_hour(ms: float) 
     assert unit == "min" or len(number.replace(".", "")) <= 4
 
 
+def test_a_document_from_before_the_clock_was_set_back_counts_as_stale() -> None:
+    document = healthy(NOW)
+    assert not Reading(document, age_of(document, NOW - 1)).stale
+    assert Reading(document, age_of(document, NOW - 600)).stale
+
+
 def test_a_document_without_a_readable_time_counts_as_stale() -> None:
     document = healthy(NOW)
     document["generated_at"] = "once upon a time"

@@ -76,6 +76,17 @@ def test_a_safety_rule_is_shown_with_the_offer_to_override_it(staff: Client, mon
     assert 'value="maintenance"' in html
 
 
+@pytest.mark.parametrize("age_s", [3 * 3600, -600])
+def test_a_safety_rule_of_a_monitor_that_is_silent_is_neither_shown_nor_applied(
+    age_s, staff: Client, monitor: Publish
+) -> None:
+    monitor(east_down, age_s)
+    assert gateway.refuse_pin(EAST) is None
+    reply = staff.post(ROUTING, {**PIN, "region": EAST, "confirm": EAST})
+    assert reply.status_code == 503  # the regions themselves are asked, and none is there
+    assert "is unreachable: its canaries fail" not in str(reply.context["form"].errors)
+
+
 def test_when_no_region_takes_the_decision_the_page_says_that_nothing_changed(staff: Client, monitor: Publish) -> None:
     monitor(healthy)
     reply = staff.post(ROUTING, PIN)

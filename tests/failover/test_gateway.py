@@ -266,8 +266,9 @@ def publish(
     states: dict[str, str] | None = None,
     circuits: dict[str, str] | None = None,
     decision: Decision | None = None,
+    age_s: float = 0.0,
 ) -> None:
-    """As the monitor would."""
+    """As the monitor would, `age_s` seconds ago."""
     states, circuits = states or {}, circuits or {}
     status = {
         "regions": [
@@ -276,7 +277,7 @@ def publish(
         ]
     }
     view = HostView(decision, {name: HostCircuit(CircuitState(circuits.get(name, "closed"))) for name in (EAST, WEST)})
-    wired.files.publish(view, cast_status(status), at=wired.clock.wall())
+    wired.files.publish(view, cast_status(status), at=wired.clock.wall() - age_s)
 
 
 def cast_status(status: dict[str, object]) -> StatusDocument:
@@ -420,6 +421,15 @@ def test_a_pin_to_an_unreachable_region_is_refused_and_nothing_is_written(gate: 
     assert "us-west-2 is unreachable" in (gateway.refuse_pin(WEST) or "")
     assert gateway.refuse_pin(EAST) is None
     assert decided_since(began, EAST) == []
+
+
+@pytest.mark.parametrize("age_s", [3 * 3600, -600], ids=["of a monitor that died", "of before the clock was set back"])
+def test_an_old_word_refuses_no_pin_to_a_region_that_answers_now(gate: Gateway, age_s: float) -> None:
+    publish(gate, states={WEST: "unreachable"}, circuits={WEST: "open"}, age_s=age_s)
+
+    assert gateway.refuse_pin(WEST) is None
+    assert not route("pinned", WEST, force=True).forced
+    assert route("pinned", WEST).region == WEST
 
 
 def test_a_pin_within_the_seconds_before_the_monitor_has_seen_a_fault_is_refused_too(east_is_down: Gateway) -> None:
