@@ -24,9 +24,7 @@ from .adapters.models import PutResult, RegionalModel, TableSpec, stamp, tables
 from .core.breaker import CircuitState
 from .core.errors import (
     Attempt,
-    ErrorClass,
     FailoverError,
-    Failure,
     NoRegionAnswered,
     Outcome,
     OutcomeUnknown,
@@ -35,12 +33,13 @@ from .core.errors import (
 )
 from .core.events import Event
 from .core.health import HealthState
-from .core.interfaces import Bound, Clock, Consistency, Routed, Success
+from .core.interfaces import Bound, Clock, Consistency, Routed
 from .core.phrases import phrase
 from .core.policy import CLOCKS_DIFFER_S, Decision, Mode, latest
 from .core.policy import refuse_pin as policy_refuse_pin
 from .core.routing_log import superseded
 from .core.status import StatusDocument
+from .fanout import ask
 from .refresher import Refresher
 
 __all__ = [
@@ -59,6 +58,7 @@ __all__ = [
     "Routed",
     "RoutingRefused",
     "RoutingSuperseded",
+    "RoutingUnknown",
     "StatusDocument",
     "TableSpec",
     "at",
@@ -79,6 +79,12 @@ T = TypeVar("T")
 ROUTING_TIMEOUT_S = 1.5
 
 clock: Clock = SystemClock()
+
+
+class RoutingUnknown(NoRegionAnswered):
+    """A routing change that was sent, and nobody knows whether a region took it."""
+
+    _headline = phrase("no region said whether it took the decision")
 
 
 def write(op: Callable[[Bound], T], *, idempotent: bool) -> Routed[T]:
@@ -109,22 +115,10 @@ def everywhere(op: Callable[[Bound], T], *, timeout: float) -> dict[str, T]:
     None is waited for longer than `timeout` seconds. Raises `NoRegionAnswered` when none answered, or the database's
     own refusal when that was all that came back.
     """
-    return _everywhere(wiring.current().router.order(), op, timeout=timeout)
-
-
-def _everywhere(asked: tuple[str, ...], op: Callable[[Bound], T], *, timeout: float) -> dict[str, T]:
-    wired = wiring.current()
-    started = wired.clock.monotonic()
-    results = wired.runner.run_everywhere(asked, op, strong=False, timeout=timeout)
-    values = {region: result.value for region, result in results.items() if isinstance(result, Success)}
-    failures = {region: result for region, result in results.items() if isinstance(result, Failure)}
-    if not values:
-        refusal = next((f.error for f in failures.values() if f.error_class is ErrorClass.CALLER), None)
-        if refusal is not None:
-            raise refusal
-        ms = (wired.clock.monotonic() - started) * 1000
-        raise NoRegionAnswered(tuple(Attempt(r, f.outcome, ms, f.detail, f.error_class) for r, f in failures.items()))
-    return values
+    answers = ask(wiring.current().router.order(), op, timeout=timeout)
+    if not answers.values:
+        raise answers.refusal or NoRegionAnswered(answers.attempts)
+    return answers.values
 
 
 @contextmanager
@@ -166,7 +160,8 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
     Raises `RoutingRefused` when a safety rule forbids it (and `force` was not given, or cannot help),
     `RoutingSuperseded` when somebody else decided at the same moment and that decision holds, as far as that can be
     known then (the event log always says it), `ValueError` for a missing reason or a mode and region that do not go
-    together, `NoRegionAnswered` when no region took it, `FailoverError` when the database refused.
+    together, `RoutingUnknown` when it was sent and no region said whether it took it, another `NoRegionAnswered` when
+    no region did, `FailoverError` when the database refused.
     """
     if not reason.strip():
         raise ValueError("a reason is required")
@@ -204,7 +199,7 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
             forced=overridden,
         )
         # Also where no traffic goes now: a region that is back but not yet trusted must not keep an older decision.
-        met = _control(wired.config.regions, partial(_write, decision))
+        met = _control(wired.config.regions, partial(_write, decision), decides=True)
         known = [decision, *(one for one in met.values() if one is not None)]
         with suppress(FailoverError):  # who wrote first has met nobody; it may be another's by now
             again = _control(tuple(met), lambda _: read_decisions(strong=True))
@@ -238,15 +233,17 @@ def _log(event: Event, _: Bound) -> None:
     write_event(event)
 
 
-def _control(asked: tuple[str, ...], op: Callable[[Bound], T]) -> dict[str, T]:
+def _control(asked: tuple[str, ...], op: Callable[[Bound], T], *, decides: bool = False) -> dict[str, T]:
     """`op` on the control rows of the regions; what the database refuses becomes one of our own errors."""
-    try:
-        return _everywhere(asked, op, timeout=ROUTING_TIMEOUT_S)
-    except FailoverError:
-        raise
-    except Exception as error:
-        detail = classify(error).detail
-        raise FailoverError(phrase("the control table cannot be used: {detail}", detail=detail)) from error
+    answers = ask(asked, op, timeout=ROUTING_TIMEOUT_S)
+    if answers.values:
+        return answers.values
+    if decides and answers.unsure:
+        raise RoutingUnknown(answers.attempts)
+    if answers.refusal is None:
+        raise NoRegionAnswered(answers.attempts)
+    detail = classify(answers.refusal).detail
+    raise FailoverError(phrase("the control table cannot be used: {detail}", detail=detail)) from answers.refusal
 
 
 def _refusal(region: str, *, forced: bool) -> str | None:

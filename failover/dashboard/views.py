@@ -60,7 +60,7 @@ def status_json(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def routing(request: HttpRequest) -> HttpResponse:
     """Changes the routing: 422 for what was typed, 409 for a safety rule or another's decision at the same moment, 503
-    when no region took the decision."""
+    when no region took the decision, or none said whether it did."""
     if request.method != "POST":
         return HttpResponseRedirect(reverse("failover:dashboard"))
     form = RoutingForm(request.POST, regions=gateway.regions())
@@ -78,6 +78,12 @@ def routing(request: HttpRequest) -> HttpResponse:
     except RoutingSuperseded as lost:
         form.add_error(None, _("Not changed: %(error)s.") % {"error": translated(lost.args[0])})
         return _page(request, form, HTTPStatus.CONFLICT)
+    except gateway.RoutingUnknown as error:
+        unknown = _(
+            "It is not known whether this was changed: %(error)s. Once a region answers, what holds stands above."
+        )
+        form.add_error(None, unknown % {"error": translated(error.args[0])})
+        return _page(request, form, HTTPStatus.SERVICE_UNAVAILABLE)
     except FailoverError as error:
         form.add_error(None, _("Nothing was changed: %(error)s.") % {"error": translated(error.args[0])})
         return _page(request, form, HTTPStatus.SERVICE_UNAVAILABLE)

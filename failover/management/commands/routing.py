@@ -17,8 +17,8 @@ REFUSED = 3
 
 
 class Command(BaseCommand):
-    """Exit code 2 for a call that makes no sense, 3 when a safety rule refuses, 1 when no region took the decision or
-    somebody else's of the same moment holds."""
+    """Exit code 2 for a call that makes no sense, 3 when a safety rule refuses, 1 when no region took the decision,
+    none said whether it did, or somebody else's of the same moment holds."""
 
     help = (
         "Follow the rules (auto), or try one region first until someone changes that (pin). "
@@ -50,6 +50,10 @@ class Command(BaseCommand):
             raise CommandError(f"refused: {refused.rule} (--force overrides it)", returncode=REFUSED) from refused
         except RoutingSuperseded as lost:
             raise CommandError(f"not changed: {lost}") from lost
+        except gateway.RoutingUnknown as error:
+            raise CommandError(
+                f"it is not known whether this was changed, look with `manage.py regions`: {error}"
+            ) from error
         except FailoverError as error:
             raise CommandError(f"nothing was changed: {error}") from error
         self.stdout.write(told(decision))
