@@ -34,6 +34,7 @@ from .core.regions import Region
 from .core.reports import HostView
 from .core.totals import Totals, counted, folded, with_canary, with_event
 from .core.watch import Watch
+from .outbox import Outbox
 from .rounds import EVENTS_SHOWN, RegionRounds, Seen
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Monitor:
         self.host = f"{socket.gethostname()}-{zlib.crc32(str(config.run_dir.resolve()).encode()):08x}"
         self.stopped = threading.Event()
         self.inbox: queue.Queue[Seen] = queue.Queue()
-        self.unwritten: queue.Queue[Event] = queue.Queue()
+        self.outbox = Outbox(config.regions)
         self.next_beat = Stamp(self.clock)
         self.counters: dict[str, dict[str, int]] = {}
         self._files = files
@@ -128,7 +129,7 @@ class Monitor:
         for event in self._watch.tick(now, wall):
             self._happened(event, now)
             self._events[event.id] = event
-            self.unwritten.put(event)
+            self.outbox.put(event)
         status = self._watch.status(now, wall, self._latest_events())
         try:
             self._files.publish(self._watch.view(now), status, at=wall)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -126,18 +125,13 @@ class RegionRounds(threading.Thread):
         """Writes what is waiting to be logged (any region will do, replication carries it on), and now and then reads
         the log; None when it did not, or could not.
         """
-        while True:
-            try:
-                event = self._monitor.unwritten.get_nowait()
-            except queue.Empty:
-                break
-            result = self._ask(partial(control_store.write_event, event))
+        outbox = self._monitor.outbox
+        while (waiting := outbox.take(self._region)) is not None:
+            result = self._ask(partial(control_store.write_event, waiting.event))
             if isinstance(result, Failure) and result.error_class is ErrorClass.CALLER:
-                # No region would take it, now or later; it must not stand in the way of the others.
-                told = {"event": "event-refused", "id": event.id, "error": result.error}
-                log.warning("the event %(id)s cannot be logged: %(error)s", told)
+                outbox.refused(waiting, self._region, result.error)
             elif isinstance(result, Failure):
-                self._monitor.unwritten.put(event)
+                outbox.put_back(waiting)
                 return None
             self._next_events = 0.0
         if now < self._next_events:
