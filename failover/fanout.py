@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from . import wiring
+from .adapters.runner import RegionBusy
+from .core.breaker import CircuitState
 from .core.errors import Attempt, ErrorClass, Failure
 from .core.interfaces import Bound, Success
 
@@ -48,3 +51,59 @@ def ask(regions: Sequence[str], op: Callable[[Bound], T], *, timeout: float) -> 
         {region: result for region, result in results.items() if isinstance(result, Failure)},
         ms,
     )
+
+
+class _Turns:
+    """Lets one call at a time into a region. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: set[str] = set()
+
+    def take(self, region: str) -> bool:
+        with self._lock:
+            free = region not in self._taken
+            self._taken.add(region)
+            return free
+
+    def end(self, region: str) -> None:
+        with self._lock:
+            self._taken.discard(region)
+
+
+_turns = _Turns()
+
+
+def ask_sparingly(op: Callable[[Bound], T], *, timeout: float) -> Answers[T]:
+    """As `ask`, of the regions that get traffic now. One that is being tried out (half-open) is asked by one call at a
+    time, however long it hangs, as long as others are closed. Left out altogether it would never be asked again by a
+    worker whose own traffic all goes elsewhere, so that no trial closes its circuit.
+    """
+    asked, closed = wiring.current().router.order(), _closed()
+    mine = {region for region in asked if closed and region not in closed and _turns.take(region)}
+
+    def in_turn(bound: Bound) -> T:
+        try:
+            return op(bound)
+        finally:
+            if bound.region in mine:
+                _turns.end(bound.region)
+
+    if closed:
+        asked = tuple(region for region in asked if region in closed or region in mine)
+    answers = ask(asked, in_turn, timeout=timeout)
+    for region in mine & answers.failures.keys():
+        if isinstance(answers.failures[region].error, RegionBusy):  # it never began
+            _turns.end(region)
+    return answers
+
+
+def _closed() -> frozenset[str]:
+    """The regions whose circuit is closed, this worker's own and, as long as a monitor is heard, the host's."""
+    wired = wiring.current()
+    now = wired.clock.wall()
+    published = wired.files.published(now=now)
+    host = published.view.circuits if published is not None and published.fresh(now=now) else {}
+    own = {name: one.circuit for name, one in wired.router.report().regions.items()}
+    states = {name: {state, host[name].state if name in host else state} for name, state in own.items()}
+    return frozenset(name for name, both in states.items() if both == {CircuitState.CLOSED})

@@ -39,7 +39,7 @@ from .core.policy import CLOCKS_DIFFER_S, Decision, Mode, latest
 from .core.policy import refuse_pin as policy_refuse_pin
 from .core.routing_log import superseded
 from .core.status import StatusDocument
-from .fanout import ask
+from .fanout import ask, ask_sparingly
 from .refresher import Refresher
 
 __all__ = [
@@ -108,14 +108,18 @@ def read(
     return _traced(wiring.current().router.read(op, consistency=consistency, hedge=hedge, on_attempt=_note))
 
 
-def everywhere(op: Callable[[Bound], T], *, timeout: float) -> dict[str, T]:
+def everywhere(op: Callable[[Bound], T], *, timeout: float, half_open: bool = False) -> dict[str, T]:
     """Runs `op` at once in every region whose circuit lets traffic through; returns the value by region, of those
-    that answered.
+    that answered. One whose circuit is half-open is left out while another of these calls is under way there, as long
+    as others are closed; not with `half_open`, which is for what is rare and wants every region.
 
     None is waited for longer than `timeout` seconds. Raises `NoRegionAnswered` when none answered, or the database's
     own refusal when that was all that came back.
     """
-    answers = ask(wiring.current().router.order(), op, timeout=timeout)
+    if half_open:
+        answers = ask(wiring.current().router.order(), op, timeout=timeout)
+    else:
+        answers = ask_sparingly(op, timeout=timeout)
     if not answers.values:
         raise answers.refusal or NoRegionAnswered(answers.attempts)
     return answers.values

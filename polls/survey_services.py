@@ -121,7 +121,7 @@ def survey_delete(*, code: str) -> Survey:
     # Each region has a row of its own; where an earlier change was written, its texts go as well. When none answers
     # now, the tombstone stands where it was just written, and that is enough.
     with suppress(gateway.NoRegionAnswered):
-        gateway.everywhere(lambda bound: _put(code, dead, bound), timeout=EVERYWHERE_S)
+        gateway.everywhere(lambda bound: _put(code, dead, bound), timeout=EVERYWHERE_S, half_open=True)
     return survey
 
 
