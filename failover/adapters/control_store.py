@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.exceptions import AttributeDeserializationError
 
 from failover.core.events import Event, EventKind
 from failover.core.phrases import Phrase, from_json, to_json
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 HEARTBEAT, ROUTING, EVENT = "heartbeat", "routing", "event"
 BEAT_TTL_S = 86_400
 EVENT_TTL_S = 30 * 86_400
+END_OF_TIME_S = 100_000_000_000
+"""In the year 5138: what is later, or nearly so, is no date in every time zone."""
 
 
 class ControlRow(RegionalModel):
@@ -54,7 +57,7 @@ class Beat:
     origin: str
     seq: int
     at: float
-    counters: dict[str, Any]
+    counters: dict[str, dict[str, int]]
 
 
 def write_beat(host: str, seq: int, at: float, counters: dict[str, Any]) -> None:
@@ -78,7 +81,9 @@ def read_beats() -> list[Beat]:
     def beat(row: ControlRow) -> Beat:
         host, _, origin = row.item.rpartition("#")
         content = json.loads(row.document)
-        return Beat(host, origin, int(row.sequence or 0), float(content["at"]), content["counters"])
+        told = content["counters"].items()
+        counters = {region: {name: int(count) for name, count in counts.items()} for region, counts in told}
+        return Beat(host, origin, int(row.sequence or 0), float(content["at"]), counters)
 
     return list(_readable(ControlRow.query(HEARTBEAT), beat))
 
@@ -118,7 +123,9 @@ def read_events(limit: int) -> list[Event]:
     def event(row: ControlRow) -> Event:
         content = json.loads(row.document)
         reason = from_json(content.pop("said", content["reason"]))
-        return Event(**{**content, "kind": EventKind(content["kind"]), "reason": reason})
+        made = Event(**{**content, "at": _time(content["at"]), "kind": EventKind(content["kind"]), "reason": reason})
+        _must_be_texts(made.id, made.from_, made.to, made.actor, made.region)
+        return made
 
     found: dict[str, Event] = {}
     for one in _readable(ControlRow.query(EVENT, scan_index_forward=False, page_size=2 * limit), event):
@@ -129,19 +136,47 @@ def read_events(limit: int) -> list[Event]:
 
 
 def _decision(row: ControlRow) -> Decision:
-    return decision_from_json(json.loads(row.document))
+    made = decision_from_json(json.loads(row.document))
+    _time(made.at)
+    _must_be_texts(made.region or "")
+    return made
+
+
+def _time(at: float) -> float:
+    if not 0 <= at < END_OF_TIME_S:
+        raise ValueError(f"not a time: {at!r}")
+    return at
+
+
+def _must_be_texts(*values: object) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"not a text: {value!r}")
 
 
 def _readable(rows: Iterable[ControlRow], read: Callable[[ControlRow], T]) -> Iterator[T]:
     """What can be read of `rows`. A row of another version of this program must not hide all the others: the routing
     decision among them has to reach the workers.
     """
-    for row in rows:
+    for row in _rows(iter(rows)):
         try:
-            yield read(row)
-        except (ValueError, TypeError, KeyError) as error:
+            value = read(row)
+        except Exception as error:
             told = {"event": "row-unreadable", "kind": row.kind, "item": row.item, "error": error}
             log.warning("the control row %(kind)s %(item)s cannot be read: %(error)r", told)
+        else:
+            yield value
+
+
+def _rows(rows: Iterator[ControlRow]) -> Iterator[ControlRow]:
+    """Without those that have an attribute of another type."""
+    while True:
+        try:
+            yield next(rows)
+        except StopIteration:
+            return
+        except AttributeDeserializationError as error:
+            log.warning("a control row cannot be read: %(error)r", {"event": "row-unreadable", "error": error})
 
 
 def _key(name: str) -> str:
