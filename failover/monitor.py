@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.1
 REMEMBER_CIRCUITS_S = 60.0
+FORGET_HOSTS_S = 3600.0
+"""How long another host is remembered once no region has a beat of it any more."""
 CALLS_AT_ONCE = 4
 """In each region; one is the rule, and the others are for those that were given up on and still hang."""
 
@@ -77,7 +79,7 @@ class Monitor:
         self._watch = Watch(regions, config=router_config)
         self._decisions: dict[str, tuple[Decision, ...]] = {}
         self._events: dict[str, Event] = {}
-        self._hosts: dict[str, int] = {}
+        self._hosts: dict[str, tuple[int, float]] = {}
         self._totals = self._written = Totals()
         self._began = self.clock.wall()
         self._said: set[str] = set()
@@ -147,6 +149,7 @@ class Monitor:
             self._watch.on_beat_written(seen.region, *seen.beat_written)
         for beat in seen.beats:
             self._take_beat(beat, seen)
+        self._hosts = {host: one for host, one in self._hosts.items() if seen.at - one[1] <= FORGET_HOSTS_S}
         if seen.canary is not None:
             self._watch.on_canary(seen.region, seen.canary, seen.at)
             self._totals = with_canary(self._totals, seen.region, seen.canary)
@@ -204,8 +207,10 @@ class Monitor:
             self.next_beat.begin_above(beat.seq)  # a clock may have been set back while no monitor ran
             if beat.origin != seen.region and beat.origin in self.config.regions:
                 self._watch.on_beat_seen(beat.origin, seen.region, beat.seq, seen.at)
-        elif beat.seq > self._hosts.get(beat.host, 0):
-            self._hosts[beat.host] = beat.seq
+            return
+        known, _ = self._hosts.get(beat.host, (0, 0.0))
+        self._hosts[beat.host] = (max(known, beat.seq), seen.at)
+        if beat.seq > known:
             self._watch.on_host_counters(beat.host, beat.counters, seen.at)
 
     def _take_reports(self, now: float) -> frozenset[str]:
