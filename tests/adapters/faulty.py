@@ -25,6 +25,8 @@ from failover.conf import FailoverConfig
 EAST, WEST = "us-east-1", "us-west-2"
 TIMEOUT_S = 0.25
 """The clients' connect and read timeouts here: short, and far from what a loaded machine needs for an answer."""
+PATIENT_S = 20.0
+"""The same where every region answers or breaks off at once, so that nobody waits for it."""
 
 Behaviour = Callable[[socket.socket, threading.Event], None]
 
@@ -234,7 +236,13 @@ def silence(question: DNSRecord) -> None:
     """No answer at all."""
 
 
-def make_config(run_dir: Path, ports: dict[str, int], nameserver: tuple[str, int] | None = None) -> FailoverConfig:
+def make_config(
+    run_dir: Path,
+    ports: dict[str, int],
+    nameserver: tuple[str, int] | None = None,
+    *,
+    timeout: float = TIMEOUT_S,
+) -> FailoverConfig:
     """Settings for regions that listen on these ports; with a nameserver they go by their real names."""
     return FailoverConfig(
         regions=tuple(ports),
@@ -244,8 +252,8 @@ def make_config(run_dir: Path, ports: dict[str, int], nameserver: tuple[str, int
         },
         nameserver=nameserver,
         run_dir=run_dir,
-        connect_timeout_s=TIMEOUT_S,
-        read_timeout_s=TIMEOUT_S,
+        connect_timeout_s=timeout,
+        read_timeout_s=timeout,
         threads=2,
     )
 
@@ -284,14 +292,14 @@ class Region:
 
 
 @contextlib.contextmanager
-def region(run_dir: Path, name: str = EAST) -> Iterator[Region]:
+def region(run_dir: Path, name: str = EAST, *, timeout: float = TIMEOUT_S) -> Iterator[Region]:
     """The models of this process talk to one region that behaves as it is told."""
     told: list[Region] = []
 
     def behave(connection: socket.socket, over: threading.Event) -> None:
         told[0].behave(connection, over)
 
-    with server(behave) as port, models_wired(make_config(run_dir, {name: port})) as connections:
+    with server(behave) as port, models_wired(make_config(run_dir, {name: port}, timeout=timeout)) as connections:
         told.append(Region(port, connections))
         yield told[0]
 

@@ -31,7 +31,7 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[faulty.Region]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        with faulty.region(tmp_path_factory.mktemp("rows")) as made:
+        with faulty.region(tmp_path_factory.mktemp("rows"), timeout=faulty.PATIENT_S) as made:
             yield made
 
 

@@ -48,7 +48,7 @@ def regions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wired]:
                 name: until_the_end.enter_context(faulty.server(behave))
                 for name, behave in ((EAST, east), (WEST, west))
             }
-            until_the_end.enter_context(wiring.using(faulty.make_config(tmp_path, ports)))
+            until_the_end.enter_context(wiring.using(faulty.make_config(tmp_path, ports, timeout=faulty.PATIENT_S)))
 
         yield wire
 

@@ -29,7 +29,7 @@ def regions(east: faulty.Behaviour, west: faulty.Behaviour, run_dir: Path) -> It
     """This process wired to two regions that behave so."""
     with ExitStack() as stack:
         ports = {name: stack.enter_context(faulty.server(one)) for name, one in ((EAST, east), (WEST, west))}
-        stack.enter_context(wiring.using(faulty.make_config(run_dir, ports)))
+        stack.enter_context(wiring.using(faulty.make_config(run_dir, ports, timeout=faulty.PATIENT_S)))
         yield
 
 

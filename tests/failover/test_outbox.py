@@ -98,7 +98,7 @@ Rounds = Callable[[str], object]
 def monitor_of(east: Log, west: Log, run_dir: Path) -> Iterator[tuple[Monitor, Rounds]]:
     """A monitor whose threads stand still, and what makes one of them write and read events once."""
     with faulty.server(east) as east_port, faulty.server(west) as west_port:
-        config = faulty.make_config(run_dir, {EAST: east_port, WEST: west_port})
+        config = faulty.make_config(run_dir, {EAST: east_port, WEST: west_port}, timeout=faulty.PATIENT_S)
         with faulty.models_wired(config):
             monitor = Monitor(
                 config,
