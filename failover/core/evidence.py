@@ -111,7 +111,7 @@ class Evidence:
         """A worker's circuit is open: what it met, the others would meet."""
         self._alarm = phrase("live traffic: {reason}", reason=report.last_reason)
 
-    def told(self, now: float) -> HostCircuit:
+    def told(self, now: float, *, ailing: bool) -> HostCircuit:
         """The circuit as the workers are to follow it, and a monitor that restarts is to go on with it."""
         past = remembered(
             self.circuit,
@@ -120,7 +120,7 @@ class Evidence:
             sound=self.health.sound,
             now=now,
         )
-        return HostCircuit(self.circuit.state, self.circuit.reason, past)
+        return HostCircuit(self.circuit.state, self.circuit.reason, past, ailing)
 
     def restore(self, told: HostCircuit, *, told_at: float, now: float) -> None:
         """Go on with the circuit as it was told at `told_at`. One that was not closed and whose past is not known is

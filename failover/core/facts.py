@@ -67,6 +67,13 @@ class RegionFacts:
         return stalled and self.health.passing(self.now, self.config)
 
     @property
+    def ailing(self) -> bool:
+        """Whether others are asked first where no circuit lets a call through: its canaries fail, or results are known
+        to run backwards here."""
+        behind = self.lag is not None and self.lag.ms is not None and not self.lag_fine
+        return behind or not self.health.sound
+
+    @property
     def failback(self) -> Failback:
         """The conditions under which an open circuit lets trials through."""
         return failback(self.circuit, self.health, lag=self.lag_fine, config=self.config, now=self.now, pace=self.quick)

@@ -66,8 +66,8 @@ class Plan:
     """Which regions a call meets, in which order.
 
     `preferred` has every region, by pin and priority alone; `order` those that are let through now (all of them in a
-    panic, never none); `active` is the region that ordinary traffic goes to. `ailing` are those whose canaries fail:
-    of the regions that no circuit lets through they are asked last.
+    panic, never none); `active` is the region that ordinary traffic goes to. `ailing` are those whose canaries
+    fail or that are behind: of the regions that no circuit lets through they are asked last.
     """
 
     preferred: tuple[str, ...]

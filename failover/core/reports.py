@@ -82,11 +82,15 @@ class WorkerReport:
 
 @dataclass(frozen=True, slots=True)
 class HostCircuit:
-    """What a host's monitor says about one region's circuit, and why; `past` is for itself, should it restart."""
+    """What a host's monitor says about one region's circuit, and why; `past` is for itself, should it restart.
+
+    `ailing`: others are asked first where no circuit lets a call through.
+    """
 
     state: CircuitState
     reason: str = ""
     past: Past | None = None
+    ailing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,10 @@ def view_from_json(document: Any, *, age_s: float) -> HostView:
         held = document["decision"]
         circuits = {
             str(name): HostCircuit(
-                CircuitState(one["state"]), from_json(one["reason"]), past_from_json(one.get("past"))
+                CircuitState(one["state"]),
+                from_json(one["reason"]),
+                past_from_json(one.get("past")),
+                one.get("ailing") is True,
             )
             for name, one in document["circuits"].items()
         }

@@ -157,7 +157,7 @@ class Router:
         with self._lock:
             self._verdict = view.circuits
             self._verdict_from = self._clock.monotonic() - view.age_s
-            self._ailing = frozenset(name for name, one in view.circuits.items() if one.past and not one.past.sound)
+            self._ailing = frozenset(name for name, one in view.circuits.items() if one.ailing)
             if view.decision is not None and view.decision != self._decision:
                 known = [decision for decision in (self._decision, view.decision) if decision is not None]
                 self._decision, _ = latest(known)
@@ -245,7 +245,7 @@ class Router:
         yield from self._last_resorts(way, job, passed_over)
 
     def _last_resorts(self, way: Plan, job: Job[T], passed_over: list[tuple[int, str]]) -> Iterator[Choice]:
-        """Of several whose circuit is open, those whose canaries fail come last; where others wait in one of them, and
+        """Of several whose circuit is open, those that are ailing come last; where others wait in one of them, and
         there is another one to ask, it is left in a hurry or passed by, and asked once more at the end."""
         resorts = sorted(passed_over, key=lambda one: (one[0], one[1] in way.ailing))
         while resorts:

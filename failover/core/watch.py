@@ -75,7 +75,7 @@ class Watch:
         for name, told in view.circuits.items():
             if name in self._evidence:
                 self._evidence[name].restore(told, told_at=now - view.age_s, now=now)
-        self._see_who_ails()
+        self._ailing = frozenset(name for name, told in view.circuits.items() if told.ailing)
         before, served = self._plan(), view.serving
         since = served.since if served is not None and served.region == before.active else wall
         self._serving, self._home = Serving(before.active, min(since, wall)), before.home
@@ -143,7 +143,6 @@ class Watch:
     def tick(self, now: float, wall: float) -> list[Event]:
         """Weigh the evidence. Each circuit takes at most one turn; every change is one event, in order."""
         events = self._routing_events()
-        self._see_who_ails()
         lags = self._lags(now)
         for name, evidence in self._evidence.items():
             if not evidence.may_turn(now):
@@ -152,13 +151,15 @@ class Watch:
             facts = self._facts_of(name, lags, now)
             if evidence.judge(facts):
                 events.append(self._circuit_event(before, facts, wall))
+        opened = [name for name, one in self._evidence.items() if one.circuit.state is CircuitState.OPEN]
+        self._ailing = frozenset(name for name in opened if self._facts_of(name, lags, now).ailing)
         events.extend(self._lag_events(lags, wall))
         events.extend(self._switch_events(lags, now, wall))
         return events
 
     def view(self, now: float) -> HostView:
         """What the workers are to follow, and what this host's next monitor begins with."""
-        circuits = {name: one.told(now) for name, one in self._evidence.items()}
+        circuits = {name: one.told(now, ailing=name in self._ailing) for name, one in self._evidence.items()}
         return HostView(self._decision, circuits, serving=self._serving)
 
     def facts(self, now: float) -> dict[str, RegionFacts]:
@@ -181,9 +182,6 @@ class Watch:
     def _plan(self) -> Plan:
         states = {name: evidence.circuit.state for name, evidence in self._evidence.items()}
         return plan(self._regions, states, self._decision, self._ailing)
-
-    def _see_who_ails(self) -> None:
-        self._ailing = frozenset(name for name, evidence in self._evidence.items() if not evidence.health.sound)
 
     def _facts_of(self, name: str, lags: Lags, now: float) -> RegionFacts:
         into = {origin: lags[origin, name] for origin in self._evidence if origin != name}

@@ -122,8 +122,8 @@ class Inspector:
         assert self.active[host.name] == serving, "traffic goes elsewhere than the circuits and the decision say"
 
     def _reluctance(self, host: Host, name: str) -> tuple[int, bool]:
-        state, past = self.states[host.name, name], host.view.circuits[name].past
-        return RELUCTANCE[state], state == "open" and past is not None and not past.sound
+        state = self.states[host.name, name]
+        return RELUCTANCE[state], state == "open" and host.view.circuits[name].ailing
 
     def _documents(self, host: Host) -> StatusDocument:
         """What people read, in full, and whether the counters add up."""

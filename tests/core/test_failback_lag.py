@@ -38,8 +38,10 @@ def blip(post: Post) -> None:
 def test_a_blip_of_the_region_that_took_over_closes_nothing_that_is_behind(hold_s: float) -> None:
     post = back_but_behind(hold_s=hold_s)
     blip(post)
+    assert post.active() == WEST, "whoever is behind is asked last"
     post.step(400)
     assert [one for one in post.events if one.region == EAST and one.to == "closed"] == []
+    assert [one for one in post.events if one.kind is EventKind.FAILOVER] == [post.events[1]], "it never moved again"
     assert (post.active(), post.state(EAST), post.state(WEST)) == (WEST, OPEN, CLOSED)
 
     post.paused.clear()

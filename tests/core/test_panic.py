@@ -9,7 +9,6 @@ from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass, NoRegionAnswered, OutcomeUnknown
 from failover.core.fakes import ScriptedRunner, answers, fails
 from failover.core.interfaces import Bound
-from failover.core.past import Past
 from failover.core.reports import HostCircuit, HostView
 from failover.core.router import Router
 from tests.core.support import EAST, REGIONS, WEST, Bench, Post, failing, met, passing, where
@@ -19,10 +18,9 @@ OPEN, CLOSED = CircuitState.OPEN, CircuitState.CLOSED
 SLOW_S = 1.0
 
 
-def all_open(**sound: bool) -> HostView:
-    """Every circuit is open; a region's canaries pass, or they do not."""
-    pasts = {name: Past(since_s=9.0, wait_s=60.0, openings=1, sound=passes) for name, passes in sound.items()}
-    return HostView(None, {name: HostCircuit(OPEN, past=past) for name, past in pasts.items()})
+def all_open(**well: bool) -> HostView:
+    """Every circuit is open; a region is well otherwise, or ailing."""
+    return HostView(None, {name: HostCircuit(OPEN, ailing=not one) for name, one in well.items()})
 
 
 def test_a_region_whose_canaries_fail_is_asked_last() -> None:

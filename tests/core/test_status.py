@@ -51,7 +51,8 @@ def test_how_many_attempts_ended_in_which_way_survives_the_journey() -> None:
 @pytest.mark.parametrize("region", [None, WEST], ids=["auto", "pinned"])
 def test_a_hosts_view_and_its_decision_survive_the_journey(region: str | None) -> None:
     made = decision(region, forced=True)
-    view = HostView(made, {EAST: HostCircuit(CircuitState.OPEN, "no address")}, 1.5)
+    circuits = {EAST: HostCircuit(CircuitState.OPEN, "no address", ailing=True), WEST: HostCircuit(CircuitState.CLOSED)}
+    view = HostView(made, circuits, 1.5)
     assert view_from_json(json.loads(json.dumps(view_to_json(view))), age_s=1.5) == view
     assert decision_from_json(json.loads(json.dumps(decision_to_json(made)))) == made
 
