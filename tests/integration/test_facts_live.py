@@ -25,6 +25,7 @@ from botocore.exceptions import ClientError
 from failover import gateway, wiring
 from failover.core.breaker import CircuitState
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
+from failover.core.interfaces import Success
 from failover.lab.client import LabClient
 from failover.wiring import router_config
 from polls import definitions, selectors, services, vote_ids
@@ -356,7 +357,7 @@ def test_a_worker_whose_region_thawed_has_its_threads_back(
 
     def served() -> bool:
         results = votes.wired.runner.run_everywhere((EAST,), lambda _: "served", strong=False, timeout=5)
-        return isinstance(results[EAST], gateway.Success)
+        return isinstance(results[EAST], Success)
 
     assert served()
     votes.settle()
