@@ -71,7 +71,7 @@ class RegionFacts:
         """Whether others are asked first where no circuit lets a call through: its canaries fail, or results are known
         to run backwards here."""
         behind = self.lag is not None and self.lag.ms is not None and not self.lag_fine
-        return behind or not self.health.sound
+        return behind or not (self.health.sound or self.health.passing(self.now, self.config))
 
     @property
     def failback(self) -> Failback:

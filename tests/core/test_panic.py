@@ -127,6 +127,9 @@ def test_the_status_says_where_traffic_goes_in_a_panic() -> None:
     worker.router.follow(post.watch.view(post.now))
     assert worker.router.active() == WEST
 
-    post.canaries[WEST], post.canaries[EAST] = failing(), passing()
-    events = post.step(4)
-    assert [(one.kind.value, one.to) for one in events if one.kind.value == "failover"] == [("failover", EAST)]
+    post.canaries[WEST] = failing()
+    post.step(4)
+    assert post.active() == EAST, "both are down, and one comes first"
+    post.canaries[WEST] = passing()
+    assert [(one.kind.value, one.to) for one in post.step()] == [("failover", WEST)]
+    assert (post.state(EAST), post.state(WEST)) == (OPEN, OPEN)
