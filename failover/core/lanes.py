@@ -150,7 +150,7 @@ class Lane:
         else:
             self.circuit = breaker.on_success(self.circuit, config=self._config, now=now, trial=ticket.trial)
 
-    def report(self) -> RegionReport:
+    def report(self, now: float) -> RegionReport:
         """The counters so far, frozen."""
         return RegionReport(
             requests=self._requests,
@@ -170,6 +170,7 @@ class Lane:
             consecutive_failures=self.circuit.failures,
             openings=self.circuit.openings,
             last_reason=self._last_reason,
+            open_s=now - self.circuit.since if self.circuit.state is CircuitState.OPEN else 0.0,
         )
 
     @property

@@ -31,6 +31,7 @@ class RegionReport:
     whatever came of them; `crowded` the calls that went on to another region sooner, or without an attempt, because
     others of their worker waited here; `brief` the attempts that might not have waited for a whole one for that reason,
     whatever came of them, and `brief_failed` the class A and B among these: the error rate is that of the others.
+    `open_s` is for how many seconds an open circuit has been open; two reports that differ in nothing else are equal.
     """
 
     requests: int = 0
@@ -50,6 +51,7 @@ class RegionReport:
     consecutive_failures: int = 0
     openings: int = 0
     last_reason: str = ""
+    open_s: float = field(default=0.0, compare=False)
 
     def by_outcome(self, outcome: Outcome) -> int:
         """How many attempts ended so."""
@@ -194,5 +196,6 @@ def _region_report(document: Any) -> RegionReport:
         outrun=outrun,
         circuit=CircuitState(document["circuit"]),
         last_reason=from_json(document["last_reason"]),
+        open_s=float(document["open_s"]),
         **whole,
     )

@@ -167,10 +167,11 @@ class Router:
         """Everything counted since this router was made."""
         with self._lock:
             self._plan()  # so that a circuit whose wait is over is not reported open for want of traffic
+            now = self._clock.monotonic()
             return WorkerReport(
                 started_at=self._started_at,
                 at=self._clock.wall(),
-                regions={name: lane.report() for name, lane in self._lanes.items()},
+                regions={name: lane.report(now) for name, lane in self._lanes.items()},
                 calls=self._calls,
                 answered=self._answered,
                 refused=self._refused,

@@ -88,13 +88,14 @@ class Watch:
         """Every report there is now, keyed by worker and start ("pid-start"). Counters grow; the differences count.
 
         Of the workers met by the first call only what they do from now on is counted (this monitor may have
-        restarted), but a circuit that one of them has open counts at once. A later worker counts from its start.
+        restarted), but a circuit that one of them has opened since the host's closed counts at once. A later worker
+        counts from its start.
         """
         for key, report in reports.items():
             known = self._reports.get(key)
             before = known[0] if known is not None else None
             if before is None and not self._met_workers:
-                self._adopt(report)
+                self._adopt(report, now)
             else:
                 self._count(before, report, now)
             self._reports[key] = (report, now)
@@ -211,11 +212,13 @@ class Watch:
         told = ((pair, meter.lag(now)) for pair, meter in self._meters.items())
         return {pair: lag if readable[pair[1]] else lag.unknown for pair, lag in told}
 
-    def _adopt(self, report: WorkerReport) -> None:
+    def _adopt(self, report: WorkerReport, now: float) -> None:
         for name, met in report.regions.items():
             known = self._evidence.get(name)
-            if known is not None and known.circuit.state is CircuitState.CLOSED and met.circuit is CircuitState.OPEN:
-                known.worker_open(met)  # against any other circuit it says nothing new
+            if known is None or met.circuit is not CircuitState.OPEN:
+                continue
+            if known.circuit.state is CircuitState.CLOSED and now - met.open_s >= known.circuit.since:
+                known.worker_open(met)  # against any other circuit, or an earlier one, it says nothing new
 
     def _count(self, before: WorkerReport | None, report: WorkerReport, now: float) -> None:
         for name, evidence in self._evidence.items():

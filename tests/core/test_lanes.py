@@ -127,7 +127,7 @@ def test_who_comes_to_a_crowd_judges_the_circuit_as_it_is_by_then() -> None:
     assert crowded.patience_s == CONFIG.crowded_s
     assert not crowded.trial
     lane.settle(crowded, failed(), now)
-    assert lane.report().consecutive_failures == 1
+    assert lane.report(0.0).consecutive_failures == 1
 
 
 def test_a_region_that_nobody_asked_for_long_has_not_been_quiet() -> None:
@@ -170,24 +170,24 @@ def test_a_host_that_says_open_counts_more_than_an_own_half_open_circuit() -> No
 
 def test_the_times_of_answers_are_summed_up_and_those_of_failures_are_not() -> None:
     lane = Lane(CONFIG)
-    assert lane.report().latency_ms == 0.0
+    assert lane.report(0.0).latency_ms == 0.0
     lane.count(WELL, 5.0)
     lane.count(failed(), 100.0)
     lane.count(WELL, 7.5)
-    assert lane.report().latency_ms == 12.5
+    assert lane.report(0.0).latency_ms == 12.5
 
 
 @pytest.mark.parametrize(("detail", "words"), [("", ": dns"), ("no address", ": dns (no address)")])
 def test_what_opened_a_circuit_last_is_told_until_something_else_does(detail: str, words: str) -> None:
     lane = Lane(CONFIG)
-    assert lane.report().last_reason == ""
+    assert lane.report(0.0).last_reason == ""
     for _ in range(CONFIG.failures_to_open):
         lane.settle(admitted(lane), failed(detail), 0.0)
     now = CONFIG.hold_s
     for _ in range(CONFIG.trials_to_close):
         lane.settle(admitted(lane, None, now), WELL, now)
     lane.settle(admitted(lane, None, now), failed("of no weight"), now)
-    report = lane.report()
+    report = lane.report(0.0)
     assert report.circuit is CLOSED
     assert report.last_reason.endswith(words)
 
@@ -198,7 +198,7 @@ def test_the_error_rate_is_that_of_calls_which_may_wait_for_a_whole_attempt() ->
     lane.count(WELL, 5.0, brief=True)
     lane.count(failed(), 5.0, brief=True)
     lane.count(replace(failed_by(ErrorClass.UNKNOWN), hurried=True), 300.0, brief=True)
-    report = lane.report()
+    report = lane.report(0.0)
     assert (report.requests, report.ok, report.failed) == (4, 2, 1)
     assert (report.brief, report.brief_failed) == (3, 1)
 
@@ -215,4 +215,4 @@ def test_what_opened_a_flapping_circuit_is_handed_on_without_what_is_said_of_its
     lane = Lane(RouterConfig(failures_to_open=1, flap_openings=1))
     lane.settle(admitted(lane), failed("no address"), 0.0)
     assert lane.circuit.reason.endswith("so it is held longer")
-    assert lane.report().last_reason == "1 failures in a row: dns (no address)"
+    assert lane.report(0.0).last_reason == "1 failures in a row: dns (no address)"

@@ -124,6 +124,17 @@ def test_a_worker_whose_own_circuit_is_open_still_does_not_end_the_trial_of_a_mo
     assert again.state(EAST) is HALF_OPEN
 
 
+@pytest.mark.parametrize(("seconds", "state"), [(60.0, CLOSED), (0.5, OPEN)], ids=["before", "since"])
+def test_a_workers_circuit_counts_when_it_opened_since_the_hosts_closed(seconds: float, state: CircuitState) -> None:
+    post = up(opened_twice())
+    post.step(20)
+    again = post.restarted(after=1.0)
+    worker = met(100, 3, openings=1, circuit=OPEN, last_reason="timeout", open_s=seconds)
+    again.reports(w1={EAST: worker})
+    again.step()
+    assert again.state(EAST) is state
+
+
 def test_canaries_alone_close_nothing_after_a_restart_where_live_traffic_failed_while_they_passed() -> None:
     post = Post()
     post.reports()

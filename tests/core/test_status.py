@@ -48,6 +48,16 @@ def test_how_many_attempts_ended_in_which_way_survives_the_journey() -> None:
     assert report.regions == {EAST: met}
 
 
+def test_for_how_long_a_circuit_is_open_survives_the_journey() -> None:
+    bench = Bench()
+    bench.runner.plays(EAST, *[fails(ErrorClass.NOT_SENT)] * 3)
+    for _ in range(3):
+        bench.router.call(where, idempotent=True)
+    bench.clock.wait(2.5)
+    report = report_from_json(json.loads(json.dumps(report_to_json(bench.router.report()))))
+    assert {name: one.open_s for name, one in report.regions.items()} == {EAST: pytest.approx(2.5), WEST: 0.0}
+
+
 @pytest.mark.parametrize("region", [None, WEST], ids=["auto", "pinned"])
 def test_a_hosts_view_and_its_decision_survive_the_journey(region: str | None) -> None:
     made = decision(region, forced=True)
