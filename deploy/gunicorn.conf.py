@@ -9,21 +9,20 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from django.conf import settings  # noqa: E402  (the project's folder goes on the path first)
-from django.core.exceptions import ImproperlyConfigured  # noqa: E402  (the same)
-from gunicorn import glogging  # noqa: E402  (the same)
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from gunicorn import glogging
 
-from failover.conf import FailoverConfig  # noqa: E402  (the same)
-from surveyapp import logs  # noqa: E402  (the same)
-from surveyapp.settings.values import whole  # noqa: E402  (the same)
+from failover.conf import FailoverConfig
+from surveyapp import logs
+from surveyapp.settings.values import whole
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "surveyapp.settings.production")
 
 wsgi_app = "surveyapp.wsgi:application"
-chdir = str(ROOT)
+chdir = str(Path(__file__).resolve().parent.parent)
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 worker_class = "gthread"
 try:

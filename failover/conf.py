@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from .core.config import TableMode
@@ -104,7 +105,7 @@ class FailoverConfig:
         tables = _tables(raw.get("TABLES", ""), problems)
         if problems:
             raise ConfigurationError(problems)
-        given = {field: value for field, value in numbers.items() if value is not None}
+        given: dict[str, Any] = {field: value for field, value in numbers.items() if value is not None}
         if threads is not None:
             given["threads"] = int(threads)
         return cls(
@@ -113,7 +114,7 @@ class FailoverConfig:
             nameserver=nameserver,
             run_dir=Path(raw["RUN_DIR"]),
             tables=tables,
-            **given,  # type: ignore[arg-type]  # the keys are this class's own number fields, listed above
+            **given,
         )
 
 

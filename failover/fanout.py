@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 
 from . import wiring
 from .adapters.runner import RegionBusy
-from .core.breaker import CircuitState
 from .core.errors import Attempt, ErrorClass, Failure
 from .core.interfaces import Bound, Success
 
@@ -79,7 +78,8 @@ def ask_sparingly(op: Callable[[Bound], T], *, timeout: float) -> Answers[T]:
     time, however long it hangs, as long as others are closed. Left out altogether it would never be asked again by a
     worker whose own traffic all goes elsewhere, so that no trial closes its circuit.
     """
-    asked, closed = wiring.current().router.order(), _closed()
+    router = wiring.current().router
+    asked, closed = router.order(), router.closed()
     mine = {region for region in asked if closed and region not in closed and _turns.take(region)}
 
     def in_turn(bound: Bound) -> T:
@@ -96,14 +96,3 @@ def ask_sparingly(op: Callable[[Bound], T], *, timeout: float) -> Answers[T]:
         if isinstance(answers.failures[region].error, RegionBusy):  # it never began
             _turns.end(region)
     return answers
-
-
-def _closed() -> frozenset[str]:
-    """The regions whose circuit is closed, this worker's own and, as long as a monitor is heard, the host's."""
-    wired = wiring.current()
-    now = wired.clock.wall()
-    published = wired.files.published(now=now)
-    host = published.view.circuits if published is not None and published.fresh(now=now) else {}
-    own = {name: one.circuit for name, one in wired.router.report().regions.items()}
-    states = {name: {state, host[name].state if name in host else state} for name, state in own.items()}
-    return frozenset(name for name, both in states.items() if both == {CircuitState.CLOSED})

@@ -16,21 +16,19 @@ import threading
 import zlib
 from typing import assert_never
 
+from . import wiring
 from .adapters import control_store, dns
 from .adapters.binding import Connections
 from .adapters.clients import make_clients
 from .adapters.clock import SystemClock
-from .adapters.host_files import HostFiles
 from .adapters.models import Stamp, use_connections
 from .adapters.runner import PooledRunner
 from .conf import FailoverConfig
 from .core.breaker import CircuitState
-from .core.config import RouterConfig
 from .core.errors import FailoverError
 from .core.events import Event, EventKind
 from .core.interfaces import Clock
 from .core.policy import Decision, latest
-from .core.regions import Region
 from .core.reports import HostView
 from .core.totals import Totals, counted, folded, with_canary, with_event
 from .core.watch import Watch
@@ -56,27 +54,21 @@ class Monitor:
     handler.
     """
 
-    def __init__(
-        self,
-        config: FailoverConfig,
-        router_config: RouterConfig,
-        regions: tuple[Region, ...],
-        resolver: dns.Resolver,
-        files: HostFiles,
-    ) -> None:
+    def __init__(self, config: FailoverConfig) -> None:
+        router_config = wiring.router_config(config)
         self.config = config
         self.attempt_timeout_s = router_config.attempt_timeout_s
         self.runner = PooledRunner(config.regions, threads=CALLS_AT_ONCE)
         self.clock: Clock = SystemClock()
-        self.resolver = resolver
+        self.resolver = wiring.make_resolver(config)
         self.host = f"{socket.gethostname()}-{zlib.crc32(str(config.run_dir.resolve()).encode()):08x}"
         self.stopped = threading.Event()
         self.inbox: queue.Queue[Seen] = queue.Queue()
         self.outbox = Outbox(config.regions)
         self.next_beat = Stamp(self.clock)
         self.counters: dict[str, dict[str, int]] = {}
-        self._files = files
-        self._watch = Watch(regions, config=router_config)
+        self._files = wiring.make_files(config)
+        self._watch = Watch(wiring.regions_of(config), config=router_config)
         self._decisions: dict[str, tuple[Decision, ...]] = {}
         self._events: dict[str, Event] = {}
         self._hosts: dict[str, tuple[int, float]] = {}

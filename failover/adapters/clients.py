@@ -8,7 +8,7 @@ many connections as there are threads and ends every exchange on time (transport
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import botocore.session
 from botocore.config import Config
@@ -46,7 +46,7 @@ def make_client(
     """
     session = session or botocore.session.get_session()
     session.register_component("response_parser_factory", CheckedParsers())
-    client: DynamoDBClient = session.create_client(  # type: ignore[assignment]  # botocore's stub knows no services
+    client: Any = session.create_client(  # its stub knows neither the services nor what transport.py replaces
         "dynamodb",
         region_name=region,
         endpoint_url=config.endpoint(region),
@@ -57,14 +57,14 @@ def make_client(
             account_id_endpoint_mode="disabled",
         ),
     )
-    client._endpoint.http_session = Transport(  # type: ignore[attr-defined]  # private: see transport.py
+    client._endpoint.http_session = Transport(
         config.endpoint(region),
         connect_timeout=reach_s(config),
         read_timeout=config.read_timeout_s,
         size=connections or 2 * config.threads,
         clock=SystemClock(),
     )
-    return client
+    return cast("DynamoDBClient", client)
 
 
 def make_clients(config: FailoverConfig, *, connections: int | None = None) -> Mapping[str, DynamoDBClient]:

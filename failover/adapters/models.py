@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.connection.table import TableConnection
 from pynamodb.exceptions import PutError
 from pynamodb.expressions.condition import Condition
@@ -125,7 +125,7 @@ def tables() -> tuple[TableSpec, ...]:
 
 
 def _spec(model: type[RegionalModel]) -> TableSpec:
-    ttl = model._ttl_attribute()  # type: ignore[no-untyped-call]  # PynamoDB left it so
+    ttl = next((one for one in model.get_attributes().values() if isinstance(one, TTLAttribute)), None)
     stream = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}}
     return TableSpec(
         name=model.Meta.table_name,

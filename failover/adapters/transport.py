@@ -137,7 +137,8 @@ class Transport:
         until = self._clock.monotonic() + self._read_timeout
         sock.settimeout(self._read_timeout)  # of `sendall` as a whole
         sock.sendall(self._message(request))
-        response = HTTPResponse(_Stream(sock, self._clock, until), method=request.method)  # type: ignore[arg-type]  # all that it asks of a socket is makefile
+        stream: Any = _Stream(sock, self._clock, until)  # all that HTTPResponse asks of a socket is makefile
+        response = HTTPResponse(stream, method=request.method)
         response.begin()
         return response, response.read()
 

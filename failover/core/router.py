@@ -147,6 +147,12 @@ class Router:
         with self._lock:
             return self._plan().order
 
+    def closed(self) -> frozenset[str]:
+        """The regions whose circuit is closed: this worker's own and, as long as a monitor is heard, the host's."""
+        with self._lock:
+            self._plan()
+            return frozenset(name for name, state in self._states.items() if state is CircuitState.CLOSED)
+
     def active(self) -> str:
         """The region that this worker's ordinary traffic goes to."""
         with self._lock:

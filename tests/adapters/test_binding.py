@@ -35,7 +35,6 @@ def test_the_private_names_of_pynamodb_exist_and_look_as_they_did() -> None:
     assert list(inspect.signature(Model._get_connection).parameters) == []
     assert list(inspect.signature(Model._get_schema).parameters) == []
     assert {"condition"} <= set(inspect.signature(Model._get_save_args).parameters)
-    assert list(inspect.signature(Model._ttl_attribute).parameters) == []
     assert MetaTable(table_description(ControlRow)).hash_keyname == "kind"
     assert {"table_name", "region"} <= set(inspect.signature(TableConnection.__init__).parameters)
     assert isinstance(inspect.getattr_static(Connection, "client"), property)

@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
-from failover import gateway, wiring
+from failover import gateway
 from failover.adapters import control_store
 from failover.adapters.binding import bind
 from failover.adapters.host_files import HostFiles
-from failover.conf import FailoverConfig
 from failover.core.breaker import CircuitState
 from failover.core.past import Past, Serving
 from failover.core.policy import Decision
@@ -29,6 +28,7 @@ from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 from tests.conftest import Lab
 from tests.processes import free_port, manage, running, wait_while_running
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.lab
 
@@ -66,17 +66,6 @@ def until(process: Monitor, probe: Callable[[], object], what: str, within: floa
 def explained(run_dir: Path, rule: str) -> dict[str, Any]:
     """A rule for us-east-1."""
     return next(row for row in status(run_dir)["explain"] if (row["rule"], row["region"]) == (rule, EAST))
-
-
-def make_monitor(config: FailoverConfig) -> WatchingMonitor:
-    """One in this process, which has begun with what it found."""
-    return WatchingMonitor(
-        config,
-        wiring.router_config(config),
-        wiring.regions_of(config),
-        wiring.make_resolver(config),
-        wiring.make_files(config),
-    )
 
 
 def without_east(lab: Lab, url: str) -> str:
@@ -331,7 +320,7 @@ def test_what_was_not_closed_long_ago_is_forgotten_and_what_was_has_its_past(lab
     view = HostView(None, circuits, serving=Serving(WEST, 1_760_943_600.0))
     HostFiles(tmp_path).publish(view, NOTHING, at=time.time() - 3600)
 
-    made = make_monitor(lab.config(tmp_path))
+    made = WatchingMonitor(lab.config(tmp_path))
     again = made._watch.view(made.clock.monotonic())
 
     assert again.circuits[EAST] == HostCircuit(CircuitState.CLOSED, "", Past())
@@ -346,7 +335,7 @@ def test_what_a_killed_monitor_or_another_version_left_does_not_keep_it_from_sta
     left: str, lab: Lab, tmp_path: Path
 ) -> None:
     (tmp_path / "status.json").write_text(left)
-    make_monitor(lab.config(tmp_path))
+    WatchingMonitor(lab.config(tmp_path))
 
 
 @pytest.mark.usefixtures("wired")
@@ -364,7 +353,7 @@ def test_its_beats_are_in_both_regions(running_one: tuple[Monitor, Path]) -> Non
 def test_beats_go_on_above_those_of_a_clock_that_was_ahead(lab: Lab, tmp_path: Path) -> None:
     """Numbers that stood still or began again below would be taken for beats that have arrived: a pause of replication
     would have no lag."""
-    host, ahead = make_monitor(lab.config(tmp_path)).host, int((time.time() + 600) * 1_000_000)
+    host, ahead = WatchingMonitor(lab.config(tmp_path)).host, int((time.time() + 600) * 1_000_000)
     with bind(EAST):
         control_store.write_beat(host, ahead, time.time() + 600, {})
     numbers: set[int] = set()
@@ -374,5 +363,6 @@ def test_beats_go_on_above_those_of_a_clock_that_was_ahead(lab: Lab, tmp_path: P
             numbers.update(one.seq for one in control_store.read_beats() if (one.host, one.origin) == (host, EAST))
         return len([number for number in numbers if number > ahead])
 
+    wait_until(lambda: arrived_in_the_west() == 0 and ahead in numbers, within=30, what="the beat is in both regions")
     with monitor(lab, tmp_path) as process:
         until(process, lambda: arrived_in_the_west() >= 3, "three beats above the one that was there")

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from failover import wiring
 from failover.adapters.control_store import Beat
 from failover.core.fakes import FakeClock
 from failover.monitor import FORGET_HOSTS_S, Monitor
@@ -15,14 +14,7 @@ from tests.adapters.faulty import EAST, WEST
 
 @pytest.fixture
 def monitor(tmp_path: Path) -> Monitor:
-    config = faulty.make_config(tmp_path, {EAST: 9, WEST: 9})
-    return Monitor(
-        config,
-        wiring.router_config(config),
-        wiring.regions_of(config),
-        wiring.make_resolver(config),
-        wiring.make_files(config),
-    )
+    return Monitor(faulty.make_config(tmp_path, {EAST: 9, WEST: 9}))
 
 
 def sees(monitor: Monitor, at: float, **hosts: int) -> None:

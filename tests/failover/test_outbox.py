@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from failover import wiring
 from failover.adapters.clients import make_clients
 from failover.core.events import AUTOMATIC, Event, EventKind
 from failover.monitor import Monitor
@@ -100,13 +99,7 @@ def monitor_of(east: Log, west: Log, run_dir: Path) -> Iterator[tuple[Monitor, R
     with faulty.server(east) as east_port, faulty.server(west) as west_port:
         config = faulty.make_config(run_dir, {EAST: east_port, WEST: west_port}, timeout=faulty.PATIENT_S)
         with faulty.models_wired(config):
-            monitor = Monitor(
-                config,
-                wiring.router_config(config),
-                wiring.regions_of(config),
-                wiring.make_resolver(config),
-                wiring.make_files(config),
-            )
+            monitor = Monitor(config)
             rounds = {name: RegionRounds(monitor, name, client) for name, client in make_clients(config).items()}
             yield monitor, lambda name: rounds[name]._events(0.0)
 

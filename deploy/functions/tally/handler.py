@@ -26,6 +26,10 @@ if __name__ == "__main__":
 
 from django.conf import settings
 
+from failover import gateway
+from polls import tallies
+from polls.aside import Aside
+
 REGION = os.environ["AWS_REGION"]
 
 # Not the web tier's settings: counting needs no apps, no secrets and no accounts, and starts in half the time.
@@ -37,10 +41,6 @@ settings.configure(
         "RUN_DIR": os.environ.get("FAILOVER_RUN_DIR") or str(Path(tempfile.gettempdir()) / "survey-tally"),
     },
 )
-
-from failover import gateway  # noqa: E402  (the gateway reads the settings above)
-from polls import tallies  # noqa: E402  (the same order)
-from polls.aside import Aside  # noqa: E402  (the same order)
 
 projector = tallies.projector(REGION, large_rest=float(os.environ.get("TALLY_LARGE_REST", "0")))
 

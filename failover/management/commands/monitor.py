@@ -17,13 +17,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Blocks until stopped."""
         config = wiring.parse_settings()
-        monitor = Monitor(
-            config,
-            wiring.router_config(config),
-            wiring.regions_of(config),
-            wiring.make_resolver(config),
-            wiring.make_files(config),
-        )
+        monitor = Monitor(config)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: monitor.stop())
         lifeline.hold(monitor.stop)
