@@ -3,8 +3,8 @@
 `connect_timeout` does not cover name resolution: with a silent resolver one call takes 10 s with glibc (measured; 40
 s with the SDK's four attempts). So `socket.getaddrinfo` is wrapped for the endpoint names only. With a nameserver
 configured it is asked directly; without one the host's own resolver is asked from a helper thread that is not waited
-for any longer than the bound. Of a name with many addresses at most two are given: all that are tried share one
-connection's time limit (transport.py).
+for any longer than the bound. Addresses of both families (A and AAAA) are asked for at once, and given in turns; which
+of them is connected to, dial.py decides.
 
 Every new connection asks anew, unless a cache is handed in (`dns_cache`). The host's own resolver tells no time to
 live, so its answers are never used again, only kept for the time when it stops answering.
@@ -12,45 +12,30 @@ live, so its answers are never used again, only kept for the time when it stops 
 
 from __future__ import annotations
 
+import queue
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
-import dns.exception
-import dns.flags
-import dns.message
-import dns.query
-import dns.rcode
-import dns.rdatatype
-
 from failover.core.interfaces import Clock
 
+from . import nameserver as dns_server
 from .clock import SystemClock
+from .dial import AddressInfo
 from .dns_cache import AddressCache, Answer, Served
+from .nameserver import Silence, in_turn
 
-# What getaddrinfo returns: (family, type, protocol, canonical name, socket address).
-AddressInfo = list[tuple[Any, ...]]
 _original = socket.getaddrinfo
-EAI_NODATA = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
-MOST_ADDRESSES = 2
-"""Of one name: they share a connection's time limit, and a live one behind dead ones must get enough of it."""
 _clock: Clock = SystemClock()
-
-
-class Silence(socket.gaierror):
-    """Whoever was asked gave no answer, in time or at all."""
-
-
-class ErrorAnswer(socket.gaierror):
-    """The nameserver answered that it failed, or would not; `strerror` is DNS's own word for it, such as SERVFAIL."""
+ALONE_AFTER = 0.25
+"""The share of its time limit after which the host's resolver is asked for each family alone."""
 
 
 class Resolver:
-    """Resolves the endpoint names within `timeout` seconds, to at most two addresses each.
+    """Resolves the endpoint names within `timeout` seconds, to their addresses of both families.
 
     Raises `socket.gaierror` as the host's resolver would: EAI_NODATA for an empty answer, EAI_NONAME for a name that
     does not exist, EAI_AGAIN for a server failure or silence. Which of these two, the host's resolver does not tell; of
@@ -79,7 +64,7 @@ class Resolver:
 
     def getaddrinfo(
         self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
-    ) -> AddressInfo:
+    ) -> list[AddressInfo]:
         """A stand-in for `socket.getaddrinfo`."""
         text = host.decode("ascii", "replace") if isinstance(host, bytes) else host
         if not isinstance(text, str) or _plain(text) not in self.hosts:
@@ -97,65 +82,68 @@ class Resolver:
 
     def _ask(self, name: str, timeout: float) -> Answer:
         if self._nameserver is not None and not _needs_no_nameserver(name):
-            return _ask_nameserver(name, self._nameserver, timeout)
+            return dns_server.ask(name, self._nameserver, timeout)
         return Answer(_addresses(self._ask_host(timeout, name, None, socket.AF_UNSPEC, socket.SOCK_STREAM)), 0.0)
 
     @staticmethod
-    def _ask_host(timeout: float, *arguments: Any) -> AddressInfo:
-        answer: Future[AddressInfo] = Future()
+    def _ask_host(timeout: float, host: Any, port: Any, family: int, *others: Any) -> list[AddressInfo]:
+        """The host's resolver waits for both families. Where it takes long each of them is asked for alone too, and the
+        first addresses are taken: one that is never answered must not hide the other.
+        """
+        heard: queue.SimpleQueue[list[AddressInfo] | Exception] = queue.SimpleQueue()
 
-        def ask() -> None:
+        def ask(family: int) -> None:
             try:
-                answer.set_result(list(_original(*arguments)))
-            except BaseException as error:
-                answer.set_exception(error)
+                heard.put(list(_original(host, port, family, *others)))
+            except Exception as error:
+                heard.put(error)
 
+        until = _clock.monotonic() + timeout
         try:
-            threading.Thread(target=ask, name="resolver", daemon=True).start()
-            return answer.result(timeout)
+            threads = [_thread(ask, family)]
+            try:
+                answer = heard.get(timeout=timeout * ALONE_AFTER)
+            except queue.Empty:
+                threads += [_thread(ask, alone) for alone in (socket.AF_INET6, socket.AF_INET) if not family]
+                answer = heard.get(timeout=max(0.0, until - _clock.monotonic()))
+            for _ in threads[1:]:
+                if isinstance(answer, Exception):
+                    answer = heard.get(timeout=max(0.0, until - _clock.monotonic()))
+            if isinstance(answer, Exception):
+                raise answer
         except socket.gaierror:
             raise
-        except TimeoutError as error:
+        except queue.Empty as error:
             raise Silence(socket.EAI_AGAIN, f"no answer within {timeout:g} s") from error
         except (RuntimeError, OSError) as error:  # this machine has no thread or no socket left
             raise Silence(socket.EAI_AGAIN, f"the host's resolver cannot be asked: {error}") from error
+        return answer
 
 
-def _ask_nameserver(host: str, nameserver: tuple[str, int], timeout: float) -> Answer:
-    """The answer to one question: over UDP and, where it was cut short, over TCP in the time that is left."""
-    address, port = nameserver
-    until = _clock.monotonic() + timeout
-    try:
-        query = dns.message.make_query(host, dns.rdatatype.A)
-        try:
-            reply = dns.query.udp(query, address, port=port, timeout=timeout, raise_on_truncation=True)
-        except dns.message.Truncated:
-            reply = dns.query.tcp(query, address, port=port, timeout=max(0.0, until - _clock.monotonic()))
-    except (dns.exception.Timeout, OSError, EOFError) as error:
-        raise Silence(socket.EAI_AGAIN, f"the nameserver does not answer: {error}") from error
-    except dns.exception.DNSException as error:
-        raise socket.gaierror(socket.EAI_AGAIN, f"no usable answer: {error}") from error
-    if reply.rcode() == dns.rcode.NXDOMAIN:
-        raise socket.gaierror(socket.EAI_NONAME, "no such name")
-    if reply.rcode() != dns.rcode.NOERROR:
-        raise ErrorAnswer(socket.EAI_AGAIN, dns.rcode.to_text(reply.rcode()))
-    found = [record.address for answer in reply.answer if answer.rdtype == dns.rdatatype.A for record in answer]
-    if not found:
-        raise socket.gaierror(EAI_NODATA, "the answer is empty")
-    # Aliases on the way count too: the answer is as old as the first of its parts.
-    return Answer(tuple(found[:MOST_ADDRESSES]), float(min(answer.ttl for answer in reply.answer)))
+def _thread(work: Callable[[int], None], family: int) -> threading.Thread:
+    thread = threading.Thread(target=work, args=(family,), name="resolver", daemon=True)
+    thread.start()
+    return thread
 
 
-def _addresses(found: AddressInfo) -> tuple[str, ...]:
-    """The first addresses, each once, in the host's order of preference."""
-    return tuple(dict.fromkeys(str(info[4][0]) for info in found))[:MOST_ADDRESSES]
+def _addresses(found: Iterable[AddressInfo]) -> tuple[str, ...]:
+    """The addresses, each once; the family that the host prefers comes first, and then both in turn."""
+    families: dict[Any, list[str]] = {}
+    for info in found:
+        families.setdefault(info[0], []).append(str(info[4][0]))
+    return in_turn(families.values())
 
 
-def _infos(addresses: Iterable[str], port: Any, family: int, type: int, proto: int, flags: int) -> AddressInfo:
+def numeric(addresses: Iterable[str], port: int) -> list[AddressInfo]:
+    """Addresses in the form in which `getaddrinfo` gives them, for a TCP connection to `port`."""
+    return _infos(addresses, port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, 0)
+
+
+def _infos(addresses: Iterable[str], port: Any, family: int, type: int, proto: int, flags: int) -> list[AddressInfo]:
     """What the host's resolver says about these addresses. One of a family that is not wanted is left out, unless all
     are.
     """
-    found: AddressInfo = []
+    found: list[AddressInfo] = []
     refusal: socket.gaierror | None = None
     for address in addresses:
         try:

@@ -17,7 +17,7 @@ from pynamodb.exceptions import PynamoDBException
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.phrases import Phrase, phrase
 
-from .dns import ErrorAnswer, Silence
+from .nameserver import ErrorAnswer, Silence
 
 THROTTLED = frozenset(
     {

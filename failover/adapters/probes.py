@@ -18,7 +18,8 @@ from failover.core.health import Canary, Layer
 from failover.core.interfaces import Clock
 from failover.core.phrases import phrase
 
-from .dns import Resolver
+from .dial import Dialer
+from .dns import Resolver, numeric
 from .dns_cache import Served
 from .errors import classify, dns_detail, no_handshake
 from .transport import tls_context
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # A step fails by raising, or by returning a `Failure`; what else it returns does not matter.
 Step = Callable[[], object]
+ADDRESSES_SHOWN = 4
 NOT_REACHED = Layer(ok=None, ms=None, detail=phrase("not reached"), error_class=None)
 
 
@@ -48,6 +50,7 @@ class Probe:
         self._resolver = resolver
         self._clock = clock
         self._timeout = timeout
+        self._dialer = Dialer(clock)
         # Whom the SDK trusts, not the host: a canary that disagreed would condemn a region that serves.
         self._tls = tls_context() if self._parts.scheme == "https" else None
 
@@ -58,7 +61,7 @@ class Probe:
         served: list[Served] = []
         steps: tuple[tuple[str, Step], ...] = (
             ("dns", lambda: served.append(self._resolver.look_up(self._parts.hostname or ""))),
-            ("connect", lambda: self._connect_any(served[0].addresses)),
+            ("connect", lambda: self._connect(served[0].addresses)),
             ("write", write),
             ("read", read),
         )
@@ -72,32 +75,26 @@ class Probe:
             layers[name] = _resolved(served[0], ms) if name == "dns" else Layer(ok=True, ms=ms)
         return Canary(seq=seq, **layers)
 
-    def _connect_any(self, addresses: Sequence[str]) -> None:
-        """One address that answers is enough, as it is for the SDK; all of them together get one timeout."""
-        for place, address in enumerate(addresses, start=1):
-            try:
-                return self._connect(address, self._timeout / len(addresses))
-            except (OSError, HandshakeFailed):
-                if place == len(addresses):
-                    raise
-
-    def _connect(self, address: str, timeout: float) -> None:
+    def _connect(self, addresses: Sequence[str]) -> None:
+        """One address that answers is enough, as it is for live traffic; all of them together get one timeout."""
         port = self._parts.port or (443 if self._parts.scheme == "https" else 80)
-        until = self._clock.monotonic() + timeout
-        with socket.create_connection((address, port), timeout=timeout) as raw:
+        until = self._clock.monotonic() + self._timeout
+        raw, address = self._dialer.connect(numeric(addresses, port), until=until)
+        with raw:
             if self._tls is None:
                 return
             try:
                 raw.settimeout(max(0.001, until - self._clock.monotonic()))  # of the handshake as a whole
                 self._tls.wrap_socket(raw, server_hostname=self._parts.hostname).close()
             except OSError as error:
+                self._dialer.failed(address)
                 raise HandshakeFailed from error
 
 
 def _resolved(served: Served, ms: float) -> Layer:
     """The DNS layer of a region that can be reached: a stale answer serves its purpose, and is called what it is."""
     if served.failure is None:
-        return Layer(ok=True, ms=ms, detail=served.addresses[0])
+        return Layer(ok=True, ms=ms, detail=_listed(served.addresses))
     since, until = (f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}" for at in (served.since, served.until))
     detail = phrase(
         "{trouble} since {since} UTC; the last good answer serves until {until} at most",
@@ -106,6 +103,11 @@ def _resolved(served: Served, ms: float) -> Layer:
         until=until,
     )
     return Layer(ok=True, ms=ms, detail=detail, stale=True)
+
+
+def _listed(addresses: Sequence[str]) -> str:
+    shown, more = ", ".join(addresses[:ADDRESSES_SHOWN]), len(addresses) - ADDRESSES_SHOWN
+    return shown if more <= 0 else phrase("{addresses} and {more} more", addresses=shown, more=more)
 
 
 def _failure(step: Step) -> Failure | None:

@@ -30,6 +30,8 @@ from botocore.httpsession import get_cert_path
 
 from failover.core.interfaces import Clock
 
+from .dial import Dialer
+
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
 
@@ -95,6 +97,7 @@ class Transport:
         self._size = size
         self._clock = clock
         self._tls = tls_context() if parts.scheme == "https" else None
+        self._dialer = Dialer(clock)
         self._lock = threading.Lock()
         self._idle: list[socket.socket] = []
         self._era = 0
@@ -155,10 +158,18 @@ class Transport:
     def _connect(self) -> socket.socket:
         until = self._clock.monotonic() + self._connect_timeout
         try:
-            found = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)
+            addresses = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)
         except socket.gaierror as error:
             raise sdk.EndpointConnectionError(endpoint_url=self._endpoint, error=error) from error
-        raw = self._dial(found, until)
+        try:
+            raw, address = self._dialer.connect(addresses, until=until)
+        except TimeoutError as error:
+            raise sdk.ConnectTimeoutError(endpoint_url=self._endpoint, error=error) from error
+        except OSError as error:
+            raise sdk.EndpointConnectionError(endpoint_url=self._endpoint, error=error) from error
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # What nobody acknowledges while a reply is waited for ends the connection, also once we have closed it.
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, int(self._read_timeout * 1000)))
         if self._tls is None:
             return raw
         try:
@@ -166,20 +177,8 @@ class Transport:
             return self._tls.wrap_socket(raw, server_hostname=self._host)
         except OSError as error:  # ssl.SSLError among them, a timeout, a reset
             raw.close()
+            self._dialer.failed(address)
             raise sdk.SSLError(endpoint_url=self._endpoint, error=error) from error
-
-    def _dial(self, found: list[Any], until: float) -> socket.socket:
-        """The first address that takes a connection; what time is left is shared by those that are left."""
-        for place, info in enumerate(found, start=1):
-            left = until - self._clock.monotonic()
-            try:
-                return _connected(info, max(0.001, left / (len(found) - place + 1)))
-            except OSError as error:
-                if place < len(found):
-                    continue
-                refused = sdk.ConnectTimeoutError if isinstance(error, TimeoutError) else sdk.EndpointConnectionError
-                raise refused(endpoint_url=self._endpoint, error=error) from error
-        raise sdk.EndpointConnectionError(endpoint_url=self._endpoint, error=OSError("no address"))
 
     def _done(self, sock: socket.socket, era: int, *, keep: bool) -> None:
         with self._lock:
@@ -188,21 +187,6 @@ class Transport:
                 self._idle.append(sock)
         if not keep:
             sock.close()
-
-
-def _connected(info: Any, timeout: float) -> socket.socket:
-    """A connection to one of the addresses that `getaddrinfo` gave."""
-    family, kind, protocol, _, address = info
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.settimeout(timeout)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.connect(address)
-    except OSError:
-        sock.close()
-        raise
-    return sock
 
 
 def _close_all(idle: list[socket.socket]) -> None:

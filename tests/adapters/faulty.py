@@ -23,12 +23,23 @@ from failover.adapters.clients import make_clients
 from failover.conf import FailoverConfig
 
 EAST, WEST = "us-east-1", "us-west-2"
+
+
+def _second_loopback() -> str:
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return "::1"
+    return "127.0.0.9"
+
+
+SIX = _second_loopback()
+"""This machine over IPv6; where it has none, another of its IPv4 addresses."""
 TIMEOUT_S = 0.25
 """The clients' connect and read timeouts here: short, and far from what a loaded machine needs for an answer."""
 PATIENT_S = 20.0
 """The same where every region answers or breaks off at once, so that nobody waits for it."""
 
 Behaviour = Callable[[socket.socket, threading.Event], None]
+Answering = Callable[[DNSRecord], DNSRecord | None]
 
 
 @contextlib.contextmanager
@@ -177,7 +188,7 @@ def over_tls(authority: trustme.CA, behave: Behaviour, *, name: str = "127.0.0.1
 
 
 @contextlib.contextmanager
-def nameserver(answer: Callable[[DNSRecord], DNSRecord | None], port: int = 0) -> Iterator[tuple[str, int]]:
+def nameserver(answer: Answering, port: int = 0) -> Iterator[tuple[str, int]]:
     """A nameserver over UDP that sends what `answer` makes of each question, or nothing; yields its address, whose
     port is a free one unless it is given.
     """

@@ -5,17 +5,17 @@ from __future__ import annotations
 import errno
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dnslib import QTYPE, RCODE, RR, A, DNSRecord
+from dnslib import AAAA, QTYPE, RCODE, RR, A, DNSRecord
 from hypothesis import given
 from hypothesis import strategies as st
 from pynamodb.exceptions import PutError
 
-from failover.adapters import dns
+from failover.adapters import dns, nameserver
 from failover.adapters.binding import bind
 from failover.adapters.clock import SystemClock
 from failover.adapters.control_store import ControlRow
@@ -65,30 +65,151 @@ def test_the_addresses_are_those_of_the_name(found: dns.Resolver) -> None:
     assert found.look_up(HOST).addresses == ("127.0.0.1",)
 
 
-def three(question: DNSRecord) -> DNSRecord:
-    """127.0.0.1 to 127.0.0.3."""
-    answer = question.reply()
-    for last in (1, 2, 3):
-        answer.add_answer(RR(question.q.qname, QTYPE.A, rdata=A(f"127.0.0.{last}"), ttl=1))
+def zone(a: Sequence[str] | None = (), aaaa: Sequence[str] | None = (), code: str = "NOERROR") -> faulty.Answering:
+    """Answers each type of question with its addresses, or with `code` where there are none; None is silence."""
+
+    def answer(question: DNSRecord) -> DNSRecord | None:
+        reply, is_a = question.reply(), question.q.qtype == QTYPE.A
+        addresses = a if is_a else aaaa
+        if addresses is None:
+            return None
+        for address in addresses:
+            record = RR(question.q.qname, QTYPE.A if is_a else QTYPE.AAAA, rdata=(A if is_a else AAAA)(address), ttl=1)
+            reply.add_answer(record)
+        if not addresses:
+            reply.header.rcode = getattr(RCODE, code)
+        return reply
+
     return answer
 
 
-def test_the_first_two_addresses_of_an_answer_are_given_and_no_more() -> None:
-    with faulty.nameserver(three) as address:
-        infos = resolver(address).getaddrinfo(HOST, 80, type=socket.SOCK_STREAM)
-        looked_up = resolver(address).look_up(HOST).addresses
-
-    assert [info[4][0] for info in infos] == ["127.0.0.1", "127.0.0.2"]
-    assert looked_up == ("127.0.0.1", "127.0.0.2")
+FOUR = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")
+SIX = ("2001:db8::1", "2001:db8::2")
+BOTH = ("2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2", "192.0.2.3", "192.0.2.4")
+LONG_S = 30.0
 
 
-def test_of_the_hosts_own_resolver_too_no_more_than_two_addresses_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(zone(FOUR, SIX), BOTH, id="both families, in turn"),
+        pytest.param(zone(FOUR), FOUR, id="A alone"),
+        pytest.param(zone((), SIX), SIX, id="AAAA alone"),
+        pytest.param(zone(FOUR, None), FOUR, id="silence about AAAA"),
+        pytest.param(zone(None, SIX), SIX, id="silence about A"),
+        pytest.param(zone(FOUR, (), "SERVFAIL"), FOUR, id="a failure of AAAA"),
+        pytest.param(zone((), SIX, "SERVFAIL"), SIX, id="a failure of A"),
+        pytest.param(zone(FOUR, (), "NXDOMAIN"), FOUR, id="a nameserver that takes AAAA for a name of its own"),
+        pytest.param(zone(FOUR, (), "REFUSED"), FOUR, id="a nameserver that refuses AAAA"),
+    ],
+)
+def test_a_name_has_the_addresses_of_the_family_that_has_any(
+    answer: faulty.Answering, expected: tuple[str, ...]
+) -> None:
+    with faulty.nameserver(answer) as address, faulty.Stopwatch() as watch:
+        patient = dns.Resolver([HOST], address, timeout=LONG_S)
+        infos = patient.getaddrinfo(HOST, 80, type=socket.SOCK_STREAM)
+        looked_up = patient.look_up(HOST).addresses
+
+    assert tuple(info[4][0] for info in infos) == looked_up == expected
+    assert watch.seconds < LONG_S / 2, "the family that is silent is not waited for"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "code"),
+    [
+        pytest.param(zone(), socket.gaierror, nameserver.EAI_NODATA, id="both empty"),
+        pytest.param(zone(None, None), nameserver.Silence, socket.EAI_AGAIN, id="both silent"),
+        pytest.param(zone((), None), nameserver.Silence, socket.EAI_AGAIN, id="A empty, AAAA silent"),
+        pytest.param(zone(None, ()), nameserver.Silence, socket.EAI_AGAIN, id="A silent, AAAA empty"),
+        pytest.param(zone(code="SERVFAIL"), nameserver.ErrorAnswer, socket.EAI_AGAIN, id="both fail"),
+    ],
+)
+def test_where_neither_family_has_an_address_it_is_said_why(
+    answer: faulty.Answering, kind: type[socket.gaierror], code: int
+) -> None:
+    with faulty.nameserver(answer) as address, pytest.raises(socket.gaierror) as caught:
+        resolver(address).look_up(HOST)
+
+    assert (type(caught.value), caught.value.errno) == (kind, code)
+
+
+def test_a_long_answer_of_one_family_is_fetched_over_tcp_beside_the_other() -> None:
+    def over_udp(question: DNSRecord) -> DNSRecord | None:
+        reply = zone(FOUR, SIX)(question)
+        assert reply is not None
+        if question.q.qtype == QTYPE.A:
+            reply.rr.clear()
+            reply.header.tc = 1
+        return reply
+
+    def over_tcp(connection: socket.socket, _: object) -> None:
+        question = DNSRecord.parse(connection.recv(4096)[2:])
+        reply = zone(FOUR, SIX)(question)
+        assert reply is not None
+        packed = reply.pack()
+        connection.sendall(len(packed).to_bytes(2, "big") + packed)
+        connection.recv(1)
+
+    with faulty.server(over_tcp) as port, faulty.nameserver(over_udp, port) as address:
+        found: list[tuple[str, ...]] = []
+
+        def found_all() -> bool:  # beside AAAA, A has 50 ms, which a busy machine may take
+            found.append(dns.Resolver([HOST], address, timeout=LONG_S).look_up(HOST).addresses)
+            return found[-1] == BOTH
+
+        wait_until(found_all, within=30, what="the addresses of both families")
+
+    assert set(found) <= {BOTH, SIX}
+
+
+def host_resolver(answers: dict[int, object], release: threading.Event) -> Callable[..., object]:
+    """No machine's own resolver fails to order, so this function stands in for it. None never answers."""
+
+    def ask(_host: object, _port: object, family: int, *_: object) -> object:
+        answer = answers.get(family)
+        if answer is None:
+            release.wait(LONG_S)
+            raise socket.gaierror(socket.EAI_AGAIN, "after a long time")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return ask
+
+
+V4_INFO = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))]
+V6_INFO = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 80, 0, 0))]
+NO_ADDRESS = socket.gaierror(nameserver.EAI_NODATA, "no address of this family")
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        pytest.param({socket.AF_INET: V4_INFO}, V4_INFO, id="silence about AAAA"),
+        pytest.param({socket.AF_INET6: V6_INFO}, V6_INFO, id="silence about A"),
+        pytest.param({socket.AF_INET: V4_INFO, socket.AF_INET6: NO_ADDRESS}, V4_INFO, id="no AAAA, slowly"),
+    ],
+)
+def test_the_hosts_resolver_too_gives_the_family_that_answers(
+    answers: dict[int, object], expected: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(dns, "_original", host_resolver(answers, release))
+    try:
+        assert dns.Resolver([HOST], None, timeout=2).getaddrinfo(HOST, 80) == expected
+    finally:
+        release.set()
+
+
+def test_of_the_hosts_own_resolver_every_address_is_taken_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     # No name has three addresses on every machine, so a function stands in for the host's resolver.
     every = [(socket.AF_INET, kind, 0, "", (f"127.0.0.{last}", 80)) for last in (1, 2, 3) for kind in (1, 2)]
+    every.append((socket.AF_INET6, 1, 0, "", ("::1", 80, 0, 0)))
     monkeypatch.setattr(dns, "_original", lambda *_: every)
 
-    assert resolver(None).getaddrinfo(HOST, 80) == every[:4]
-    assert resolver(None).look_up(HOST).addresses == ("127.0.0.1", "127.0.0.2")
+    assert resolver(None).getaddrinfo(HOST, 80) == every
+    assert resolver(None).look_up(HOST).addresses == ("127.0.0.1", "::1", "127.0.0.2", "127.0.0.3")
 
 
 def test_a_service_name_is_a_port(found: dns.Resolver) -> None:
@@ -143,7 +264,7 @@ def refused(question: DNSRecord) -> DNSRecord:
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        (faulty.empty, dns.EAI_NODATA),
+        (faulty.empty, nameserver.EAI_NODATA),
         (faulty.nxdomain, socket.EAI_NONAME),
         (faulty.servfail, socket.EAI_AGAIN),
         (faulty.silence, socket.EAI_AGAIN),
@@ -162,9 +283,9 @@ def test_what_dns_says_becomes_the_code_that_glibc_would_give(answer: Callable[.
 @pytest.mark.parametrize(
     ("answer", "kind", "said"),
     [
-        (faulty.servfail, dns.ErrorAnswer, "SERVFAIL"),
-        (refused, dns.ErrorAnswer, "REFUSED"),
-        (faulty.silence, dns.Silence, "does not answer"),
+        (faulty.servfail, nameserver.ErrorAnswer, "SERVFAIL"),
+        (refused, nameserver.ErrorAnswer, "REFUSED"),
+        (faulty.silence, nameserver.Silence, "does not answer"),
     ],
 )
 def test_a_nameserver_that_fails_is_told_from_one_that_is_silent(
@@ -181,7 +302,7 @@ def test_the_labs_own_nameserver_gives_the_empty_answer(found: dns.Resolver, lab
     try:
         with pytest.raises(socket.gaierror) as caught:
             found.look_up(HOST)
-        assert caught.value.errno == dns.EAI_NODATA
+        assert caught.value.errno == nameserver.EAI_NODATA
     finally:
         lab_nameserver.set_mode("us-east-1", DnsMode.OK)
 
@@ -192,7 +313,7 @@ def test_nobody_listening_at_the_nameservers_port_is_no_answer(dead: dns.Resolve
     with pytest.raises(socket.gaierror) as caught:
         dead.look_up(HOST)
 
-    assert (type(caught.value), caught.value.errno) == (dns.Silence, socket.EAI_AGAIN)
+    assert (type(caught.value), caught.value.errno) == (nameserver.Silence, socket.EAI_AGAIN)
 
 
 def test_garbage_from_the_nameserver_is_neither_silence_nor_an_error_of_its_own() -> None:
@@ -219,7 +340,7 @@ def test_a_nameserver_that_ends_its_tcp_connection_without_an_answer_is_silent()
     with (
         faulty.server(ends) as port,
         faulty.nameserver(truncated, port) as address,
-        pytest.raises(dns.Silence) as caught,
+        pytest.raises(nameserver.Silence) as caught,
     ):
         dns.Resolver([HOST], address, timeout=2).look_up(HOST)
 
@@ -284,7 +405,7 @@ def test_a_silent_resolver_of_the_host_is_not_waited_for(monkeypatch: pytest.Mon
     finally:
         waiter.set()
 
-    assert (type(caught.value), caught.value.errno) == (dns.Silence, socket.EAI_AGAIN)
+    assert (type(caught.value), caught.value.errno) == (nameserver.Silence, socket.EAI_AGAIN)
     assert watch.seconds < TIMEOUT_S + 5
 
 
@@ -303,7 +424,7 @@ def test_without_a_thread_to_ask_the_host_from_there_is_no_answer(stale_s: float
     own = dns.Resolver([HOST], None, timeout=TIMEOUT_S, cache=cache)
 
     for ask in (own.look_up, lambda host: own.getaddrinfo(host, 80)):
-        with pytest.raises(dns.Silence, match="new thread") as caught:
+        with pytest.raises(nameserver.Silence, match="new thread") as caught:
             ask(HOST)
         assert caught.value.errno == socket.EAI_AGAIN
 
@@ -326,7 +447,7 @@ def test_a_host_that_has_no_socket_left_to_ask_with_gives_no_answer(monkeypatch:
     monkeypatch.setattr(dns, "_original", fails)
 
     for ask in (resolver(None).look_up, lambda host: resolver(None).getaddrinfo(host, 80)):
-        with pytest.raises(dns.Silence, match="Too many open files"):
+        with pytest.raises(nameserver.Silence, match="Too many open files"):
             ask(HOST)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from failover.adapters.dns import ErrorAnswer
 from failover.adapters.dns_cache import (
     MAX_TTL_S,
     NEGATIVE_S,
@@ -20,6 +19,7 @@ from failover.adapters.dns_cache import (
     Answer,
     Served,
 )
+from failover.adapters.nameserver import ErrorAnswer
 from failover.core.fakes import FakeClock
 
 HOST = "dynamodb.us-east-1.amazonaws.com"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from dnslib import CNAME, QTYPE, RR, A, DNSRecord
+from dnslib import AAAA, CNAME, QTYPE, RR, A, DNSRecord
 
 from failover.adapters import dns, models
 from failover.adapters.binding import Connections, bind
@@ -33,7 +33,7 @@ FAILURES = (faulty.empty, faulty.nxdomain, faulty.servfail, faulty.silence)
 
 
 class Zone:
-    """What the nameserver says now, and how often it was asked."""
+    """What the nameserver says now, and how often it was asked for A."""
 
     def __init__(self, ttl_s: int = 0) -> None:
         self.ttl_s = ttl_s
@@ -41,7 +41,7 @@ class Zone:
         self.questions = 0
 
     def __call__(self, question: DNSRecord) -> DNSRecord | None:
-        self.questions += 1
+        self.questions += question.q.qtype == QTYPE.A
         return self.answer(question)
 
     def loopback(self, question: DNSRecord) -> DNSRecord:
@@ -89,6 +89,20 @@ def test_however_a_name_fails_its_last_address_serves_for_its_time(
 
     with pytest.raises(socket.gaierror):
         found(resolver)
+
+
+def test_the_last_addresses_of_both_families_serve(resolver: dns.Resolver, zone: Zone) -> None:
+    def both(question: DNSRecord) -> DNSRecord:
+        answer = question.reply()
+        data = A("127.0.0.1") if question.q.qtype == QTYPE.A else AAAA("::1")
+        answer.add_answer(RR(question.q.qname, question.q.qtype, rdata=data, ttl=0))
+        return answer
+
+    zone.answer = both
+    found(resolver)
+    zone.answer = faulty.empty
+
+    assert found(resolver) == ["::1", "127.0.0.1"]
 
 
 def test_a_silent_nameserver_is_asked_once_and_then_left_alone_for_a_while(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from dnslib import QTYPE, RR, A, DNSRecord
+from dnslib import AAAA, QTYPE, RR, A, DNSRecord
 
 from failover.adapters import dns
 from failover.adapters.clients import make_client
@@ -91,6 +91,20 @@ def test_one_dead_address_among_several_is_no_failure(tmp_path: Path) -> None:
         canary = probe(faulty.make_config(tmp_path, {EAST: port}, address)).run(1, fine, fine)
 
     assert verdicts(canary)["connect"] is True
+
+
+def test_the_dns_layer_says_which_addresses_of_both_families_it_found(tmp_path: Path) -> None:
+    def both(question: DNSRecord) -> DNSRecord:
+        answer = question.reply()
+        for last in range(1, 4):
+            data = A(f"127.0.0.{last}") if question.q.qtype == QTYPE.A else AAAA(f"2001:db8::{last}")
+            answer.add_answer(RR(question.q.qname, question.q.qtype, rdata=data, ttl=1))
+        return answer
+
+    with faulty.server(faulty.hangs) as port, faulty.nameserver(both) as address:
+        canary = probe(faulty.make_config(tmp_path, {EAST: port}, address)).run(1, fine, fine)
+
+    assert canary.dns.detail == "2001:db8::1, 127.0.0.1, 2001:db8::2, 127.0.0.2 and 2 more"
 
 
 def test_several_dead_addresses_take_no_longer_than_one(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from failover.adapters.errors import classify
 from failover.adapters.transport import Transport
 from failover.conf import FailoverConfig
 from failover.core.errors import ErrorClass, Outcome
-from failover.core.fakes import FakeClock
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
+from tests.adapters.test_dial import ShiftedClock
 from tests.adapters.test_dns_addresses import dropping
 
 THIRD = "eu-west-1"
@@ -87,10 +87,10 @@ def test_a_write_that_may_not_be_repeated_goes_on_from_a_region_that_is_not_reac
 
 
 def test_what_a_name_takes_its_connection_does_not_get(black_hole: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = FakeClock()
+    clock = ShiftedClock()
 
     def slow(*_: object) -> list[object]:
-        clock.wait(59.8)
+        clock.ahead_s += 59.8
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (DEAD, black_hole))]
 
     transport = Transport(f"http://{HOST}", connect_timeout=60, read_timeout=60, size=1, clock=clock)

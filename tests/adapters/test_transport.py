@@ -22,6 +22,7 @@ from failover.adapters.transport import Transport, _is_stale
 from failover.core.errors import ErrorClass, Outcome
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, Behaviour
+from tests.adapters.test_dial import NO_FAMILY
 from tests.processes import free_port
 from tests.waiting import wait_until
 
@@ -213,21 +214,6 @@ def test_the_second_address_of_a_name_is_tried_when_the_first_refuses(monkeypatc
         assert ask(made, f"http://{HOST}").status_code == 200
 
 
-NO_FAMILY = 255
-"""A family of addresses of which no machine makes a socket, as one without IPv6 makes none of an AAAA record's."""
-
-
-def test_an_address_of_a_family_that_this_machine_lacks_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    with faulty.server(faulty.says(ANSWER)) as port, transport(f"http://{HOST}") as made:
-        found = [
-            (NO_FAMILY, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)),
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
-        ]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
-
-        assert ask(made, f"http://{HOST}").status_code == 200
-
-
 def test_where_no_socket_can_be_made_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(NO_FAMILY, socket.SOCK_STREAM, 6, "", ("::1", 80, 0, 0))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
@@ -240,6 +226,21 @@ def test_where_no_socket_can_be_made_nothing_was_sent(monkeypatch: pytest.Monkey
         Outcome.CONNECT,
         "no connection",
     )
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone has these")
+def test_the_kernel_finds_out_that_the_other_end_of_an_idle_connection_is_gone() -> None:
+    with faulty.server(faulty.says(ANSWER)) as port, transport(endpoint := f"http://127.0.0.1:{port}") as made:
+        ask(made, endpoint)
+        options = {
+            name: made._idle[0].getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+            for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT", "TCP_NODELAY")
+        }
+        assert made._idle[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+    assert options["TCP_KEEPIDLE"] + options["TCP_KEEPINTVL"] * options["TCP_KEEPCNT"] <= 6
+    assert options["TCP_USER_TIMEOUT"] == faulty.TIMEOUT_S * 1000
+    assert options["TCP_NODELAY"]
 
 
 def test_a_refused_connection_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,6 +325,23 @@ def test_before_the_handshake_is_over_nothing_is_sent(
     failure = classify(caught.value)
     assert (failure.error_class, failure.outcome, failure.detail) == (ErrorClass.NOT_SENT, Outcome.TLS, detail)
     assert watch.seconds < 5
+
+
+@pytest.mark.usefixtures("trusted")
+def test_an_address_whose_handshake_fails_comes_last_at_the_next_connection(
+    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Counted(faulty.over_tls(authority, faulty.says(ANSWER), name=HOST))
+    with (
+        faulty.server(faulty.hangs) as mute,
+        faulty.server(right) as port,
+        transport(f"https://{HOST}") as made,
+    ):
+        addresses(monkeypatch, mute, port)
+        with pytest.raises(sdk.SSLError):
+            ask(made, f"https://{HOST}")
+
+        assert ask(made, f"https://{HOST}").status_code == 200
 
 
 @pytest.mark.usefixtures("trusted")

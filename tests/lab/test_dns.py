@@ -57,6 +57,16 @@ def test_any_other_name_does_not_exist(nameserver: NameServer, name: str):
     assert [row.rtype for row in reply.auth] == [QTYPE.SOA]
 
 
+@pytest.mark.parametrize("kind", ["A", "AAAA"])
+@pytest.mark.parametrize(
+    ("mode", "code"), [(DnsMode.EMPTY, "NOERROR"), (DnsMode.NXDOMAIN, "NXDOMAIN"), (DnsMode.SERVFAIL, "SERVFAIL")]
+)
+def test_a_fault_holds_for_both_types_of_address(nameserver: NameServer, mode: DnsMode, code: str, kind: str):
+    nameserver.set_mode(EAST, mode)
+    reply = ask(nameserver, endpoint_host(EAST), kind)
+    assert (RCODE.get(reply.header.rcode), reply.rr) == (code, [])
+
+
 @pytest.mark.parametrize("host", [endpoint_host, account_host], ids=["the regional name", "the account's name"])
 @pytest.mark.parametrize(
     ("mode", "code", "remembered"),
