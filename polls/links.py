@@ -16,7 +16,6 @@ from .surveys import Survey
 
 MOST = 500  # made at once
 SALT = "polls.link"
-VOTER = re.compile(r"link-[0-9a-f]{24}")  # longer than the 22 characters of a browser's own voter
 _NUMBER, _SIGNED = 16, 22  # characters: 96 random bits, 132 bits of signature
 _TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{_NUMBER + _SIGNED}}}")
 
@@ -37,11 +36,6 @@ def voter(token: str, survey: Survey) -> str | None:
     if not constant_time_compare(signature, _signature(number, survey)):
         return None
     return "link-" + hashlib.sha256(token.encode()).hexdigest()[:24]
-
-
-def is_links(name: str) -> bool:
-    """Whether a voter's name, in a token that we signed, came from a link."""
-    return VOTER.fullmatch(name) is not None
 
 
 def _signature(number: str, survey: Survey) -> str:

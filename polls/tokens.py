@@ -1,58 +1,73 @@
-"""What a page remembers about its voter, signed: nobody's vote can be changed by guessing, and there is nothing on the
-server to lose.
+"""The signed token of a ballot page: whose page it is, whatever became of this browser's cookie, and in whichever stack
+the page is sent.
 """
 
-from dataclasses import asdict, dataclass, replace
-from secrets import token_urlsafe
-from typing import Any
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Self
 
+from django.conf import settings
 from django.core import signing
 
 SALT = "polls.voter"
 
 
+class Vote(NamedTuple):
+    """A vote as pages and cookies remember it: its name, and a digest of its answers."""
+
+    id: str
+    digest: str
+
+
 @dataclass(frozen=True)
-class VoterToken:
-    """A voter of one survey (22 random characters, no person), the round their page shows, and their last vote."""
+class PageToken:
+    """The voter of one survey, the round that the page shows, and the last vote that this page knows of.
+
+    `link` is the voting link that names the voter, empty where none does. `issuer` is the stack that made the token:
+    stacks share their key but no cookies, so that a page of another stack says who its voter is.
+    """
 
     code: str
     round: int
     voter: str
-    last_id: str | None = None
-    last_digest: str | None = None
-    receipt: dict[str, Any] | None = None
+    issuer: str = ""
+    link: str = ""
+    last_id: str = ""
+    last_digest: str = ""
+
+    @classmethod
+    def make(cls, code: str, number: int, voter: str, *, link: str = "", last: Vote | None = None) -> Self:
+        """A token of this stack."""
+        return cls(code, number, voter, issuer(), link, *(last or ("", "")))
+
+    @property
+    def last(self) -> Vote | None:
+        """The last vote of this voter that the page knows of; it may never have arrived."""
+        return Vote(self.last_id, self.last_digest) if self.last_id else None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another stack made it."""
+        return self.issuer != issuer()
 
     def dumps(self) -> str:
-        """Signed text for a hidden field or a cookie."""
-        return signing.dumps(
-            {name: value for name, value in asdict(self).items() if value is not None}, salt=SALT, compress=True
-        )
-
-    def voted(self, *, vote_id: str, digest: str, number: int, receipt: dict[str, Any]) -> "VoterToken":
-        """The token after a vote in round `number`."""
-        return replace(self, round=number, last_id=vote_id, last_digest=digest, receipt=receipt)
+        """Signed text for a hidden field."""
+        return signing.dumps({name: value for name, value in asdict(self).items() if value}, salt=SALT, compress=True)
 
 
-def new(code: str, number: int) -> VoterToken:
-    """A voter whom nobody has seen before."""
-    return VoterToken(code, number, token_urlsafe(16))
+def issuer() -> str:
+    """This stack's name in its tokens: stacks differ by the region that they try first, or by a name of their own."""
+    own_region = settings.FAILOVER["REGIONS"].partition(",")[0].strip()
+    return hashlib.sha256(f"{settings.INSTALLATION}/{own_region}".encode()).hexdigest()[:8]
 
 
-def loads(text: str | None, code: str) -> VoterToken | None:
-    """The token of this survey in a text that a browser sent back; None for anything that we did not sign for it."""
+def loads(text: str | None, code: str) -> PageToken | None:
+    """The token of this survey in a text that a browser sent back; None for anything that no stack signed for it."""
     if not text:
         return None
     try:
-        token = VoterToken(**signing.loads(text, salt=SALT))
+        fields: dict[str, Any] = signing.loads(text, salt=SALT)
+        token = PageToken(**fields)
     except (signing.BadSignature, TypeError):
         return None
     return token if token.code == code else None
-
-
-def later(page: VoterToken | None, cookie: VoterToken | None) -> VoterToken | None:
-    """The page names the voter; of two tokens of one voter and round the one with the later vote holds."""
-    if page is None or cookie is None:
-        return page or cookie
-    if page.voter != cookie.voter or (page.round, page.last_id or "") >= (cookie.round, cookie.last_id or ""):
-        return page
-    return replace(cookie, round=page.round) if page.round == cookie.round else page

@@ -24,6 +24,11 @@ def mint(now_ms: int, random_bits: int, above: str | None = None) -> str:
     return _text(payload)
 
 
+def lifted(vote_id: str, above: str) -> str:
+    """The id of the same vote, above `above`: the same one each time, so that what is sent twice stays one vote."""
+    return _text(((time_ms(above) + 1) << RANDOM_BITS) | (order(vote_id) & ((1 << RANDOM_BITS) - 1)))
+
+
 def is_valid(text: str) -> bool:
     """Whether this is a UUIDv7 in its one canonical form."""
     return _CANONICAL.fullmatch(text) is not None

@@ -3,8 +3,9 @@
 from .api import api_ballots, api_survey
 from .join import join
 from .present import present
+from .receipt import receipt
 from .results import qr, results, results_json
-from .survey import by_link, receipt, survey
+from .survey import by_link, survey
 
 __all__ = [
     "api_ballots",

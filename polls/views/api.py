@@ -155,11 +155,10 @@ def _record(survey: Survey, voter: str, vote_id: str, given: dict[str, Any], *, 
         return problem(
             429, _("Too many votes by this voter."), headers={"Retry-After": str(math.ceil(wait))}, vote_id=vote_id
         )
-    if survey.access is Access.LINK:
-        by_link = links.voter(voter, survey)
-        if by_link is None:
-            return problem(403, _("This survey takes votes by voting link only."), reason="link", vote_id=vote_id)
-        voter = by_link
+    by_link = links.voter(voter, survey)
+    if by_link is None and survey.access is Access.LINK:
+        return problem(403, _("This survey takes votes by voting link only."), reason="link", vote_id=vote_id)
+    voter = by_link or voter
     try:
         done = services.ballot_cast(survey=survey, voter=voter, vote_id=vote_id, answers=given)
         if named_here and done.status is services.CastStatus.SUPERSEDED:

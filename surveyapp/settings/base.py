@@ -82,10 +82,18 @@ DATABASES = {
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Every cookie's name carries the installation.
+INSTALLATION = values.installation(SECRET_KEY, env.str("SURVEY_INSTALLATION", default=""))
+SESSION_COOKIE_NAME = f"sessionid_{INSTALLATION}"
+CSRF_COOKIE_NAME = f"csrftoken_{INSTALLATION}"
+LANGUAGE_COOKIE_NAME = f"django_language_{INSTALLATION}"
+MESSAGES_COOKIE_NAME = f"messages_{INSTALLATION}"
+VOTER_COOKIE_NAME = f"voter_{INSTALLATION}"
+RECEIPT_COOKIE_NAME = f"receipt_{INSTALLATION}"
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
-MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+MESSAGE_STORAGE = "surveyapp.messages.InstallationStorage"
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [

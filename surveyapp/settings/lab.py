@@ -42,6 +42,7 @@ except OSError as error:
 # Written by the lab when it is ready; absent while no lab runs.
 if (LAB_DIR / "app.env").exists():
     environ.Env.read_env(str(LAB_DIR / "app.env"))
+os.environ["SURVEY_INSTALLATION"] = os.environ.get("SURVEY_INSTALLATION") or str(LAB_DIR)
 os.environ.setdefault("DJANGO_SQLITE_PATH", str(LAB_DIR / "db.sqlite3"))
 os.environ.setdefault("FAILOVER_REGIONS", "us-east-1,us-west-2")
 os.environ.setdefault("FAILOVER_RUN_DIR", str(LAB_DIR / "run"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import logging
 import os
 import zoneinfo
@@ -54,3 +56,10 @@ def time_zone(name: str, *, default: str) -> str:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise ImproperlyConfigured(f"{name}={text}: is not the name of a time zone, such as Europe/Berlin") from None
     return text
+
+
+def installation(secret_key: str, name: str) -> str:
+    """8 hexadecimal characters for the cookies of this installation: browsers send cookies to every port of a host, so
+    two installations there need different names.
+    """
+    return hmac.new(secret_key.encode(), f"cookies:{name}".encode(), hashlib.sha256).hexdigest()[:8]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import translation
 
@@ -67,7 +68,7 @@ def test_a_choice_is_made_without_javascript_is_remembered_and_outdoes_the_brows
     sent = {"csrfmiddlewaretoken": token[1], "language": "de", "next": where}
     switched = browser.post("/language/", sent)
     assert (switched.status_code, switched["Location"]) == (302, where)
-    assert switched.cookies["django_language"]["max-age"] == 365 * 24 * 3600
+    assert switched.cookies[settings.LANGUAGE_COOKIE_NAME]["max-age"] == 365 * 24 * 3600
     assert language(browser.get(where, headers=ENGLISH)) == ("de", "de")
     assert "Meine Stimme senden" in browser.get(where, headers=ENGLISH).content.decode()
 

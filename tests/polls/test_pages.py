@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 
@@ -89,7 +90,7 @@ def test_after_the_back_button_the_latest_choice_counts(browser: Client, survey:
 def test_the_page_alone_names_the_voter_when_the_cookie_is_lost(survey: Survey, browser: Client):
     page = browser.get(url(survey))
     send(browser, survey, page, q_q1="o1")
-    browser.cookies.pop(f"voter_{survey.code}")
+    browser.cookies.pop(settings.VOTER_COOKIE_NAME)
     assert send(browser, survey, page, q_q1="o2").status_code == 302
     assert stored(survey) == [{"q1": "o2"}]
 
