@@ -243,6 +243,7 @@ class Instructor:
 
     def post(self, host: Host, path: str, **fields: str) -> None:
         """Sends a form, which must be accepted."""
-        fields["csrfmiddlewaretoken"] = next(value for name, value in self._browser.cookies.items() if name.startswith("csrftoken_"))
+        cookies = self._browser.cookies
+        (fields["csrfmiddlewaretoken"],) = (cookies[name] for name in cookies if name.startswith("csrftoken_"))
         reply = self._browser.post(host.url(path), data=fields)
         assert reply.status_code == 302, (path, reply.status_code, reply.text)
