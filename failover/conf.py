@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -49,6 +50,9 @@ class FailoverConfig:
     `run_dir` holds the monitor's status and the web workers' reports, and is shared by the processes of one host
     only. `dns_stale_s` is how long the last good addresses of an endpoint serve after their time to live, when its name
     stops resolving: 0 means not at all, and then no answer is remembered either. `tables` says how they replicate.
+    With `loopback_only` nothing outside this machine is connected to, and names are asked of `nameserver` alone.
+    `closed` says in one line why no region may be asked at all; empty where they may. A settings module sets these two,
+    and no variable of the environment does.
     """
 
     regions: tuple[str, ...]
@@ -64,6 +68,8 @@ class FailoverConfig:
     threads: int = 8
     dns_stale_s: float = 0.0
     tables: TableMode = TableMode.MREC
+    loopback_only: bool = False
+    closed: str = ""
 
     def endpoint(self, region: str) -> str:
         """The URL at which `region` is reached."""
@@ -84,6 +90,9 @@ class FailoverConfig:
         regions = _regions(raw.get("REGIONS", ""), problems)
         endpoints = _endpoints(raw.get("ENDPOINTS", ""), regions, problems)
         nameserver = _nameserver(raw.get("NAMESERVER", ""), problems)
+        loopback_only = bool(raw.get("LOOPBACK_ONLY"))
+        if loopback_only:
+            problems += _elsewhere(endpoints, nameserver)
         if not raw.get("RUN_DIR"):
             problems.append(
                 Problem("FAILOVER_RUN_DIR", "is empty", "name a directory that the monitor and the web workers share")
@@ -114,6 +123,8 @@ class FailoverConfig:
             nameserver=nameserver,
             run_dir=Path(raw["RUN_DIR"]),
             tables=tables,
+            loopback_only=loopback_only,
+            closed=raw.get("CLOSED", ""),
             **given,
         )
 
@@ -144,6 +155,20 @@ def _endpoints(text: str, regions: tuple[str, ...], problems: list[Problem]) -> 
         else:
             found[region] = url
     return found
+
+
+def _elsewhere(endpoints: Mapping[str, str], nameserver: tuple[str, int] | None) -> list[Problem]:
+    """What may not be named where nothing leaves this machine. A name is judged by the address that it resolves to."""
+    hint = "these settings reach this machine only: unset it"
+    problems = []
+    if nameserver is not None and not ip_address(nameserver[0]).is_loopback:
+        problems.append(Problem("FAILOVER_NAMESERVER", f"{nameserver[0]} is not on this machine", hint))
+    for url in endpoints.values():
+        host = urlsplit(url).hostname or ""
+        with suppress(ValueError):  # it is a name
+            if not ip_address(host).is_loopback:
+                problems.append(Problem("FAILOVER_ENDPOINTS", f"{host} is not on this machine", hint))
+    return problems
 
 
 def _usable(url: str) -> bool:

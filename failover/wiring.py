@@ -108,11 +108,16 @@ def make_files(config: FailoverConfig) -> HostFiles:
 
 
 def parse_settings() -> FailoverConfig:
-    """The validated settings. Raises `ImproperlyConfigured` with every mistake in one line."""
+    """The validated settings. Raises `ImproperlyConfigured` with every mistake in one line, or why no region may be
+    asked.
+    """
     try:
-        return FailoverConfig.parse(settings.FAILOVER)
+        config = FailoverConfig.parse(settings.FAILOVER)
     except ConfigurationError as error:
         raise ImproperlyConfigured(str(error)) from error
+    if config.closed:
+        raise ImproperlyConfigured(config.closed)
+    return config
 
 
 def build(config: FailoverConfig) -> Wired:

@@ -13,6 +13,8 @@ from typing import Any
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
+OWN = {"FAILOVER_ENDPOINTS", "FAILOVER_RUN_DIR", "DJANGO_SQLITE_PATH"}
+"""Variables that count for the lab only under `tests.lab_settings`."""
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
 
 
@@ -24,9 +26,14 @@ def free_port() -> int:
 
 
 def manage_environment(lab_dir: Path, **extra: str) -> dict[str, str]:
-    """This process's environment, without what it knows of other labs."""
+    """This process's environment, without what it knows of other labs. What `tests.lab_settings` names is the test's
+    word, where it gives one.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("FAILOVER_", "DJANGO_", "AWS_", "SURVEY_"))}
-    return {**kept, "LAB_DIR": str(lab_dir), "PYTHONUNBUFFERED": "1", **extra}
+    told = {**kept, "LAB_DIR": str(lab_dir), "PYTHONUNBUFFERED": "1", **extra}
+    if not extra.keys().isdisjoint(OWN):
+        told.setdefault("DJANGO_SETTINGS_MODULE", "tests.lab_settings")
+    return told
 
 
 @contextlib.contextmanager

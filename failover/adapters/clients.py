@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader
 
 from failover.conf import FailoverConfig
 
@@ -44,7 +45,7 @@ def make_client(
     """A botocore client for one region. Credentials come from the environment or the host's role, as botocore
     finds them.
     """
-    session = session or botocore.session.get_session()
+    session = session or _session(config)
     session.register_component("response_parser_factory", CheckedParsers())
     client: Any = session.create_client(  # its stub knows neither the services nor what transport.py replaces
         "dynamodb",
@@ -69,5 +70,19 @@ def make_client(
 
 def make_clients(config: FailoverConfig, *, connections: int | None = None) -> Mapping[str, DynamoDBClient]:
     """A client for every configured region, of one session: botocore reads its data and finds credentials once."""
-    session = botocore.session.get_session()
+    session = _session(config)
     return {region: make_client(config, region, connections=connections, session=session) for region in config.regions}
+
+
+def own_session() -> Session:
+    """A session that reads botocore's own data and nothing below `~/.aws/models`, where a person may have put other
+    endpoints. Which files and variables it takes its settings from is the environment's business.
+    """
+    session = botocore.session.Session()
+    built_in = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    session.register_component("data_loader", built_in)
+    return session
+
+
+def _session(config: FailoverConfig) -> Session:
+    return own_session() if config.loopback_only else botocore.session.get_session()

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from failover.lab.errors import FaultRefused, LabError, LabNotRunning
-from failover.lab.files import CONTROL, TOKEN
+from failover.lab.files import CONTROL, TOKEN, why_closed
 
 TIMEOUT_S = 60.0
 """Clearing a stop waits until the engine is back and the replicas have been compared."""
@@ -52,13 +52,14 @@ class LabClient:
         return self._found()[0]
 
     def _found(self) -> tuple[str, str]:
+        closed = why_closed(self.lab_dir)
+        if closed:
+            raise LabNotRunning(closed)
         try:
             url: str = json.loads((self.lab_dir / CONTROL).read_text())["url"]
             return url, (self.lab_dir / TOKEN).read_text().strip()
         except (OSError, ValueError, KeyError):
-            raise LabNotRunning(
-                f"no lab is running in {self.lab_dir}: start one with make demo or manage.py lab"
-            ) from None
+            raise LabNotRunning(f"the lab in LAB_DIR={self.lab_dir} is stopping") from None
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         address, token = self._found()

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,12 +25,19 @@ LONGEST_BODY = 4096
 READ_TIMEOUT_S = 10.0
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Without the name of this machine, for which the standard library would ask the network's nameserver."""
+        TCPServer.server_bind(self)
+
+
 class ControlServer:
     """Serves in a daemon thread. ``state()`` gives the state document."""
 
     def __init__(self, book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(book, state, token))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(book, state, token))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="control", daemon=True)
 
     @property

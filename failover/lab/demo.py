@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from failover import lifeline
+from failover.lab import environment
 from failover.lab.client import LabClient
 from failover.lab.config import PROJECT
 from failover.lab.demo_config import DemoConfig
@@ -95,15 +96,8 @@ class Demo:
     def _environment(self) -> dict[str, str]:
         config = self._config
         hosts = dict.fromkeys([config.shown, "127.0.0.1", "localhost", "[::1]"])
-        # What this process has read from an older app.env, or from a profile of its user, is not what its lab will say.
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("AWS_")
-            and name not in ("FAILOVER_REGIONS", "FAILOVER_ENDPOINTS", "FAILOVER_NAMESERVER")
-        }
         return {
-            **inherited,
+            **environment.for_child(os.environ),
             "LAB_DIR": str(config.lab_dir),
             "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab",
             "DJANGO_ALLOWED_HOSTS": ",".join(hosts),

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import assert_never
 
 from failover.lab.config import EngineKind, LabConfig
+from failover.lab.environment import NO_CLOUD
 from failover.lab.errors import LabError, LabStopping
 from failover.lab.waiting import wait_until
 
@@ -53,8 +54,8 @@ def engine_command(config: LabConfig, region: str, port: int) -> tuple[list[str]
     data, scratch = config.engine_dir(region) / "data", config.engine_dir(region) / "tmp"
     data.mkdir(parents=True, exist_ok=True)
     scratch.mkdir(exist_ok=True)
-    env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    env["TMPDIR"] = str(scratch)
+    env = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    env |= {**NO_CLOUD, "HOME": str(scratch), "TMPDIR": str(scratch)}
     match config.engine:
         case EngineKind.MINISTACK:
             env |= {

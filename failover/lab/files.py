@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 from failover.lab.config import endpoint_host
 from failover.lab.errors import LabError
 
+LOCK = "lab.lock"
+LOOK_S = 0.2
+"""How long a lock is tried for that somebody may hold only to look."""
 APP_ENV, CONTROL, TOKEN, CA = "app.env", "control.json", "control.token", "tls/ca.pem"
 
 
@@ -58,10 +62,36 @@ def remove(lab_dir: Path) -> None:
         (lab_dir / name).unlink(missing_ok=True)
 
 
+def is_running(lab_dir: Path) -> bool:
+    """Whether a lab works in the directory. It holds its lock for as long as it lives, however it ends; the files of
+    one that was killed stay, and its ports may be another program's by now.
+    """
+    try:
+        handle = os.open(lab_dir / LOCK, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def why_closed(lab_dir: Path) -> str:
+    """One line when no application can use a lab in this directory now; else nothing."""
+    if not is_running(lab_dir):
+        return f"no lab is running in LAB_DIR={lab_dir}: start `make demo`"
+    if not (lab_dir / APP_ENV).exists():
+        return f"the lab in LAB_DIR={lab_dir} is still starting: try again when it says that it is ready"
+    return ""
+
+
 class DirLock:
     """Keeps a second lab (or `what` it is) out of the same directory for as long as this process lives."""
 
-    def __init__(self, lab_dir: Path, name: str = "lab.lock", what: str = "lab") -> None:
+    def __init__(self, lab_dir: Path, name: str = LOCK, what: str = "lab") -> None:
         self._path = lab_dir / name
         self._what = what
         self._handle: int | None = None
@@ -70,9 +100,7 @@ class DirLock:
         """Raises LabError, in one line, when another lab has it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(handle):
             owner = os.read(handle, 32).decode(errors="replace").strip()
             os.close(handle)
             where = self._path.parent
@@ -88,3 +116,16 @@ class DirLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def _locked(handle: int) -> bool:
+    """Takes the lock. It is tried for a moment, since `is_running` holds it for an instant to look."""
+    deadline = time.monotonic() + LOOK_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(LOOK_S / 20)

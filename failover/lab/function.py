@@ -16,9 +16,10 @@ from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
 from typing import Any
 
+from failover.lab.environment import NO_CLOUD
 from failover.lab.errors import LabError
 
-KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV")
+KEPT = ("PATH", "LANG", "LC_ALL", "TZ")
 END_S = 3.0
 
 
@@ -30,6 +31,8 @@ def environment(region: str, port: int, scratch: Path) -> dict[str, str]:
     """What the function is told: its region's engine on loopback, and a place for its files."""
     return {
         **{name: os.environ[name] for name in KEPT if name in os.environ},
+        **NO_CLOUD,
+        "HOME": str(scratch),
         "AWS_REGION": region,
         "AWS_ACCESS_KEY_ID": "lab",
         "AWS_SECRET_ACCESS_KEY": "lab",
@@ -37,7 +40,6 @@ def environment(region: str, port: int, scratch: Path) -> dict[str, str]:
         "FAILOVER_RUN_DIR": str(scratch),
         "FAILOVER_READ_TIMEOUT_S": "5",  # counting is in no hurry: a large shard takes an engine a while
         "TALLY_LARGE_REST": "5",  # and five sixths of the time it leaves the engine to the votes
-        "NO_PROXY": "127.0.0.1",
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from failover.adapters.clients import own_session
 from failover.lab.config import TableSpec, key_attributes, key_names
 from failover.lab.errors import CursorLost, LabError, ReplicaDown
 from failover.lab.link import Cursor, Page, Source
@@ -25,7 +25,7 @@ CONFIG = Config(
     user_agent="surveyapp-lab",
     account_id_endpoint_mode="disabled",
 )
-_session = botocore.session.Session()
+_session = own_session()
 _session_lock = threading.Lock()
 
 

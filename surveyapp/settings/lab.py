@@ -1,6 +1,7 @@
 """One laptop: the same application, told by `LAB_DIR/app.env` where the local cloud listens.
 
 Only the environment differs from production, and the lab's own commands (`lab`, `demo`, `fault`) exist only here.
+Under these settings nothing leaves this machine: see `LOOPBACK_ONLY` below.
 """
 
 import contextlib
@@ -8,10 +9,12 @@ import os
 import secrets
 from pathlib import Path
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
-LAB_DIR = Path(os.environ.get("LAB_DIR") or ".lab").resolve()
+from failover.lab import environment, files
+
+environment.isolate(os.environ)
+LAB_DIR = Path(os.environ.get("LAB_DIR", ".lab")).resolve()
 
 
 def _secrets_file() -> Path:
@@ -28,31 +31,33 @@ def _secrets_file() -> Path:
     return path
 
 
-# Everything of the lab is on this machine: neither a school's proxy nor a profile of AWS has any part in it.
-for name in (
-    *("http_proxy", "https_proxy", "all_proxy"),
-    *("aws_profile", "aws_default_profile", "aws_session_token", "aws_ca_bundle"),
-):
-    for spelling in (name, name.upper()):
-        os.environ.pop(spelling, None)
+def _read(path: Path) -> dict[str, str]:
+    lines = (line.partition("=") for line in path.read_text().splitlines())
+    return {name: value for name, _, value in lines if name}
+
+
+# What the lab says of itself holds, whatever this shell was told for another installation.
 try:
-    environ.Env.read_env(str(_secrets_file()))
-except OSError as error:
-    raise ImproperlyConfigured(f"LAB_DIR={LAB_DIR}: cannot be used: {error.strerror}") from error
-# Written by the lab when it is ready; absent while no lab runs.
-if (LAB_DIR / "app.env").exists():
-    environ.Env.read_env(str(LAB_DIR / "app.env"))
-os.environ["SURVEY_INSTALLATION"] = os.environ.get("SURVEY_INSTALLATION") or str(LAB_DIR)
-os.environ.setdefault("DJANGO_SQLITE_PATH", str(LAB_DIR / "db.sqlite3"))
+    os.environ.update(_read(_secrets_file()))
+    closed = files.why_closed(LAB_DIR)
+    if not closed:
+        os.environ.update(_read(LAB_DIR / files.APP_ENV))
+except (OSError, ValueError) as error:
+    raise ImproperlyConfigured(f"LAB_DIR={LAB_DIR}: cannot be used: {error}") from error
+os.environ["DJANGO_SQLITE_PATH"] = str(LAB_DIR / "db.sqlite3")
+os.environ["FAILOVER_RUN_DIR"] = str(LAB_DIR / "run")
+os.environ.setdefault("SURVEY_INSTALLATION", str(LAB_DIR))
 os.environ.setdefault("FAILOVER_REGIONS", "us-east-1,us-west-2")
-os.environ.setdefault("FAILOVER_RUN_DIR", str(LAB_DIR / "run"))
 os.environ.setdefault("FAILOVER_HEARTBEAT_S", "0.5")
 os.environ.setdefault("FAILOVER_HOLD_S", "5")
-os.environ.setdefault("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
 os.environ.setdefault("DJANGO_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 
 from .base import *  # noqa: E402, F403  (the environment above must be in place before base reads it)
+from .base import FAILOVER as BASE_FAILOVER  # noqa: E402  (the same order)
 from .base import INSTALLED_APPS as BASE_APPS  # noqa: E402  (the same order)
+
+# Not read from the environment: no variable may open the lab to the network, and none may shut production in.
+FAILOVER = {**BASE_FAILOVER, "LOOPBACK_ONLY": "yes", "CLOSED": closed}
 
 INSTALLED_APPS = [*BASE_APPS, "failover.lab", "failover.drills"]
 

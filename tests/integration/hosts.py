@@ -161,7 +161,7 @@ def stopped_host(
     port = free_port()
     endpoints = (one.partition("=") for one in lab.environment()["FAILOVER_ENDPOINTS"].split(","))
     told = {
-        "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab",
+        "DJANGO_SETTINGS_MODULE": "tests.lab_settings",
         "DJANGO_SQLITE_PATH": str(accounts),
         "FAILOVER_RUN_DIR": str(run_dir),
         "FAILOVER_HEARTBEAT_S": str(HEARTBEAT_S),

@@ -91,7 +91,7 @@ def test_a_second_fault_is_refused_on_stderr_and_the_first_stays(cloud: OwnLab):
 
 def test_without_a_running_lab_the_command_says_how_to_start_one(tmp_path: Path, settings):
     settings.LAB_DIR = tmp_path
-    with pytest.raises(CommandError, match=r"^no lab is running in .*: start one with make demo or manage\.py lab$"):
+    with pytest.raises(CommandError, match=r"^no lab is running in LAB_DIR=.*: start `make demo`$"):
         call_command("fault", EAST, "refuse")
 
 

@@ -38,6 +38,9 @@ settings.configure(
     FAILOVER={
         **{name.removeprefix("FAILOVER_"): text for name, text in os.environ.items() if name.startswith("FAILOVER_")},
         "REGIONS": REGION,
+        # Only how it is started decides: no variable can shut it in on AWS, and none can let it out of the lab.
+        "LOOPBACK_ONLY": "yes" if __name__ == "__main__" else "",
+        "CLOSED": "",
         "RUN_DIR": os.environ.get("FAILOVER_RUN_DIR") or str(Path(tempfile.gettempdir()) / "survey-tally"),
     },
 )

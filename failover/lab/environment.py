@@ -1,0 +1,49 @@
+"""What of a person's environment reaches the lab: none of their cloud, their proxies and their Python.
+
+Everything that the lab talks to is on this machine. A profile of AWS, an odd `AWS_*` variable, a school's proxy or a
+`GUNICORN_CMD_ARGS` would change where its requests go or whether it starts at all, so they are taken away by their
+prefix: a list of names would miss the next one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, MutableMapping
+
+REMOVED = ("AWS_", "BOTO", "PYNAMODB_", "SSL", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""What botocore, PynamoDB and OpenSSL read. Proxies go too, whatever their case."""
+OURS = ("DJANGO_", "FAILOVER_", "SURVEY_", "LAB_")
+DEMO = ("PORT", "HOST", "ENGINE", "STACKS", "WORKERS", "BIND", "DEMO_PASSWORD", "DYNAMODB_LOCAL_DIR")
+KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_", "TZ", "TMPDIR", "PYTHONUNBUFFERED")
+"""What a child process gets of the rest. Not `PYTHONPATH` and its kind, nor what gunicorn reads."""
+NO_CLOUD = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "BOTO_CONFIG": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
+}
+"""Keeps botocore from the files below `~/.aws`, a cloud's metadata service and endpoint names that no lab has."""
+
+
+def isolate(environ: MutableMapping[str, str]) -> None:
+    """Takes away, in place, what must not reach the lab. An empty variable of ours is removed: it means unset."""
+    for name, value in list(environ.items()):
+        ours = name.startswith(OURS) or name in DEMO
+        if _is_foreign(name) or (ours and not value.strip()):
+            del environ[name]
+    environ.update(NO_CLOUD)
+
+
+def for_child(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a child process of the lab may know of `environ`."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name.startswith((*OURS, *KEPT)) or name in DEMO or name in NO_CLOUD
+    }
+
+
+def _is_foreign(name: str) -> bool:
+    upper = name.upper()
+    return upper.startswith(REMOVED) or upper.endswith("_PROXY")
