@@ -59,7 +59,12 @@ class RegionRounds(threading.Thread):
         config = monitor.config
         self._timeout_s = monitor.attempt_timeout_s
         self._probe = Probe(
-            config.endpoint(region), client, monitor.resolver, monitor.clock, timeout=config.connect_timeout_s
+            config.endpoint(region),
+            client,
+            monitor.resolver,
+            monitor.clock,
+            timeout=config.connect_timeout_s,
+            loopback_only=config.loopback_only,
         )
         self._next_canary = self._next_events = 0.0
 

@@ -96,7 +96,9 @@ def make_resolver(config: FailoverConfig) -> dns.Resolver:
         book = AddressBook(config.run_dir / "addresses")
         cache = AddressCache(SystemClock(), stale_s=config.dns_stale_s, book=book)
     hosts = map(config.host, config.regions)
-    return dns.Resolver(hosts, config.nameserver, timeout=reach_s(config), cache=cache)
+    return dns.Resolver(
+        hosts, config.nameserver, timeout=reach_s(config), cache=cache, loopback_only=config.loopback_only
+    )
 
 
 def make_files(config: FailoverConfig) -> HostFiles:

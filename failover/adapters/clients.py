@@ -64,6 +64,7 @@ def make_client(
         read_timeout=config.read_timeout_s,
         size=connections or 2 * config.threads,
         clock=SystemClock(),
+        loopback_only=config.loopback_only,
     )
     return cast("DynamoDBClient", client)
 

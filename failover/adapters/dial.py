@@ -14,6 +14,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
+from ipaddress import IPv6Address, ip_address
 from itertools import zip_longest
 from typing import Any
 
@@ -40,10 +41,14 @@ _KNOWN_OPTIONS = [(level, getattr(socket, name), value) for level, name, value i
 
 
 class Dialer:
-    """Connects to one endpoint, and remembers which of its addresses failed. Thread-safe."""
+    """Connects to one endpoint, and remembers which of its addresses failed. Thread-safe.
 
-    def __init__(self, clock: Clock) -> None:
+    With `loopback_only` an address that is not this machine's own is refused before a packet is sent.
+    """
+
+    def __init__(self, clock: Clock, *, loopback_only: bool = False) -> None:
         self._clock = clock
+        self._loopback_only = loopback_only
         self._lock = threading.Lock()
         self._failed: dict[Any, float] = {}
 
@@ -67,6 +72,8 @@ class Dialer:
                     info = waiting.popleft()
                     next_at = now + pause
                     try:
+                        if self._loopback_only:
+                            _refuse_elsewhere(info)
                         sock = _begin(info)
                     except OSError as error:
                         refusal, next_at = error, now
@@ -118,6 +125,14 @@ def _in_turn(addresses: Iterable[AddressInfo]) -> list[AddressInfo]:
     for info in addresses:
         families.setdefault(info[0], []).append(info)
     return [info for infos in zip_longest(*families.values()) for info in infos if info is not None]
+
+
+def _refuse_elsewhere(info: AddressInfo) -> None:
+    """Raises PermissionError unless the address is loopback. "Any address" is not, though some systems take it so."""
+    address = ip_address(info[4][0])
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    if not (mapped or address).is_loopback:
+        raise PermissionError(errno.EPERM, f"{address} is not on this machine, and the lab reaches nothing else")
 
 
 def _begin(info: AddressInfo) -> socket.socket:

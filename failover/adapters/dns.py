@@ -29,6 +29,7 @@ from .dns_cache import AddressCache, Answer, Served
 from .nameserver import Silence, in_turn
 
 _original = socket.getaddrinfo
+LOCALHOST = ("127.0.0.1", "::1")
 _clock: Clock = SystemClock()
 ALONE_AFTER = 0.25
 """The share of its time limit after which the host's resolver is asked for each family alone."""
@@ -39,7 +40,8 @@ class Resolver:
 
     Raises `socket.gaierror` as the host's resolver would: EAI_NODATA for an empty answer, EAI_NONAME for a name that
     does not exist, EAI_AGAIN for a server failure or silence. Which of these two, the host's resolver does not tell; of
-    a nameserver it is an `ErrorAnswer` or a `Silence`. With a `cache` the last good addresses may serve instead.
+    a nameserver it is an `ErrorAnswer` or a `Silence`. With a `cache` the last good addresses may serve instead. With
+    `loopback_only` no name at all is asked of the host's resolver, which would ask the network.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class Resolver:
         *,
         timeout: float,
         cache: AddressCache | None = None,
+        loopback_only: bool = False,
     ) -> None:
+        self._loopback_only = loopback_only
         self.hosts = frozenset(host.lower() for host in hosts if not _needs_no_nameserver(host))
         self._nameserver = nameserver
         self._timeout = timeout
@@ -68,7 +72,7 @@ class Resolver:
         """A stand-in for `socket.getaddrinfo`."""
         text = host.decode("ascii", "replace") if isinstance(host, bytes) else host
         if not isinstance(text, str) or _plain(text) not in self.hosts:
-            return list(_original(host, port, family, type, proto, flags))
+            return self._by_host(host, port, family, type, proto, flags)
         name = _plain(text)
         if self._cache is not None:
             addresses = self._cache.get(name, partial(self._ask, name), timeout=self._timeout).addresses
@@ -85,8 +89,10 @@ class Resolver:
             return dns_server.ask(name, self._nameserver, timeout)
         return Answer(_addresses(self._ask_host(timeout, name, None, socket.AF_UNSPEC, socket.SOCK_STREAM)), 0.0)
 
-    @staticmethod
-    def _ask_host(timeout: float, host: Any, port: Any, family: int, *others: Any) -> list[AddressInfo]:
+    def _by_host(self, *arguments: Any) -> list[AddressInfo]:
+        return list(_on_this_machine(*arguments) if self._loopback_only else _original(*arguments))
+
+    def _ask_host(self, timeout: float, host: Any, port: Any, family: int, *others: Any) -> list[AddressInfo]:
         """The host's resolver waits for both families. Where it takes long each of them is asked for alone too, and the
         first addresses are taken: one that is never answered must not hide the other.
         """
@@ -94,7 +100,7 @@ class Resolver:
 
         def ask(family: int) -> None:
             try:
-                heard.put(list(_original(host, port, family, *others)))
+                heard.put(self._by_host(host, port, family, *others))
             except Exception as error:
                 heard.put(error)
 
@@ -118,6 +124,15 @@ class Resolver:
         except (RuntimeError, OSError) as error:  # this machine has no thread or no socket left
             raise Silence(socket.EAI_AGAIN, f"the host's resolver cannot be asked: {error}") from error
         return answer
+
+
+def _on_this_machine(
+    host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+) -> list[AddressInfo]:
+    """In the place of the host's resolver: knows addresses and `localhost`, and asks nobody for any other name."""
+    if isinstance(host, str) and _plain(host) == "localhost":
+        return _infos(LOCALHOST, port, family, type, proto, flags)
+    return list(_original(host, port, family, type, proto, flags | socket.AI_NUMERICHOST))
 
 
 def _thread(work: Callable[[int], None], family: int) -> threading.Thread:

@@ -43,14 +43,21 @@ class Probe:
     """
 
     def __init__(
-        self, endpoint: str, client: DynamoDBClient, resolver: Resolver, clock: Clock, *, timeout: float
+        self,
+        endpoint: str,
+        client: DynamoDBClient,
+        resolver: Resolver,
+        clock: Clock,
+        *,
+        timeout: float,
+        loopback_only: bool = False,
     ) -> None:
         self._parts = urlsplit(endpoint)
         self._client = client
         self._resolver = resolver
         self._clock = clock
         self._timeout = timeout
-        self._dialer = Dialer(clock)
+        self._dialer = Dialer(clock, loopback_only=loopback_only)
         # Whom the SDK trusts, not the host: a canary that disagreed would condemn a region that serves.
         self._tls = tls_context() if self._parts.scheme == "https" else None
 

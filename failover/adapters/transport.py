@@ -86,6 +86,7 @@ class Transport:
         read_timeout: float,
         size: int,
         clock: Clock,
+        loopback_only: bool = False,
     ) -> None:
         parts = urlsplit(endpoint)
         self._endpoint = endpoint
@@ -97,7 +98,7 @@ class Transport:
         self._size = size
         self._clock = clock
         self._tls = tls_context() if parts.scheme == "https" else None
-        self._dialer = Dialer(clock)
+        self._dialer = Dialer(clock, loopback_only=loopback_only)
         self._lock = threading.Lock()
         self._idle: list[socket.socket] = []
         self._era = 0

@@ -27,7 +27,7 @@ from failover.lab.client import LabClient
 from failover.lab.config import PROJECT
 from failover.lab.demo_config import DemoConfig
 from failover.lab.errors import LabError
-from failover.lab.files import APP_ENV, CONTROL, DirLock, write_whole
+from failover.lab.files import APP_ENV, CONTROL, DEMO_LOCK, DirLock, write_whole
 
 START_S = 90.0
 STOP_S = 12.0
@@ -89,7 +89,7 @@ class Demo:
         lab = DirLock(lab_dir)
         lab.take()
         lab.release()  # the lab itself takes it for good
-        lock = DirLock(lab_dir, "demo.lock", "demo")
+        lock = DirLock(lab_dir, DEMO_LOCK, "demo")
         lock.take()
         self._lock = lock
 

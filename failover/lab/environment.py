@@ -10,8 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, MutableMapping
 
-REMOVED = ("AWS_", "BOTO", "PYNAMODB_", "SSL", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""What botocore, PynamoDB and OpenSSL read. Proxies go too, whatever their case."""
+REMOVED = (
+    *("AWS_", "BOTO", "PYNAMODB_", "SSL", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    *("FAILOVER_ENDPOINTS", "FAILOVER_NAMESERVER"),
+)
+"""What botocore, PynamoDB and OpenSSL read, and where the regions of another installation are: the lab itself says that
+of its own. Proxies go too, whatever their case."""
 OURS = ("DJANGO_", "FAILOVER_", "SURVEY_", "LAB_")
 DEMO = ("PORT", "HOST", "ENGINE", "STACKS", "WORKERS", "BIND", "DEMO_PASSWORD", "DYNAMODB_LOCAL_DIR")
 KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_", "TZ", "TMPDIR", "PYTHONUNBUFFERED")

@@ -13,7 +13,7 @@ from typing import Any
 from failover.lab.config import endpoint_host
 from failover.lab.errors import LabError
 
-LOCK = "lab.lock"
+LOCK, DEMO_LOCK = "lab.lock", "demo.lock"
 LOOK_S = 0.2
 """How long a lock is tried for that somebody may hold only to look."""
 APP_ENV, CONTROL, TOKEN, CA = "app.env", "control.json", "control.token", "tls/ca.pem"
@@ -62,12 +62,12 @@ def remove(lab_dir: Path) -> None:
         (lab_dir / name).unlink(missing_ok=True)
 
 
-def is_running(lab_dir: Path) -> bool:
-    """Whether a lab works in the directory. It holds its lock for as long as it lives, however it ends; the files of
+def is_running(lab_dir: Path, lock: str = LOCK) -> bool:
+    """Whether a lab (or a demo, by its lock) works in the directory. It holds its lock for as long as it lives, however it ends; the files of
     one that was killed stay, and its ports may be another program's by now.
     """
     try:
-        handle = os.open(lab_dir / LOCK, os.O_RDONLY)
+        handle = os.open(lab_dir / lock, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:

@@ -17,6 +17,7 @@ from failover.drills.figures import percentile, regions_served, waits_ms
 from failover.drills.ledger import check
 from failover.drills.records import Ledger, LedgerDamaged, LedgerFile
 from failover.drills.students import CannotVote, Class, Load, loopback
+from failover.lab.files import DEMO_LOCK, is_running
 
 COULD_NOT_RUN = 2
 CONVERGE_S = 60.0
@@ -101,9 +102,11 @@ async def _until_stopped(lesson: Class, load: Load) -> None:
 def _demo_url(lab_dir: Path) -> str:
     """The demo's web tier on this machine, also when phones find it under another address."""
     try:
-        return f"http://127.0.0.1:{json.loads((lab_dir / 'demo.json').read_text())['port']}"
+        if is_running(lab_dir, DEMO_LOCK):
+            return f"http://127.0.0.1:{json.loads((lab_dir / 'demo.json').read_text())['port']}"
     except (OSError, ValueError, KeyError):
-        raise CannotVote(f"no demo is running in {lab_dir}: start one with make demo, or give --url") from None
+        pass  # it is not ready yet
+    raise CannotVote(f"no demo is running in LAB_DIR={lab_dir}: start `make demo`, or give --url")
 
 
 def _ledger_path(lab_dir: Path) -> Path:

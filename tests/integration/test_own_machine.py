@@ -1,0 +1,239 @@
+"""The lab never leaves the machine, whatever its user's environment holds and whether a lab runs or not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import lab_in
+from tests.integration.test_real_resolver import namespaces
+from tests.processes import MANAGE, ROOT, free_port, manage, manage_environment, wait_while_running
+
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+}
+USERS = {
+    **KEYS,
+    "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab",  # as `manage.py` itself chooses them
+    "AWS_SESSION_TOKEN": "token",
+    "AWS_ENDPOINT_URL": "http://192.0.2.10",
+    "AWS_ENDPOINT_URL_DYNAMODB": "http://192.0.2.11",
+    "AWS_REGION": "eu-central-1",
+    "http_proxy": "http://192.0.2.12:3128",
+    "HTTPS_PROXY": "http://192.0.2.12:3128",
+    "ALL_PROXY": "socks5://192.0.2.12:1080",
+    "FAILOVER_ENDPOINTS": "us-east-1=https://dynamodb.us-east-1.amazonaws.com,us-west-2=http://192.0.2.13:8000",
+    "FAILOVER_NAMESERVER": "192.0.2.53:53",
+}
+"""A person with an account of AWS, behind a proxy, who has set up another installation in this shell."""
+ODD = {
+    "AWS_ACCESS_KEY_ID": "123456789012",
+    "AWS_SECRET_ACCESS_KEY": "x",
+    "AWS_PROFILE": "no-such-profile",
+    "AWS_DEFAULT_PROFILE": "no-such-profile",
+    "AWS_DEFAULTS_MODE": "odd",
+    "AWS_RETRY_MODE": "odd",
+    "AWS_MAX_ATTEMPTS": "many",
+    "AWS_STS_REGIONAL_ENDPOINTS": "odd",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    "AWS_REQUEST_CHECKSUM_CALCULATION": "odd",
+    "AWS_DATA_PATH": "/nonexistent",
+    "AWS_CA_BUNDLE": "/nonexistent/ca.pem",
+    "AWS_METADATA_SERVICE_TIMEOUT": "soon",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "odd",
+    "REQUESTS_CA_BUNDLE": "/nonexistent/ca.pem",
+    "SSL_CERT_FILE": "/nonexistent/ca.pem",
+    "SSLKEYLOGFILE": "/nonexistent/keys",
+    "BOTO_CONFIG": "/nonexistent/boto",
+    "PYNAMODB_CONFIG": "/nonexistent/settings.py",
+}
+"""What would end an ordinary client of botocore, or send its requests elsewhere."""
+COMMANDS = [
+    ("survey", "list"),
+    ("survey", "export", "DEMO20"),
+    ("create_tables",),
+    ("create_tables", "--global"),
+    ("routing", "auto", "--reason", "a test"),
+    ("regions",),
+    ("monitor",),
+    ("fault", "--list"),
+    ("students", "DEMO20"),
+]
+
+
+def home_with_files(home: Path) -> Path:
+    """A home directory with the files that botocore reads, none of which can be used."""
+    (home / ".aws" / "models").mkdir(parents=True)
+    (home / ".aws" / "config").write_bytes(b"\xef\xbb\xbf[default]\nregion = eu-central-1\nregion = eu-west-1\n")
+    (home / ".aws" / "credentials").write_text("[default]\naws_access_key_id = 123456789012\n[default]\n")
+    (home / ".aws" / "models" / "endpoints.json").write_text("{}")
+    (home / ".boto").write_text("[Boto\n")
+    return home
+
+
+def leave_files_of_a_lab(lab_dir: Path, port: int) -> None:
+    """What a lab leaves behind that was killed. Its ports are another program's by now."""
+    regions = ("us-east-1", "us-west-2")
+    endpoints = ",".join(f"{region}=http://dynamodb.{region}.amazonaws.com:{port}" for region in regions)
+    told = {
+        "FAILOVER_REGIONS": ",".join(regions),
+        "FAILOVER_ENDPOINTS": endpoints,
+        "FAILOVER_NAMESERVER": f"127.0.0.1:{port}",
+        **KEYS,
+    }
+    (lab_dir / "app.env").write_text("".join(f"{name}={text}\n" for name, text in told.items()))
+    (lab_dir / "control.json").write_text(json.dumps({"url": f"http://127.0.0.1:{port}", "pid": 1, "engines": {}}))
+    (lab_dir / "control.token").write_text("token\n")
+    (lab_dir / "lab.lock").write_text("1\n")
+    (lab_dir / "demo.lock").write_text("1\n")
+    (lab_dir / "demo.json").write_text(json.dumps({"url": f"http://127.0.0.1:{port}/", "port": port, "pids": {}}))
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The only line of a command that refused."""
+    assert done.returncode in (1, 2), done.stdout + done.stderr
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def packets_of(*arguments: str, lab_dir: Path, out: Path, **extra: str) -> tuple[int, list[str]]:
+    """Runs `manage.py ARGUMENTS` where no packet gets anywhere: its exit code, and where packets would have gone."""
+    out.unlink(missing_ok=True)
+    done = subprocess.run(
+        [*namespaces(), sys.executable, "-m", "tests.integration.packets", str(out), *MANAGE, *arguments],
+        cwd=ROOT,
+        env={**manage_environment(lab_dir), **extra},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert out.exists(), done.stdout + done.stderr
+    found: list[str] = json.loads(out.read_text())
+    return done.returncode, found
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_without_a_lab_a_command_is_one_line_and_sends_nothing(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    lab_dir, home = tmp_path / "lab", home_with_files(tmp_path / "home")
+
+    code, elsewhere = packets_of(*arguments, lab_dir=lab_dir, out=tmp_path / "packets", HOME=str(home), **USERS)
+
+    assert code in (1, 2)
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_the_files_of_a_lab_that_died_count_for_nothing(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        leave_files_of_a_lab(tmp_path, other.getsockname()[1])
+
+        said = one_line(manage(*arguments, lab_dir=tmp_path, **ODD))
+
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            other.accept()
+    assert f"is running in LAB_DIR={tmp_path}: start `make demo`" in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check",),
+        ("help",),
+        ("migrate", "--check"),
+        ("makemigrations", "--check"),
+        ("collectstatic", "--no-input", "--dry-run"),
+    ],
+    ids=" ".join,
+)
+def test_what_touches_no_region_needs_no_lab(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    said = manage(*arguments, lab_dir=tmp_path, **USERS, HOME=str(home_with_files(tmp_path / "home")))
+
+    assert "no lab is running" not in said.stdout + said.stderr
+    assert "Traceback" not in said.stderr
+    # There are migrations to run, and the lab collects no static files.
+    assert said.returncode == (arguments[0] in ("migrate", "collectstatic")), said.stderr
+
+
+def test_the_sniffer_of_these_tests_sees_what_leaves(tmp_path: Path) -> None:
+    """Under production's settings the same command does ask for the real names."""
+    production = {
+        "DJANGO_SETTINGS_MODULE": "surveyapp.settings.production",
+        "DJANGO_SECRET_KEY": "k" * 60,
+        "DJANGO_ALLOWED_HOSTS": "survey.example",
+        "FAILOVER_REGIONS": "us-east-1,us-west-2",
+        "FAILOVER_RUN_DIR": str(tmp_path),
+        **KEYS,
+    }
+
+    _code, elsewhere = packets_of("survey", "list", lab_dir=tmp_path, out=tmp_path / "packets", **production)
+
+    assert elsewhere == ["192.0.2.53"]
+
+
+@pytest.fixture(scope="module")
+def lab_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A lab that somebody with a hostile environment has started."""
+    home = home_with_files(tmp_path_factory.mktemp("homes") / "home")
+    with lab_in(tmp_path_factory.mktemp("lab"), **{**USERS, **ODD, "HOME": str(home)}) as lab:
+        yield lab.dir
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("surroundings", [{}, USERS, ODD], ids=["a clean shell", "a user of AWS", "odd values"])
+def test_commands_use_the_lab_whatever_the_environment_says(
+    surroundings: dict[str, str], lab_dir: Path, tmp_path: Path
+) -> None:
+    home = {"HOME": str(home_with_files(tmp_path / "home"))}
+    tables = manage("create_tables", lab_dir=lab_dir, **{**surroundings, **home})
+    listed = manage("survey", "list", lab_dir=lab_dir, **{**surroundings, **home})
+
+    assert (tables.returncode, tables.stderr) == (0, "")
+    assert {line.split()[-1] for line in tables.stdout.splitlines()} == {"exists"}
+    assert (listed.returncode, listed.stderr) == (0, "")
+
+
+@pytest.mark.lab
+def test_the_function_counts_in_a_hostile_environment_too(lab_dir: Path) -> None:
+    imported = manage("survey", "import", str(ROOT / "polls" / "demo_survey.json"), lab_dir=lab_dir)
+    audited = manage("survey", "rebuild", "DEMO20", lab_dir=lab_dir, **USERS)
+
+    assert imported.returncode == 0, imported.stderr
+    assert audited.returncode == 0, audited.stderr
+
+
+@pytest.mark.lab
+def test_a_whole_demo_sends_no_packet_elsewhere(tmp_path: Path) -> None:
+    lab_dir, out = tmp_path / "lab", tmp_path / "packets"
+    home = home_with_files(tmp_path / "home")
+    port = free_port()
+    known = {**USERS, **ODD, "HOME": str(home), "PORT": str(port), "WORKERS": "1", "LAB_RTT_MS": "0"}
+    with subprocess.Popen(
+        [*namespaces(), sys.executable, "-m", "tests.integration.packets", str(out), *MANAGE, "demo"],
+        cwd=ROOT,
+        env={**manage_environment(lab_dir), **known},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            wait_while_running(process, (lab_dir / "demo.json").exists, within=90, what="the demo is ready")
+        finally:
+            if (lab_dir / "demo.lock").exists():
+                os.kill(int((lab_dir / "demo.lock").read_text()), signal.SIGTERM)
+            said, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 0, said
+    assert json.loads(out.read_text()) == []
