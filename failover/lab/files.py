@@ -63,8 +63,8 @@ def remove(lab_dir: Path) -> None:
 
 
 def is_running(lab_dir: Path, lock: str = LOCK) -> bool:
-    """Whether a lab (or a demo, by its lock) works in the directory. It holds its lock for as long as it lives, however it ends; the files of
-    one that was killed stay, and its ports may be another program's by now.
+    """Whether a lab (or a demo, by its lock) works in the directory. It holds its lock for as long as it lives, however
+    it ends; the files of one that was killed stay, and its ports may be another program's by now.
     """
     try:
         handle = os.open(lab_dir / lock, os.O_RDONLY)
