@@ -187,7 +187,8 @@ def _lines(text: str) -> list[str]:
 def _local(at: datetime | None) -> str:
     if at is None:
         return ""
-    return timezone.localtime(at).strftime("%Y-%m-%dT%H:%M:%S" if at.second else "%Y-%m-%dT%H:%M")
+    local = timezone.localtime(at).replace(tzinfo=None)
+    return local.isoformat(timespec="seconds" if at.second else "minutes")  # also of the year 26, in four digits
 
 
 def _time(text: str) -> str | None:

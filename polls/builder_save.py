@@ -32,6 +32,10 @@ class NotSettled(Exception):
     """
 
 
+class NotUnderstood(Exception):
+    """The change would replace a part that holds more than this version understands; nothing was saved."""
+
+
 class BreaksCounts(Exception):
     """The change does not go together with the votes of this round; nothing was saved. `breaks` say why."""
 
@@ -45,11 +49,15 @@ class BreaksCounts(Exception):
         return [one.text for one in self.breaks]
 
 
-def survey_edit(*, code: str, base: Definition, mine: Definition, new_round: bool = False) -> Survey:
+def survey_edit(
+    *, code: str, base: Definition, mine: Definition, new_round: bool = False, replace_unread: bool = False
+) -> Survey:
     """Save what was made of `base`: only the parts that were changed, so that changes of others stay.
 
-    `new_round` allows what would break counts, and begins a round for it. Raises EditConflict, BreaksCounts,
-    NotSettled, DefinitionInvalid (two changes that do not fit together), SurveyUnknown, NoRegionAnswered.
+    `new_round` allows what would break counts, and begins a round for it; `replace_unread` lets what is not understood
+    go with the property that it is a part of. Raises EditConflict, BreaksCounts, NotSettled, NotUnderstood,
+    DefinitionInvalid (two changes that do not fit together), ServiceRefused ("unreadable", "conflict"), SurveyUnknown,
+    NoRegionAnswered.
     """
     for _try in range(TRIES):
         found = selectors.found_now(code)
@@ -66,12 +74,15 @@ def survey_edit(*, code: str, base: Definition, mine: Definition, new_round: boo
         values = _changed(now, wanted)
         if not values:
             return found.survey
+        if found.survey.unread & values.keys() and not replace_unread:
+            raise NotUnderstood
         try:
             return services.survey_change(
                 code=code, values=values, since=found.row, new_round=bool(broken) and new_round
             )
-        except services.ServiceRefused:
-            continue  # somebody saved between our reading and our writing
+        except services.ServiceRefused as refusal:
+            if refusal.reason != "conflict":  # somebody saved between our reading and our writing
+                raise
     raise services.ServiceRefused("conflict", _("Others are changing this survey all the time. Try again."))
 
 

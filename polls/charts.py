@@ -64,11 +64,11 @@ def chart(question: Question, tally: Tally, before: Tally | None = None) -> Char
         Bar(
             option.id,
             option.text,
-            letter,
+            LETTERS[place : place + 1],  # none beyond what a question may have today
             _share(question, option.id, tally),
             _share(question, option.id, before) if before else None,
         )
-        for option, letter in zip(question.choices, LETTERS, strict=False)
+        for place, option in enumerate(question.choices)
     )
     return Chart(
         question,

@@ -98,8 +98,13 @@ def anonymous(casts: Iterable[Cast]) -> Iterator[AnonymousBallot]:
 
 
 def minute_of(vote_id: str) -> datetime:
-    """When a vote was given, to the minute: no closer, so that nobody is found by when they voted."""
-    return datetime.fromtimestamp(vote_ids.time_ms(vote_id) // 60_000 * 60, UTC)
+    """When a vote was given, to the minute: no closer, so that nobody is found by when they voted. What is no vote's
+    name, or of no time that has a date, counts as of 1970.
+    """
+    try:
+        return datetime.fromtimestamp(vote_ids.time_ms(vote_id) // 60_000 * 60, UTC)
+    except (ValueError, OverflowError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _in_words(question: Question, answer: Any) -> object:
@@ -107,5 +112,5 @@ def _in_words(question: Question, answer: Any) -> object:
         return ""
     if question.kind in (Kind.SINGLE, Kind.MULTIPLE):
         words = {option.id: option.text for option in question.options}
-        return "; ".join(str(words.get(item, item)) for item in (answer if isinstance(answer, list) else [answer]))
+        return "; ".join(words.get(str(item), str(item)) for item in (answer if isinstance(answer, list) else [answer]))
     return answer

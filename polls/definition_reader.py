@@ -16,6 +16,7 @@ from .definitions import (
     MOST_OPTIONS,
     MOST_QUESTIONS,
     SCALES,
+    SENSIBLE_YEARS,
     Access,
     Definition,
     Kind,
@@ -29,6 +30,7 @@ SURVEY_NAMES = {
     "title", "code", "allow_change", "questions", "help", "results", "access", "opens_at", "closes_at",
 }  # fmt: skip
 QUESTION_NAMES = {"id", "text", "kind", "required", "options", "scale", "help", "labels"}
+OPTION_NAMES = {"id", "text"}
 Word = TypeVar("Word", Visibility, Access)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
@@ -131,7 +133,7 @@ class Reader:
         missing = _("Write the option.")
         if not isinstance(raw, dict):
             return Option(f"o{place}", self.text(raw, "", _("Option"), missing))
-        self.names(raw, {"id", "text"})
+        self.names(raw, OPTION_NAMES)
         return Option(self.id(raw.get("id"), f"o{place}"), self.text(raw.get("text"), "text", _("Option"), missing))
 
     def scale(self, raw: Mapping[str, Any], kind: Kind) -> int:
@@ -196,6 +198,10 @@ class Reader:
             self.wrong(
                 field, _("“%(name)s” must be a time with its zone, such as 2026-03-31T14:00:00Z.") % {"name": name}
             )
+            return None
+        if at.year not in SENSIBLE_YEARS:
+            values = {"name": name, "first": SENSIBLE_YEARS[0], "last": SENSIBLE_YEARS[-1]}
+            self.wrong(field, _("“%(name)s” must lie in the years %(first)d to %(last)d.") % values)
             return None
         return at.replace(microsecond=0)
 

@@ -1,6 +1,6 @@
 """What a survey asks: its parts, and the survey JSON of import and export (read by definition_reader.py)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ LONGEST_HELP = 1_000  # characters of Markdown
 LARGEST_BYTES = 200 * 1024  # the whole definition, encoded; DynamoDB's item limit is 400 KB
 SCALES = range(2, 11)
 DEFAULT_SCALE = 5
+SENSIBLE_YEARS = range(2000, 2101)  # a time of opening or closing outside of these is a slip of the pen
 
 
 class Kind(StrEnum):
@@ -127,9 +128,14 @@ def parse(raw: Any) -> Definition:
     definition = reader.survey(raw)
     if definition is None or reader.mistakes:
         raise DefinitionInvalid(reader.mistakes)
-    if len(canonical(to_json(definition)).encode()) > LARGEST_BYTES:
+    if is_too_large(to_json(definition)):
         raise DefinitionInvalid([Mistake(_("The survey is larger than 200 KB."))])
     return definition
+
+
+def is_too_large(document: Mapping[str, Any]) -> bool:
+    """Whether a survey JSON takes more than we store of one."""
+    return len(canonical(document).encode()) > LARGEST_BYTES
 
 
 def to_json(definition: Definition) -> dict[str, Any]:
@@ -163,7 +169,7 @@ def options_to_json(definition: Definition) -> dict[str, Any]:
 
 def time_to_json(at: datetime) -> str:
     """ISO 8601 in UTC, to the second."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"  # strftime writes the year 26 as 26
 
 
 def question_to_json(question: Question) -> dict[str, Any]:

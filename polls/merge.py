@@ -19,6 +19,12 @@ JSON = Any  # what json.loads returns; the shapes are checked where they enter (
 # What an author writes and can lose: of these it is kept who had seen what. Everything else is a switch that anybody
 # sees and can set again, or is written once.
 AUTHORED = frozenset({"title", "help", "questions", "allow_change", "access"})
+FIRST_BORN = 1  # the round in which the first survey under a code begins
+
+
+def born_from(value: JSON) -> int:
+    """The round in which a survey began, as a row says it; that of a first survey where it says something else."""
+    return value if type(value) is int and 1 <= value <= 10**9 else FIRST_BORN
 
 
 def canonical(value: JSON) -> str:
@@ -62,6 +68,11 @@ class Row:
         return self.fields[name].value if name in self.fields else default
 
     @property
+    def born(self) -> int:
+        """The round in which the survey began that stands under its code now."""
+        return born_from(self.value("born"))
+
+    @property
     def changed_at(self) -> int:
         """When anything was last changed, in milliseconds since the epoch; 0 for an empty row."""
         return max((entry.at for entry in self.fields.values()), default=0)
@@ -84,7 +95,7 @@ def merge(rows: Iterable[Row]) -> Row:
 def change(merged: Row, values: Mapping[str, JSON], *, now_ms: int, new_round: bool = False) -> Row:
     """The row that says only what changes: never earlier than what it changes, whatever this machine's clock says."""
     at = max(now_ms, merged.changed_at + 1)
-    born = int(values.get("born", merged.value("born", 1)))
+    born = born_from(values["born"]) if "born" in values else merged.born
     seen = {name: merged.versions.get(name, Versions()) for name in values if name in AUTHORED}
     return Row(merged.round + new_round, {name: Field(value, at, born) for name, value in values.items()}, seen)
 

@@ -6,15 +6,21 @@ Every key ends in the region that wrote the item, so no item is ever written by 
 """
 
 import hashlib
-from typing import Any, NamedTuple, TypeVar
+import json
+import logging
+import re
+from math import isfinite
+from typing import Any, NamedTuple, Self, TypeVar
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.exceptions import PynamoDBException as DatabaseError
+from pynamodb.expressions.condition import Condition
 
 from failover.gateway import RegionalModel
 
-from .merge import Cast, Field, Row
-from .versions import Seen, Version, Versions
+from .merge import Cast, Row
+from .packing import packed, unpacked
 
 __all__ = [
     "BallotRow",
@@ -25,6 +31,7 @@ __all__ = [
     "ballot_page",
     "mark_key",
     "round_key",
+    "round_place",
     "shard_key",
     "shard_place",
     "shard_prefix",
@@ -34,14 +41,51 @@ __all__ = [
 
 ModelT = TypeVar("ModelT", bound=RegionalModel)
 SEPARATOR = "#"
+log = logging.getLogger(__name__)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # perhaps half of a pair: looked at closely
 PAGE_ITEMS = 500  # read at once: 60 ms of a local engine on a busy laptop, far within one attempt
 
 
-class SurveyRow(RegionalModel):
-    """What one region changed about one survey. `fields` maps a property to {"v": value, "at": milliseconds since the
-    epoch, "born": the round in which its survey began, where that is not 1}; what authors write also has what its
-    writer had seen: "seen" (a time a region) and "names" (the latest changes, each its time and mark).
+class StoredJSON(JSONAttribute):
+    """JSON as small as it can be written, since an item holds 400 KB at most: a letter of most of the world's scripts
+    takes two or three bytes, and six as an ASCII escape. Reading never fails: what is no JSON reads as None, and half
+    of a surrogate pair, which no page could send, as U+FFFD.
     """
+
+    def serialize(self, value: Any) -> str | None:
+        """The JSON text."""
+        if value is None:
+            return None
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return json.dumps(value, separators=(",", ":")) if _SURROGATE.search(text) else text
+
+    def deserialize(self, value: str) -> Any:
+        """The value of a JSON text."""
+        try:
+            found = json.loads(value, strict=False, parse_constant=lambda _name: None, parse_float=_finite)
+        except (ValueError, RecursionError):
+            return None
+        return _sendable(found) if _SURROGATE.search(value) else found
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if isfinite(number) else None
+
+
+def _sendable(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_sendable(item) for item in value]
+        case dict():
+            return {_sendable(name): _sendable(item) for name, item in value.items()}
+    return value
+
+
+class SurveyRow(RegionalModel):
+    """What one region changed about one survey: `round`, and the JSON of packing.py in `fields`."""
 
     class Meta:
         table_name = "survey-definitions"
@@ -49,35 +93,43 @@ class SurveyRow(RegionalModel):
     code = UnicodeAttribute(hash_key=True)
     region = UnicodeAttribute(range_key=True)
     round = NumberAttribute()
-    fields = JSONAttribute()
+    fields = StoredJSON(null=True)
+
+    @classmethod
+    def from_raw_data(cls, data: dict[str, Any]) -> Self:
+        """As PynamoDB's, but an item that it cannot read is one that says nothing (`is_readable` is false): it harms
+        no other row of the same reading.
+        """
+        known = {attribute.attr_name for attribute in cls.get_attributes().values()}
+        try:
+            item = super().from_raw_data(data)
+            item.unknown = {name: value for name, value in data.items() if name not in known}
+            return item
+        except (AttributeDeserializationError, ValueError, TypeError) as error:
+            code, region = (str(data.get(key, {}).get("S", "")) for key in ("code", "region"))
+            details = {"event": "survey-row-unreadable", "code": code, "error": type(error).__name__}
+            log.warning("a stored row of survey %(code)s cannot be read: %(error)s", details)
+            return cls(code, region, round=0, updated_at=0, updated_in=region)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it holds properties, understood or not."""
+        return isinstance(self.fields, dict)
 
     def row(self) -> Row:
-        """The row as plain data."""
-        fields: dict[str, Field] = {}
-        versions: dict[str, Versions] = {}
-        for name, entry in self.fields.items():
-            field = fields[name] = Field(entry["v"], int(entry["at"]), int(entry.get("born", 1)))
-            if "seen" in entry:
-                upto = {region: int(at) for region, at in entry["seen"].items()}
-                names = frozenset((int(at), str(mark)) for at, mark in entry["names"])
-                version = Version(field.value, field.born, frozenset({str(self.region)}))
-                versions[name] = Versions({field.name: version}, Seen(upto, names))
-        return Row(int(self.round), fields, versions)
+        """The row as plain data; never fails (packing.py)."""
+        return unpacked(self.round, self.fields, region=str(self.region))
 
-    @staticmethod
-    def packed(row: Row) -> dict[str, dict[str, object]]:
-        """The attribute `fields` of a row."""
-        return {name: _packed(entry, row.versions.get(name)) for name, entry in row.fields.items()}
+    def unchanged(self) -> Condition:
+        """The condition that the item still stands as it was read: not yet there, where it never was."""
+        if "updated_at" not in self.attribute_values:
+            return SurveyRow.code.does_not_exist()
+        # What cannot be read at all is replaced by nothing but a deletion.
+        return SurveyRow.updated_at == self.updated_at if self.is_readable else SurveyRow.code.exists()
 
-
-def _packed(entry: Field, versions: Versions | None) -> dict[str, object]:
-    told: dict[str, object] = {"v": entry.value, "at": entry.at}
-    if entry.born != 1:
-        told["born"] = entry.born
-    if versions is not None:
-        told["seen"] = dict(versions.seen.upto)
-        told["names"] = sorted(list(name) for name in versions.seen.names)
-    return told
+    def take(self, row: Row) -> None:
+        """Say what `row` says from now on; what this version does not understand of the item stays in it."""
+        self.round, self.fields = row.round, packed(row, over=self.fields)
 
 
 class BallotRow(RegionalModel):
@@ -90,12 +142,13 @@ class BallotRow(RegionalModel):
     voter_region = UnicodeAttribute(range_key=True)
     vote_id = UnicodeAttribute()
     digest = UnicodeAttribute()
-    answers = JSONAttribute()
+    answers = StoredJSON()
     expires_at = TTLAttribute()
 
     def cast(self) -> Cast:
         """The ballot as plain data."""
-        return Cast(self.voter, self.vote_id, self.digest, self.answers)
+        answers = self.answers if isinstance(self.answers, dict) else {}
+        return Cast(self.voter, self.vote_id, self.digest, answers)
 
     def as_json(self) -> dict[str, object]:
         """The row as an audit shows it: `updated_at` is the vote_id as a number, `expires_at` epoch seconds."""
@@ -131,7 +184,7 @@ class TallyRow(RegionalModel):
     round_key = UnicodeAttribute(hash_key=True)
     shard = UnicodeAttribute(range_key=True)
     version = UnicodeAttribute()
-    counts = JSONAttribute()
+    counts = StoredJSON()
     counted_at = NumberAttribute()
     expires_at = TTLAttribute()
 
@@ -171,6 +224,12 @@ def tally_page(start: dict[str, Any] | None) -> Page:
 def round_key(code: str, number: int) -> str:
     """What the tallies of one round of a survey lie under."""
     return f"{code}{SEPARATOR}{number}"
+
+
+def round_place(key: str) -> tuple[str, int] | None:
+    """Code and round that a round key is made of; None for a key that is none."""
+    code, _separator, number = key.partition(SEPARATOR)
+    return (code, int(number)) if number.isascii() and number.isdecimal() and len(number) < 10 else None
 
 
 def shard_prefix(code: str, number: int) -> str:

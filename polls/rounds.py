@@ -11,6 +11,7 @@ from failover import gateway
 
 from . import selectors, tallies
 from .definitions import Kind, Option, Question
+from .models import round_place
 from .surveys import State, Survey
 
 MOST_LISTED = 20  # the latest; who resets more often finds the others by their number
@@ -60,7 +61,10 @@ def with_votes(survey: Survey) -> list[tuple[int, int]]:
     """The rounds before this one that still have votes, the latest first, with the number of voters. Raises
     NoRegionAnswered.
     """
-    voters = selectors.voters_by_round()
-    numbers = range(survey.round - 1, survey.born - 1, -1)
-    found = [(number, voters.get(f"{survey.code}#{number}", 0)) for number in numbers]
-    return [(number, count) for number, count in found if count][:MOST_LISTED]
+    counted = {round_place(key): count for key, count in selectors.voters_by_round().items()}
+    found = [
+        (place[1], count)
+        for place, count in counted.items()
+        if place is not None and place[0] == survey.code and survey.born <= place[1] < survey.round and count
+    ]
+    return sorted(found, reverse=True)[:MOST_LISTED]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import builder, builder_save, definitions, selectors, services
+from . import builder, builder_save, selectors, services, stored
 from .builder import ORDER, QUESTION, Parts
 from .definitions import Definition
 from .merge import Row, rivals
@@ -26,11 +26,12 @@ class Side:
 @dataclass(frozen=True)
 class Split:
     """The sides, what stands now first. `names` names every version that is shown, so that a page which shows others
-    decides nothing.
+    decides nothing. `unread` names the properties of which a version holds more than is understood here.
     """
 
     sides: tuple[Side, ...]
     names: tuple[str, ...]
+    unread: frozenset[str] = frozenset()
 
     @property
     def parts(self) -> list[Parts]:
@@ -54,22 +55,25 @@ def find(row: Row, survey: Survey) -> Split | None:
         if (version := row.versions[name].kept.get(field.name)) is not None
         for region in version.regions
     }
+    unread = survey.unread & others.keys()
     sides = [Side(survey.definition, tuple(sorted(regions)), max(field.at for field in standing.values()))]
     for place in range(max(map(len, others.values()))):
         met = {name: found[place] for name, found in others.items() if place < len(found)}
-        values = {**defined_values(survey.definition), **{name: version.value for name, (_n, version) in met.items()}}
+        values = {**survey.document, **{name: version.value for name, (_n, version) in met.items()}}
         said = {name: value for name, value in values.items() if value is not None}
         where = {region for _name, version in met.values() for region in version.regions}
+        side = stored.read(said, survey.code)
+        unread |= side.unread & others.keys()
         sides.append(
             Side(
-                definitions.parse({**said, "code": survey.code}),
+                side.definition,
                 tuple(sorted(where)),
                 max(name[0] for name, _version in met.values()),
             )
         )
     shown = [f"{name} {field.at} {field.name[1]}" for name, field in standing.items()]
     shown += [f"{name} {called[0]} {called[1]}" for name, found in others.items() for called, _version in found]
-    return Split(tuple(sides), tuple(shown))
+    return Split(tuple(sides), tuple(shown), unread)
 
 
 def differing(sides: Sequence[Parts]) -> list[str]:
@@ -95,15 +99,25 @@ def chosen(sides: Sequence[Parts], choices: Mapping[str, int]) -> dict[str, Any]
     return builder.assembled(result)
 
 
-def survey_settle(*, code: str, shown: Sequence[str], definition: Definition, new_round: bool = False) -> Survey:
+def survey_settle(
+    *,
+    code: str,
+    shown: Sequence[str],
+    definition: Definition,
+    new_round: bool = False,
+    replace_unread: bool = False,
+) -> Survey:
     """Let `definition` stand, by somebody who has seen every version that `shown` names: that ends the split.
 
-    Raises SplitMoved, BreaksCounts, ServiceRefused ("conflict"), SurveyUnknown, NoRegionAnswered.
+    Raises SplitMoved, BreaksCounts, NotUnderstood, ServiceRefused ("conflict", "unreadable"), SurveyUnknown,
+    NoRegionAnswered.
     """
     found = selectors.found_now(code)
     split = find(found.row, found.survey)
     if split is None or list(split.names) != list(shown):
         raise SplitMoved
+    if split.unread and not replace_unread:
+        raise builder_save.NotUnderstood
     broken = builder.breaks(found.survey.definition, definition)
     if broken and not new_round and maybe_voted(found.survey):
         raise builder_save.BreaksCounts(broken)

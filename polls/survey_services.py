@@ -5,21 +5,29 @@ of what changes, to the row of the region that takes it; readers merge the rows.
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from failover import gateway
 
-from . import codes, selectors
-from .definitions import Definition, Visibility
+from . import codes, selectors, stored
+from .definitions import Definition, Visibility, is_too_large
 from .merge import Row, change, merge, overtaken, put_on
 from .models import SurveyRow
-from .surveys import DEFINED, KEPT_S, State, Survey, first_values, tombstone
+from .surveys import DEFINED, KEPT_S, State, Survey, first_values, from_row, is_tombstone, tombstone
 
 EVERYWHERE_S = 1.5  # what a region that does not answer may delay the emptying of a deleted survey
 ROUNDS_UNSEEN = 100  # resets that a region may have taken while it was cut off from us
 WRITE_TRIES = 5  # of two processes of one region that change one survey in the same moment, the slower one reads again
+
+
+class _Refusal(Enum):
+    """Why a region did not take a change."""
+
+    CONFLICT = "conflict"
+    UNREADABLE = "unreadable"
 
 
 class ServiceRefused(Exception):
@@ -150,26 +158,47 @@ def _change(code: str, values: Mapping[str, Any]) -> Survey:
 
 
 def _write(code: str, changed: Row, *, known: Row, checked: bool = False) -> Survey:
-    """Put the change into the first region that takes it; `checked`: unless others changed the same since `known`."""
+    """Put the change into the first region that takes it; `checked`: unless others changed the same since `known`, or
+    something that does not go together with it.
+    """
     since = known if checked else None
     routed = gateway.write(lambda bound: _put(code, changed, bound, since=since), idempotent=True)
-    if routed.value is None:
-        raise ServiceRefused("conflict", _("Somebody else changed this survey in the same moment."))
+    match routed.value:
+        case _Refusal.CONFLICT:
+            raise ServiceRefused("conflict", _("Somebody else changed this survey in the same moment."))
+        case _Refusal.UNREADABLE:
+            told = _("What %(region)s holds of this survey cannot be read, so nothing was changed. It can be deleted.")
+            raise ServiceRefused("unreadable", told % {"region": routed.region})
     # That region's own row may say no more than this change, and is not a survey by itself.
     return selectors.learn(code, merge([known, routed.value]), region=routed.region)
 
 
-def _put(code: str, changed: Row, bound: gateway.Bound, *, since: Row | None = None) -> Row | None:
-    """Join the change with this region's row; None when one of its properties is no longer as it was read."""
+def _put(code: str, changed: Row, bound: gateway.Bound, *, since: Row | None = None) -> "Row | _Refusal":
+    """Join the change with this region's row, unless what would stand then breaks a rule that `since` did not."""
     for _try in range(WRITE_TRIES):
         own = next(iter(SurveyRow.query(code, SurveyRow.region == bound.region, consistent_read=True)), None)
-        if own is not None and since is not None and overtaken(own.row(), changed, since):
-            return None
-        merged = put_on(own.row() if own else None, changed, region=bound.region)
-        item = SurveyRow(code, bound.region, round=merged.round, fields=SurveyRow.packed(merged))
+        if own is not None and not own.is_readable and not any(map(is_tombstone, changed.fields)):
+            return _Refusal.UNREADABLE
+        before = own.row() if own is not None else None
+        merged = put_on(before, changed, region=bound.region)
+        if before is not None and since is not None and _clashes(code, before, changed, since):
+            return _Refusal.CONFLICT
         # Above the row that it replaces, also when this host's clock is behind that of the row's writer.
         stamp = max(gateway.stamp(), int(own.updated_at) + 1) if own else gateway.stamp()
-        unchanged = (SurveyRow.updated_at == own.updated_at) if own else SurveyRow.code.does_not_exist()
+        item = own or SurveyRow(code, bound.region)
+        unchanged = item.unchanged()
+        item.take(merged)
         if item.put(unchanged, updated_at=stamp).written:
             return merged
     raise RuntimeError(f"survey {code} is being changed by others all the time")
+
+
+def _clashes(code: str, own: Row, changed: Row, since: Row) -> bool:
+    """Whether others changed the same since `since` was read, or something that does not go together with it."""
+    if overtaken(own, changed, since):
+        return True
+    now = merge([since, own])
+    if now == since or not changed.fields.keys() & set(DEFINED):
+        return False  # it was looked at before it was sent
+    would_be = from_row(code, merge([now, changed]))
+    return bool(stored.mistakes(would_be.definition)) or is_too_large(would_be.document)

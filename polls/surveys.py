@@ -8,13 +8,17 @@ from typing import Any
 
 from failover import gateway
 
-from . import definitions
+from . import definitions, stored
 from .definitions import Access, Definition, Question, Visibility
-from .merge import Row, rivals
+from .merge import FIRST_BORN, Row, rivals
 
+MOST_SHARDS = 4_096  # a stored number beyond this is none
+LATEST_S = 250_000_000_000  # in the year 9892: what is later is no date in every time zone
 SHARDS = 64  # for a new survey; fixed for its whole life
 KEPT_S = 180 * 24 * 3600  # how long the ballots of a round are kept
+TOMBSTONE = "deleted:"  # begins the name of the property that says that a survey is deleted
 HIDDEN_TEXT = "hidden-text:"  # begins the name of a property that says in which round a free text is hidden
+SWITCHES = frozenset({"state", "archived", "born", "shards", "expires_at"})
 DEFINED = ("title", "allow_change", "questions", "help", "results", "access", "opens_at", "closes_at")
 
 
@@ -34,6 +38,8 @@ class Survey:
     nothing but the code and the round. `hidden_texts` are the marks (moderation.py) of this round's free texts that the
     projector does not show. `split` names what
     was written on two sides of a split, each without knowledge of the other: somebody has to choose (splits.py).
+    `unread` names the properties that hold what this version does not understand, `votable` is false where no ballot
+    can be taken for that reason (stored.py), and `document` is the survey JSON as it is stored.
     """
 
     code: str
@@ -51,9 +57,12 @@ class Survey:
     closes_at: datetime | None = None
     archived: bool = False
     deleted: bool = False
-    born: int = field(default=1, compare=False)
+    born: int = field(default=FIRST_BORN, compare=False)
     hidden_texts: frozenset[str] = frozenset()
     split: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
+    votable: bool = True
+    document: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __hash__(self) -> int:
         """Cheap, since a survey is the key of what many look at: two surveys are seldom those of one round."""
@@ -68,7 +77,7 @@ class Survey:
         """Whether votes are taken at a time, in seconds since the epoch."""
         early = self.opens_at is not None and now_s < self.opens_at.timestamp()
         late = self.closes_at is not None and now_s >= self.closes_at.timestamp()
-        closed = self.switch is State.CLOSED or self.deleted or early or late
+        closed = self.switch is State.CLOSED or self.deleted or not self.votable or early or late
         return State.CLOSED if closed else State.OPEN
 
     @property
@@ -83,9 +92,11 @@ class Survey:
 
     @property
     def waits(self) -> bool:
-        """Whether it is closed only because its time has not come."""
-        now_s = gateway.clock.wall()
-        return self.switch is State.OPEN and self.opens_at is not None and now_s < self.opens_at.timestamp()
+        """Whether it is closed only because its time has not come: not where it would close before it opens."""
+        if self.switch is State.CLOSED or not self.votable or self.opens_at is None:
+            return False
+        comes = self.closes_at is None or self.opens_at < self.closes_at
+        return comes and gateway.clock.wall() < self.opens_at.timestamp()
 
     @property
     def definition(self) -> Definition:
@@ -102,6 +113,12 @@ class Survey:
             self.closes_at,
         )
 
+    def as_json(self) -> dict[str, Any]:
+        """The survey JSON; as it is stored, where this version does not understand all of it."""
+        if self.unread & self.document.keys():
+            return {**self.document, "code": self.code}
+        return definitions.to_json(self.definition)
+
     @property
     def option_ids(self) -> dict[str, list[str]]:
         """What can be chosen in each question, as the tally wants it."""
@@ -112,23 +129,28 @@ def is_whole(row: Row) -> bool:
     """Whether these rows describe a survey. A region that took a change before it heard of the survey has a row that
     says no more than the change; while the others are away, that is no survey.
     """
-    gone = bool(row.value(tombstone(int(row.value("born", 1)))))
+    gone = bool(row.value(tombstone(row.born)))
     return row.round > 0 and (gone or row.value("questions") is not None)
 
 
 def from_row(code: str, row: Row) -> Survey:
-    """The survey that merged rows describe, of which `is_whole` is true."""
-    born = int(row.value("born", 1))
-    shards, expires_at = int(row.value("shards", SHARDS)), int(row.value("expires_at", 0))
-    if row.value(tombstone(born)):
-        return Survey(code, "", (), True, State.CLOSED, row.round, shards, expires_at, deleted=True, born=born)
-    definition = definitions.parse({name: row.value(name) for name in DEFINED if row.value(name) is not None})
+    """The survey that merged rows describe, of which `is_whole` is true. Never fails, whatever they hold."""
+    shards = _within(row.value("shards"), 1, MOST_SHARDS, SHARDS)
+    expires_at = _within(row.value("expires_at"), 0, LATEST_S, 0)
+    if row.value(tombstone(row.born)):
+        return Survey(code, "", (), True, State.CLOSED, row.round, shards, expires_at, deleted=True, born=row.born)
+    document = {name: row.value(name) for name in DEFINED if row.value(name) is not None}
+    found = stored.read(document, code)
+    definition, switch = found.definition, row.value("state")
+    unread = found.unread | {name for name in row.fields if not _is_known(name)}
+    if switch not in list(State):
+        switch, unread = State.CLOSED, unread | {"state"}
     return Survey(
         code,
         definition.title,
         definition.questions,
         definition.allow_change,
-        State(row.value("state")),
+        State(switch),
         row.round,
         shards,
         expires_at,
@@ -137,15 +159,27 @@ def from_row(code: str, row: Row) -> Survey:
         definition.access,
         definition.opens_at,
         definition.closes_at,
-        archived=bool(row.value("archived", False)),
-        born=born,
+        archived=row.value("archived") is True,
+        born=min(row.born, row.round),
         hidden_texts=frozenset(
             name.removeprefix(HIDDEN_TEXT)
             for name, entry in row.fields.items()
             if name.startswith(HIDDEN_TEXT) and entry.value == row.round
         ),
         split=frozenset(name for name in row.versions if rivals(row, name)),
+        unread=unread,
+        votable=found.votable,
+        document=document,
     )
+
+
+def _within(value: Any, least: int, most: int, default: int) -> int:
+    """A stored whole number; `default` for what is none, or out of bounds."""
+    return value if type(value) is int and least <= value <= most else default
+
+
+def _is_known(name: str) -> bool:
+    return name in DEFINED or name in SWITCHES or name.startswith((HIDDEN_TEXT, TOMBSTONE))
 
 
 def tombstone(born: int) -> str:
@@ -154,7 +188,12 @@ def tombstone(born: int) -> str:
     It has a name of its own for each survey under a code, and nothing ever takes it back: neither a change nor a reset
     made where the deletion was not yet known can raise the dead.
     """
-    return f"deleted:{born}"
+    return f"{TOMBSTONE}{born}"
+
+
+def is_tombstone(name: str) -> bool:
+    """Whether a property says that a survey is deleted."""
+    return name.startswith(TOMBSTONE)
 
 
 def defined_values(definition: Definition) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Where tallies are kept: a region's rows as the projector reads and writes them, and as a results page reads them."""
 
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -17,7 +16,7 @@ from .tally import Tally
 
 P = ParamSpec("P")
 T = TypeVar("T")
-log = logging.getLogger(__name__)
+MOST_VOTERS = 10**9  # a count beyond this is none
 COMPARED = "compared"  # the row of a round that is no shard's
 
 
@@ -44,13 +43,18 @@ def read_round(code: str, number: int, *, consistent: bool) -> Kept:
     """Everything that is kept of a round in the bound region: one row a shard, however many votes there are."""
     rows = {str(row.shard): row for row in TallyRow.query(round_key(code, number), consistent_read=consistent)}
     mark = rows.pop(COMPARED, None)
-    compared = Compared(float(mark.counted_at), int(mark.counts["corrected"])) if mark else None
-    return Kept({int(shard): _stored(row) for shard, row in rows.items()}, compared)
+    corrected = _number(_object(mark.counts).get("corrected")) if mark else 0
+    compared = Compared(float(mark.counted_at), corrected) if mark else None
+    return Kept({int(shard): _stored(row) for shard, row in rows.items() if shard.isdecimal()}, compared)
 
 
 def voters_by_shard(rows: Iterable[TallyRow]) -> dict[tuple[str, str], int]:
     """How many voted, by "CODE#round" and shard."""
-    return {(str(row.round_key), str(row.shard)): int(row.counts["voters"]) for row in rows if row.shard != COMPARED}
+    return {
+        (str(row.round_key), str(row.shard)): _number(_object(row.counts).get("voters"))
+        for row in rows
+        if row.shard != COMPARED
+    }
 
 
 def _translated(method: Callable[P, T]) -> Callable[P, T]:
@@ -147,14 +151,7 @@ def projector(region: str, *, large_rest: float = 0.0) -> Projector:
 
 def _scheme(code: str, rows: Iterable[Row]) -> Scheme | None:
     row = merge(rows)
-    try:
-        return scheme_of(from_row(code, row)) if is_whole(row) else None
-    except (TypeError, ValueError) as error:
-        # Of another version of this program, perhaps. It must not keep the other surveys from being counted. What the
-        # error says is for people: it quotes what an author wrote, in a visitor's language.
-        told = {"event": "survey-unreadable", "code": code, "error": type(error).__name__}
-        log.warning("survey %(code)s cannot be read and is not counted: %(error)s", told)
-        return None
+    return scheme_of(from_row(code, row)) if is_whole(row) else None
 
 
 def _plain(tally: Tally) -> dict[str, Any]:
@@ -162,12 +159,29 @@ def _plain(tally: Tally) -> dict[str, Any]:
 
 
 def _stored(row: TallyRow) -> Stored:
-    counts = row.counts
+    counts = row.counts if isinstance(row.counts, dict) else {}
     return Stored(
-        # A row of a version that did not keep the latest text is no ballot's tally: the sweep counts it again.
-        Tally(counts["voters"], counts["answered"], counts["chosen"], counts.get("latest", {})),
+        # A row that does not say all of this is no ballot's tally: the sweep counts it again.
+        Tally(
+            _number(counts.get("voters")),
+            _numbers(counts.get("answered")),
+            {question: _numbers(chosen) for question, chosen in _object(counts.get("chosen")).items()},
+            {question: name for question, name in _object(counts.get("latest")).items() if isinstance(name, str)},
+        ),
         str(row.version),
-        bool(counts["may_change"]),
+        counts.get("may_change") is True,
         float(row.counted_at),
         int(row.expires_at.timestamp()),
     )
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _numbers(value: Any) -> dict[str, int]:
+    return {name: _number(count) for name, count in _object(value).items()}
+
+
+def _number(value: Any) -> int:
+    return value if type(value) is int and 0 <= value <= MOST_VOTERS else 0

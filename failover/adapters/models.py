@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
@@ -87,6 +89,9 @@ class RegionalModel(Model):
 
     replicated: ClassVar[bool] = True
 
+    unknown: Mapping[str, Any] = MappingProxyType({})
+    """Attributes of the stored item, as DynamoDB has them, that this version does not know: `put` keeps them."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "Meta" in cls.__dict__ and getattr(cls.Meta, "table_name", None):
@@ -108,6 +113,7 @@ class RegionalModel(Model):
         self.updated_at = stamp() if updated_at is None else updated_at
         self.updated_in = bound_region()
         arguments, options = self._get_save_args(condition=condition)
+        options["attributes"] = {**self.unknown, **options["attributes"]}
         options["return_values"] = "ALL_OLD"
         try:
             reply = self._get_connection().put_item(*arguments, **options)

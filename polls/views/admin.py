@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from failover import gateway
 
-from .. import codes, definitions, selectors, services, strict_json
+from .. import codes, definitions, repairs, selectors, services, strict_json
 from ..forms import ImportForm
 from ..surveys import Survey
 from .common import failures, no_region, staff_survey, survey_url
@@ -41,6 +41,7 @@ def survey_list(request: HttpRequest) -> HttpResponse:
             "survey": survey,
             "voters": voters.get(f"{survey.code}#{survey.round}", 0) if voters is not None else None,
             "url": survey_url(request, survey.code),
+            "repair": repairs.times(survey.opens_at, survey.closes_at) or repairs.unread(survey.unread),
             "spare_code": codes.make(),  # for a copy, so that a button which is pressed twice makes one
         }
         for survey in known.value
@@ -132,6 +133,8 @@ def _changed(request: HttpRequest, code: str, service: Callable[..., Survey], se
         survey = service(code=code)
     except selectors.SurveyUnknown:
         raise Http404(_("No survey has the code %(code)s.") % {"code": code}) from None
+    except services.ServiceRefused as refusal:
+        messages.error(request, str(refusal))
     except gateway.NoRegionAnswered as error:
         tried = " ".join(failures(error))
         messages.error(

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from failover import gateway
 
-from .. import builder_draft, builder_save, codes, definitions, services
+from .. import builder_draft, builder_save, codes, definitions, repairs, services, stored
 from ..builder_draft import Draft, DraftQuestion
 from ..definitions import Definition
 from ..forms import BallotForm
@@ -47,7 +47,9 @@ def create(request: HttpRequest) -> HttpResponse:
 def edit(request: HttpRequest, survey: Survey) -> HttpResponse:
     """Change a survey: what was shown travels along, so that a change of somebody else is noticed."""
     if request.method != "POST":
-        return page(request, builder_draft.of(survey.definition), survey=survey, base=survey.definition)
+        found = builder_mistakes.of(stored.mistakes(survey.definition))
+        draft = builder_draft.of(survey.definition)
+        return page(request, draft, survey=survey, base=survey.definition, mistakes=found, repair=bool(found))
     base = read_base(request.POST.get("base", ""))
     if base is None or base.code != survey.code:
         messages.error(request, _("This page was too old to be saved. Here is the survey as it is now."))
@@ -72,6 +74,11 @@ def preview(request: HttpRequest, survey: Survey) -> HttpResponse:
 @staff_survey
 def duplicate(request: HttpRequest, survey: Survey) -> HttpResponse:
     """The same questions under a new code, closed until somebody opens it."""
+    if survey.unread:
+        messages.error(
+            request, _("A copy would be less than the whole. %(why)s") % {"why": repairs.unread(survey.unread)}
+        )
+        return redirect("surveys:list")
     document = definitions.to_json(survey.definition)
     document["title"] = _("Copy of %(title)s") % {"title": survey.title}
     document["title"] = document["title"][: definitions.LONGEST_TEXT]
@@ -80,6 +87,9 @@ def duplicate(request: HttpRequest, survey: Survey) -> HttpResponse:
     try:
         spare = codes.normalise(request.POST.get("spare_code", ""))
         copy = _created(definitions.parse(document), spare, switch=State.CLOSED)
+    except definitions.DefinitionInvalid:
+        messages.error(request, _("It needs repair before it can be copied. Here it is, with what is wrong."))
+        return redirect("surveys:edit", code=survey.code)
     except gateway.NoRegionAnswered as error:
         messages.error(request, _("No region took the copy. %(tried)s") % {"tried": " ".join(failures(error))})
         return redirect("surveys:list")
@@ -92,10 +102,8 @@ def duplicate(request: HttpRequest, survey: Survey) -> HttpResponse:
 @require_safe
 @staff_survey
 def export(request: HttpRequest, survey: Survey) -> HttpResponse:
-    """The survey JSON as a file, ready to be imported."""
-    response = JsonResponse(
-        definitions.to_json(survey.definition), json_dumps_params={"indent": 2, "ensure_ascii": False}
-    )
+    """The survey JSON as a file, ready to be imported; as it is stored, where not all of it is understood."""
+    response = JsonResponse(survey.as_json(), json_dumps_params={"indent": 2, "ensure_ascii": False})
     response["Content-Disposition"] = f'attachment; filename="{survey.code}.json"'
     return response
 
@@ -120,6 +128,7 @@ def page(
         "most_questions": definitions.MOST_QUESTIONS,
         # So that what is sent twice is one survey.
         "spare_code": "" if survey else codes.normalise(request.POST.get("spare_code", "")) or codes.make(),
+        "unread": repairs.unread(survey.unread) if survey else "",
         "zone": timezone.get_current_timezone_name(),
         **state,
     }
@@ -134,9 +143,10 @@ def dump_base(definition: Definition) -> str:
 def read_base(text: str) -> Definition | None:
     """What we signed; None for anything else."""
     try:
-        return definitions.parse(signing.loads(text, salt=SALT))
-    except (signing.BadSignature, definitions.DefinitionInvalid):
+        document = signing.loads(text, salt=SALT)
+    except signing.BadSignature:
         return None
+    return stored.read(document, document.get("code")).definition
 
 
 def _posted(request: HttpRequest, survey: Survey | None, base: Definition | None = None) -> HttpResponse:
@@ -168,7 +178,7 @@ def _parsed(request: HttpRequest, survey: Survey | None, base: Definition | None
     try:
         mine = definitions.parse(builder_draft.document(draft, base))
     except definitions.DefinitionInvalid as error:
-        return page(request, draft, survey=survey, base=base, mistakes=builder_mistakes.of(error), status=422)
+        return page(request, draft, survey=survey, base=base, mistakes=builder_mistakes.of(error.mistakes), status=422)
     return _save(request, survey, base, mine, draft)
 
 
@@ -181,17 +191,23 @@ def _save(
             saved = _created(mine, codes.normalise(request.POST.get("spare_code", "")))
         else:
             saved = builder_save.survey_edit(
-                code=survey.code, base=base, mine=mine, new_round="new_round" in request.POST
+                code=survey.code,
+                base=base,
+                mine=mine,
+                new_round="new_round" in request.POST,
+                replace_unread="replace_unread" in request.POST,
             )
     except builder_save.EditConflict as conflict:
         return conflict_page(request, survey, conflict, mine, base=dump_base(conflict.theirs))
     except builder_save.NotSettled:
         return page(request, shown, survey=survey, base=base, not_settled=True, status=409)
+    except builder_save.NotUnderstood:
+        return page(request, shown, survey=survey, base=base, not_understood=True, status=409)
     except builder_save.BreaksCounts as broken:
         found = builder_mistakes.of_breaks(broken.breaks, shown)
         return page(request, shown, survey=survey, base=base, broken=found, status=409)
     except definitions.DefinitionInvalid as error:
-        return page(request, shown, survey=survey, base=base, mistakes=builder_mistakes.of(error), status=409)
+        return page(request, shown, survey=survey, base=base, mistakes=builder_mistakes.of(error.mistakes), status=409)
     except services.ServiceRefused as refusal:
         mistakes = [builder_mistakes.of_refusal(refusal)]
         return page(request, shown, survey=survey, base=base, mistakes=mistakes, status=409)

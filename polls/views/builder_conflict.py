@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from .. import builder, definitions
+from .. import builder, definitions, repairs
 from ..builder import ORDER, QUESTION, Conflict
 from ..builder_save import EditConflict
 from ..definitions import Definition
@@ -86,16 +86,7 @@ def _page(
 
 def heading(name: str, texts: dict[str, str]) -> str:
     """What a part is called; `texts` are the questions' by their ids."""
-    names = {
-        "title": _("Title"),
-        "help": _("Help text"),
-        "allow_change": _("Votes may be changed"),
-        "results": _("Results"),
-        "access": _("Who may vote"),
-        "opens_at": _("Opens at"),
-        "closes_at": _("Closes at"),
-        ORDER: _("Order of the questions"),
-    }
+    names = {**repairs.part_names(), ORDER: _("Order of the questions")}
     if name.startswith(QUESTION):
         return _("Question “%(text)s”") % {"text": texts.get(name.removeprefix(QUESTION), name)}
     return names.get(name, name)

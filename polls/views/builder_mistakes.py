@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from ..builder import Break
 from ..builder_draft import Draft
-from ..definitions import DefinitionInvalid
 from ..mistakes import Mistake
 from ..services import ServiceRefused
 
@@ -22,9 +21,9 @@ class Shown:
     anchor: str
 
 
-def of(error: DefinitionInvalid) -> list[Shown]:
-    """Everything that is wrong with what was typed."""
-    return [Shown(mistake.words, mistake.what, _anchor(mistake)) for mistake in error.mistakes]
+def of(mistakes: Iterable[Mistake]) -> list[Shown]:
+    """Everything that is wrong with what was typed, or is stored."""
+    return [Shown(mistake.words, mistake.what, _anchor(mistake)) for mistake in mistakes]
 
 
 def of_refusal(refusal: ServiceRefused) -> Shown:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from failover import gateway
 
-from .. import builder_save, definitions, selectors, services, splits
+from .. import builder_save, definitions, repairs, selectors, services, splits
 from ..surveys import Survey
 from .builder_conflict import heading, lines
 from .common import failures, no_region, staff_survey
@@ -53,14 +53,23 @@ def _settled(request: HttpRequest, survey: Survey, split: splits.Split) -> HttpR
     try:
         made = definitions.parse({**splits.chosen(split.parts, choices), "code": survey.code})
         saved = splits.survey_settle(
-            code=survey.code, shown=shown, definition=made, new_round="new_round" in request.POST
+            code=survey.code,
+            shown=shown,
+            definition=made,
+            new_round="new_round" in request.POST,
+            replace_unread="replace_unread" in request.POST,
         )
     except definitions.DefinitionInvalid as error:
         return _page(request, survey, split, choices=choices, mistake=str(error), status=422)
+    except builder_save.NotUnderstood:
+        mistake = repairs.unread(split.unread)
+        return _page(request, survey, split, choices=choices, mistake=mistake, not_understood=True, status=409)
     except builder_save.BreaksCounts as broken:
         return _page(request, survey, split, choices=choices, broken=broken.sentences, status=409)
-    except (splits.SplitMoved, services.ServiceRefused):
-        return _page(request, survey, split, choices=choices, mistake=_moved(), status=409)
+    except (splits.SplitMoved, services.ServiceRefused) as refusal:
+        unreadable = isinstance(refusal, services.ServiceRefused) and refusal.reason == "unreadable"
+        mistake = str(refusal) if unreadable else _moved()
+        return _page(request, survey, split, choices=choices, mistake=mistake, status=409)
     except gateway.NoRegionAnswered as error:
         tried = " ".join([_("No region took the change."), *failures(error)])
         return _page(request, survey, split, choices=choices, mistake=tried, status=503)

@@ -105,6 +105,7 @@ def _split(code: str) -> None:
     from polls import selectors
     from polls.merge import change, put_on
     from polls.models import SurveyRow
+    from polls.packing import packed
 
     row = selectors.found_now(code).row
     question = SURVEYS[code]["questions"][0]
@@ -114,4 +115,4 @@ def _split(code: str) -> None:
         with gateway.at(region):
             own = next(iter(SurveyRow.query(code, SurveyRow.region == region, consistent_read=True)), None)
             put = put_on(own.row() if own else None, changed, region=region)
-            SurveyRow(code, region, round=put.round, fields=SurveyRow.packed(put)).put()
+            SurveyRow(code, region, round=put.round, fields=packed(put)).put()

@@ -16,6 +16,7 @@ from polls import definitions, links, selectors, services
 from polls.definition_reader import Reader
 from polls.merge import change, put_on
 from polls.models import SurveyRow
+from polls.packing import packed
 from polls.surveys import Survey
 from tests.conftest import Lab
 from tests.i18n.pseudo import leftovers
@@ -177,9 +178,7 @@ def test_pages_of_a_survey_with_two_versions(make: Callable[..., Survey], instru
     elsewhere = gateway.regions()[1]
     with gateway.at(elsewhere):
         theirs = change(was, {"questions": questions[1:], "help": "∃", "results": "hidden"}, now_ms=1)
-        SurveyRow(
-            survey.code, elsewhere, round=1, fields=SurveyRow.packed(put_on(None, theirs, region=elsewhere))
-        ).put()
+        SurveyRow(survey.code, elsewhere, round=1, fields=packed(put_on(None, theirs, region=elsewhere))).put()
     ours = {"questions": questions[:2], "help": "∀∀", "results": "shown"}
     now = services.survey_change(code=survey.code, values=ours, since=was)
     services.ballot_cast(survey=now, voter="voter-0001", vote_id=services.name_vote(), answers={"q1": "o1"})

@@ -13,6 +13,7 @@ from failover import gateway
 from polls import definitions, selectors, services
 from polls.merge import Row, change, merge, put_on
 from polls.models import SurveyRow
+from polls.packing import packed
 from polls.surveys import Survey, first_values, from_row, tombstone
 from tests.conftest import Lab
 from tests.waiting import wait_until
@@ -39,7 +40,7 @@ def write(code: str, region: str, values: dict[str, Any], *, new_round: bool = F
     with gateway.at(region):
         own = next(iter(SurveyRow.query(code, SurveyRow.region == region, consistent_read=True)), None)
         merged = put_on(own.row() if own else None, changed, region=region)
-        SurveyRow(code, region, round=merged.round, fields=SurveyRow.packed(merged)).put()
+        SurveyRow(code, region, round=merged.round, fields=packed(merged)).put()
 
 
 def converged(code: str) -> None:

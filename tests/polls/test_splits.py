@@ -11,6 +11,7 @@ from failover.lab.client import LabClient
 from polls import builder, definitions, selectors, services, splits
 from polls.merge import Row, change, merge, put_on, rivals
 from polls.models import SurveyRow
+from polls.packing import packed
 from polls.surveys import Survey, first_values, from_row, is_whole, tombstone
 from tests.conftest import Lab, rows_held
 from tests.polls.builder_form import edit, fields
@@ -167,7 +168,7 @@ def test_a_choice_that_breaks_counts_needs_a_new_round(app: Lab, instructor: Cli
     with gateway.at(WEST):
         west = change(found.row, {"questions": raw[1:]}, now_ms=1)
         item = put_on(None, west, region=WEST)
-        SurveyRow(survey.code, WEST, round=1, fields=SurveyRow.packed(item)).put()
+        SurveyRow(survey.code, WEST, round=1, fields=packed(item)).put()
     now = services.survey_change(code=survey.code, values={"questions": raw[:2]}, since=found.row)
     services.ballot_cast(survey=now, voter="voter-0001", vote_id=services.name_vote(), answers={"q1": "o1"})
     row = selectors.found_now(survey.code).row

@@ -104,7 +104,7 @@ class Command(BaseCommand):
         if not options["ballots"] and not options["raw"]:
             if options["round"] is not None:
                 raise CommandError("--round needs --ballots or --raw: the questions are those of now")
-            self._print(definitions.to_json(survey.definition))
+            self._print(survey.as_json())
             return
         if options["round"] is not None:
             past = rounds.of(survey, options["round"])
