@@ -95,14 +95,13 @@ class Demo:
 
     def _environment(self) -> dict[str, str]:
         config = self._config
-        hosts = dict.fromkeys([config.shown, "127.0.0.1", "localhost", "[::1]"])
         return {
             **environment.for_child(os.environ),
             "LAB_DIR": str(config.lab_dir),
             "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab",
-            "DJANGO_ALLOWED_HOSTS": ",".join(hosts),
-            "SURVEY_PUBLIC_URL": config.url if config.address == "0.0.0.0" else "",
-            "BIND": f"{config.address}:{config.port}",
+            "DJANGO_ALLOWED_HOSTS": ",".join(config.hosts),
+            "SURVEY_PUBLIC_URL": config.url if config.is_open else "",
+            "BIND": config.bind,
             "WORKERS": str(config.workers),
             lifeline.VARIABLE: str(self._alive),
         }
@@ -189,6 +188,9 @@ class Demo:
     def _ready(self) -> None:
         url, config = self._config.url, self._config
         self._note_pids()
+        if len(config.urls) > 1:
+            others = ", ".join(config.urls[1:])
+            self._say(f"where phones cannot open {url} try {others}; HOST=<address> puts an address into the QR code")
         self._say(f"ready {url}  survey {SURVEY}  admin {url}admin/  user instructor  password {config.password}")
 
     def _note_pids(self) -> None:

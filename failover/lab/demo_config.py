@@ -7,38 +7,63 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from failover.lab.addresses import Network, network
 from failover.lab.errors import LabError
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
 
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """What `make demo` may be told. `address` is where the web tier listens, `shown` the address that people type."""
+    """What `make demo` may be told. The web tier listens on `listens`; `shown` are the hosts that phones may open, the
+    likeliest first; `hosts` are all that the application answers to.
+    """
 
     lab_dir: Path
     port: int
-    address: str
-    shown: str
+    listens: tuple[str, ...]
+    shown: tuple[str, ...]
+    hosts: tuple[str, ...]
     workers: int
     password: str
 
     @property
     def url(self) -> str:
-        """The start page."""
-        return f"http://{self.shown}:{self.port}/"
+        """The start page, under the likeliest host."""
+        return self.urls[0]
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The start page under each host that phones may open."""
+        return tuple(f"http://{host}:{self.port}/" for host in self.shown)
+
+    @property
+    def bind(self) -> str:
+        """Where gunicorn listens."""
+        return ",".join(f"{host}:{self.port}" for host in self.listens)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the local network may come in."""
+        return self.listens != (LOOPBACK,)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], *, lab_dir: Path, password: str) -> DemoConfig:
+    def from_env(
+        cls, environ: Mapping[str, str], *, lab_dir: Path, password: str, reachable: Network | None = None
+    ) -> DemoConfig:
         """Reads PORT, HOST, WORKERS and STACKS. Raises LabError, in one line, for what cannot be used."""
-        host = environ.get("HOST") or "127.0.0.1"
-        if host not in ("127.0.0.1", "lan"):
-            raise LabError(f"HOST={host}: must be 127.0.0.1, or lan to open the web tier to the local network")
         if (environ.get("STACKS") or "1") != "1":
             raise LabError(f"STACKS={environ['STACKS']}: this version runs one web stack")
+        reachable = reachable or network()
+        listens, shown = _listening(environ.get("HOST") or LOOPBACK, reachable.addresses)
+        names = () if listens == (LOOPBACK,) else reachable.names
         config = cls(
             lab_dir=lab_dir,
             port=_whole(environ, "PORT", 8000, 1, 65_535),
-            address="0.0.0.0" if host == "lan" else host,
-            shown=lan_address() if host == "lan" else host,
+            listens=listens,
+            shown=(*shown, *names),
+            hosts=tuple(dict.fromkeys([*shown, *names, LOOPBACK, "localhost", "[::1]"])),
             workers=_whole(environ, "WORKERS", 2, 1, 64),
             password=password,
         )
@@ -46,17 +71,21 @@ class DemoConfig:
         return config
 
 
-def lan_address() -> str:
-    """This machine's address in the local network. Raises LabError when there is none. No packet is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # an address reserved for documentation: only the route is looked up
-            address = str(probe.getsockname()[0])
-        except OSError:
-            address = "127.0.0.1"
-    if address.startswith("127."):
-        raise LabError("HOST=lan: this machine has no address in a local network")
-    return address
+def _listening(host: str, own: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Where to listen for a HOST, and the addresses to show. Raises LabError."""
+    if host in (LOOPBACK, "localhost"):
+        return (LOOPBACK,), (LOOPBACK,)
+    if host in ("lan", EVERYWHERE):
+        if not own:
+            raise LabError(f"HOST={host}: this machine has no address in a local network; is its Wi-Fi on?")
+        return (EVERYWHERE,), own
+    if host in own:
+        return (host, LOOPBACK), (host,)  # the demo itself and the students' command come over loopback
+    has = f": it has {', '.join(own)}" if own else ""
+    raise LabError(
+        f"HOST={host}: must be 127.0.0.1, lan to open the web tier to the local network, or an address of this "
+        f"machine{has}"
+    )
 
 
 def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
@@ -67,11 +96,13 @@ def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: 
 
 
 def _refuse_port_in_use(config: DemoConfig) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn binds: a port in TIME_WAIT is free
-        try:
-            probe.bind((config.address, config.port))
-        except OSError as error:
-            raise LabError(
-                f"port {config.port} cannot be used: {error.strerror}; choose another with PORT=..."
-            ) from None
+    for host in config.listens:
+        with socket.socket() as probe:
+            # As gunicorn binds: a port in TIME_WAIT is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, config.port))
+            except OSError as error:
+                raise LabError(
+                    f"port {config.port} cannot be used: {error.strerror}; choose another with PORT=..."
+                ) from None

@@ -15,8 +15,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from failover.lab.demo_config import DemoConfig, lan_address
-from failover.lab.errors import LabError
 from tests.processes import free_port, manage, running
 from tests.waiting import wait_until
 
@@ -235,25 +233,3 @@ def test_a_demo_that_is_stopped_while_it_starts_leaves_nothing(tmp_path: Path) -
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     await_nothing_left(tmp_path, set(), within=20)
-
-
-def test_lan_opens_the_web_tier_alone_and_shows_an_address_that_phones_can_reach(tmp_path: Path) -> None:
-    told = {"HOST": "lan", "PORT": str(free_port())}
-    try:
-        lan_address()
-    except LabError:
-        pytest.skip("this machine has no address in a local network")
-
-    config = DemoConfig.from_env(told, lab_dir=tmp_path, password="p")
-
-    assert config.address == "0.0.0.0"  # noqa: S104  (what lan asks for)
-    assert not config.shown.startswith("127.")
-    assert config.url == f"http://{config.shown}:{told['PORT']}/"
-
-
-def test_an_empty_variable_means_its_default(tmp_path: Path) -> None:
-    empty = dict.fromkeys(("HOST", "WORKERS", "STACKS"), "")
-
-    config = DemoConfig.from_env({**empty, "PORT": str(free_port())}, lab_dir=tmp_path, password="p")
-
-    assert (config.address, config.shown, config.workers) == ("127.0.0.1", "127.0.0.1", 2)
