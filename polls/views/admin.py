@@ -17,6 +17,7 @@ from failover import gateway
 from .. import codes, definitions, repairs, selectors, services, strict_json
 from ..forms import ImportForm
 from ..surveys import Survey
+from . import builder
 from .common import failures, no_region, staff_survey, survey_url
 
 
@@ -153,7 +154,9 @@ def _import(request: HttpRequest, form: ImportForm) -> list[str]:
     if uploaded.size > definitions.LARGEST_BYTES:
         return [_("The file is larger than 200 KB.")]
     try:
-        survey = services.survey_create(definition=definitions.parse(strict_json.loads(uploaded.read())))
+        definition = definitions.parse(strict_json.loads(uploaded.read()))
+        switch = builder.switch_of(definition, opens="open" in request.POST)
+        survey = services.survey_create(definition=definition, switch=switch)
     except strict_json.Malformed as error:
         return [str(error)]
     except definitions.DefinitionInvalid as error:
@@ -162,5 +165,5 @@ def _import(request: HttpRequest, form: ImportForm) -> list[str]:
         return [str(error)]
     except gateway.NoRegionAnswered as error:
         return [_("No region took the survey; nothing is certain."), *failures(error)]
-    messages.success(request, _("%(code)s is ready.") % {"code": survey.code})
+    messages.success(request, builder.new_survey_message(survey))
     return []

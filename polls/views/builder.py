@@ -150,14 +150,14 @@ def read_base(text: str) -> Definition | None:
 
 
 def _posted(request: HttpRequest, survey: Survey | None, base: Definition | None = None) -> HttpResponse:
-    """One press of a button: "save", or something done to the draft alone."""
+    """One press of a button: "save", "open" (which saves too), or something done to the draft alone."""
     draft = builder_draft.posted(request.POST)
     if language.pressed(request):
         return language.remembered(request, page(request, draft, survey=survey, base=base, unsaved=True))
     action, _sign, number = request.POST.get("action", "save").partition("-")
     place = int(number) if number.isascii() and number.isdecimal() and len(number) < 4 else -1
     match action:
-        case "save":
+        case "save" | "open":
             return _parsed(request, survey, base, draft)
         case "up" | "down":
             by = -1 if action == "up" else 1
@@ -188,7 +188,7 @@ def _save(
     shown = draft or builder_draft.of(mine)
     try:
         if survey is None or base is None:
-            saved = _created(mine, codes.normalise(request.POST.get("spare_code", "")))
+            saved = _created_as_asked(request, mine)
         else:
             saved = builder_save.survey_edit(
                 code=survey.code,
@@ -218,9 +218,36 @@ def _save(
             request,
             _("%(code)s is saved; round %(round)d begins with it.") % {"code": saved.code, "round": saved.round},
         )
-    else:
+    elif survey is not None:
         messages.success(request, _("%(code)s is saved.") % {"code": saved.code})
+    else:
+        messages.success(request, new_survey_message(saved))
     return redirect("surveys:list")
+
+
+def switch_of(definition: Definition, *, opens: bool) -> State:
+    """Whether a new survey takes votes: when its author says so, or at the time that its author set."""
+    return State.OPEN if opens or definition.opens_at is not None else State.CLOSED
+
+
+def new_survey_message(survey: Survey) -> str:
+    """That it is there, and whether it takes votes."""
+    if survey.is_open:
+        sentence = _("%(code)s is saved and open: it takes votes.")
+    elif survey.waits:
+        sentence = _("%(code)s is saved; it opens at the time that you set.")
+    else:
+        sentence = _("%(code)s is saved; it is closed until you open it.")
+    return sentence % {"code": survey.code}
+
+
+def _created_as_asked(request: HttpRequest, mine: Definition) -> Survey:
+    opens = request.POST.get("action") == "open"
+    spare = codes.normalise(request.POST.get("spare_code", ""))
+    saved = _created(mine, spare, switch=switch_of(mine, opens=opens))
+    if opens and saved.switch is State.CLOSED:  # the page was sent before, by the other button
+        return services.survey_open(code=saved.code)
+    return saved
 
 
 def _created(mine: Definition, spare: str | None, *, switch: State = State.OPEN) -> Survey:

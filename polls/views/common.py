@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from functools import wraps
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -83,6 +85,15 @@ def public_url(request: HttpRequest, path: str) -> str:
     """An address as a phone must open it: the configured one, else the one that this request came to."""
     base = settings.SURVEY_PUBLIC_URL.rstrip("/")
     return f"{base}{path}" if base else request.build_absolute_uri(path)
+
+
+def phones_can_open(url: str) -> bool:
+    """Whether an address leads another machine here: the loopback address leads each machine to itself."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost" and not host.endswith(".localhost")
 
 
 def survey_url(request: HttpRequest, code: str) -> str:

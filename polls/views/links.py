@@ -1,7 +1,9 @@
 """Voting links to hand out: shown once, as a page to print, as CSV or as plain lines. None is kept."""
 
 import csv
+from typing import Any
 
+import segno
 from django.contrib import admin
 from django.contrib.admin.views.decorators import staff_member_required
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from .. import links as voting_links
 from ..surveys import Survey
-from .common import public_url, staff_survey
+from .common import phones_can_open, public_url, staff_survey
 
 
 @never_cache
@@ -61,7 +63,16 @@ def _page(
         "survey": survey,
         "typed": typed,
         "mistake": mistake,
-        "made": made or [],
+        "slips": [_slip(link) for link in made or []],
+        "phones_cannot_open": bool(made) and not phones_can_open(made[0]),
         "most": voting_links.MOST,
     }
     return render(request, "polls/builder_links.html", context, status=status)
+
+
+def _slip(link: str) -> dict[str, Any]:
+    """A link as a slip of paper has it: as a QR code, and to be typed."""
+    return {
+        "link": link,
+        "qr": segno.make(link, error="m", micro=False).svg_data_uri(border=2, light="#fff", omitsize=True),
+    }

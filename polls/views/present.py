@@ -25,7 +25,7 @@ from ..charts import chart
 from ..definitions import Kind
 from ..known import Known
 from ..surveys import Survey
-from .common import failures, no_region, survey_url, with_survey
+from .common import failures, no_region, phones_can_open, survey_url, with_survey
 from .results import Fragment, is_hidden, say_when
 from .staff import is_instructor
 
@@ -99,6 +99,7 @@ def _context(
     request: HttpRequest, survey: Survey, stage: Stage, found: Known[selectors.Results], *, instructor: bool
 ) -> dict[str, Any]:
     """The live part: what changes while nobody touches anything."""
+    url = survey_url(request, survey.code)
     context: dict[str, Any] = {
         "survey": survey,
         "stage": stage,
@@ -107,8 +108,9 @@ def _context(
         "voters": found.value.tally.voters,
         "stale": not found.value.current,
         "degraded": words.degraded(found),
-        "url": survey_url(request, survey.code),
-        "short_url": survey_url(request, survey.code).partition("://")[2].rstrip("/"),
+        "url": url,
+        "short_url": url.partition("://")[2].rstrip("/"),
+        "phones_cannot_open": instructor and not phones_can_open(url),
         "as_of": datetime.fromtimestamp(found.at, UTC),
         "region": found.region,
     }

@@ -27,11 +27,12 @@ from ..charts import charts
 from ..definitions import Kind, Visibility
 from ..known import Known
 from ..surveys import State, Survey
-from .common import no_region, survey_url, with_survey
+from .common import no_region, phones_can_open, survey_url, with_survey
 from .problems import no_region_problem, problem
 from .staff import is_instructor
 
 TEXTS_A_PAGE = 50
+FOR_THE_CLASS = "class"  # `?for=class`: what voters see, whoever looks, so that it can be shown on a wall
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ _documents: Made[_Shown, dict[str, Any]] = Made()
 @with_survey
 def results(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     """The counts, asked for again every two seconds; an unchanged reply is a 304."""
-    survey, instructor = known.value, is_instructor(request)
+    survey, for_class = known.value, request.GET.get("for") == FOR_THE_CLASS
+    instructor = not for_class and is_instructor(request)
     try:
         found = selectors.results(survey)
     except gateway.NoRegionAnswered as error:
@@ -94,8 +96,11 @@ def results(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
             context["text_pages"] = _text_pages(request, survey) if instructor else []
         except gateway.NoRegionAnswered:
             context["text_pages"], context["texts_unread"] = [], True
-        context["short_url"] = survey_url(request, survey.code).partition("://")[2].rstrip("/")
-        context["url"] = survey_url(request, survey.code)
+        url = context["url"] = survey_url(request, survey.code)
+        context["short_url"] = url.partition("://")[2].rstrip("/")
+        context["phones_cannot_open"] = instructor and not phones_can_open(url)
+        context["query"] = f"?for={FOR_THE_CLASS}" if for_class else ""
+        context["presents"] = for_class and is_instructor(request)
         response = render(request, "polls/results.html", context)
     patch_vary_headers(response, ["HX-Request", "Cookie"])
     response["Cache-Control"] = "no-cache"

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import LAPTOP, PHONE, OpenPage, assert_good
 from tests.browser.keyboard import press, tab_to, write
+from tests.integration.demo import Demo
 
 pytestmark = pytest.mark.browser
 DARK = {"color_scheme": "dark"}
@@ -23,7 +24,7 @@ def test_a_survey_is_written_moved_and_saved_with_the_keyboard_alone(open_page: 
     page.keyboard.type("Written with the keyboard")  # the cursor stands in the title
     write(page, "#q0-text", "Which?")
     write(page, "#q0-options", "one")
-    press(page, ".save-bar button")
+    press(page, ".save-bar .btn-primary")
     expect(page.locator("#q0-options-error")).to_contain_text("Give 2 to 30 options.")
     if scripted:
         expect(page.get_by_role("alert")).to_be_focused()
@@ -44,7 +45,7 @@ def test_a_survey_is_written_moved_and_saved_with_the_keyboard_alone(open_page: 
     expect(page.locator("#q0-text")).to_have_value("Why?")
     tab_to(page, "#title", key="Shift+Tab")
     page.keyboard.press("Enter")  # saves, as Enter in a field does
-    expect(page.get_by_text(re.compile(r"\w+ is saved\."))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\w+ is saved"))).to_be_visible()
     if scripted:
         assert_good(page)
 
@@ -55,16 +56,16 @@ def test_the_second_of_two_instructors_sees_both_versions_and_chooses(open_page:
     write(first, "#title", "For two")
     write(first, "#q0-text", "Which?")
     write(first, "#q0-options", "one\ntwo")
-    press(first, ".save-bar button")
-    saved = first.get_by_text(re.compile(r"\w+ is saved\."))
+    press(first, ".save-bar .btn-primary")
+    saved = first.get_by_text(re.compile(r"\w+ is saved"))
     expect(saved).to_be_visible()
     edit = f"/admin/surveys/{saved.inner_text().split()[0]}/edit/"
     for page, title in ((first, "By the first"), (second, "By the second")):
         page.goto(edit)
         write(page, "#title", title)
-    press(first, ".save-bar button")
+    press(first, ".save-bar .btn-primary")
     expect(first.get_by_role("status")).to_contain_text("is saved")
-    press(second, ".save-bar button")
+    press(second, ".save-bar .btn-primary")
     expect(second.get_by_role("alert")).to_be_focused()
     assert_good(second)
     tab_to(second, "input[name=choice-0]")
@@ -73,3 +74,17 @@ def test_the_second_of_two_instructors_sees_both_versions_and_chooses(open_page:
     expect(second.locator("input[value=mine]")).to_be_checked()
     press(second, "button[value=settle]")
     expect(second.get_by_role("heading", name="By the second")).to_be_visible()
+
+
+def test_more_opens_without_moving_any_button(surveys: Demo, open_page: OpenPage) -> None:
+    page = open_page("/admin/surveys/", signed_in=True, **LAPTOP)
+    card = page.locator("section", has=page.locator("#survey-WALK22"))
+    places = (
+        "buttons => buttons.map(button => { const {x, y} = button.getBoundingClientRect(); return [x, y + scrollY]; })"
+    )
+    before = card.locator("> .survey-row-actions > *").evaluate_all(places)
+    card.locator("summary").click()
+    expect(card.get_by_role("link", name="Voting links")).to_be_visible()
+    assert card.locator("> .survey-row-actions > *").evaluate_all(places) == before
+    card.get_by_role("link", name="Voting links").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Voting links")

@@ -86,6 +86,59 @@ def test_the_back_row_can_read_it(shown: Demo, open_page: OpenPage) -> None:
         assert min(sizes("#stage .figure")) >= 64
 
 
+@pytest.fixture(scope="module")
+def second_round(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A rating and six options in their second round, each with a vote: the bar has every button, and the longest
+    question takes two lines.
+    """
+    survey = {
+        "title": "Ratings",
+        "code": "RATE22",
+        "questions": [
+            {
+                "text": "How sure are you that your application would survive the loss of a region?",
+                "kind": "rating",
+                "labels": ["Not at all", "I would bet on it"],
+            },
+            {"text": "Six?", "kind": "single", "options": ["Yes", "No", "Maybe", "Later", "Never", "Who knows"]},
+        ],
+    }
+    path: Path = tmp_path_factory.mktemp("rating") / "survey.json"
+    path.write_text(json.dumps(survey))
+    demo.told("survey", "import", str(path))
+    demo.told("survey", "reset", "RATE22")
+    body = {"voter": "voter-one", "answers": {"q1": 4, "q2": "o1"}}
+    assert PHONES.post(f"{demo.url}/api/v1/surveys/RATE22/ballots", json=body).status_code == 201
+    return "RATE22"
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"])
+def test_on_a_laptop_every_answer_stands_above_the_bar_which_is_one_row(
+    second_round: str, open_page: OpenPage, locale: str
+) -> None:
+    page = open_page(f"/s/{second_round}/present/?q=1", signed_in=True, locale=locale, **LAPTOP)
+    for question in (1, 2):
+        page.goto(f"/s/{second_round}/present/?q={question}")
+        expect(page.locator(".stage-value", has_text="100 %")).to_be_visible()
+        expect(page.locator("#full-screen")).to_be_visible()
+        bar, last = page.locator(".projector-bar").bounding_box(), page.locator(".stage-bar").last.bounding_box()
+        assert bar is not None
+        assert last is not None
+        assert last["y"] + last["height"] <= bar["y"]
+        tops = "buttons => new Set(buttons.map(button => Math.round(button.getBoundingClientRect().top))).size"
+        assert page.locator(".projector-bar .btn:visible").evaluate_all(tops) == 1
+
+
+def test_what_the_presenter_opens_on_the_wall_has_no_texts_and_a_way_back(shown: Demo, presenter: Page) -> None:
+    presenter.get_by_role("link", name="All results").click()
+    expect(presenter.get_by_role("heading", level=1)).to_be_visible()
+    expect(presenter.locator(".text-words")).to_have_count(0)
+    expect(presenter.get_by_text("Only instructors see this list")).to_have_count(0)
+    presenter.get_by_role("link", name="Back to presenting").click()
+    presenter.get_by_role("link", name="Surveys").click()
+    expect(presenter.get_by_role("heading", level=1)).to_have_text("Surveys")
+
+
 def test_keys_lead_through_the_survey_reveal_and_close(shown: Demo, presenter: Page) -> None:
     presenter.keyboard.press("ArrowRight")
     expect(presenter).to_have_url(re.compile(r"\?q=1$"))
@@ -112,7 +165,7 @@ def test_keys_lead_through_the_survey_reveal_and_close(shown: Demo, presenter: P
     presenter.keyboard.press("ArrowLeft")
     expect(presenter.get_by_role("heading", level=1)).to_have_text("Join and vote")
     presenter.keyboard.press("r")
-    expect(presenter).to_have_url(re.compile(r"/results/$"))
+    expect(presenter).to_have_url(re.compile(r"/results/\?for=class$"))
 
 
 def test_the_next_question_does_not_end_the_full_screen(shown: Demo, presenter: Page) -> None:

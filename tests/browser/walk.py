@@ -105,7 +105,7 @@ def instructor() -> Iterator[Station]:
     yield Station("reset", "/admin/surveys/WALK22/reset/", "Type WALK22 to confirm")
     yield Station("delete-mistake", "/admin/surveys/WALK22/delete/", "nothing was changed", delete)
     yield Station("export", "/admin/surveys/WALK22/export/", "Ballots as CSV")
-    yield Station("results-instructor", "/s/WALK22/results/", "For your eyes only")
+    yield Station("results-instructor", "/s/WALK22/results/", "Only instructors see this list")
     yield Station("present-join", "/s/WALK22/present/", "Join and vote")
     for number in range(1, 5):
         yield Station(f"present-{number}", f"/s/WALK22/present/?q={number}", f"{number}/4")
@@ -150,7 +150,7 @@ def open_more(page: Page) -> None:
 
 
 def save(page: Page) -> None:
-    page.locator(".save-bar button").press("Enter")
+    page.locator(".save-bar .btn-primary").press("Enter")
 
 
 def remove_and_save(page: Page) -> None:

@@ -1,6 +1,7 @@
 """The instructor's surveys against the live lab: for staff only, and a reset is typed, not clicked."""
 
 import json
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -71,9 +72,33 @@ def test_an_unknown_survey_is_404(instructor: Client):
 def test_a_file_makes_a_survey(instructor: Client):
     code = codes.make()
     raw = {"title": "Uploaded", "code": code, "questions": [{"text": "Q", "kind": "text"}]}
-    reply = instructor.post("/admin/surveys/", {"file": SimpleUploadedFile("s.json", json.dumps(raw).encode())})
-    assert reply.status_code == 302
+    reply = instructor.post("/admin/surveys/", {"file": uploaded(raw)}, follow=True)
+    assert f"{code} is saved; it is closed until you open it." in reply.content.decode()
     assert selectors.survey_get(code).value.title == "Uploaded"
+    assert not selectors.survey_get(code).value.is_open
+
+
+@pytest.mark.parametrize(
+    ("more", "button", "sentence", "is_open"),
+    [
+        ({}, {"open": "1"}, "is saved and open: it takes votes", True),
+        ({"opens_at": "2099-01-01T10:00:00Z"}, {}, "is saved; it opens at the time that you set", False),
+        ({"opens_at": "2099-01-01T10:00:00Z"}, {"open": "1"}, "is saved; it opens at the time that you set", False),
+        ({"opens_at": "2020-01-01T10:00:00Z"}, {}, "is saved and open: it takes votes", True),
+    ],
+)
+def test_a_file_opens_by_its_own_button_or_at_its_own_time(
+    instructor: Client, more: dict[str, str], button: dict[str, str], sentence: str, is_open: bool
+):
+    code = codes.make()
+    raw = {"title": "Uploaded", "code": code, "questions": [{"text": "Q", "kind": "text"}], **more}
+    reply = instructor.post("/admin/surveys/", {"file": uploaded(raw), **button}, follow=True)
+    assert f"{code} {sentence}" in reply.content.decode()
+    assert selectors.survey_get(code).value.is_open is is_open
+
+
+def uploaded(raw: dict[str, Any]) -> SimpleUploadedFile:
+    return SimpleUploadedFile("s.json", json.dumps(raw).encode())
 
 
 @pytest.mark.parametrize(

@@ -47,12 +47,30 @@ def test_a_survey_is_written_button_by_button_and_then_saved(instructor: Client)
     form |= {"grid-statements": "It works\nIt is fun", "grid-labels": "no\nyes", "grid-scale": "3", "action": "grid"}
     form = fields(instructor.post("/admin/surveys/new/", form))
     page = instructor.post("/admin/surveys/new/", {**form, "action": "save"}, follow=True)
-    code = re.search(r"(\w+) is saved\.", page.content.decode())
+    code = re.search(r"(\w+) is saved", page.content.decode())
     assert code is not None, page.content.decode()[:3000]
     made = selectors.survey_get(code[1]).value
     assert [question.text for question in made.questions] == ["Why?", "Which?", "It works", "It is fun"]
     assert [option.text for option in made.questions[1].options] == ["red", "green"]
     assert made.questions[3].labels == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("buttons", "sentence"),
+    [
+        (["save"], "is saved; it is closed until you open it."),
+        (["open"], "is saved and open: it takes votes."),
+        (["save", "open"], "is saved and open: it takes votes."),  # no reply came, and then the other button
+        (["open", "save"], "is saved and open: it takes votes."),
+    ],
+)
+def test_a_new_survey_opens_when_its_author_says_so(instructor: Client, buttons: list[str], sentence: str):
+    form = fields(instructor.get("/admin/surveys/new/"))
+    form |= {"title": "New", "q0-text": "Why?", "q0-kind": "text"}
+    for button in buttons:
+        page = instructor.post("/admin/surveys/new/", {**form, "action": button}, follow=True)
+    assert f"{form['spare_code']} {sentence}" in page.content.decode()
+    assert selectors.found_now(form["spare_code"]).survey.is_open is ("open" in buttons)
 
 
 def test_a_double_click_makes_one_survey_and_the_back_button_another(instructor: Client):
@@ -61,7 +79,7 @@ def test_a_double_click_makes_one_survey_and_the_back_button_another(instructor:
 
     def code_of(data: dict[str, str]) -> str:
         page = instructor.post("/admin/surveys/new/", data, follow=True).content.decode()
-        saved = re.search(r"(\w+) is saved\.", page)
+        saved = re.search(r"(\w+) is saved", page)
         assert saved is not None, page[:2000]
         return saved[1]
 
@@ -172,7 +190,7 @@ def test_hostile_texts_are_inert_everywhere(instructor: Client):
     form = fields(instructor.get("/admin/surveys/new/"))
     form |= {"title": nasty, "help": nasty, "q0-text": nasty, "q0-options": f"{nasty}\nother", "action": "save"}
     page = instructor.post("/admin/surveys/new/", form, follow=True)
-    code = re.search(r"(\w+) is saved\.", page.content.decode())
+    code = re.search(r"(\w+) is saved", page.content.decode())
     assert code is not None
     pages = [
         "/admin/surveys/",

@@ -135,5 +135,7 @@ def test_an_instructor_gets_as_many_links_as_asked_for(
     tokens = re.findall(rf"/s/{closed_shop.code}/link/([\w-]+)/", reply.content.decode())
     assert len(set(tokens)) == 7
     assert all(links.voter(token, closed_shop) for token in tokens)
+    slips = reply.content.decode().count("data:image/svg+xml")
+    assert slips == (7 if kind == "page" else 0)
     for wrong in ("0", "501", "-1", "x", "", "9" * 5000):
         assert instructor.post(address, {"number": wrong, "format": kind}).status_code == 422

@@ -65,6 +65,43 @@ def test_the_join_screen_has_the_address_the_code_and_the_qr_code(browser: Clien
     assert not re.search(r"\sstyle=|\son\w+=|<script>|<style", page), "the content policy forbids inline code"
 
 
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [("127.0.0.1:8000", True), ("localhost", True), ("[::1]:8000", True), ("192.168.1.23:8000", False)],
+)
+def test_beside_the_qr_code_an_instructor_reads_when_phones_cannot_open_it(
+    instructor: Client, browser: Client, survey: Survey, settings: Any, host: str, told: bool
+):
+    settings.ALLOWED_HOSTS = ["*"]
+    for page in (screen(survey), f"/s/{survey.code}/results/"):
+        assert ("make demo HOST=lan" in text(instructor.get(page, headers={"host": host}))) is told
+        assert "make demo HOST=lan" not in text(browser.get(page, headers={"host": host}))
+
+
+def test_an_instructor_finds_the_way_back_and_a_student_no_way_to_the_projector(
+    instructor: Client, browser: Client, survey: Survey
+):
+    for page in (screen(survey), f"/s/{survey.code}/results/"):
+        shown = text(instructor.get(page))
+        assert 'href="/admin/surveys/"' in shown
+        assert 'href="/admin/failover/"' in shown
+    student = text(browser.get(f"/s/{survey.code}/results/"))
+    assert "/admin/" not in student
+    assert screen(survey) not in student
+
+
+def test_what_the_class_is_shown_holds_no_text_and_nothing_hidden_whoever_shows_it(instructor: Client, voted: Survey):
+    results = f"/s/{voted.code}/results/"
+    assert "=1+1" in text(instructor.get(results))
+    assert "=1+1" not in text(instructor.get(f"{results}?for=class"))
+    services.survey_hide(code=voted.code)
+    assert "Only you see these results" in text(instructor.get(results))
+    for headers in ({}, {"HX-Request": "true"}):
+        page = text(instructor.get(f"{results}?for=class", headers=headers))
+        assert "The results are hidden" in page
+        assert "bar-fill" not in page
+
+
 def test_a_bar_says_its_part_of_all_voters_and_a_table_stands_behind_it(browser: Client, voted: Survey):
     page = text(browser.get(screen(voted, "?q=3")))
     assert re.search(r"33 % <span class=\"stage-count\">\(1\)", page)
