@@ -40,6 +40,7 @@ class Evidence:
         self._alarm = ""
         self._failures_in_a_row = 0
         self._disputed_at = float("-inf")
+        self._unnoticed = False
         self._behind_since = float("inf")
         self._trials_passed = self._slow_trials = 0
         self._canaries_passed = 0
@@ -187,6 +188,7 @@ class Evidence:
                 elif facts.recovered:
                     self._begin(breaker.closed(before, now=now))
             case CircuitState.CLOSED:
+                self._unnoticed = bool(alarm) and facts.judged.requests > 0 and facts.judged.failed == 0
                 if not alarm and over_threshold(facts.judged, self._config):
                     alarm = phrase(
                         "{percent:.1f}% of {requests} requests failed within {window:.0f} s",
@@ -227,6 +229,7 @@ class Evidence:
             needed=needed,
             slowness=Slowness(self._pace.pace(now, since=self.circuit.since), rival, pinned, self._config),
             quick_ms=self._quick_ms,
+            unnoticed=self._unnoticed,
             disputed=now - self._disputed_at < self._config.error_window_s,
             trials_passed=self._trials_passed,
             canaries_passed=self._canaries_passed,

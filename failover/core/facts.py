@@ -21,6 +21,7 @@ class RegionFacts:
 
     `traffic` is the whole window over all hosts, `judged` the part of this host's since the circuit last changed;
     `lags` are those into the region from every other one, `needed` the names of those that failback waits for.
+    `unnoticed`: canaries opened its circuit while live traffic met no failure.
     `quick_ms` is what a call must not take while the region comes back from having been too slow, None when it was
     not. The last two count since the circuit last turned.
     """
@@ -37,6 +38,7 @@ class RegionFacts:
     lags: Mapping[str, Lag]
     needed: frozenset[str]
     disputed: bool
+    unnoticed: bool
     slowness: Slowness
     quick_ms: float | None
     trials_passed: int

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 from failover.core.breaker import CircuitState
 from failover.core.facts import RegionFacts
+from failover.core.health import Verdict
 from failover.core.phrases import Phrase, phrase
 from failover.core.policy import Decision, Plan
 
@@ -66,6 +67,11 @@ def _why_away(home: RegionFacts) -> Phrase:
             "{region} answers again, and its return waits for {missing}",
             region=home.name,
             missing=home.failback.waits_for,
+        )
+    if home.unnoticed and home.health.verdict is Verdict.FAILED:
+        return phrase(
+            "{trouble}, which canaries noticed and live traffic, on connections that were open, did not",
+            trouble=home.why_down,
         )
     return home.why_down
 

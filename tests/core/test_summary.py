@@ -11,7 +11,7 @@ from failover.core.breaker import CircuitState
 from failover.core.health import Canary, Layer
 from failover.core.regions import Region
 from failover.core.watch import Watch
-from tests.core.support import CONFIG, EAST, GOOD, REGIONS, WEST, Post, decision, failing, passing
+from tests.core.support import CONFIG, EAST, GOOD, REGIONS, WEST, Post, decision, failing, met, passing
 from tests.core.test_watch import opened_by_canaries, opened_by_traffic
 
 THIRD = "eu-west-1"
@@ -130,6 +130,29 @@ def test_a_region_that_answered_again_and_fell_silent_is_not_said_to_answer() ->
     post.step()
     post.now += CONFIG.quiet_s + 0.1
     assert "us-east-1: 3 canaries failed in a row: DNS answers empty." in told(post)
+
+
+def noticed_by_canaries(*, requests: int, failed: int) -> str:
+    """The sentence once canaries opened the first region, in which live traffic met this since it was well."""
+    post = Post()
+    post.reports(w1={EAST: met(100)})
+    post.step(5)
+    post.reports(w1={EAST: met(100 + requests, failed)})
+    post.canaries[EAST] = failing()
+    post.step(3)
+    return told(post)
+
+
+def test_an_outage_that_only_new_connections_notice_is_said_to_be_one() -> None:
+    unnoticed = "DNS answers empty, which canaries noticed and live traffic, on connections that were open, did not."
+    assert unnoticed in noticed_by_canaries(requests=20, failed=0)
+
+
+@pytest.mark.parametrize(
+    ("requests", "failed"), [(20, 1), (0, 0)], ids=["live traffic met it too", "there was no live traffic"]
+)
+def test_live_traffic_is_said_to_have_met_nothing_only_where_there_was_some(requests: int, failed: int) -> None:
+    assert "us-east-1's DNS answers empty. " in noticed_by_canaries(requests=requests, failed=failed)
 
 
 @pytest.mark.parametrize(
