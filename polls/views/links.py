@@ -64,7 +64,7 @@ def _page(
         "typed": typed,
         "mistake": mistake,
         "slips": [_slip(link) for link in made or []],
-        "phones_cannot_open": bool(made) and not phones_can_open(made[0]),
+        "phones_cannot_open": made is not None and not phones_can_open(made[0]),
         "most": voting_links.MOST,
     }
     return render(request, "polls/builder_links.html", context, status=status)
