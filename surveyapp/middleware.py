@@ -1,5 +1,5 @@
-"""What every reply has: its content security policy, and its language, which is the visitor's own choice (a cookie),
-else what their browser asks for.
+"""What every reply has: its content security policy, its language, which is the visitor's own choice (a cookie), else
+what their browser asks for, and a session that lasts while its owner works.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from csp.utils import build_policy
+from django.conf import settings
 from django.core.signals import request_finished
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseBase
@@ -50,6 +51,35 @@ class LanguageMiddleware:
             patch_vary_headers(response, ("Accept-Language", "Cookie"))
             response.headers.setdefault("Content-Language", translation.get_language() or "")
         return response
+
+
+class SlidingSessionMiddleware:
+    """A session lasts from what its owner did last: a page that was opened, a form that was sent. What a page asks by
+    itself, for as long as it is open, is no work.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Has the session's cookie set anew; a visitor without one is asked for nothing."""
+        response = self._get_response(request)
+        signed_in = settings.SESSION_COOKIE_NAME in request.COOKIES and not request.session.is_empty()
+        if signed_in and _is_work(request, response):
+            request.session.modified = True
+        return response
+
+
+def _is_work(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether a person did this. Scripts of ours say that they ask; where the browser tells what asks (over TLS, and on
+    the own machine), its word counts; elsewhere a whole page is what a person opens.
+    """
+    if request.method not in ("GET", "HEAD"):
+        return True
+    if request.headers.get("HX-Request") or request.headers.get("X-Requested-With"):
+        return False
+    asked_by = request.headers.get("Sec-Fetch-Mode")
+    return asked_by == "navigate" if asked_by else response.get("Content-Type", "").startswith("text/html")
 
 
 @receiver(request_finished)

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from failover import gateway
 
@@ -19,6 +19,7 @@ from ..forms import ImportForm
 from ..surveys import Survey
 from . import builder
 from .common import failures, no_region, staff_survey, survey_url
+from .staff import staff_posts
 
 
 @never_cache
@@ -60,23 +61,20 @@ def survey_list(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@staff_member_required
-@require_POST
+@staff_posts
 def survey_open(request: HttpRequest, code: str) -> HttpResponse:
     """Take votes again."""
     return _changed(request, code, services.survey_open, _("%(code)s is open."))
 
 
-@staff_member_required
-@require_POST
+@staff_posts
 def survey_close(request: HttpRequest, code: str) -> HttpResponse:
     """Take no more votes."""
     done = _("%(code)s is closed. Votes count that a region recorded before it could know of it.")
     return _changed(request, code, services.survey_close, done)
 
 
-@staff_member_required
-@require_POST
+@staff_posts
 def survey_archive(request: HttpRequest, code: str) -> HttpResponse:
     """Close it and put it away; its results stay."""
     return _changed(request, code, services.survey_archive, _("%(code)s is closed and in the archive."))

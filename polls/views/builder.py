@@ -8,12 +8,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from failover import gateway
 
@@ -25,13 +25,32 @@ from ..surveys import State, Survey
 from . import builder_mistakes, language
 from .builder_conflict import conflict_page, settle
 from .common import failures, staff_survey
+from .kept import for_authors
+from .staff import staff_posts
 
 SALT = "polls.builder"
 KINDS = ("single", "multiple", "rating", "text")
 
 
+def again(request: HttpRequest, code: str | None = None) -> HttpResponseBase:
+    """The form as it was typed, which nothing was done with: its author looks it over and saves it."""
+    if code is not None:
+        return staff_survey(_again)(request, code)
+    return page(request, builder_draft.posted(request.POST), again=True)
+
+
+def _again(request: HttpRequest, survey: Survey) -> HttpResponse:
+    base, draft = _base(request, survey), builder_draft.posted(request.POST)
+    if base is not None and request.POST.get("action") == "settle":
+        settled = settle(request, survey, base)
+        if isinstance(settled, HttpResponse):
+            return settled
+        draft = builder_draft.of(settled)
+    return page(request, draft, survey=survey, base=base or survey.definition, again=True)
+
+
 @never_cache
-@staff_member_required
+@for_authors(again)
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponse:
     """Write a new survey."""
@@ -41,7 +60,7 @@ def create(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@staff_member_required
+@for_authors(again)
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_survey
 def edit(request: HttpRequest, survey: Survey) -> HttpResponse:
@@ -50,10 +69,10 @@ def edit(request: HttpRequest, survey: Survey) -> HttpResponse:
         found = builder_mistakes.of(stored.mistakes(survey.definition))
         draft = builder_draft.of(survey.definition)
         return page(request, draft, survey=survey, base=survey.definition, mistakes=found, repair=bool(found))
-    base = read_base(request.POST.get("base", ""))
-    if base is None or base.code != survey.code:
-        messages.error(request, _("This page was too old to be saved. Here is the survey as it is now."))
-        return redirect("surveys:edit", code=survey.code)
+    base = _base(request, survey)
+    if base is None:
+        draft = builder_draft.posted(request.POST)
+        return page(request, draft, survey=survey, base=survey.definition, too_old=True, status=409)
     if request.POST.get("action") != "settle":
         return _posted(request, survey, base)
     settled = settle(request, survey, base)
@@ -69,8 +88,7 @@ def preview(request: HttpRequest, survey: Survey) -> HttpResponse:
     return render(request, "polls/survey.html", {"survey": survey, "form": BallotForm(survey), "preview": True})
 
 
-@staff_member_required
-@require_POST
+@staff_posts
 @staff_survey
 def duplicate(request: HttpRequest, survey: Survey) -> HttpResponse:
     """The same questions under a new code, closed until somebody opens it."""
@@ -147,6 +165,12 @@ def read_base(text: str) -> Definition | None:
     except signing.BadSignature:
         return None
     return stored.read(document, document.get("code")).definition
+
+
+def _base(request: HttpRequest, survey: Survey) -> Definition | None:
+    """What the form of this survey was rendered from; None where that cannot be told any more."""
+    base = read_base(request.POST.get("base", ""))
+    return base if base is not None and base.code == survey.code else None
 
 
 def _posted(request: HttpRequest, survey: Survey | None, base: Definition | None = None) -> HttpResponse:

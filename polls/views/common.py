@@ -16,6 +16,7 @@ from failover import gateway
 from .. import selectors, services, words
 from ..known import Known
 from ..surveys import Survey
+from . import kept
 
 RETRY_S = 2  # a page that found no region asks to be loaded again after so many seconds
 
@@ -69,7 +70,7 @@ def too_many_guesses(request: HttpRequest, typed: str = "") -> HttpResponse:
 
 def no_region(request: HttpRequest, error: gateway.NoRegionAnswered) -> HttpResponse:
     """503: what was tried, and that trying again is safe."""
-    context = {"failures": failures(error), "retry_s": RETRY_S}
+    context = {"failures": failures(error), "retry_s": RETRY_S, "typed": kept.typed(request)}
     response = render(request, "polls/no_region.html", context, status=503)
     response["Retry-After"] = str(RETRY_S)
     return response

@@ -5,6 +5,7 @@ whose ballot it is (voters.py).
 import math
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -23,6 +24,8 @@ from ..voters import Voter
 from . import language
 from .common import failures, with_survey
 from .receipt import redirect_to_receipt
+
+OF_BROWSER = {settings.VOTER_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.SESSION_COOKIE_NAME}
 
 
 @never_cache
@@ -43,6 +46,28 @@ def survey(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     response = _ballot(request, known.value, voters.of_page(known.value, browser), unseen=True)
     browsers.remember(request, response, browser)
     return response
+
+
+@never_cache
+@with_survey
+def again(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
+    """403: a ballot of ours whose CSRF token did not fit, shown again as typed. Who keeps no cookies has no such token,
+    and nothing here that another site could misuse: the page's own token says whose ballot it is.
+    """
+    page, voter = _sender(request, known.value)
+    if page is not None and not OF_BROWSER & request.COOKIES.keys() and not language.pressed(request):
+        return _vote(request, known.value)
+    form = BallotForm.typed(known.value, request.POST)
+    return _page(
+        request,
+        known.value,
+        form,
+        voter,
+        vote_id=_posted_id(request),
+        sent_in_vain=True,
+        no_cookie=settings.CSRF_COOKIE_NAME not in request.COOKIES,
+        status=403,
+    )
 
 
 @never_cache
@@ -132,7 +157,7 @@ def _cast(request: HttpRequest, survey: Survey, form: BallotForm, voter: Voter) 
     except services.ServiceRefused as refusal:
         if refusal.reason == "closed":
             return _page(request, survey, form, voter, too_late=True, status=409)
-        return _page(request, survey, form, voter, voted=True, problem=str(refusal), status=409)
+        return _page(request, survey, form, voter, voted=True, problem=_refusal(refusal), status=409)
     except gateway.NoRegionAnswered as error:
         # It may have arrived all the same: other answers, sent from this page later, are another vote.
         sent = voter.knowing(Vote(vote_id, digest))
@@ -157,6 +182,13 @@ def _vote_id(posted: str | None, voter: Voter, digest: str) -> str:
     if posted is None or not vote_ids.is_timely(posted, now_ms):
         return services.name_vote(voter.floor or None)
     return posted if posted > voter.floor else vote_ids.lifted(posted, voter.floor)
+
+
+def _refusal(refusal: services.ServiceRefused) -> str:
+    """Why a vote was not taken, for who reads the page and knows of no vote_id."""
+    if refusal.reason == services.CastRefused.VOTE_ID_REUSED:
+        return _("This page was sent before, with other answers. Those count: votes in this survey cannot be changed.")
+    return str(refusal)
 
 
 def _posted_id(request: HttpRequest) -> str | None:

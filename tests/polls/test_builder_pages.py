@@ -145,13 +145,14 @@ def test_two_who_change_the_same_get_both_versions_and_a_choice(
     assert (now(survey).title, now(survey).questions[0].text) == (title, "Kept?")
 
 
-def test_a_form_whose_base_is_not_ours_or_another_surveys_saves_nothing(
+def test_a_form_whose_base_is_not_ours_or_another_surveys_is_shown_again_and_saves_nothing(
     instructor: Client, make_survey: Callable[..., Survey]
 ):
     survey, other = make_survey(), make_survey()
     for base in ("forged", fields(instructor.get(edit(other)))["base"]):
         form = fields(instructor.get(edit(survey))) | {"base": base, "title": "X", "action": "save"}
-        assert instructor.post(edit(survey), form)["Location"] == edit(survey)
+        page = instructor.post(edit(survey), form)
+        assert (page.status_code, fields(page)["title"]) == (409, "X")
         assert now(survey) == survey
 
 

@@ -1,7 +1,7 @@
 // Asks in the background whether the page works again, and loads it only then: nothing moves under the reader until it does.
 async function ask() {
   try {
-    const reply = await fetch(window.location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    const reply = await fetch(window.location.href, { headers: { Accept: "text/html", "X-Requested-With": "retry" }, cache: "no-store" });
     if (reply.status !== 503) {
       window.location.reload();
       return;
