@@ -73,7 +73,7 @@ def titles() -> set[str]:
 
 @pytest.mark.parametrize("headers", [OURS, {"Referer": "http://testserver/admin/surveys/new/"}, {}])
 def test_a_survey_comes_back_as_typed_when_the_token_changed_and_is_saved_then(author: Client, headers: dict[str, str]):
-    title = f"Written for an hour, {len(headers)} {''.join(headers)}"
+    title = f"Written for an hour, {len(headers)}{''.join(headers)}"
     form = drafted(author, action="save", title=title)
     page = rotated(author).post(NEW, form, headers=headers)
     assert page.status_code == 403
