@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from . import wiring
 from .adapters.runner import RegionBusy
-from .core.errors import Attempt, ErrorClass, Failure
+from .core.errors import Attempt, ErrorClass, Failure, Outcome
 from .core.interfaces import Bound, Success
 
 T = TypeVar("T")
@@ -40,16 +40,27 @@ class Answers(Generic[T]):
 
 
 def ask(regions: Sequence[str], op: Callable[[Bound], T], *, timeout: float) -> Answers[T]:
-    """Runs `op` at once in all `regions`; none is waited for longer than `timeout` seconds. Never raises."""
+    """Runs `op` at once in all `regions`; none is waited for longer than `timeout` seconds. Where none has answered by
+    then those that were sent it are asked once more, over new connections and for half as long: the pooled ones may be
+    dead. Never raises.
+    """
     wired = wiring.current()
     started = wired.clock.monotonic()
     results = wired.runner.run_everywhere(regions, op, strong=False, timeout=timeout)
+    silent = [name for name, result in results.items() if _is_silent(result)]
+    if silent and not any(isinstance(result, Success) for result in results.values()):
+        results |= wired.runner.run_everywhere(silent, op, strong=False, timeout=timeout / 2, fresh=True)
     ms = (wired.clock.monotonic() - started) * 1000
     return Answers(
         {region: result.value for region, result in results.items() if isinstance(result, Success)},
         {region: result for region, result in results.items() if isinstance(result, Failure)},
         ms,
     )
+
+
+def _is_silent(result: Success[T] | Failure) -> bool:
+    """Whether a region was sent something and did not answer."""
+    return isinstance(result, Failure) and (result.pooled or result.outcome is Outcome.TIMEOUT)
 
 
 class _Turns:

@@ -113,7 +113,8 @@ def everywhere(op: Callable[[Bound], T], *, timeout: float, half_open: bool = Fa
     that answered. One whose circuit is half-open is left out while another of these calls is under way there, as long
     as others are closed; not with `half_open`, which is for what is rare and wants every region.
 
-    None is waited for longer than `timeout` seconds. Raises `NoRegionAnswered` when none answered, or the database's
+    None is waited for longer than `timeout` seconds, and half as long again where none answered: then they are asked
+    once more, over new connections. Raises `NoRegionAnswered` when none answered, or the database's
     own refusal when that was all that came back.
     """
     if half_open:

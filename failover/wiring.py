@@ -132,7 +132,7 @@ def build(config: FailoverConfig) -> Wired:
     resolver = make_resolver(config)
     restore = dns.install(resolver)
     use_connections(Connections(clients))
-    runner = PooledRunner(config.regions, threads=2 * config.threads)
+    runner = PooledRunner(config.regions, threads=2 * config.threads, renew=lambda region: clients[region].close())
     router = Router(
         regions_of(config),
         config=router_config(config),

@@ -39,6 +39,13 @@ def reach_s(config: FailoverConfig) -> float:
     return min(config.connect_timeout_s, config.deadline_s / len(config.regions) / SPARE)
 
 
+def read_s(config: FailoverConfig) -> float:
+    """The seconds for a whole reply. They too end within the region's share: a timeout tells whether the connection was
+    a pooled one, and with every region's pool dead there is time left for a new connection.
+    """
+    return min(config.read_timeout_s, config.deadline_s / len(config.regions) / SPARE)
+
+
 def make_client(
     config: FailoverConfig, region: str, *, connections: int | None = None, session: Session | None = None
 ) -> DynamoDBClient:
@@ -61,7 +68,7 @@ def make_client(
     client._endpoint.http_session = Transport(
         config.endpoint(region),
         connect_timeout=reach_s(config),
-        read_timeout=config.read_timeout_s,
+        read_timeout=read_s(config),
         size=connections or 2 * config.threads,
         clock=SystemClock(),
         loopback_only=config.loopback_only,

@@ -91,9 +91,9 @@ def classify(error: BaseException) -> Failure:
         case sdk.EndpointConnectionError():
             return _not_connected(cause, error)
         case sdk.ReadTimeoutError():
-            return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, phrase("no reply in time"), error)
+            return _unanswered(Outcome.TIMEOUT, phrase("no reply in time"), cause, error)
         case sdk.ConnectionClosedError():
-            return Failure(ErrorClass.UNKNOWN, Outcome.CONNECT, phrase("the connection was cut before a reply"), error)
+            return _unanswered(Outcome.CONNECT, phrase("the connection was cut before a reply"), cause, error)
         case sdk.ClientError():
             return _refused(cause, error)
         case sdk.NoCredentialsError() | sdk.PartialCredentialsError() | sdk.CredentialRetrievalError():
@@ -157,6 +157,10 @@ def no_handshake(why: BaseException | None, error: BaseException) -> Failure:
         case _:
             detail = phrase("the TLS handshake failed")
     return Failure(ErrorClass.NOT_SENT, Outcome.TLS, detail, error)
+
+
+def _unanswered(outcome: Outcome, detail: Phrase, cause: sdk.BotoCoreError, error: BaseException) -> Failure:
+    return Failure(ErrorClass.UNKNOWN, outcome, detail, error, pooled=cause.kwargs.get("pooled", False))
 
 
 def _not_connected(cause: sdk.BotoCoreError, error: BaseException) -> Failure:

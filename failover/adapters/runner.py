@@ -12,18 +12,22 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from failover.core.errors import ErrorClass, FailoverError, Failure, Outcome
-from failover.core.interfaces import Bound, Handle, Success
+from failover.core.interfaces import Bound, Clock, Handle, Success
 from failover.core.phrases import phrase
 
 from .binding import bind
+from .clock import SystemClock
 from .errors import classify
+from .transport import connections_made_since
 
 T = TypeVar("T")
+_clock: Clock = SystemClock()
 
 
 class RegionBusy(FailoverError):
@@ -108,18 +112,21 @@ class Refused:
 class PooledRunner:
     """The router's `RacingRunner`: binds the region, runs the operation in a copied context, classifies its errors."""
 
-    def __init__(self, regions: Iterable[str], *, threads: int) -> None:
+    def __init__(
+        self, regions: Iterable[str], *, threads: int, renew: Callable[[str], None] = lambda region: None
+    ) -> None:
+        self._renew = renew
         self._pools = {region: DaemonPool(threads, f"region-{region}") for region in regions}
 
     def run_everywhere(
-        self, regions: Sequence[str], op: Callable[[Bound], T], *, strong: bool, timeout: float
+        self, regions: Iterable[str], op: Callable[[Bound], T], *, strong: bool, timeout: float, fresh: bool = False
     ) -> dict[str, Success[T] | Failure]:
         """The operation in all `regions` at once; none is waited for longer than `timeout` seconds. Never raises."""
         under_way: dict[str, Future[T]] = {}
         results: dict[str, Success[T] | Failure] = {}
         for region in regions:
             try:
-                under_way[region] = self._start(region, op, Bound(region, strong))
+                under_way[region] = self._start(region, op, Bound(region, strong, fresh))
             except RegionBusy as error:
                 results[region] = _busy(error)
         wait(under_way.values(), timeout)
@@ -134,6 +141,10 @@ class PooledRunner:
         except RegionBusy as error:
             return _busy(error)
         return _outcome(future, timeout, timeout)
+
+    def renew(self, region: str) -> None:
+        """Lets no later attempt use a connection that was made until now: `renew`, as it was handed in."""
+        self._renew(region)
 
     def start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Handle[T]:
         """Begins an attempt that nobody has to wait for. Never raises."""
@@ -150,7 +161,8 @@ class PooledRunner:
 
     def _start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Future[T]:
         def attempt() -> T:
-            with bind(region):
+            fresh = connections_made_since(_clock.monotonic()) if bound.fresh else nullcontext()
+            with bind(region), fresh:
                 return op(bound)
 
         context = copy_context()

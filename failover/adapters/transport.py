@@ -19,6 +19,9 @@ import ssl
 import threading
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -34,6 +37,38 @@ from .dial import Dialer
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
+
+
+MOST_IDLE_S = 10.0
+"""A connection that lay idle for longer is not used again: what stands on its way may have forgotten it."""
+_made_since: ContextVar[float] = ContextVar("failover_connections_made_since", default=float("-inf"))
+
+
+@contextmanager
+def connections_made_since(monotonic_s: float) -> Iterator[None]:
+    """Within the block, and in this context only, no exchange uses a connection that was made earlier."""
+    token = _made_since.set(monotonic_s)
+    try:
+        yield
+    finally:
+        _made_since.reset(token)
+
+
+@dataclass(slots=True)
+class _Connection:
+    """A connection, and the pool's `era` in which it was made. Times are monotonic seconds, but for `idle_wall`."""
+
+    sock: socket.socket
+    era: int
+    made: float
+    pooled: bool = False
+    idle_since: float = 0.0
+    idle_wall: float = 0.0
+
+    def is_old(self, now: float, wall: float) -> bool:
+        """Whether it lay idle for too long. The monotonic clock stands still while a laptop sleeps, the other one can
+        be set: whichever says so."""
+        return now - self.idle_since > MOST_IDLE_S or wall - self.idle_wall > MOST_IDLE_S
 
 
 class _Stream(io.RawIOBase):
@@ -71,7 +106,11 @@ class _Body:
 
 
 class Transport:
-    """Kept connections to one endpoint, at most `size` of them idle.
+    """Kept connections to one endpoint, at most `size` of them idle, none for more than ten seconds.
+
+    Connections of a pool can die without a packet (NAT, VPN, sleep): only a timeout shows it. So when a pooled one
+    fails, the others of its age are closed too, and the error says that it was `pooled`. A late timeout of an older one
+    closes nothing that was made since: each emptying begins a new era.
 
     `connect_timeout` is the seconds for a connection with its TLS handshake, less those that its name took (which has a
     bound of its own, dns.py); `read_timeout` those for a whole reply. An https endpoint's certificate is verified.
@@ -100,7 +139,7 @@ class Transport:
         self._tls = tls_context() if parts.scheme == "https" else None
         self._dialer = Dialer(clock, loopback_only=loopback_only)
         self._lock = threading.Lock()
-        self._idle: list[socket.socket] = []
+        self._idle: list[_Connection] = []
         self._era = 0
         weakref.finalize(self, _close_all, self._idle)  # also of a client that nobody closed
 
@@ -110,32 +149,51 @@ class Transport:
         Raises what botocore's own transport does, and says more exactly what became of the request. EndpointConnection,
         ConnectTimeout and SSL errors: not sent. ReadTimeout and ConnectionClosed errors: nobody knows.
         """
-        with self._lock:
-            era = self._era
-            sock = self._idle.pop() if self._idle else None
-        if sock is not None and _is_stale(sock):
-            sock.close()
-            sock = None
-        if sock is None:
-            sock = self._connect()
-        keep = False
+        connection = self._take() or self._connect()
+        pooled, keep = connection.pooled, False
         try:
-            response, content = self._exchange(sock, request)
+            response, content = self._exchange(connection.sock, request)
             keep = not response.will_close
         except TimeoutError as error:
-            raise sdk.ReadTimeoutError(endpoint_url=self._endpoint, error=error) from error
+            self._failed(connection)
+            raise sdk.ReadTimeoutError(endpoint_url=self._endpoint, error=error, pooled=pooled) from error
         except (OSError, HTTPException) as error:
-            raise sdk.ConnectionClosedError(endpoint_url=self._endpoint, request=request, error=error) from error
+            self._failed(connection)
+            raise sdk.ConnectionClosedError(
+                endpoint_url=self._endpoint, request=request, error=error, pooled=pooled
+            ) from error
         finally:
-            self._done(sock, era, keep=keep)
+            self._done(connection, keep=keep)
         headers: Any = response.headers  # botocore takes any mapping
         return AWSResponse(request.url, response.status, headers, _Body(content))
 
     def close(self) -> None:
         """Closes what is idle now, and what is under way when it is done: the next request connects anew."""
         with self._lock:
-            self._era += 1
-            _close_all(self._idle)
+            self._empty()
+
+    def _failed(self, connection: _Connection) -> None:
+        """Those that were made when this one was may have died with it."""
+        with self._lock:
+            if connection.pooled and connection.era == self._era:
+                self._empty()
+
+    def _empty(self) -> None:
+        self._era += 1
+        _close_all(self._idle)
+
+    def _take(self) -> _Connection | None:
+        """The connection that was used last, or None where a new one is to be made."""
+        now, wall, connection = self._clock.monotonic(), self._clock.wall(), None
+        with self._lock:
+            while self._idle and self._idle[0].is_old(now, wall):
+                self._idle.pop(0).sock.close()
+            if self._idle and self._idle[-1].made >= _made_since.get():
+                connection = self._idle.pop()
+        if connection is not None and (connection.is_old(now, wall) or _is_stale(connection.sock)):
+            connection.sock.close()
+            return None
+        return connection
 
     def _exchange(self, sock: socket.socket, request: AWSPreparedRequest) -> tuple[HTTPResponse, bytes]:
         until = self._clock.monotonic() + self._read_timeout
@@ -156,7 +214,12 @@ class Transport:
         head += [name.encode("ascii") + b": " + _bytes(value) for name, value in headers.items()]
         return b"\r\n".join(head) + b"\r\n\r\n" + _bytes(request.body or b"")
 
-    def _connect(self) -> socket.socket:
+    def _connect(self) -> _Connection:
+        sock = self._dial()
+        with self._lock:  # what was made while the pool was emptied is none of those that may have died
+            return _Connection(sock, self._era, self._clock.monotonic())
+
+    def _dial(self) -> socket.socket:
         until = self._clock.monotonic() + self._connect_timeout
         try:
             addresses = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)
@@ -181,18 +244,20 @@ class Transport:
             self._dialer.failed(address)
             raise sdk.SSLError(endpoint_url=self._endpoint, error=error) from error
 
-    def _done(self, sock: socket.socket, era: int, *, keep: bool) -> None:
+    def _done(self, connection: _Connection, *, keep: bool) -> None:
+        connection.pooled = True
+        connection.idle_since, connection.idle_wall = self._clock.monotonic(), self._clock.wall()
         with self._lock:
-            keep = keep and era == self._era and len(self._idle) < self._size
+            keep = keep and connection.era == self._era and len(self._idle) < self._size
             if keep:
-                self._idle.append(sock)
+                self._idle.append(connection)
         if not keep:
-            sock.close()
+            connection.sock.close()
 
 
-def _close_all(idle: list[socket.socket]) -> None:
+def _close_all(idle: list[_Connection]) -> None:
     while idle:
-        idle.pop().close()
+        idle.pop().sock.close()
 
 
 def tls_context() -> ssl.SSLContext:

@@ -29,12 +29,14 @@ Trace = Callable[[Attempt], None]
 class Leave:
     """The leave to make one attempt in a region that ends by `until` (monotonic seconds). `hurried`: sooner than it
     would, had not too many others been waiting there already; so that its being cut off tells nothing of the region.
+    `fresh`: over no connection that was made before.
     """
 
     region: str
     ticket: Ticket
     until: float
     hurried: bool = False
+    fresh: bool = False
 
     def read(self, result: Success[T] | Failure) -> Success[T] | Failure:
         """What the attempt came to, told apart from what only its hurry made of it."""
@@ -47,7 +49,8 @@ class Leave:
 class Job(Generic[T]):
     """One call: what is to be done, until when (monotonic seconds), and what was tried so far; `repeatable` when it may
     go on to another region although it may have been applied; `paid` once it has added its share to the hedges' budget.
-    `tried` are the regions that were asked, `cut` those of them that it left in a hurry.
+    `tried` are the regions that were asked, `cut` those of them that it left in a hurry, `pooled` those where a pooled
+    connection failed it.
     """
 
     op: Callable[[Bound], T]
@@ -62,6 +65,7 @@ class Job(Generic[T]):
     paid: bool = False
     tried: set[str] = field(default_factory=set)
     cut: set[str] = field(default_factory=set)
+    pooled: set[str] = field(default_factory=set)
 
     def note(self, attempt: Attempt) -> None:
         """Add a line to the trace."""
@@ -92,17 +96,18 @@ class Choice:
 
     def leave(self, job: Job[T], regions: Iterable[str], config: RouterConfig, now: float) -> Leave:
         """How long the attempt may take: its share of the deadline. Whom nobody comes after has what is left, but for
-        an attempt in each of `regions` whose circuit is open, that was passed by or that was left in a hurry. Who may
-        not go on once it has been sent is never hurried."""
+        an attempt in each of `regions` that may be asked after it: whose circuit is open, that was passed by or left in
+        a hurry, or where a pooled connection failed. Who may not go on once it has been sent is never hurried."""
         attempt_s, left, others = config.attempt_timeout_s, job.deadline - now, self.ahead + self.waiting
         longest = min(attempt_s, left / (1 + others))
         if not others:
-            later = {*job.cut, *(name for name in regions if name not in job.tried)} - {self.region}
+            later = {*job.cut, *job.pooled, *(name for name in regions if name not in job.tried)} - {self.region}
             longest = max(longest, left - len(later) * attempt_s)
-        if self.region in job.cut:
-            return Leave(self.region, self.ticket, now + longest, hurried=longest < attempt_s * NEARLY_WHOLE)
+        fresh = self.ticket.trial or self.region in job.pooled
+        if self.region in job.cut or self.region in job.pooled:
+            return Leave(self.region, self.ticket, now + longest, longest < attempt_s * NEARLY_WHOLE, fresh)
         hurried = job.repeatable and self.ahead > 0 and self.ticket.patience_s < longest
-        return Leave(self.region, self.ticket, now + (self.ticket.patience_s if hurried else longest), hurried)
+        return Leave(self.region, self.ticket, now + (self.ticket.patience_s if hurried else longest), hurried, fresh)
 
 
 @dataclass(slots=True)
@@ -189,7 +194,7 @@ class Attempts:
 
     def _start(self, job: Job[T], racer: RacingRunner, leave: Leave) -> _Leg[T]:
         began = self._clock.monotonic()
-        return _Leg(leave, racer.start(leave.region, job.op, Bound(leave.region, job.strong(leave.region))), began)
+        return _Leg(leave, racer.start(leave.region, job.op, _bound(job, leave)), began)
 
     def _race(self, job: Job[T], racer: RacingRunner, legs: dict[str, _Leg[T]]) -> dict[str, Success[T] | Failure]:
         """Wait until one answers, or all have failed. The first leg is the one whose region was to answer."""
@@ -238,8 +243,7 @@ class Attempts:
 
     def _run(self, job: Job[T], leave: Leave) -> Success[T] | Failure:
         began, region = self._clock.monotonic(), leave.region
-        bound = Bound(region, job.strong(region))
-        result = leave.read(self._runner.run(region, job.op, bound, leave.until - began))
+        result = leave.read(self._runner.run(region, job.op, _bound(job, leave), leave.until - began))
         self._ended(job, leave, result, began)
         return result
 
@@ -253,6 +257,10 @@ class Attempts:
             job.note(Attempt(region, result.outcome, ms, result.detail, result.error_class))
         else:
             job.note(Attempt(region, Outcome.OK, ms))
+
+
+def _bound(job: Job[T], leave: Leave) -> Bound:
+    return Bound(leave.region, job.strong(leave.region), leave.fresh)
 
 
 def _late(seconds: float) -> Failure:

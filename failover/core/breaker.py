@@ -102,6 +102,11 @@ def closed(circuit: Circuit, *, now: float) -> Circuit:
     return replace(circuit, state=CircuitState.CLOSED, since=now, failures=0, turns=circuit.turns + 1, reason="")
 
 
+def retracted(circuit: Circuit, before: Circuit) -> Circuit:
+    """As it was `before` an opening whose failures were taken back. What began until now decides nothing any more."""
+    return replace(before, failures=0, turns=circuit.turns + 1)
+
+
 def on_failure(circuit: Circuit, *, config: RouterConfig, now: float, reason: str, trial: bool = False) -> Circuit:
     """A class A or B failure: the third in a row opens, and a failed trial opens whatever the count."""
     counted = replace(circuit, failures=circuit.failures + 1)

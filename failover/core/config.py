@@ -36,6 +36,8 @@ class RouterConfig:
     was answered for that long. So a hung region holds few threads, and few students wait for it."""
     failures_to_open: int = 3
     """Class A and B failures of live traffic in a row."""
+    contradict_s: float = 5.0
+    """How soon after the failure of a pooled connection the answer of a newer one takes it back (doubt.py)."""
     canary_failures_to_open: int = 3
     """Fresh-connection write and read canaries failed in a row."""
     error_rate: float = 0.05

@@ -19,15 +19,15 @@ _MIDDLES_MS = (*((low + high) / 2 for low, high in pairwise((0, *LATENCY_BOUNDS_
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What a stretch of time held: all requests, the class A and B among them, and the latency of the successes; the
-    calls that did not wait for one because others did, and, of both counts, the attempts that might not wait for long.
+    calls that did not wait for one because others did, and, of both counts, the attempts that are not weighed.
     """
 
     requests: int = 0
     failed: int = 0
     latency: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
     crowded: int = 0
-    brief: int = 0
-    brief_failed: int = 0
+    unweighed: int = 0
+    unweighed_failed: int = 0
 
     def __add__(self, other: Sample) -> Sample:
         if other is NOTHING:
@@ -45,19 +45,19 @@ class Sample:
             both(self.failed, other.failed),
             tuple(map(both, self.latency, other.latency)),
             both(self.crowded, other.crowded),
-            both(self.brief, other.brief),
-            both(self.brief_failed, other.brief_failed),
+            both(self.unweighed, other.unweighed),
+            both(self.unweighed_failed, other.unweighed_failed),
         )
 
     @property
     def weighed(self) -> int:
         """The requests that the error rate is of."""
-        return self.requests - self.brief
+        return self.requests - self.unweighed
 
     @property
     def error_rate(self) -> float:
         """The share of these that failed, 0 to 1; 0 when there was none."""
-        return (self.failed - self.brief_failed) / self.weighed if self.weighed else 0.0
+        return (self.failed - self.unweighed_failed) / self.weighed if self.weighed else 0.0
 
     @property
     def answers(self) -> int:

@@ -49,7 +49,8 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An attempt that brought no value. `error` is the exception a caller gets when it is their own business; `hurried`
-    one that was cut short because others waited too, which says nothing about the region.
+    one that was cut short because others waited too, which says nothing about the region; `pooled` one of a connection
+    that had been used before, which says little: it may have died while nobody used it.
     """
 
     error_class: ErrorClass
@@ -57,6 +58,7 @@ class Failure:
     detail: str
     error: BaseException
     hurried: bool = False
+    pooled: bool = False
 
     @property
     def counts(self) -> bool:

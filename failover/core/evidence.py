@@ -39,6 +39,8 @@ class Evidence:
         self._quick_ms: float | None = None
         self._alarm = ""
         self._failures_in_a_row = 0
+        self._accusers = 0
+        self._before_accused: Circuit | None = None
         self._disputed_at = float("-inf")
         self._unnoticed = False
         self._behind_since = float("inf")
@@ -78,8 +80,8 @@ class Evidence:
             failed,
             latency,
             became.crowded - was.crowded,
-            became.brief - was.brief,
-            became.brief_failed - was.brief_failed,
+            became.unweighed - was.unweighed,
+            became.unweighed_failed - was.unweighed_failed,
         )
         self._window.add(met, now)
         waited_for = latency
@@ -90,7 +92,10 @@ class Evidence:
             self._disputed_at = now
         slow = self._too_slow(waited_for)
         self._trials_passed += max(0, became.trials_passed - was.trials_passed - slow)
-        if became.openings > was.openings:
+        openings, retracted = became.openings - was.openings, became.retracted - was.retracted
+        if retracted > openings:
+            self._accusers = max(0, self._accusers - (retracted - openings))
+        elif openings > retracted:
             self.worker_open(became)
         elif became.trials_failed > was.trials_failed and self.circuit.state is CircuitState.HALF_OPEN:
             self._alarm = phrase("a live trial failed")
@@ -110,6 +115,7 @@ class Evidence:
 
     def worker_open(self, report: RegionReport) -> None:
         """A worker's circuit is open: what it met, the others would meet."""
+        self._accusers += 1
         self._alarm = phrase("live traffic: {reason}", reason=report.last_reason)
 
     def told(self, now: float, *, ailing: bool) -> HostCircuit:
@@ -163,7 +169,7 @@ class Evidence:
         closed one that nothing speaks against."""
         match self.circuit.state:
             case CircuitState.OPEN:
-                return self.circuit.waited(now)
+                return self.circuit.waited(now) or self._is_cleared
             case CircuitState.CLOSED:
                 failing = over_threshold(self._judged(now), self._config)
                 return bool(self._alarm) or failing or self._pace.may_be_slow(now, since=self.circuit.since)
@@ -176,7 +182,9 @@ class Evidence:
         before, now = self.circuit, facts.now
         match before.state:
             case CircuitState.OPEN:
-                if facts.failback.met:
+                if self._before_accused is not None and self._is_cleared and facts.failback.lag:
+                    self._begin(breaker.retracted(before, self._before_accused))
+                elif facts.failback.met:
                     self._begin(breaker.half_opened(before, now=now))
             case CircuitState.HALF_OPEN:
                 # The first beats after a time in which nobody looked are old, whenever they arrived.
@@ -201,7 +209,10 @@ class Evidence:
                     self._quick_ms = _next_bound(facts.slowness.limit_ms)
                     self._disputed_at = now  # its canaries pass: only live traffic can say that it is quick again
                 if alarm:
+                    accusers = self._accusers
                     self._begin(breaker.opened(before, config=self._config, now=now, reason=alarm))
+                    self._accusers, self._before_accused = accusers, before if accusers else None
+                self._accusers = self._accusers if alarm else 0
         return self.circuit is not before
 
     def facts(
@@ -239,6 +250,11 @@ class Evidence:
         """The live traffic of this host that counts for or against the circuit as it is."""
         return self._window.total(now, since=self.circuit.since)
 
+    @property
+    def _is_cleared(self) -> bool:
+        """Whether every worker whose circuit opened this one has taken that back, and no canary says otherwise."""
+        return self._before_accused is not None and not self._accusers and self.health.verdict is not Verdict.FAILED
+
     def _too_slow(self, waited_for: tuple[int, ...]) -> int:
         """How many live calls took too long in a region that is on trial for having been too slow."""
         if self._quick_ms is None or self.circuit.state is not CircuitState.HALF_OPEN:
@@ -251,6 +267,7 @@ class Evidence:
             if self._trials_passed >= self._config.trials_to_close:
                 self._disputed_at = float("-inf")  # live traffic itself says that it works
         self.circuit = circuit
+        self._accusers, self._before_accused = 0, None
         self._behind_since = float("inf")
         self._trials_passed = self._slow_trials = self._canaries_passed = 0
 

@@ -51,6 +51,7 @@ class Call:
     region: str
     strong: bool
     timeout: float
+    fresh: bool = False
 
 
 @dataclass(slots=True)
@@ -94,6 +95,11 @@ class ScriptedRunner:
     script: dict[str, deque[Step]] = field(default_factory=dict)
     steady: dict[str, Step] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    renewed: list[str] = field(default_factory=list)
+
+    def renew(self, region: str) -> None:
+        """Note it."""
+        self.renewed.append(region)
 
     def plays(self, region: str, *steps: Step) -> None:
         """Queue steps for a region."""
@@ -125,7 +131,7 @@ class ScriptedRunner:
 
     def next_step(self, region: str, bound: Bound, timeout: float) -> Step:
         """What the region does now. A fake that decides it otherwise overrides this alone."""
-        self.calls.append(Call(region, bound.strong, timeout))
+        self.calls.append(Call(region, bound.strong, timeout, bound.fresh))
         queued = self.script.get(region)
         return queued.popleft() if queued else self.steady.get(region, Step())
 

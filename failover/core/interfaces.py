@@ -41,10 +41,12 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What an operation is told: the region that it runs in, and whether its reads are to be strong."""
+    """What an operation is told: the region that it runs in, and whether its reads are to be strong. `fresh`: whether
+    it is to use no connection that was made before it began."""
 
     region: str
     strong: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ class Runner(Protocol):
 
     def run(self, region: str, op: Callable[[Bound], T], bound: Bound, timeout: float) -> Success[T] | Failure:
         """Never raises, and returns within `timeout` seconds whatever the region does (silent DNS, a byte a second)."""
+
+    def renew(self, region: str) -> None:
+        """Let no later attempt use a connection that was made until now. Never raises and never waits."""
 
 
 class Handle(Protocol[T_co]):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from failover.core import breaker
 from failover.core.breaker import Circuit, CircuitState
 from failover.core.config import RouterConfig
+from failover.core.doubt import Doubt, TakenBack
 from failover.core.errors import Failure
 from failover.core.interfaces import Success
 from failover.core.phrases import phrase
@@ -33,6 +34,8 @@ class Ticket:
     turn: int
     trial: bool = False
     patience_s: float = float("inf")
+    doubts: int = 0
+    """How many failures of pooled connections (doubt.py) there had been when it was given."""
 
     @property
     def brief(self) -> bool:
@@ -55,8 +58,11 @@ class Lane:
         self._outrun = [0] * (len(LATENCY_BOUNDS_MS) + 1)
         self._latency_ms = 0.0
         self._usual_ms: float | None = None
-        self._hedges = self._crowded = self._brief = self._brief_failed = 0
+        self._hedges = self._crowded = self._unweighed = self._unweighed_failed = 0
         self._last_reason = ""
+        self._doubt = Doubt(config)
+        self._before_doubt: Circuit | None = None
+        self._retracted = 0
         self.circuit = Circuit()
 
     def state(self, host: CircuitState | None, now: float) -> CircuitState:
@@ -90,7 +96,8 @@ class Lane:
         """Leave for a hedge: only while the circuit is closed and a place free, since a hedge is a luxury and tries
         nothing out."""
         free = self._whole < self._places
-        return Ticket(self.circuit.turns) if free and self.state(host, now) is CircuitState.CLOSED else None
+        ticket = Ticket(self.circuit.turns, doubts=self._doubt.count)
+        return ticket if free and self.state(host, now) is CircuitState.CLOSED else None
 
     def hedged(self, now: float) -> None:
         """Count an extra attempt that is made here because another region is slow."""
@@ -106,11 +113,11 @@ class Lane:
     def count(self, result: Success[object] | Failure, ms: float, *, brief: bool = False) -> None:
         """Count one attempt; `brief` when its ticket was."""
         self._requests += 1
-        self._brief += brief
+        self._unweighed += brief
         if isinstance(result, Failure):
             self._failures[result.outcome.value] += 1
             self._failed += result.counts
-            self._brief_failed += brief and result.counts
+            self._unweighed_failed += brief and result.counts
         else:
             self._ok += 1
             self._latency[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
@@ -138,15 +145,21 @@ class Lane:
         if ticket.trial:
             self._trials_failed += failed
             self._trials_passed += not failed
+        in_doubt = isinstance(result, Failure) and self._doubt.failed(
+            now, pooled=result.pooled, weighed=not ticket.brief
+        )
+        if not failed and ticket.doubts:
+            self._take_back(self._doubt.answered(ticket.doubts, now))
         if ticket.turn != self.circuit.turns:
             return
         if isinstance(result, Failure):
-            before = self.circuit.openings
+            before = self.circuit
             self.circuit = breaker.on_failure(
                 self.circuit, config=self._config, now=now, reason=said(result), trial=ticket.trial
             )
-            if self.circuit.openings > before:
+            if self.circuit.openings > before.openings:
                 self._last_reason = self.circuit.cause
+                self._before_doubt = before if in_doubt and before.state is CircuitState.CLOSED else None
         else:
             self.circuit = breaker.on_success(self.circuit, config=self._config, now=now, trial=ticket.trial)
 
@@ -162,16 +175,26 @@ class Lane:
             outrun=tuple(self._outrun),
             hedges=self._hedges,
             crowded=self._crowded,
-            brief=self._brief,
-            brief_failed=self._brief_failed,
+            unweighed=self._unweighed,
+            unweighed_failed=self._unweighed_failed,
             trials_passed=self._trials_passed,
             trials_failed=self._trials_failed,
             circuit=self.circuit.state,
             consecutive_failures=self.circuit.failures,
-            openings=self.circuit.openings,
+            openings=self.circuit.openings + self._retracted,
+            retracted=self._retracted,
             last_reason=self._last_reason,
             open_s=now - self.circuit.since if self.circuit.state is CircuitState.OPEN else 0.0,
         )
+
+    def _take_back(self, taken: TakenBack) -> None:
+        """Leave failures of pooled connections out of the error rate, and undo the opening that they made."""
+        self._unweighed += taken.weighed
+        self._unweighed_failed += taken.weighed
+        if taken.failures and self._before_doubt is not None and self.circuit.state is CircuitState.OPEN:
+            self.circuit = breaker.retracted(self.circuit, self._before_doubt)
+            self._before_doubt = None
+            self._retracted += 1
 
     @property
     def _places(self) -> int:
@@ -187,12 +210,13 @@ class Lane:
         self._enter(now)
         if trial or self._whole < self._places:
             self._whole += 1
-            return Ticket(self.circuit.turns, trial)
+            return Ticket(self.circuit.turns, trial, doubts=self._doubt.count)
         # Where every answer is on its way for long, that is no sign that none will come.
         usual_s = (self._usual_ms or 0.0) / 1000
         patience_s = max(self._config.crowded_s, self._config.slow_factor * usual_s)
         patience_s = min(patience_s, self._config.attempt_timeout_s * MOST_PATIENCE)
-        return Ticket(self.circuit.turns, trial, patience_s if now - self._quiet_since < patience_s else 0.0)
+        patience_s = patience_s if now - self._quiet_since < patience_s else 0.0
+        return Ticket(self.circuit.turns, trial, patience_s, self._doubt.count)
 
 
 def said(failure: Failure) -> str:

@@ -29,8 +29,10 @@ class RegionReport:
     `LATENCY_BOUNDS_MS`, and `latency_ms` sums up their times; `outrun` those that a hedge in another region outran, by
     how long they had been waited for then. `hedges` are the extra attempts made here because another region was slow,
     whatever came of them; `crowded` the calls that went on to another region sooner, or without an attempt, because
-    others of their worker waited here; `brief` the attempts that might not have waited for a whole one for that reason,
-    whatever came of them, and `brief_failed` the class A and B among these: the error rate is that of the others.
+    others of their worker waited here. `unweighed` are the attempts that the error rate leaves out, and
+    `unweighed_failed` the class A and B among these: those that might not have waited for a whole one because others
+    waited, whatever came of them, and failures of pooled connections that were taken back (doubt.py). `retracted` are
+    the openings that went with such failures.
     `open_s` is for how many seconds an open circuit has been open; two reports that differ in nothing else are equal.
     """
 
@@ -43,13 +45,14 @@ class RegionReport:
     outrun: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
     hedges: int = 0
     crowded: int = 0
-    brief: int = 0
-    brief_failed: int = 0
+    unweighed: int = 0
+    unweighed_failed: int = 0
     trials_passed: int = 0
     trials_failed: int = 0
     circuit: CircuitState = CircuitState.CLOSED
     consecutive_failures: int = 0
     openings: int = 0
+    retracted: int = 0
     last_reason: str = ""
     open_s: float = field(default=0.0, compare=False)
 
@@ -179,8 +182,8 @@ def view_from_json(document: Any, *, age_s: float) -> HostView:
 
 
 _WHOLE = (
-    *("requests", "ok", "failed", "hedges", "crowded", "brief", "brief_failed"),
-    *("trials_passed", "trials_failed", "consecutive_failures", "openings"),
+    *("requests", "ok", "failed", "hedges", "crowded", "unweighed", "unweighed_failed"),
+    *("trials_passed", "trials_failed", "consecutive_failures", "openings", "retracted"),
 )
 
 

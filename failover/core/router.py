@@ -23,7 +23,7 @@ from failover.core.reports import HostCircuit, HostView, WorkerReport
 __all__ = ["Router", "RouterConfig"]
 
 T = TypeVar("T")
-_BESIDE_A_TRIAL, _PASSED_BY, _LEFT_IN_A_HURRY, _OPEN, _ONCE_MORE = range(5)
+_BESIDE_A_TRIAL, _PASSED_BY, _LEFT_IN_A_HURRY, _OPEN, _AFRESH, _ONCE_MORE = range(6)
 """Who is asked once nobody who let the call through has answered: in this order."""
 _CROWDED = "others wait there, and none is answered"
 
@@ -46,6 +46,7 @@ class Router:
         self._regions = by_priority(regions)
         self._config = config
         self._clock = clock
+        self._runner = runner
         self._lock = threading.Lock()
         self._lanes = {region.name: Lane(config) for region in self._regions}
         self._attempts = Attempts(
@@ -58,6 +59,7 @@ class Router:
         self._ailing: frozenset[str] = frozenset()
         self._states: dict[str, CircuitState] = {}
         self._way: Plan | None = None
+        self._turned: tuple[str, ...] = ()
         self._answered = self._refused = self._unanswered = self._failed_over = self._calls = 0
 
     def call(
@@ -104,6 +106,7 @@ class Router:
         with self._lock:
             self._calls += 1
             way = self._plan()
+        self._renew()
         deadline = self._clock.monotonic() + self._config.deadline_s
         job = Job(op, idempotent, consistency, hedge, way.home, self._config.tables, deadline, on_attempt)
         cause: BaseException | None = None
@@ -119,7 +122,9 @@ class Router:
                 results = {region: self._attempts.single(job, leave)}
             job.tried.update(results)
             for name, result in results.items():
-                if isinstance(result, Failure) and result.hurried and name not in job.cut:
+                if isinstance(result, Failure) and result.pooled:
+                    job.pooled.add(name)
+                elif isinstance(result, Failure) and result.hurried and name not in job.cut | job.pooled:
                     job.cut.add(name)
                     self._sent_on(name)
             for name, result in results.items():
@@ -144,19 +149,17 @@ class Router:
 
     def order(self) -> tuple[str, ...]:
         """What a call would try now, in that order; never empty."""
-        with self._lock:
-            return self._plan().order
+        return self._planned().order
 
     def closed(self) -> frozenset[str]:
         """The regions whose circuit is closed: this worker's own and, as long as a monitor is heard, the host's."""
+        self._planned()
         with self._lock:
-            self._plan()
             return frozenset(name for name, state in self._states.items() if state is CircuitState.CLOSED)
 
     def active(self) -> str:
         """The region that this worker's ordinary traffic goes to."""
-        with self._lock:
-            return self._plan().active
+        return self._planned().active
 
     def follow(self, view: HostView) -> None:
         """Take the monitor's verdict. Its circuits count while it is fresh, its routing decision until a later one."""
@@ -171,8 +174,8 @@ class Router:
 
     def report(self) -> WorkerReport:
         """Everything counted since this router was made."""
+        self._planned()  # so that a circuit whose wait is over is not reported open for want of traffic
         with self._lock:
-            self._plan()  # so that a circuit whose wait is over is not reported open for want of traffic
             now = self._clock.monotonic()
             return WorkerReport(
                 started_at=self._started_at,
@@ -191,8 +194,29 @@ class Router:
         states = {name: lane.state(self._host(name, now), now) for name, lane in self._lanes.items()}
         ailing = self._ailing if self._is_fresh(now) else frozenset()
         if self._way is None or states != self._states or ailing != self._way.ailing:
+            self._turned += tuple(
+                name
+                for name, state in states.items()
+                if state is not CircuitState.CLOSED and state is not self._states.get(name)
+            )
             self._states, self._way = states, plan(self._regions, states, self._decision, ailing)
         return self._way
+
+    def _planned(self) -> Plan:
+        """The same, for who does not hold the lock."""
+        with self._lock:
+            way = self._plan()
+        self._renew()
+        return way
+
+    def _renew(self) -> None:
+        """Empty the pools of the regions whose circuit opened or began to try: their connections may be dead."""
+        if not self._turned:
+            return
+        with self._lock:
+            turned, self._turned = self._turned, ()
+        for region in turned:
+            self._runner.renew(region)
 
     def _is_fresh(self, now: float) -> bool:
         return now - self._verdict_from <= self._config.stale_after_s
@@ -217,7 +241,8 @@ class Router:
 
         Of those that do not, one whose trial is under way is the likeliest to answer, and its share is kept for it. The
         others get what is left over: one where others wait, one that was left in a hurry and may have been about to
-        answer, and one whose circuit is open.
+        answer, and one whose circuit is open. At the very end those are asked once more, over a new connection, where a
+        pooled one failed.
         """
         passed_over: list[tuple[int, str]] = []
         ahead, waiting = list(way.order), 0
@@ -255,9 +280,15 @@ class Router:
         """Of several whose circuit is open, those that are ailing come last; where others wait in one of them, and
         there is another one to ask, it is left in a hurry or passed by, and asked once more at the end."""
         resorts = sorted(passed_over, key=lambda one: (one[0], one[1] in way.ailing))
-        while resorts:
+        afresh = set[str]()
+        while True:
+            resorts += [(_AFRESH, name) for name in way.preferred if name in job.pooled - afresh]
+            resorts.sort(key=lambda one: one[0])
+            afresh |= job.pooled
+            if not resorts:
+                return
             rank, region = resorts.pop(0)
-            if region in job.tried and region not in job.cut:  # a hedge went there meanwhile
+            if rank != _AFRESH and region in job.tried and region not in job.cut:  # a hedge went there meanwhile
                 continue
             others = sum(other == rank for other, _ in resorts)
             ahead, waiting = (others, 0) if rank == _OPEN else (0, others)

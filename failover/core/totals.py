@@ -20,8 +20,8 @@ NAMES_KEPT = 200
 """Of workers that are gone. A report is removed right after its worker is folded in, so a handful would do."""
 
 _SUMMED = (
-    *("requests", "ok", "failed", "hedges", "crowded", "brief", "brief_failed"),
-    *("trials_passed", "trials_failed", "openings", "latency_ms"),
+    *("requests", "ok", "failed", "hedges", "crowded", "unweighed", "unweighed_failed"),
+    *("trials_passed", "trials_failed", "openings", "retracted", "latency_ms"),
 )
 
 

@@ -250,6 +250,8 @@ class Watch:
                     "{passes} canaries passed in a row, the hold is over and the lag is low",
                     passes=facts.health.passes,
                 )
+            case CircuitState.CLOSED if before is CircuitState.OPEN:
+                reason = phrase("new connections are answered: those that failed were pooled ones")
             case CircuitState.CLOSED:
                 reason = phrase(
                     "{trials} live trials and {canaries} canaries passed",

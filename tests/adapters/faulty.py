@@ -132,6 +132,38 @@ def says(answer: bytes, *, then_close: bool = False) -> Behaviour:
     return behave
 
 
+class Network:
+    """The way to a region whose connections can all die without a packet, as behind a NAT that forgets them, while new
+    ones are served. `fresh` is how new ones are served, `made` how many there were.
+    """
+
+    def __init__(self, answer: bytes) -> None:
+        self.made = 0
+        self.fresh: Behaviour = says(answer)
+        self._answer = answer
+        self._deaths = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, connection: socket.socket, over: threading.Event) -> None:
+        with self._lock:
+            self.made += 1
+            born = self._deaths
+        if born:
+            return self.fresh(connection, over)
+        while not over.is_set():
+            read_request(connection)
+            if self._deaths != born:
+                over.wait(60)
+                return None
+            connection.sendall(self._answer)
+        return None
+
+    def dies(self) -> None:
+        """Every connection that there is falls silent."""
+        with self._lock:
+            self._deaths += 1
+
+
 def hangs(connection: socket.socket, over: threading.Event) -> None:
     """Accepts and never answers."""
     over.wait(60)

@@ -25,12 +25,15 @@ V4, V6 = "127.0.0.1", SIX
 
 
 class ShiftedClock(SystemClock):
-    """The machine's clock, which a test sets forward."""
+    """The machine's clocks, which a test sets forward; the monotonic one stands still while the machine sleeps."""
 
-    ahead_s = 0.0
+    ahead_s = asleep_s = 0.0
 
     def monotonic(self) -> float:
         return super().monotonic() + self.ahead_s
+
+    def wall(self) -> float:
+        return super().wall() + self.ahead_s + self.asleep_s
 
 
 def family(host: str) -> socket.AddressFamily:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failover import gateway, wiring
-from failover.adapters.clients import SPARE, reach_s
+from failover.adapters.clients import SPARE, reach_s, read_s
 from failover.adapters.control_store import ControlRow
 from failover.adapters.errors import classify
 from failover.adapters.transport import Transport
@@ -116,8 +116,11 @@ def test_whatever_is_set_a_region_is_reached_or_not_well_within_its_attempt(conf
 
     assert reach_s(config) * SPARE <= attempt_s + 1e-9
     assert reach_s(config) <= config.connect_timeout_s
+    assert read_s(config) * SPARE <= attempt_s + 1e-9
+    assert read_s(config) <= config.read_timeout_s
 
 
 @pytest.mark.parametrize(("regions", "seconds"), [(1, 1.0), (2, 1.0), (3, 2.5 / 3)])
 def test_only_a_third_region_shortens_the_default(regions: int, seconds: float) -> None:
-    assert reach_s(config(regions, 3.0, 1.0, 1.0)) == pytest.approx(seconds)
+    settings = config(regions, 3.0, 1.0, 1.0)
+    assert (reach_s(settings), read_s(settings)) == pytest.approx((seconds, seconds))

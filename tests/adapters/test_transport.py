@@ -18,11 +18,12 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from failover.adapters.clients import make_client
 from failover.adapters.clock import SystemClock
 from failover.adapters.errors import classify
-from failover.adapters.transport import Transport, _is_stale
+from failover.adapters.transport import MOST_IDLE_S, Transport, _Connection, _is_stale, connections_made_since
 from failover.core.errors import ErrorClass, Outcome
+from failover.core.interfaces import Clock
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, Behaviour
-from tests.adapters.test_dial import NO_FAMILY
+from tests.adapters.test_dial import NO_FAMILY, ShiftedClock
 from tests.processes import free_port
 from tests.waiting import wait_until
 
@@ -102,7 +103,7 @@ def test_a_connection_that_the_region_closed_meanwhile_is_not_used_again() -> No
     server = Counted(faulty.says(ANSWER, then_close=True))
     with faulty.server(server) as port, transport(endpoint := f"http://127.0.0.1:{port}") as made:
         ask(made, endpoint)
-        wait_until(lambda: _is_stale(made._idle[0]), within=10, what="the end has arrived")
+        wait_until(lambda: _is_stale(made._idle[0].sock), within=10, what="the end has arrived")
 
         assert ask(made, endpoint).status_code == 200
 
@@ -123,7 +124,7 @@ def test_a_connection_on_which_something_unasked_arrived_is_not_used_again() -> 
     with faulty.server(server) as port, transport(endpoint := f"http://127.0.0.1:{port}") as made:
         ask(made, endpoint)
         answered.set()
-        wait_until(lambda: _is_stale(made._idle[0]), within=10, what="the stray bytes have arrived")
+        wait_until(lambda: _is_stale(made._idle[0].sock), within=10, what="the stray bytes have arrived")
 
         assert ask(made, endpoint).status_code == 200
 
@@ -169,11 +170,175 @@ def test_no_more_connections_lie_idle_than_the_size() -> None:
     with transport("http://127.0.0.1:9") as made:
         pairs = [socket.socketpair() for _ in range(3)]
         for ours, _ in pairs:
-            made._done(ours, 0, keep=True)
+            made._done(_Connection(ours, era=0, made=0.0), keep=True)
 
         assert [ours.fileno() == -1 for ours, _ in pairs] == [False, False, True]
         for _, theirs in pairs:
             theirs.close()
+
+
+@contextlib.contextmanager
+def pool(network: faulty.Network, clock: Clock | None = None) -> Iterator[tuple[Transport, Callable[..., AWSResponse]]]:
+    """A transport, and what asks over it."""
+    with faulty.server(network) as port:
+        endpoint = f"http://127.0.0.1:{port}"
+        made = Transport(
+            endpoint, connect_timeout=20, read_timeout=faulty.TIMEOUT_S, size=16, clock=clock or SystemClock()
+        )
+        try:
+            yield made, lambda: ask(made, endpoint)
+        finally:
+            made.close()
+
+
+def at_once(number: int, work: Callable[[], object]) -> list[object]:
+    """What comes of it in so many threads at the same time: values, or the errors."""
+    together, results = threading.Barrier(number), []
+
+    def one() -> None:
+        together.wait(20)
+        try:
+            results.append(work())
+        except Exception as error:
+            results.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return results
+
+
+def fill(made: Transport, send: Callable[[], object], number: int) -> None:
+    """So many connections lie idle."""
+    wait_until(lambda: at_once(number, send) and len(made._idle) >= number, within=30, what="a pool of connections")
+
+
+def test_the_timeout_of_a_pooled_connection_says_so_and_empties_the_pool() -> None:
+    network = faulty.Network(ANSWER)
+    with pool(network) as (made, send):
+        fill(made, send, 4)
+        network.dies()
+        with pytest.raises(sdk.ReadTimeoutError) as caught:
+            send()
+
+        assert classify(caught.value).pooled
+        assert made._idle == []
+        before = network.made
+        assert send().status_code == 200
+        assert network.made == before + 1
+
+
+def test_the_timeout_of_a_new_connection_says_that_too() -> None:
+    network = faulty.Network(ANSWER)
+    network.dies()
+    network.fresh = faulty.hangs
+    with pool(network) as (_, send), pytest.raises(sdk.ReadTimeoutError) as caught:
+        send()
+
+    failure = classify(caught.value)
+    assert (failure.error_class, failure.pooled) == (ErrorClass.UNKNOWN, False)
+
+
+def test_a_pooled_connection_that_is_cut_empties_the_pool_too() -> None:
+    with asking(faulty.says(ANSWER)) as send:
+        send()
+    cuts = threading.Event()
+
+    def behave(connection: socket.socket, over: threading.Event) -> None:
+        faulty.read_request(connection)
+        connection.sendall(ANSWER)
+        faulty.read_request(connection)
+        cuts.set()
+
+    with faulty.server(behave) as port, transport(endpoint := f"http://127.0.0.1:{port}") as made:
+        at_once(2, lambda: ask(made, endpoint))
+        with pytest.raises(sdk.ConnectionClosedError) as caught:
+            ask(made, endpoint)
+
+        assert classify(caught.value).pooled
+        assert made._idle == []
+
+
+def test_many_timeouts_at_once_empty_the_pool_once_and_throw_no_new_connection_away() -> None:
+    network = faulty.Network(ANSWER)
+    with pool(network) as (made, send):
+        fill(made, send, 8)
+        before = made._era
+        network.dies()
+        late = threading.Thread(target=at_once, args=(8, send))
+        late.start()
+        wait_until(lambda: made._era > before, within=30, what="the first timeout")
+        assert send().status_code == 200
+        late.join(30)
+
+        assert made._era == before + 1, "those that timed out later were older, and emptied nothing"
+        assert len(made._idle) >= 1
+        made_before = network.made
+        assert send().status_code == 200
+        assert network.made == made_before
+
+
+def test_a_connection_that_was_being_made_while_the_pool_was_emptied_is_kept() -> None:
+    network = faulty.Network(ANSWER)
+    with pool(network) as (made, send):
+        dial = made._dial
+
+        def dial_slowly() -> socket.socket:
+            sock = dial()
+            made.close()  # meanwhile
+            return sock
+
+        made._dial = dial_slowly  # type: ignore[method-assign]
+        send()
+        made._dial = dial  # type: ignore[method-assign]
+        send()
+
+    assert network.made == 1
+
+
+@pytest.mark.parametrize("asleep", [False, True], ids=["by the clock", "while the machine slept"])
+def test_no_connection_is_used_that_lay_idle_for_longer_than_ten_seconds(asleep: bool) -> None:
+    network, clock = faulty.Network(ANSWER), ShiftedClock()
+    with pool(network, clock) as (made, send):
+        fill(made, send, 2)
+        before = network.made
+        clock.asleep_s += MOST_IDLE_S - 1 if asleep else 0
+        clock.ahead_s += 0 if asleep else MOST_IDLE_S - 1
+        send()
+        assert network.made == before, "not yet"
+
+        clock.asleep_s += MOST_IDLE_S + 1 if asleep else 0
+        clock.ahead_s += 0 if asleep else MOST_IDLE_S + 1
+        send()
+
+        assert network.made == before + 1
+        assert len(made._idle) == 1, "the others that were too old are closed"
+
+
+def test_a_wall_clock_that_is_set_back_keeps_no_connection_for_longer() -> None:
+    network, clock = faulty.Network(ANSWER), ShiftedClock()
+    with pool(network, clock) as (_, send):
+        send()
+        clock.asleep_s -= 3600
+        clock.ahead_s += MOST_IDLE_S + 1
+        send()
+
+    assert network.made == 2
+
+
+def test_an_exchange_that_wants_a_new_connection_gets_one_and_those_after_it_share_that() -> None:
+    network = faulty.Network(ANSWER)
+    with pool(network) as (made, send):
+        fill(made, send, 2)
+        before = network.made
+        with connections_made_since(SystemClock().monotonic()):
+            send()
+            send()
+
+        assert network.made == before + 1
+        assert len(made._idle) >= 3, "the pool is not emptied for it"
 
 
 def test_a_chunked_reply_is_read_whole() -> None:
@@ -233,10 +398,10 @@ def test_the_kernel_finds_out_that_the_other_end_of_an_idle_connection_is_gone()
     with faulty.server(faulty.says(ANSWER)) as port, transport(endpoint := f"http://127.0.0.1:{port}") as made:
         ask(made, endpoint)
         options = {
-            name: made._idle[0].getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+            name: made._idle[0].sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
             for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT", "TCP_NODELAY")
         }
-        assert made._idle[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert made._idle[0].sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
     assert options["TCP_KEEPIDLE"] + options["TCP_KEEPINTVL"] * options["TCP_KEEPCNT"] <= 6
     assert options["TCP_USER_TIMEOUT"] == faulty.TIMEOUT_S * 1000
@@ -333,15 +498,16 @@ def test_an_address_whose_handshake_fails_comes_last_at_the_next_connection(
 ) -> None:
     right = Counted(faulty.over_tls(authority, faulty.says(ANSWER), name=HOST))
     with (
-        faulty.server(faulty.hangs) as mute,
+        faulty.server(faulty.closes_at_once) as broken,
         faulty.server(right) as port,
-        transport(f"https://{HOST}") as made,
     ):
-        addresses(monkeypatch, mute, port)
+        made = Transport(f"https://{HOST}", connect_timeout=20, read_timeout=20, size=2, clock=SystemClock())
+        addresses(monkeypatch, broken, port)
         with pytest.raises(sdk.SSLError):
             ask(made, f"https://{HOST}")
 
         assert ask(made, f"https://{HOST}").status_code == 200
+        made.close()
 
 
 @pytest.mark.usefixtures("trusted")

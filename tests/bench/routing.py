@@ -30,6 +30,9 @@ class BareRunner:
     def __init__(self) -> None:
         self.broken: set[str] = set()
 
+    def renew(self, region: str) -> None:
+        """There is no pool."""
+
     def run(self, region: str, op: Callable[[Bound], T], bound: Bound, timeout: float) -> Success[T] | Failure:
         """Never raises."""
         if region in self.broken:

@@ -200,7 +200,7 @@ def test_the_error_rate_is_that_of_calls_which_may_wait_for_a_whole_attempt() ->
     lane.count(replace(failed_by(ErrorClass.UNKNOWN), hurried=True), 300.0, brief=True)
     report = lane.report(0.0)
     assert (report.requests, report.ok, report.failed) == (4, 2, 1)
-    assert (report.brief, report.brief_failed) == (3, 1)
+    assert (report.unweighed, report.unweighed_failed) == (3, 1)
 
 
 def test_who_waits_for_a_moment_takes_no_place_of_those_who_wait_for_a_whole_attempt() -> None:

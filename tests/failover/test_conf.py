@@ -233,7 +233,7 @@ def test_how_the_tables_replicate_reaches_the_router(mode: TableMode) -> None:
 
 @pytest.mark.parametrize(("stale_s", "served"), [("0", False), ("60", True)])
 def test_an_old_answer_serves_only_where_the_settings_say_so(stale_s: str, served: bool, tmp_path: Path) -> None:
-    answers = iter([faulty.loopback, faulty.empty])
+    answers = iter([faulty.loopback, faulty.loopback, faulty.empty, faulty.empty])  # two questions each time
     with faulty.nameserver(lambda question: next(answers)(question)) as (address, port):
         resolver = wiring.make_resolver(
             FailoverConfig.parse(
