@@ -17,20 +17,25 @@ from gunicorn import glogging
 
 from failover.conf import FailoverConfig
 from surveyapp import logs
-from surveyapp.settings.values import whole
+from surveyapp.settings import values
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "surveyapp.settings.production")
 
 wsgi_app = "surveyapp.wsgi:application"
 chdir = str(Path(__file__).resolve().parent.parent)
-bind = os.environ.get("BIND", "127.0.0.1:8000")
 worker_class = "gthread"
 try:
-    workers = whole("WORKERS", default=2, low=1, high=64)
+    if os.environ.get("GUNICORN_CMD_ARGS", "").strip():
+        # It would beat this file: a bind among it opens another port. Options on the command line still count.
+        raise ImproperlyConfigured("GUNICORN_CMD_ARGS: unset it, and use BIND, WORKERS and FAILOVER_THREADS")
+    bind = values.address("BIND", default="127.0.0.1:8000")
+    workers = values.whole("WORKERS", default=2, low=1, high=64)
     # As many as the connection pools and the bulkheads of the failover engine are sized for.
-    threads = whole("FAILOVER_THREADS", default=FailoverConfig.threads, low=1, high=256)
+    threads = values.whole("FAILOVER_THREADS", default=FailoverConfig.threads, low=1, high=256)
     # Reading one setting loads them all: a mistake is one line here, and not a worker that dies.
     formatter = logs.FORMATTERS[settings.LOG_FORMAT]
+    if settings.FAILOVER.get("CLOSED"):
+        raise ImproperlyConfigured(settings.FAILOVER["CLOSED"])
 except ImproperlyConfigured as error:
     sys.exit(f"configuration error: {error}")
 # Longer than the deadline of a vote by far: a worker is killed only when it is truly stuck.

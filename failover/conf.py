@@ -86,6 +86,7 @@ class FailoverConfig:
 
         Raises `ConfigurationError` with every mistake found, never with only the first.
         """
+        raw = {name: text.strip() for name, text in raw.items()}
         problems: list[Problem] = []
         regions = _regions(raw.get("REGIONS", ""), problems)
         endpoints = _endpoints(raw.get("ENDPOINTS", ""), regions, problems)

@@ -5,12 +5,12 @@ import re
 from tests.deploy_check import ROOT
 
 READS = re.compile(
-    r"""(?:(?:env|values)\.\w+\(\s*|environ(?:\.get|\.setdefault)?[\[(]\s*|_whole\(environ,\s*|_number\(environ,\s*|_yes\(environ,\s*)"""
+    r"""(?:values\.\w+\(\s*|environ(?:\.get|\.setdefault)?[\[(]\s*|_whole\(environ,\s*|_number\(environ,\s*|_yes\(environ,\s*)"""
     r"""["']([A-Z][A-Z0-9_]+)["']"""
 )
 BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CA_BUNDLE"}
-# Set by one process for another, or by AWS for a function, never by a person.
-INTERNAL = {"AWS_REGION", "DJANGO_SETTINGS_MODULE", "SURVEY_LIFELINE_FD", "TALLY_LARGE_REST"}
+# Set by one process for another, or by AWS for a function, never by a person; or read only to be refused.
+INTERNAL = {"AWS_REGION", "DJANGO_SETTINGS_MODULE", "SURVEY_LIFELINE_FD", "TALLY_LARGE_REST", "GUNICORN_CMD_ARGS"}
 
 
 def test_env_example_names_every_variable_that_is_read_and_no_other() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
+from failover.lab import environment
 from failover.lab.config import LabConfig, tables_from_json
 from failover.lab.errors import LabError
 from failover.lab.lab import run_lab
@@ -17,6 +19,7 @@ def main() -> int:
     parser.add_argument("--lab-dir", type=Path, help="where its state is kept (LAB_DIR, else .lab)")
     parser.add_argument("--specs", type=Path, required=True, help="a JSON list of tables")
     asked = parser.parse_args()
+    environment.isolate(os.environ)
     try:
         config = LabConfig.from_env(lab_dir=asked.lab_dir)
         run_lab(

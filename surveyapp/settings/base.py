@@ -6,20 +6,18 @@ numbered system check with a hint and not a traceback.
 
 from pathlib import Path
 
-import environ
 from csp.constants import NONE, SELF
 
 from surveyapp import logs
 
 from . import values
 
-env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 DEBUG = False
-SECRET_KEY = env.str("DJANGO_SECRET_KEY", default="")
-ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS", default=[])
-CSRF_TRUSTED_ORIGINS = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
+SECRET_KEY = values.text("DJANGO_SECRET_KEY")
+ALLOWED_HOSTS = values.hosts("DJANGO_ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = values.origins("DJANGO_CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "surveyapp.apps.SurveyAdminConfig",
@@ -78,13 +76,13 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": env.str("DJANGO_SQLITE_PATH", default=str(BASE_DIR / "db.sqlite3")),
+        "NAME": values.file("DJANGO_SQLITE_PATH", default=str(BASE_DIR / "db.sqlite3")),
         "OPTIONS": {"init_command": "PRAGMA journal_mode=WAL;", "timeout": 5, "transaction_mode": "IMMEDIATE"},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Every cookie's name carries the installation.
-INSTALLATION = values.installation(SECRET_KEY, env.str("SURVEY_INSTALLATION", default=""))
+INSTALLATION = values.installation(SECRET_KEY, values.text("SURVEY_INSTALLATION"))
 SESSION_COOKIE_NAME = f"sessionid_{INSTALLATION}"
 CSRF_COOKIE_NAME = f"csrftoken_{INSTALLATION}"
 LANGUAGE_COOKIE_NAME = f"django_language_{INSTALLATION}"
@@ -149,32 +147,32 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 
 # Other stacks of this survey, whose pages may send a ballot here when their own stack does not answer.
-CORS_ALLOWED_ORIGINS = env.list("SURVEY_STACK_ORIGINS", default=[])
+CORS_ALLOWED_ORIGINS = values.origins("SURVEY_STACK_ORIGINS")
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_CREDENTIALS = False
 
 # The address that students type and that the QR code holds; empty: the one the request came to.
-SURVEY_PUBLIC_URL = env.str("SURVEY_PUBLIC_URL", default="")
+SURVEY_PUBLIC_URL = values.web_address("SURVEY_PUBLIC_URL")
 
 # Text on purpose: `failover.conf` parses and validates it, and names every mistake at once.
 FAILOVER = {
-    "REGIONS": env.str("FAILOVER_REGIONS", default=""),
-    "ENDPOINTS": env.str("FAILOVER_ENDPOINTS", default=""),
-    "NAMESERVER": env.str("FAILOVER_NAMESERVER", default=""),
-    "RUN_DIR": env.str("FAILOVER_RUN_DIR", default=""),
-    "DEADLINE_S": env.str("FAILOVER_DEADLINE_S", default=""),
-    "CONNECT_TIMEOUT_S": env.str("FAILOVER_CONNECT_TIMEOUT_S", default=""),
-    "READ_TIMEOUT_S": env.str("FAILOVER_READ_TIMEOUT_S", default=""),
-    "HEARTBEAT_S": env.str("FAILOVER_HEARTBEAT_S", default=""),
-    "HOLD_S": env.str("FAILOVER_HOLD_S", default=""),
-    "LAG_LIMIT_MS": env.str("FAILOVER_LAG_LIMIT_MS", default=""),
-    "THREADS": env.str("FAILOVER_THREADS", default=""),
-    "DNS_STALE_S": env.str("FAILOVER_DNS_STALE_S", default=""),
-    "TABLES": env.str("FAILOVER_TABLES", default=""),
+    "REGIONS": values.text("FAILOVER_REGIONS"),
+    "ENDPOINTS": values.text("FAILOVER_ENDPOINTS"),
+    "NAMESERVER": values.text("FAILOVER_NAMESERVER"),
+    "RUN_DIR": values.text("FAILOVER_RUN_DIR"),
+    "DEADLINE_S": values.text("FAILOVER_DEADLINE_S"),
+    "CONNECT_TIMEOUT_S": values.text("FAILOVER_CONNECT_TIMEOUT_S"),
+    "READ_TIMEOUT_S": values.text("FAILOVER_READ_TIMEOUT_S"),
+    "HEARTBEAT_S": values.text("FAILOVER_HEARTBEAT_S"),
+    "HOLD_S": values.text("FAILOVER_HOLD_S"),
+    "LAG_LIMIT_MS": values.text("FAILOVER_LAG_LIMIT_MS"),
+    "THREADS": values.text("FAILOVER_THREADS"),
+    "DNS_STALE_S": values.text("FAILOVER_DNS_STALE_S"),
+    "TABLES": values.text("FAILOVER_TABLES"),
 }
 
 # Counters without a name, an address or an answer; where they are not open, a token opens them.
-METRICS_TOKEN = env.str("SURVEY_METRICS_TOKEN", default="")
+METRICS_TOKEN = values.text("SURVEY_METRICS_TOKEN")
 METRICS_OPEN = False
 
 LOG_LEVEL = values.log_level("SURVEY_LOG_LEVEL", default="INFO")

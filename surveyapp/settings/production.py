@@ -1,13 +1,16 @@
 """Behind TLS, against DynamoDB Global Tables. Imports nothing of the lab: a fault can never be injected here."""
 
+from django.core.exceptions import ImproperlyConfigured
+
 from surveyapp import logs
 
 from . import values
 from .base import *  # noqa: F403  (Django's own way to layer settings)
-from .base import BASE_DIR, LOG_LEVEL, env
+from .base import ALLOWED_HOSTS, BASE_DIR, LOG_LEVEL
 
-SECRET_KEY = env.str("DJANGO_SECRET_KEY")
-ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS")
+SECRET_KEY = values.secret("DJANGO_SECRET_KEY")
+if not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("DJANGO_ALLOWED_HOSTS: names no host, as in survey.example.org")
 
 STATIC_ROOT = BASE_DIR / "staticfiles"  # filled by collectstatic
 STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}

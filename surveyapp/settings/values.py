@@ -6,56 +6,133 @@ import hashlib
 import hmac
 import logging
 import os
+import re
 import zoneinfo
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+SHORTEST_SECRET = 50
+HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
+PORT = re.compile(r"[0-9]{1,5}")
 TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
 
+def text(name: str, *, default: str = "") -> str:
+    """The text of a variable as it stands, without the blanks around it; one that is empty is unset."""
+    return os.environ.get(name, "").strip() or default
+
+
+def words(name: str) -> list[str]:
+    """A list that is separated by commas."""
+    return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def secret(name: str) -> str:
+    """A secret key. Raises `ImproperlyConfigured` without it in the message."""
+    key = text(name)
+    if len(key) < SHORTEST_SECRET:
+        raise ImproperlyConfigured(f"{name}: must be at least {SHORTEST_SECRET} random characters, not {len(key)}")
+    return key
+
+
+def hosts(name: str) -> list[str]:
+    """Host names and addresses, as Django's `ALLOWED_HOSTS` takes them: without a scheme, a port or a path."""
+    for host in words(name):
+        if not HOST.fullmatch(host):
+            raise ImproperlyConfigured(f"{name}={host}: must be a host name without a scheme, a port and a path")
+    return words(name)
+
+
+def origins(name: str) -> list[str]:
+    """Origins of sites, each as in https://survey.example.org."""
+    for url in words(name):
+        if not _is_web_address(url) or urlsplit(url).path.strip("/"):
+            raise ImproperlyConfigured(f"{name}={url}: must be an origin, as in https://survey.example.org")
+    return [url.rstrip("/") for url in words(name)]
+
+
+def web_address(name: str) -> str:
+    """An http or https URL, or nothing."""
+    url = text(name)
+    if url and not _is_web_address(url):
+        raise ImproperlyConfigured(f"{name}={url}: must be a URL, as in https://survey.example.org/")
+    return url
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable()
+    except ValueError:
+        return False
+
+
+def file(name: str, *, default: str) -> str:
+    """The path of a file in a directory that exists."""
+    path = text(name, default=default)
+    try:
+        there = Path(path).resolve().parent.is_dir() and not Path(path).is_dir()
+    except (OSError, ValueError):
+        there = False
+    if not there:
+        raise ImproperlyConfigured(f"{name}={path}: must be a file in a directory that exists")
+    return path
+
+
+def address(name: str, *, default: str) -> str:
+    """Where a server listens: HOST:PORT, or unix:PATH."""
+    bind = text(name, default=default)
+    host, _, port = bind.rpartition(":")
+    if not bind.startswith("unix:/") and not (host and PORT.fullmatch(port) and 0 < int(port) < 65_536):
+        raise ImproperlyConfigured(f"{name}={bind}: must be HOST:PORT, as in 127.0.0.1:8000, or unix:/PATH")
+    return bind
+
+
 def flag(name: str, *, default: bool) -> bool:
-    """True or false. django-environ takes what it does not know for false, and "ture" would switch TLS off."""
-    text = os.environ.get(name, "").strip().lower()
-    if not text:
+    """True or false. Nothing else is taken for false: "ture" would switch TLS off."""
+    word = text(name).lower()
+    if not word:
         return default
-    if text not in TRUE | FALSE:
-        raise ImproperlyConfigured(f"{name}={text}: must be true or false")
-    return text in TRUE
+    if word not in TRUE | FALSE:
+        raise ImproperlyConfigured(f"{name}={word}: must be true or false")
+    return word in TRUE
 
 
 def whole(name: str, *, default: int, low: int, high: int) -> int:
     """A whole number from `low` to `high`."""
-    text = os.environ.get(name, "").strip() or str(default)
-    if not text.isdecimal() or len(text) > 12 or not low <= int(text) <= high:
-        raise ImproperlyConfigured(f"{name}={text}: must be a whole number from {low} to {high}")
-    return int(text)
+    number = text(name, default=str(default))
+    if not number.isdecimal() or len(number) > 12 or not low <= int(number) <= high:
+        raise ImproperlyConfigured(f"{name}={number}: must be a whole number from {low} to {high}")
+    return int(number)
 
 
 def log_level(name: str, *, default: str) -> str:
     """The name of a log level."""
-    text = os.environ.get(name, "").strip().upper() or default
+    level = text(name, default=default).upper()
     known = logging.getLevelNamesMapping()
-    if text not in known:
-        raise ImproperlyConfigured(f"{name}={text}: must be one of {', '.join(known)}")
-    return text
+    if level not in known:
+        raise ImproperlyConfigured(f"{name}={level}: must be one of {', '.join(known)}")
+    return level
 
 
 def word(name: str, *, default: str, known: tuple[str, ...]) -> str:
     """One of a few words."""
-    text = os.environ.get(name, "").strip().lower() or default
-    if text not in known:
-        raise ImproperlyConfigured(f"{name}={text}: must be one of {', '.join(known)}")
-    return text
+    given = text(name, default=default).lower()
+    if given not in known:
+        raise ImproperlyConfigured(f"{name}={given}: must be one of {', '.join(known)}")
+    return given
 
 
 def time_zone(name: str, *, default: str) -> str:
     """The name of a time zone, such as Europe/Berlin."""
-    text = os.environ.get(name, "").strip() or default
+    zone = text(name, default=default)
     try:
-        zoneinfo.ZoneInfo(text)
+        zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ImproperlyConfigured(f"{name}={text}: is not the name of a time zone, such as Europe/Berlin") from None
-    return text
+        raise ImproperlyConfigured(f"{name}={zone}: is not the name of a time zone, such as Europe/Berlin") from None
+    return zone
 
 
 def installation(secret_key: str, name: str) -> str:
