@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "surveyapp.settings.lab")
+    os.environ["DJANGO_SETTINGS_MODULE"] = os.environ.get("DJANGO_SETTINGS_MODULE") or "surveyapp.settings.lab"
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from gunicorn import glogging
 
+from failover import lifeline, wiring
 from failover.conf import FailoverConfig
 from surveyapp import logs
 from surveyapp.settings import values
@@ -34,8 +35,7 @@ try:
     threads = values.whole("FAILOVER_THREADS", default=FailoverConfig.threads, low=1, high=256)
     # Reading one setting loads them all: a mistake is one line here, and not a worker that dies.
     formatter = logs.FORMATTERS[settings.LOG_FORMAT]
-    if settings.FAILOVER.get("CLOSED"):
-        raise ImproperlyConfigured(settings.FAILOVER["CLOSED"])
+    wiring.check_sdk(wiring.parse_settings())
 except ImproperlyConfigured as error:
     sys.exit(f"configuration error: {error}")
 # Longer than the deadline of a vote by far: a worker is killed only when it is truly stuck.
@@ -69,21 +69,15 @@ logger_class = Logger
 
 def on_starting(server: object) -> None:
     """In the demo the web tier ends with the process that started it, however that ends."""
-    from failover import lifeline
-
     lifeline.hold(lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
 def post_worker_init(worker: object) -> None:
     """No vote is the first thing that a worker does."""
-    from failover import wiring
-
     import_module(settings.ROOT_URLCONF)  # and with it every view
     wiring.warm_up()
 
 
 def worker_exit(server: object, worker: object) -> None:
     """What a worker counted last is not lost when it ends by a request; killed, it loses a fifth of a second."""
-    from failover import wiring
-
     wiring.hand_in()

@@ -1,6 +1,7 @@
 """Numbered system checks: a bad setting is one line with a hint, before anything starts.
 
 failover.E001  a failover setting is missing or malformed
+failover.E002  a variable or a file of the AWS SDK's own cannot be used
 failover.W001  only one region is configured: there is nowhere to fail over to
 failover.W002  botocore may use account-specific endpoint names, which the monitor does not watch
 """
@@ -13,6 +14,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from .adapters.sdk_settings import sdk_problems
 from .conf import ConfigurationError, FailoverConfig
 
 
@@ -24,6 +26,8 @@ def check_failover_settings(app_configs: Sequence[AppConfig] | None, **kwargs: A
     except ConfigurationError as error:
         return [Error(f"{p.variable} {p.message}.", hint=p.hint, id="failover.E001") for p in error.problems]
     found: list[CheckMessage] = []
+    if not config.loopback_only:  # there nothing of them counts
+        found += [Error(f"{p.variable}: {p.message}.", hint=p.hint, id="failover.E002") for p in sdk_problems(config)]
     if len(config.regions) < 2:
         found.append(
             Warning(

@@ -23,6 +23,7 @@ from .adapters.dns_cache import AddressBook, AddressCache
 from .adapters.host_files import HostFiles
 from .adapters.models import use_connections
 from .adapters.runner import PooledRunner
+from .adapters.sdk_settings import sdk_problems
 from .conf import ConfigurationError, FailoverConfig
 from .core.config import RouterConfig
 from .core.interfaces import Clock
@@ -122,13 +123,24 @@ def parse_settings() -> FailoverConfig:
     return config
 
 
+def check_sdk(config: FailoverConfig) -> None:
+    """Raises `ImproperlyConfigured`, in one line, when a variable or a file of the AWS SDK's own cannot be used."""
+    problems = sdk_problems(config)
+    if problems:
+        raise ImproperlyConfigured(str(ConfigurationError(problems)))
+
+
 def build(config: FailoverConfig) -> Wired:
     """Builds and installs what this process needs. Clients are made here because making one is slow and not
     thread-safe.
     """
     clock = SystemClock()
     files = make_files(config)
-    clients = make_clients(config)
+    try:
+        clients = make_clients(config)
+    except Exception:
+        check_sdk(config)
+        raise
     resolver = make_resolver(config)
     restore = dns.install(resolver)
     use_connections(Connections(clients))

@@ -6,7 +6,7 @@ from tests.deploy_check import ROOT
 
 READS = re.compile(
     r"""(?:values\.\w+\(\s*|environ(?:\.get|\.setdefault)?[\[(]\s*|_whole\(environ,\s*|_number\(environ,\s*|_yes\(environ,\s*)"""
-    r"""["']([A-Z][A-Z0-9_]+)["']"""
+    r"""["']([A-Z][A-Z0-9_]+[A-Z0-9])["']"""
 )
 BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CA_BUNDLE"}
 # Set by one process for another, or by AWS for a function, never by a person; or read only to be refused.

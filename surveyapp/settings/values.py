@@ -24,6 +24,12 @@ def text(name: str, *, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
 
 
+def unset_empty(prefix: str) -> None:
+    """Removes the empty variables that begin with `prefix`, for whoever else reads them and knows no such rule."""
+    for name in [name for name in os.environ if name.startswith(prefix) and not text(name)]:
+        del os.environ[name]
+
+
 def words(name: str) -> list[str]:
     """A list that is separated by commas."""
     return [word.strip() for word in text(name).split(",") if word.strip()]

@@ -147,3 +147,24 @@ def test_a_mistyped_number_stops_the_web_tier_in_one_line(variable: str, tmp_pat
     )
 
     assert f"{variable}=many: must be a whole number" in one_line(done)
+
+
+def test_options_for_gunicorn_in_the_environment_are_refused(tmp_path: Path) -> None:
+    told = {**PRODUCTION, "FAILOVER_RUN_DIR": str(tmp_path), "GUNICORN_CMD_ARGS": "--bind 0.0.0.0:1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--check-config", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")],
+        cwd=ROOT,
+        env=manage_environment(tmp_path, **{**told, "DJANGO_SETTINGS_MODULE": "surveyapp.settings.production"}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert "GUNICORN_CMD_ARGS" in one_line(done)
+
+
+def test_an_empty_settings_module_is_the_labs(tmp_path: Path) -> None:
+    done = manage("check", lab_dir=tmp_path, DJANGO_SETTINGS_MODULE="")
+
+    assert done.returncode == 0, done.stderr

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import lab_in
 from tests.integration.test_real_resolver import namespaces
-from tests.processes import MANAGE, ROOT, free_port, manage, manage_environment, wait_while_running
+from tests.processes import MANAGE, ROOT, free_port, manage, manage_environment, running, wait_while_running
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -237,3 +237,27 @@ def test_a_whole_demo_sends_no_packet_elsewhere(tmp_path: Path) -> None:
 
     assert process.returncode == 0, said
     assert json.loads(out.read_text()) == []
+
+
+@pytest.mark.lab
+def test_a_demo_starts_with_the_example_in_its_environment_and_opens_one_port_only(tmp_path: Path) -> None:
+    """`set -a; . ./.env.example`, and what gunicorn would take from the environment."""
+    lines = (line.partition("=") for line in (ROOT / ".env.example").read_text().splitlines() if line[:1].isalpha())
+    example = {name: text for name, _, text in lines}
+    port, other = free_port(), free_port()
+    servers = {
+        "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{other}",
+        "WEB_CONCURRENCY": "many",
+        "FORWARDED_ALLOW_IPS": "*",
+        "SENDFILE": "maybe",
+        "PYTHONPATH": str(tmp_path / "shadow"),
+        "LISTEN_FDS": "1",
+    }
+    known = {**example, **servers, "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab", "PORT": str(port)}
+    (tmp_path / "shadow").mkdir()
+    with running("demo", **{**known, "lab_dir": tmp_path / "lab", "LAB_DIR": str(tmp_path / "lab")}) as process:
+        wait_while_running(process, (tmp_path / "lab" / "demo.json").exists, within=90, what="the demo is ready")
+        with socket.create_connection(("127.0.0.1", port), timeout=10):
+            pass
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", other), timeout=10)
