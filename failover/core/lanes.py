@@ -13,7 +13,7 @@ from failover.core import breaker
 from failover.core.breaker import Circuit, CircuitState
 from failover.core.config import RouterConfig
 from failover.core.doubt import Doubt, TakenBack
-from failover.core.errors import Failure
+from failover.core.errors import ErrorClass, Failure
 from failover.core.interfaces import Success
 from failover.core.phrases import phrase
 from failover.core.reports import LATENCY_BOUNDS_MS, RegionReport
@@ -60,6 +60,7 @@ class Lane:
         self._usual_ms: float | None = None
         self._hedges = self._crowded = self._unweighed = self._unweighed_failed = 0
         self._last_reason = ""
+        self._sent_in_vain = False
         self._doubt = Doubt(config)
         self._before_doubt: Circuit | None = None
         self._retracted = 0
@@ -75,6 +76,12 @@ class Lane:
         if self.circuit.state is CircuitState.OPEN and self.circuit.waited(now) and host is not CircuitState.OPEN:
             self.circuit = breaker.half_opened(self.circuit, now=now)
         return self.circuit.state if host is None else breaker.worse(self.circuit.state, host)
+
+    @property
+    def doubts_pool(self) -> bool:
+        """Whether what was sent there opened the own circuit: a name or a connection that fails says nothing of the
+        connections that there are, and these may be all that still serves."""
+        return self.circuit.state is CircuitState.OPEN and self._sent_in_vain
 
     def admit(self, host: CircuitState | None, now: float) -> Ticket | None:
         """Leave for one attempt, or None when the circuit is open or its single trial is under way."""
@@ -159,6 +166,7 @@ class Lane:
             )
             if self.circuit.openings > before.openings:
                 self._last_reason = self.circuit.cause
+                self._sent_in_vain = result.error_class is ErrorClass.UNKNOWN
                 self._before_doubt = before if in_doubt and before.state is CircuitState.CLOSED else None
         else:
             self.circuit = breaker.on_success(self.circuit, config=self._config, now=now, trial=ticket.trial)

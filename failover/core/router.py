@@ -194,10 +194,9 @@ class Router:
         states = {name: lane.state(self._host(name, now), now) for name, lane in self._lanes.items()}
         ailing = self._ailing if self._is_fresh(now) else frozenset()
         if self._way is None or states != self._states or ailing != self._way.ailing:
+            turned = [name for name, state in states.items() if state is not self._states.get(name)]
             self._turned += tuple(
-                name
-                for name, state in states.items()
-                if state is not CircuitState.CLOSED and state is not self._states.get(name)
+                name for name in turned if states[name] is CircuitState.HALF_OPEN or self._lanes[name].doubts_pool
             )
             self._states, self._way = states, plan(self._regions, states, self._decision, ailing)
         return self._way
@@ -210,7 +209,8 @@ class Router:
         return way
 
     def _renew(self) -> None:
-        """Empty the pools of the regions whose circuit opened or began to try: their connections may be dead."""
+        """Empty the pools of regions whose connections may be dead: what was sent over them opened the circuit, or it
+        begins to try."""
         if not self._turned:
             return
         with self._lock:

@@ -16,6 +16,7 @@ from failover import gateway, wiring
 from failover.adapters.control_store import ControlRow
 from failover.core.breaker import CircuitState
 from failover.core.errors import Outcome
+from failover.core.reports import HostCircuit, HostView
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST, Network
 
@@ -131,6 +132,14 @@ def test_while_no_name_resolves_living_pools_hide_it(world: World) -> None:
     world.zone.empty = True
 
     assert [outcomes(write()) for _ in range(3)] == [[(EAST, Outcome.OK)]] * 3
+
+
+def test_when_every_name_is_gone_and_every_circuit_open_living_pools_still_serve(world: World) -> None:
+    world.zone.empty = True
+    circuits = {region: HostCircuit(CircuitState.OPEN) for region in (EAST, WEST)}
+    world.wired.router.follow(HostView(None, circuits))
+
+    assert [write().region for _ in range(3)] == [EAST] * 3
 
 
 def test_while_the_first_regions_name_is_empty_and_its_pool_dead_the_other_serves(world: World) -> None:

@@ -132,7 +132,7 @@ def test_a_hedged_read_whose_both_regions_have_dead_pools_comes_back() -> None:
 
 def test_a_pool_is_emptied_when_its_circuit_opens_and_again_when_it_tries_and_each_trial_is_fresh() -> None:
     bench = Bench()
-    bench.runner.plays(EAST, *[fails(ErrorClass.NOT_SENT)] * CONFIG.failures_to_open)
+    bench.runner.plays(EAST, *[SILENT] * CONFIG.failures_to_open)
     for _ in range(CONFIG.failures_to_open):
         bench.router.call(where, idempotent=True)
     bench.router.order()
@@ -147,14 +147,24 @@ def test_a_pool_is_emptied_when_its_circuit_opens_and_again_when_it_tries_and_ea
     assert ways(bench) == [(EAST, True)] * CONFIG.trials_to_close + [(EAST, False)]
 
 
-@pytest.mark.parametrize("told", [CircuitState.OPEN, CircuitState.HALF_OPEN])
-def test_a_pool_is_emptied_when_the_host_says_that_the_circuit_turned(told: CircuitState) -> None:
+def test_a_pool_is_emptied_when_the_host_begins_to_try_the_region() -> None:
     bench = Bench()
-    bench.follow(east=told)
+    bench.follow(east=CircuitState.HALF_OPEN)
     for _ in range(3):
         bench.router.report()
 
     assert bench.runner.renewed == [EAST]
+
+
+def test_a_pool_that_may_be_all_that_serves_is_kept_while_new_connections_fail() -> None:
+    bench = Bench()
+    bench.runner.plays(EAST, *[fails(ErrorClass.NOT_SENT)] * CONFIG.failures_to_open)
+    for _ in range(CONFIG.failures_to_open):
+        bench.router.call(where, idempotent=True)
+    bench.follow(west=CircuitState.OPEN)
+
+    assert bench.router.order() == (EAST, WEST), "a panic"
+    assert bench.runner.renewed == []
 
 
 class Host:
