@@ -7,4 +7,5 @@ import tempfile
 
 os.environ["LAB_DIR"] = tempfile.mkdtemp(prefix="surveyapp-tests-")
 os.environ.pop("DJANGO_SQLITE_PATH", None)
+os.environ["TZ"] = "UTC"  # the lab shows the computer's own zone
 atexit.register(shutil.rmtree, os.environ["LAB_DIR"], ignore_errors=True)

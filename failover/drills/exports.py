@@ -1,4 +1,4 @@
-"""Reads the ballots as `manage.py survey export` prints them: a drill looks at the application from outside."""
+"""Makes a survey and reads its ballots by `manage.py survey`: a drill looks at the application from outside."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ LOOK_AGAIN_S = 0.5
 
 class ExportFailed(Exception):
     """The application gave no export; one line."""
+
+
+def survey_of(file: Path, *, env: Mapping[str, str] | None = None) -> str:
+    """The code of the survey in `file`, which is made unless it is there. Raises ExportFailed."""
+    return _told("survey", "import", "--keep", str(file), env=env).strip()
 
 
 def replica(code: str, region: str, *, env: Mapping[str, str] | None = None) -> tuple[Ballot, ...]:

@@ -13,6 +13,7 @@ import ipaddress
 import random
 import secrets
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -83,6 +84,24 @@ class Student:
 
 
 @dataclass
+class Progress:
+    """What became of the votes so far, counted by name; a repeat on purpose counts as one more."""
+
+    sent: int = 0
+    refused: int = 0
+    failed: int = 0
+    regions: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        by_region = ", ".join(f"{region} {count}" for region, count in sorted(self.regions.items())) or "no region"
+        waiting = self.sent - self.regions.total() - self.refused - self.failed
+        return (
+            f"{self.sent} sent, {self.regions.total()} acknowledged ({by_region}), {waiting} under way, "
+            f"{self.refused} refused, {self.failed} failed"
+        )
+
+
+@dataclass
 class Class:
     """The students of one run against the application at `url`. `chance` decides who does what and answers what."""
 
@@ -90,6 +109,7 @@ class Class:
     code: str
     book: LedgerFile
     chance: random.Random = field(default_factory=random.Random)
+    progress: Progress = field(default_factory=Progress)
     voters: str = field(default_factory=lambda: f"student-{secrets.token_hex(4)}-")
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -119,6 +139,7 @@ class Class:
                     student = self._turn(load)
                     student.busy = True
                     self.book.write(student.last)
+                    self.progress.sent += 1
                     group.create_task(self._send(client, student))
 
     async def _survey(self, client: httpx.AsyncClient) -> Mapping[str, Any]:
@@ -165,14 +186,18 @@ class Class:
             self.book.write(tried)
             elapsed = time.monotonic() - began
             if reply is not None and reply.is_success:
-                self.book.write(_receipt(sent, reply, number, elapsed * 1000))
+                receipt = _receipt(sent, reply, number, elapsed * 1000)
+                self.book.write(receipt)
+                self.progress.regions[receipt.region] += 1
                 return
             if not tried.failed:
                 self.book.write(Refused(sent.vote_id, tried.http, tried.said, time.time()))
+                self.progress.refused += 1
                 return
             wait = self._wait(reply, number)
             if number == MOST_TRIES or elapsed + wait > GIVE_UP_S:
                 self.book.write(GaveUp(sent.vote_id, number, elapsed * 1000, time.time()))
+                self.progress.failed += 1
                 return
             await asyncio.sleep(wait)
 

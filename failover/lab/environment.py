@@ -8,7 +8,10 @@ prefix: a list of names would miss the next one.
 from __future__ import annotations
 
 import os
+import zoneinfo
 from collections.abc import Mapping, MutableMapping
+
+import tzlocal
 
 REMOVED = (
     *("AWS_", "BOTO", "PYNAMODB_", "SSL", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
@@ -46,6 +49,16 @@ def for_child(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if name.startswith((*OURS, *KEPT)) or name in DEMO or name in NO_CLOUD
     }
+
+
+def time_zone() -> str:
+    """The name of this computer's own time zone, UTC where it has no name that Python knows."""
+    try:
+        name: str = tzlocal.get_localzone_name()
+        zoneinfo.ZoneInfo(name)
+    except (LookupError, ValueError, OSError):  # odd settings, or a zone that is a file without a name
+        return "UTC"
+    return name
 
 
 def _is_foreign(name: str) -> bool:

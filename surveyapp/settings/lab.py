@@ -51,6 +51,7 @@ os.environ.setdefault("FAILOVER_REGIONS", "us-east-1,us-west-2")
 os.environ.setdefault("FAILOVER_HEARTBEAT_S", "0.5")
 os.environ.setdefault("FAILOVER_HOLD_S", "5")
 os.environ.setdefault("DJANGO_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+os.environ.setdefault("DJANGO_TIME_ZONE", environment.time_zone())
 
 from .base import *  # noqa: E402, F403  (the environment above must be in place before base reads it)
 from .base import FAILOVER as BASE_FAILOVER  # noqa: E402  (the same order)

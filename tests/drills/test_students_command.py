@@ -1,10 +1,12 @@
 """`manage.py students` without a demo: what it prints, where it writes, how it ends."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from failover.drills.records import Ledger
+from failover.drills.students import Progress
 from tests.drills.server import application
 from tests.processes import manage
 
@@ -52,3 +54,15 @@ def test_a_ledger_that_exists_is_not_written_over(tmp_path: Path) -> None:
     assert "never continued" in done.stderr
     assert path.read_text() == "mine\n"
     assert not app.received
+
+
+def test_what_has_become_of_the_votes_is_one_line(tmp_path: Path) -> None:
+    progress = Progress(sent=7, refused=1, failed=1, regions=Counter({"us-west-2": 1, "us-east-1": 3}))
+    assert str(progress) == ("7 sent, 4 acknowledged (us-east-1 3, us-west-2 1), 1 under way, 1 refused, 1 failed")
+    assert str(Progress()) == "0 sent, 0 acknowledged (no region), 0 under way, 0 refused, 0 failed"
+
+
+def test_without_a_code_and_a_demo_it_is_one_line_too(tmp_path: Path) -> None:
+    done = manage("students", lab_dir=tmp_path)
+    assert done.returncode == 2
+    assert "no demo is running" in done.stderr

@@ -1,6 +1,7 @@
 """``manage.py students CODE``: a class for an instructor without twenty phones."""
 
 import asyncio
+import itertools
 import json
 import random
 import signal
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from failover.conf import FailoverConfig
-from failover.drills.exports import ExportFailed, converged
+from failover.drills.exports import ExportFailed, converged, survey_of
 from failover.drills.figures import percentile, regions_served, waits_ms
 from failover.drills.ledger import check
 from failover.drills.records import Ledger, LedgerDamaged, LedgerFile
@@ -21,6 +22,9 @@ from failover.lab.files import DEMO_LOCK, is_running
 
 COULD_NOT_RUN = 2
 CONVERGE_S = 60.0
+PROGRESS_S = 5.0
+OWN_SURVEY = Path(__file__).resolve().parents[2] / "class_survey.json"
+"""Voters that nobody invited belong in a survey of their own, not among the answers of a class."""
 
 
 class Command(BaseCommand):
@@ -35,7 +39,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Load, where to, and whether to look afterwards."""
         load = Load()
-        parser.add_argument("code", metavar="CODE")
+        parser.add_argument("code", metavar="CODE", nargs="?", help="default: a survey of the students' own, CLASS20")
         parser.add_argument("--rate", type=float, default=load.rate, help="votes a second (%(default)g; at most 200)")
         parser.add_argument(
             "--for", dest="seconds", type=float, default=load.seconds, help="seconds (%(default)g; at most 600)"
@@ -52,8 +56,9 @@ class Command(BaseCommand):
         try:
             load = Load(rate=options["rate"], seconds=options["seconds"])
             url = loopback(options["url"] or _demo_url(Path(settings.LAB_DIR)))
+            options["code"] = options["code"] or survey_of(OWN_SURVEY)
             ledger = self._vote(load, url, options)
-        except (CannotVote, LedgerDamaged) as error:
+        except (CannotVote, LedgerDamaged, ExportFailed) as error:
             raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
         if options["check"]:
             self._check(ledger)
@@ -64,7 +69,7 @@ class Command(BaseCommand):
             with LedgerFile(path) as book:
                 lesson = Class(url, options["code"], book, random.Random(options["seed"]))
                 try:
-                    asyncio.run(_until_stopped(lesson, load))
+                    asyncio.run(self._until_stopped(lesson, load))
                 except KeyboardInterrupt:
                     self.stderr.write("Stopped in the middle; what was sent until then is in the ledger.")
         except FileExistsError:
@@ -76,6 +81,28 @@ class Command(BaseCommand):
         self.stdout.write(f"{_summary(ledger)}; ledger {path}")
         return ledger
 
+    async def _until_stopped(self, lesson: Class, load: Load) -> None:
+        """The first Ctrl-C lets every vote that is under way come to its end, the second does not."""
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            lesson.stop()
+            loop.remove_signal_handler(signal.SIGINT)
+
+        loop.add_signal_handler(signal.SIGINT, stop)
+        reporting = loop.create_task(self._report(lesson))
+        try:
+            await lesson.vote(load)
+        finally:
+            reporting.cancel()
+
+    async def _report(self, lesson: Class) -> None:
+        """A line every few seconds, so that nobody wonders whether it runs."""
+        for number in itertools.count(1):
+            await asyncio.sleep(PROGRESS_S)
+            self.stdout.write(f"{number * PROGRESS_S:4.0f} s: {lesson.progress}")
+            self.stdout.flush()
+
     def _check(self, ledger: Ledger) -> None:
         regions = FailoverConfig.parse(settings.FAILOVER).regions
         try:
@@ -85,18 +112,6 @@ class Command(BaseCommand):
         if not verdict.ok:
             raise CommandError(verdict.summary())
         self.stdout.write(f"Checked in {' and '.join(regions)}: {verdict.summary()}")
-
-
-async def _until_stopped(lesson: Class, load: Load) -> None:
-    """The first Ctrl-C lets every vote that is under way come to its end, the second does not."""
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        lesson.stop()
-        loop.remove_signal_handler(signal.SIGINT)
-
-    loop.add_signal_handler(signal.SIGINT, stop)
-    await lesson.vote(load)
 
 
 def _demo_url(lab_dir: Path) -> str:

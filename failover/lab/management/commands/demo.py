@@ -13,8 +13,10 @@ from django.core.management.base import BaseCommand, CommandError
 from failover.lab.demo import Demo
 from failover.lab.demo_config import DemoConfig
 from failover.lab.errors import LabError
+from failover.lab.files import write_whole
 
 INSTRUCTOR = "instructor"
+KEPT_IN = "demo-password"
 
 
 class Command(BaseCommand):
@@ -28,13 +30,13 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Blocks until stopped."""
-        password = os.environ.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
 
         def say(line: str) -> None:
             self.stdout.write(line)
             self.stdout.flush()
 
         try:
+            password = os.environ.get("DEMO_PASSWORD") or _kept_password(Path(settings.LAB_DIR))
             config = DemoConfig.from_env(os.environ, lab_dir=Path(settings.LAB_DIR), password=password)
             demo = Demo(config, say=say)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -44,13 +46,29 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
 
+def _kept_password(lab_dir: Path) -> str:
+    """The directory's own password, made on first use and readable by its owner alone. Raises LabError."""
+    path = lab_dir / KEPT_IN
+    try:
+        if not path.exists():
+            lab_dir.mkdir(parents=True, exist_ok=True)
+            write_whole(path, secrets.token_urlsafe(9) + "\n", mode=0o600)
+        password = path.read_text().strip()
+    except (OSError, ValueError) as error:
+        raise LabError(f"{path}: cannot be used: {error}") from error
+    if not password:
+        raise LabError(f"{path} is empty: remove it for a new password, or set DEMO_PASSWORD")
+    return password
+
+
 def _prepare_accounts(password: str) -> None:
-    """The accounts' tables, and the one instructor with this start's password."""
+    """The accounts' tables, and the one instructor with this password."""
     from django.contrib.auth import get_user_model
 
     call_command("migrate", verbosity=0, interactive=False)
     user, _ = get_user_model().objects.get_or_create(
         username=INSTRUCTOR, defaults={"is_staff": True, "is_superuser": True}
     )
-    user.set_password(password)
-    user.save(update_fields=["password"])
+    if not user.check_password(password):  # the same one set anew would sign everybody out
+        user.set_password(password)
+        user.save(update_fields=["password"])
