@@ -54,17 +54,17 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is needed (Debian: apt install python3-venv)" >&2; exit 1; }
 
 $(VENV)/.lab: requirements/base.txt requirements/lab.txt | $(VENV)/bin/python
-	@echo "installing the application and the lab ..."
+	@echo "installing the application and the lab (once, a minute or two) ..."
 	@$(BIN)/python $(PIP) -r requirements/base.txt -r requirements/lab.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.lab
-	@echo "installing the tests and the checks ..."
+	@echo "installing the tests and the checks (once, about a minute) ..."
 	@$(BIN)/python $(PIP) -r requirements/dev.txt
 	@touch $@
 
 $(ENGINE_VENV)/.ok: requirements/engine.txt | $(VENV)/bin/python
-	@echo "installing the engine into an environment of its own ..."
+	@echo "installing the engine into an environment of its own (once, under a minute) ..."
 	@$(BIN)/python -m venv $(ENGINE_VENV)
 	@$(ENGINE_VENV)/bin/python $(PIP) -r requirements/engine.txt
 	@touch $@

@@ -107,6 +107,16 @@ def test_the_ready_line_is_the_contracts_and_the_page_is_there(first: Started) -
     assert WEB.get(f"{first.url}/healthz/ready").json() == {"status": "ready", "region": "us-east-1"}
 
 
+def test_students_vote_in_a_survey_of_their_own(first: Started) -> None:
+    done = manage("students", "--rate", "5", "--for", "1", "--check", lab_dir=first.lab_dir)
+
+    assert done.returncode == 0, done.stderr
+    assert "0 lost" in done.stdout
+    listed = manage("survey", "list", lab_dir=first.lab_dir).stdout
+    assert "CLASS20" in listed
+    assert WEB.get(f"{first.url}/s/DEMO20/results.json").json()["voters"] == 0
+
+
 def test_a_vote_is_taken_and_says_where(first: Started) -> None:
     reply = first.vote()
 
