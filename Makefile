@@ -12,6 +12,7 @@ help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.lab $(ENGINE_VENV)/.ok ## Run the demo: two regions, DNS and the web tier (PORT, HOST=lan, WORKERS, LAB_RTT_MS, LAB_DIR)
+	@echo "starting two regions, the monitor and the web tier (about ten seconds) ..."
 	@exec $(BIN)/python manage.py demo
 
 test: $(VENV)/.dev $(ENGINE_VENV)/.ok chromium ## Run every check and every test

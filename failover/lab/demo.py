@@ -60,7 +60,6 @@ class Demo:
         self._alive = alive
         try:
             self._take_directory()
-            self._say("starting two regions, the monitor and the web tier; this takes about ten seconds ...")
             self._start("lab", [*MANAGE, "lab"])
             self._await("lab", self._lab_is_ready)
             self._await("lab", self._regions_are_open)
