@@ -16,6 +16,7 @@ from pynamodb.attributes import JSONAttribute, NumberAttribute, TTLAttribute, Un
 from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.exceptions import PynamoDBException as DatabaseError
 from pynamodb.expressions.condition import Condition
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from failover.gateway import RegionalModel
 
@@ -25,17 +26,19 @@ from .packing import packed, unpacked
 __all__ = [
     "BallotRow",
     "DatabaseError",
+    "ListingRow",
     "Page",
+    "Place",
     "SurveyRow",
     "TallyRow",
     "ballot_page",
     "mark_key",
     "round_key",
-    "round_place",
     "shard_key",
     "shard_place",
     "shard_prefix",
-    "tally_page",
+    "shelf_page",
+    "unlisted_page",
     "voter_key",
 ]
 
@@ -84,16 +87,16 @@ def _sendable(value: Any) -> Any:
     return value
 
 
-class SurveyRow(RegionalModel):
-    """What one region changed about one survey: `round`, and the JSON of packing.py in `fields`."""
-
-    class Meta:
-        table_name = "survey-definitions"
+class StoredRow(RegionalModel):
+    """What one region says of one survey: `round`, and the JSON of packing.py in `fields`. `shelf` says in which list
+    the survey stands, as far as the writer knew.
+    """
 
     code = UnicodeAttribute(hash_key=True)
     region = UnicodeAttribute(range_key=True)
     round = NumberAttribute()
     fields = StoredJSON(null=True)
+    shelf = UnicodeAttribute(null=True)
 
     @classmethod
     def from_raw_data(cls, data: dict[str, Any]) -> Self:
@@ -123,13 +126,42 @@ class SurveyRow(RegionalModel):
     def unchanged(self) -> Condition:
         """The condition that the item still stands as it was read: not yet there, where it never was."""
         if "updated_at" not in self.attribute_values:
-            return SurveyRow.code.does_not_exist()
+            return type(self).code.does_not_exist()
         # What cannot be read at all is replaced by nothing but a deletion.
-        return SurveyRow.updated_at == self.updated_at if self.is_readable else SurveyRow.code.exists()
+        return type(self).updated_at == self.updated_at if self.is_readable else type(self).code.exists()
 
     def take(self, row: Row) -> None:
         """Say what `row` says from now on; what this version does not understand of the item stays in it."""
         self.round, self.fields = row.round, packed(row, over=self.fields)
+
+
+class ByChange(GlobalSecondaryIndex["SurveyRow"]):  # type: ignore[no-untyped-call]  # PynamoDB's hook has no types
+    """The rows of one shelf by when they were last written: their keys and nothing else."""
+
+    class Meta:
+        index_name = "by-change"
+        projection = KeysOnlyProjection()
+
+    shelf = UnicodeAttribute(hash_key=True)
+    updated_at = NumberAttribute(range_key=True)
+
+
+class SurveyRow(StoredRow):
+    """What one region changed about one survey."""
+
+    class Meta:
+        table_name = "survey-definitions"
+
+    by_change = ByChange()
+
+
+class ListingRow(StoredRow):
+    """The little of a SurveyRow that a list of surveys shows (listing.py), with the same key. It is of the SurveyRow
+    that has the same `updated_at`, or of an earlier one, when its writer was cut off in between.
+    """
+
+    class Meta:
+        table_name = "survey-listing"
 
 
 class BallotRow(RegionalModel):
@@ -184,6 +216,7 @@ class TallyRow(RegionalModel):
     round_key = UnicodeAttribute(hash_key=True)
     shard = UnicodeAttribute(range_key=True)
     version = UnicodeAttribute()
+    voters = NumberAttribute(null=True)
     counts = StoredJSON()
     counted_at = NumberAttribute()
     expires_at = TTLAttribute()
@@ -215,21 +248,55 @@ def ballot_page(start: dict[str, Any] | None, *, prefix: str | None = None, cons
     return Page(page["Items"], page.get("LastEvaluatedKey"))
 
 
-def tally_page(start: dict[str, Any] | None) -> Page:
-    """Up to 500 tallies of the bound region from `start` on, of any rounds."""
-    page = next(TallyRow.scan(page_size=PAGE_ITEMS, last_evaluated_key=start).page_iter)
+class Place(NamedTuple):
+    """Where a row stands among those of its shelf, the latest change first; `updated_at` is microseconds."""
+
+    updated_at: int
+    code: str
+    region: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Place | None":
+        """The place that a page's address names; None for a text that names none."""
+        number, _dash, rest = text.partition("-")
+        code, _dash, region = rest.partition("-")
+        if not (number.isascii() and number.isdecimal() and len(number) < 20 and code and region):
+            return None
+        return cls(int(number), code, region) if region.isascii() and len(rest) < 100 else None
+
+    def __str__(self) -> str:
+        """As an address names it."""
+        return f"{self.updated_at}-{self.code}-{self.region}"
+
+
+def shelf_page(shelf: str, after: Place | None, *, limit: int) -> tuple[list[Place], bool]:
+    """Up to `limit` places of a shelf behind `after` in the bound region, and whether there are more."""
+    start = None
+    if after is not None:
+        start = {
+            "shelf": {"S": shelf},
+            "updated_at": {"N": str(after.updated_at)},
+            "code": {"S": after.code},
+            "region": {"S": after.region},
+        }
+    found = SurveyRow.query(
+        shelf, index_name="by-change", scan_index_forward=False, page_size=limit, last_evaluated_key=start
+    )
+    page = next(found.page_iter)
+    places = [Place(int(item["updated_at"]["N"]), item["code"]["S"], item["region"]["S"]) for item in page["Items"]]
+    return places, "LastEvaluatedKey" in page
+
+
+def unlisted_page(start: dict[str, Any] | None) -> Page:
+    """Items of the bound region's surveys that stand on no shelf: an earlier version wrote them."""
+    found = SurveyRow.scan(SurveyRow.shelf.does_not_exist(), page_size=PAGE_ITEMS, last_evaluated_key=start)
+    page = next(found.page_iter)
     return Page(page["Items"], page.get("LastEvaluatedKey"))
 
 
 def round_key(code: str, number: int) -> str:
     """What the tallies of one round of a survey lie under."""
     return f"{code}{SEPARATOR}{number}"
-
-
-def round_place(key: str) -> tuple[str, int] | None:
-    """Code and round that a round key is made of; None for a key that is none."""
-    code, _separator, number = key.partition(SEPARATOR)
-    return (code, int(number)) if number.isascii() and number.isdecimal() and len(number) < 10 else None
 
 
 def shard_prefix(code: str, number: int) -> str:

@@ -26,7 +26,9 @@ def unpacked(number: JSON, fields: JSON, *, region: str) -> Row:
         field = read[name] = Field(entry["v"], entry["at"], born_from(entry.get("born")))
         if "seen" in entry:
             version = Version(field.value, field.born, frozenset({region}))
-            versions[name] = Versions({field.name: version}, _seen(entry["seen"], entry.get("names")))
+            mark = entry.get("mark")  # of the value that this one is short for
+            called = (field.at, mark) if isinstance(mark, str) else field.name
+            versions[name] = Versions({called: version}, _seen(entry["seen"], entry.get("names")))
     return Row(_round(number), read, versions)
 
 

@@ -11,9 +11,9 @@ from failover import gateway
 
 from . import selectors, tallies
 from .definitions import Kind, Option, Question
-from .models import round_place
 from .surveys import State, Survey
 
+MOST_READ = 100  # rounds; a round costs a read
 MOST_LISTED = 20  # the latest; who resets more often finds the others by their number
 
 
@@ -58,13 +58,14 @@ def _named(options: Sequence[str]) -> tuple[Option, ...]:
 
 
 def with_votes(survey: Survey) -> list[tuple[int, int]]:
-    """The rounds before this one that still have votes, the latest first, with the number of voters. Raises
-    NoRegionAnswered.
+    """The rounds before this one that still have votes, the latest first, with the number of voters; of the last
+    MOST_READ rounds. Raises NoRegionAnswered.
     """
-    counted = {round_place(key): count for key, count in selectors.voters_by_round().items()}
-    found = [
-        (place[1], count)
-        for place, count in counted.items()
-        if place is not None and place[0] == survey.code and survey.born <= place[1] < survey.round and count
-    ]
-    return sorted(found, reverse=True)[:MOST_LISTED]
+    found: list[tuple[int, int]] = []
+    first = max(survey.born, survey.round - MOST_READ)
+    for last in range(survey.round - 1, first - 1, -MOST_LISTED):
+        places = [(survey.code, number) for number in range(last, max(first, last - MOST_LISTED + 1) - 1, -1)]
+        found += [(number, count) for (_code, number), count in selectors.voters(places).items() if count]
+        if len(found) >= MOST_LISTED:
+            break
+    return found[:MOST_LISTED]

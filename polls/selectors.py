@@ -1,9 +1,10 @@
 """Reads. Every result carries the region that served it and when it was read, so a page can say how old it is."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from functools import cache
+from typing import TypeVar
 
 from failover import gateway
 
@@ -12,13 +13,13 @@ from .ballot_reads import read_replica, read_round
 from .cached import Cached
 from .known import Known
 from .merge import Cast, Row, merge, merge_ballots, stands
-from .models import BallotRow, Page, SurveyRow, TallyRow, shard_key, tally_page, voter_key
+from .models import BallotRow, SurveyRow, shard_key, voter_key
 from .surveys import Survey, from_row, is_whole
 
 T = TypeVar("T")
 READ_TIMEOUT_S = 1.0  # a region that has not told its rows by then is not waited for
 FRESH_S = 0.4  # a vote is counted within half a second, and so is seen within one
-LIST_TIMEOUT_S = 2.0  # all surveys are more to tell than one
+VOTERS_AT_ONCE = 20  # rounds whose voters are read side by side: a far region's round trip is waited for once
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _merged(known: Found | None, found: Found | None) -> Found | None:
 
 def read_now(code: str) -> Found | None:
     """The survey, asked of every region now. Raises NoRegionAnswered when none answers."""
-    told = _everywhere(lambda bound: [item.row() for item in SurveyRow.query(code, consistent_read=bound.strong)])
+    told = everywhere(lambda bound: [item.row() for item in SurveyRow.query(code, consistent_read=bound.strong)])
     complete = len(told) == len(gateway.regions())
     return Found.of(code, (row for rows in told.values() for row in rows), region=next(iter(told)), complete=complete)
 
@@ -131,21 +132,7 @@ def survey_get(code: str) -> Known[Survey]:
     return Known(known.survey, known.region, known.at)
 
 
-def survey_list() -> Known[list[Survey]]:
-    """Every survey that is not deleted, by code, merged from every region that answers. Raises NoRegionAnswered."""
-    told = _everywhere(
-        lambda bound: [(str(item.code), item.row()) for item in SurveyRow.scan(consistent_read=bound.strong)],
-        timeout=LIST_TIMEOUT_S,
-    )
-    rows: dict[str, list[Row]] = {}
-    for code, row in (pair for pairs in told.values() for pair in pairs):
-        rows.setdefault(code, []).append(row)
-    merged = ((code, merge(found)) for code, found in sorted(rows.items()))
-    surveys = [from_row(code, row) for code, row in merged if is_whole(row)]
-    return Known([survey for survey in surveys if not survey.deleted], next(iter(told)), gateway.clock.wall())
-
-
-def _everywhere(op: Callable[[gateway.Bound], T], *, timeout: float = READ_TIMEOUT_S) -> dict[str, T]:
+def everywhere(op: Callable[[gateway.Bound], T], *, timeout: float = READ_TIMEOUT_S) -> dict[str, T]:
     """What the regions that answer tell, by region, in the order of their priority. Raises NoRegionAnswered when none
     does.
     """
@@ -214,32 +201,22 @@ def results(survey: Survey) -> Known[Results]:
     return known if held.current else replace(known, value=replace(known.value, current=False))
 
 
-def _voters(_all: None) -> dict[str, int]:
-    """In many short calls. When a region fails in between, the rest comes from another one, and what is read twice
-    counts once.
-    """
-    page = _tallies_from(None)
-    shards = tallies.voters_by_shard(page.rows(TallyRow))
-    while page.next:
-        page = _tallies_from(page.next)
-        shards |= tallies.voters_by_shard(page.rows(TallyRow))
-    voters = Counter[str]()
-    for (number, _shard), count in shards.items():
-        voters[number] += count
-    return voters
+def _voters(place: tuple[str, int]) -> int:
+    return gateway.read(lambda _bound: tallies.read_voters(*place)).value
 
 
-def _tallies_from(start: dict[str, Any] | None) -> Page:
-    return gateway.read(lambda _bound: tally_page(start)).value
-
-
-_voters_counted: Cached[None, dict[str, int]] = Cached(
+_voters_counted: Cached[tuple[str, int], int] = Cached(
     _voters, fresh_s=2.0, monotonic=gateway.clock.monotonic, survives=gateway.NoRegionAnswered
 )
 
 
-def voters_by_round() -> dict[str, int]:
-    """How many voted, by "CODE#round", over all surveys' tallies in one reading, a few seconds old. Raises
-    NoRegionAnswered.
-    """
-    return _voters_counted.get(None).value
+def voters(rounds: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """How many voted in each of these rounds (code and number), a few seconds old. Raises NoRegionAnswered."""
+    counted = _pool().map(_voters_counted.get, rounds)
+    return {place: held.value for place, held in zip(rounds, counted, strict=True)}
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Made on first use, so never before a server forks its workers."""
+    return ThreadPoolExecutor(VOTERS_AT_ONCE, thread_name_prefix="voters")

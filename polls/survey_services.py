@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from failover import gateway
 
-from . import codes, selectors, stored
+from . import codes, listing, selectors, stored
 from .definitions import Definition, Visibility, is_too_large
 from .merge import Row, change, merge, overtaken, put_on
 from .models import SurveyRow
@@ -129,7 +129,7 @@ def survey_delete(*, code: str) -> Survey:
     # Each region has a row of its own; where an earlier change was written, its texts go as well. When none answers
     # now, the tombstone stands where it was just written, and that is enough.
     with suppress(gateway.NoRegionAnswered):
-        gateway.everywhere(lambda bound: _put(code, dead, bound), timeout=EVERYWHERE_S, half_open=True)
+        gateway.everywhere(lambda bound: _put(code, dead, bound, known=known.row), timeout=EVERYWHERE_S, half_open=True)
     return survey
 
 
@@ -162,7 +162,7 @@ def _write(code: str, changed: Row, *, known: Row, checked: bool = False) -> Sur
     something that does not go together with it.
     """
     since = known if checked else None
-    routed = gateway.write(lambda bound: _put(code, changed, bound, since=since), idempotent=True)
+    routed = gateway.write(lambda bound: _put(code, changed, bound, known=known, since=since), idempotent=True)
     match routed.value:
         case _Refusal.CONFLICT:
             raise ServiceRefused("conflict", _("Somebody else changed this survey in the same moment."))
@@ -173,7 +173,7 @@ def _write(code: str, changed: Row, *, known: Row, checked: bool = False) -> Sur
     return selectors.learn(code, merge([known, routed.value]), region=routed.region)
 
 
-def _put(code: str, changed: Row, bound: gateway.Bound, *, since: Row | None = None) -> "Row | _Refusal":
+def _put(code: str, changed: Row, bound: gateway.Bound, *, known: Row, since: Row | None = None) -> "Row | _Refusal":
     """Join the change with this region's row, unless what would stand then breaks a rule that `since` did not."""
     for _try in range(WRITE_TRIES):
         own = next(iter(SurveyRow.query(code, SurveyRow.region == bound.region, consistent_read=True)), None)
@@ -188,7 +188,9 @@ def _put(code: str, changed: Row, bound: gateway.Bound, *, since: Row | None = N
         item = own or SurveyRow(code, bound.region)
         unchanged = item.unchanged()
         item.take(merged)
+        item.shelf = listing.shelf_of(merge([known, merged]))
         if item.put(unchanged, updated_at=stamp).written:
+            listing.put_beside(item, merged)
             return merged
     raise RuntimeError(f"survey {code} is being changed by others all the time")
 

@@ -142,7 +142,7 @@ def from_row(code: str, row: Row) -> Survey:
     document = {name: row.value(name) for name in DEFINED if row.value(name) is not None}
     found = stored.read(document, code)
     definition, switch = found.definition, row.value("state")
-    unread = found.unread | {name for name in row.fields if not _is_known(name)}
+    unread = found.unread | {name for name in row.fields if not is_known(name)}
     if switch not in list(State):
         switch, unread = State.CLOSED, unread | {"state"}
     return Survey(
@@ -178,7 +178,8 @@ def _within(value: Any, least: int, most: int, default: int) -> int:
     return value if type(value) is int and least <= value <= most else default
 
 
-def _is_known(name: str) -> bool:
+def is_known(name: str) -> bool:
+    """Whether this version has a property of this name."""
     return name in DEFINED or name in SWITCHES or name.startswith((HIDDEN_TEXT, TOMBSTONE))
 
 

@@ -7,9 +7,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from failover import gateway
 
+from . import listing
 from .counting import Compared, Kept, Scheme, Shard, Stored, Unreachable
 from .merge import Cast, Row, merge
-from .models import BallotRow, DatabaseError, SurveyRow, TallyRow, round_key, shard_place, shard_prefix
+from .models import BallotRow, DatabaseError, Place, SurveyRow, TallyRow, round_key, shard_place, shard_prefix
 from .projector import Projector
 from .surveys import Survey, from_row, is_whole
 from .tally import Tally
@@ -48,13 +49,13 @@ def read_round(code: str, number: int, *, consistent: bool) -> Kept:
     return Kept({int(shard): _stored(row) for shard, row in rows.items() if shard.isdecimal()}, compared)
 
 
-def voters_by_shard(rows: Iterable[TallyRow]) -> dict[tuple[str, str], int]:
-    """How many voted, by "CODE#round" and shard."""
-    return {
-        (str(row.round_key), str(row.shard)): _number(_object(row.counts).get("voters"))
-        for row in rows
-        if row.shard != COMPARED
-    }
+def read_voters(code: str, number: int) -> int:
+    """How many voted in a round, as the bound region has counted them: little is read of each shard."""
+    rows = TallyRow.query(round_key(code, number), attributes_to_get=["shard", "voters"])
+    counted = [row.voters for row in rows if row.shard != COMPARED]
+    if None in counted:  # an earlier version wrote it
+        return sum(stored.tally.voters for stored in read_round(code, number, consistent=False).shards.values())
+    return sum(int(voters) for voters in counted if voters is not None)
 
 
 def _translated(method: Callable[P, T]) -> Callable[P, T]:
@@ -73,6 +74,9 @@ class RegionTallies:
 
     def __init__(self, region: str) -> None:
         self._region = region
+        self._looked_at: dict[str, frozenset[Place]] = {}  # where the rows of each survey stood then
+        self._open: dict[str, Survey] = {}  # without its questions
+        self._schemes: dict[str, Scheme] = {}
 
     @_translated
     def scheme(self, code: str) -> Scheme | None:
@@ -82,13 +86,23 @@ class RegionTallies:
 
     @_translated
     def open_schemes(self) -> list[Scheme]:
-        """See TallyStore."""
-        rows: dict[str, list[Row]] = {}
+        """See TallyStore. Only what changed since the last time is read, and of that only what is open in full."""
         with gateway.at(self._region):
-            for item in SurveyRow.scan(consistent_read=True):
-                rows.setdefault(str(item.code), []).append(item.row())
-        schemes = (_scheme(code, found) for code, found in rows.items())
-        return [scheme for scheme in schemes if scheme is not None and scheme.is_open]
+            standing = listing.standing()
+            changed = [code for code, places in standing.items() if self._looked_at.get(code) != places]
+            self._open = {code: survey for code, survey in self._open.items() if code in standing}
+            self._open |= {listed.survey.code: listed.survey for listed in listing.read_bound(changed, standing)}
+        self._schemes = {code: scheme for code, scheme in self._schemes.items() if code not in changed}
+        self._looked_at = standing
+        found: list[Scheme] = []
+        for code, survey in self._open.items():
+            if not survey.is_open:
+                continue
+            scheme = self._schemes.get(code) or self.scheme(code)
+            if scheme is not None:
+                self._schemes[code] = scheme
+                found.append(scheme)
+        return found
 
     @_translated
     def casts(self, shard: Shard) -> list[Cast]:
@@ -115,6 +129,7 @@ class RegionTallies:
             round_key(shard.code, shard.round),
             str(shard.number),
             version=new.version,
+            voters=new.tally.voters,
             counts={**_plain(new.tally), "may_change": new.may_change},
             counted_at=new.counted_at,
             expires_at=datetime.fromtimestamp(new.expires_at, UTC),

@@ -114,17 +114,30 @@ class Connections:
 
 
 def table_description(model: type[Model]) -> dict[str, Any]:
-    """The model's table as DynamoDB would describe it: name, key schema and key attributes.
+    """The model's table as DynamoDB would describe it: name, key schema, key attributes and global secondary indexes.
 
     The partition key comes first, which CreateTable insists on; PynamoDB goes by the alphabet.
     """
     schema = model._get_schema()
-    keys = [{"AttributeName": key["AttributeName"], "KeyType": str(key["KeyType"])} for key in schema["key_schema"]]
-    return {
+    described = {
         "TableName": model.Meta.table_name,
-        "KeySchema": sorted(keys, key=lambda key: key["KeyType"]),  # HASH, then RANGE
+        "KeySchema": _keys(schema["key_schema"]),
         "AttributeDefinitions": [
             {"AttributeName": a["AttributeName"], "AttributeType": a["AttributeType"]}
             for a in schema["attribute_definitions"]
         ],
     }
+    indexes = [
+        {
+            "IndexName": index["index_name"],
+            "KeySchema": _keys(index["key_schema"]),
+            "Projection": dict(index["projection"]),
+        }
+        for index in schema["global_secondary_indexes"]
+    ]
+    return {**described, "GlobalSecondaryIndexes": indexes} if indexes else described
+
+
+def _keys(schema: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    keys = [{"AttributeName": key["AttributeName"], "KeyType": str(key["KeyType"])} for key in schema]
+    return sorted(keys, key=lambda key: key["KeyType"])  # HASH, then RANGE

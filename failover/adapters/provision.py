@@ -1,4 +1,4 @@
-"""Making tables: CreateTable, TTL, and on AWS the replicas of a global table."""
+"""Making tables: CreateTable, indexes that a table lacks, TTL, and on AWS the replicas of a global table."""
 
 from __future__ import annotations
 
@@ -23,11 +23,29 @@ def create_missing(client: DynamoDBClient, spec: TableSpec) -> bool:
             raise
         made = False
     client.get_waiter("table_exists").wait(TableName=spec.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    if not made:
+        _add_indexes(client, spec)
     if spec.ttl_attribute and not _expires(client, spec.name):
         client.update_time_to_live(
             TableName=spec.name, TimeToLiveSpecification={"Enabled": True, "AttributeName": spec.ttl_attribute}
         )
     return made
+
+
+def _add_indexes(client: DynamoDBClient, spec: TableSpec) -> None:
+    """Adds the indexes that a table of an earlier version lacks; DynamoDB fills them by itself, and until then a query
+    of one is refused.
+    """
+    described = client.describe_table(TableName=spec.name)["Table"]
+    present = {index.get("IndexName") for index in described.get("GlobalSecondaryIndexes", [])}
+    for index in spec.create.get("GlobalSecondaryIndexes", []):
+        if index["IndexName"] not in present:
+            client.update_table(
+                TableName=spec.name,
+                AttributeDefinitions=spec.create["AttributeDefinitions"],
+                GlobalSecondaryIndexUpdates=[{"Create": index}],
+            )
+            client.get_waiter("table_exists").wait(TableName=spec.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
 
 
 def _expires(client: DynamoDBClient, table: str) -> bool:

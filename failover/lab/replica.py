@@ -67,10 +67,23 @@ class EngineReplica:
                     raise LabError(
                         f"{self.region}: the kept table {table.name} has another key than this version: make clean"
                     ) from error
+                self._add_indexes(table)
                 continue
             if table.ttl_attribute:
                 ttl = {"Enabled": True, "AttributeName": table.ttl_attribute}
                 self._call(self._db.update_time_to_live, TableName=table.name, TimeToLiveSpecification=ttl)
+
+    def _add_indexes(self, table: TableSpec) -> None:
+        """Add the indexes that a table of an earlier version lacks."""
+        present = {index["IndexName"] for index in self._describe(table.name).get("GlobalSecondaryIndexes", [])}
+        for index in table.create.get("GlobalSecondaryIndexes", []):
+            if index["IndexName"] not in present:
+                self._call(
+                    self._db.update_table,
+                    TableName=table.name,
+                    AttributeDefinitions=table.create["AttributeDefinitions"],
+                    GlobalSecondaryIndexUpdates=[{"Create": index}],
+                )
 
     def key_names(self, table: str) -> tuple[str, ...]:
         """The key attributes that the engine's table has, hash key first."""

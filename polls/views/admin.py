@@ -1,21 +1,24 @@
 """The instructor's surveys: what is open, how many voted, and the buttons."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from failover import gateway
 
-from .. import codes, definitions, repairs, selectors, services, strict_json
+from .. import codes, definitions, listing, repairs, selectors, services, strict_json
 from ..forms import ImportForm
+from ..listing import Shelf
 from ..surveys import Survey
 from . import builder
 from .common import failures, no_region, staff_survey, survey_url
@@ -33,25 +36,31 @@ def survey_list(request: HttpRequest) -> HttpResponse:
         mistakes = _import(request, form)
         if not mistakes:
             return redirect("surveys:list")
+    shelf = Shelf.ARCHIVED if request.GET.get("shelf") == Shelf.ARCHIVED else Shelf.SHOWN
+    after = request.GET.get("after", "")
     try:
-        known = selectors.survey_list()
+        known = listing.page(shelf, after)
     except gateway.NoRegionAnswered as error:
         return no_region(request, error)
-    voters = _voters()
+    surveys = [listed.survey for listed in known.value.surveys]
+    voters = _voters(surveys)
     rows: list[dict[str, Any]] = [
         {
             "survey": survey,
-            "voters": voters.get(f"{survey.code}#{survey.round}", 0) if voters is not None else None,
+            "questions": listed.question_count,
+            "voters": voters[survey.code, survey.round] if voters is not None else None,
             "url": survey_url(request, survey.code),
             "repair": repairs.times(survey.opens_at, survey.closes_at) or repairs.unread(survey.unread),
             "spare_code": codes.make(),  # for a copy, so that a button which is pressed twice makes one
         }
-        for survey in known.value
+        for listed, survey in zip(known.value.surveys, surveys, strict=True)
     ]
     context = {
         **admin.site.each_context(request),
-        "rows": [row for row in rows if not row["survey"].archived],
-        "archived": [row for row in rows if row["survey"].archived],
+        "rows": rows,
+        "archive": shelf is Shelf.ARCHIVED,
+        "first": _address(shelf) if after else "",
+        "more": _address(shelf, known.value.next) if known.value.next else "",
         "form": form,
         "mistakes": mistakes,
         "region": known.region,
@@ -119,10 +128,17 @@ def _typed(
     return render(request, template, context, status=422 if mistake else 200)
 
 
-def _voters() -> dict[str, int] | None:
+def _address(shelf: Shelf, after: str = "") -> str:
+    """A page of the list; what is as usual is left out."""
+    given = {"shelf": shelf.value if shelf is not Shelf.SHOWN else "", "after": after}
+    query = urlencode({name: value for name, value in given.items() if value})
+    return f"{reverse('surveys:list')}?{query}" if query else reverse("surveys:list")
+
+
+def _voters(surveys: Sequence[Survey]) -> dict[tuple[str, int], int] | None:
     """None when nobody can count just now: the buttons are worth showing without."""
     try:
-        return selectors.voters_by_round()
+        return selectors.voters([(survey.code, survey.round) for survey in surveys])
     except gateway.NoRegionAnswered:
         return None
 

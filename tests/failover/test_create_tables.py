@@ -69,10 +69,14 @@ class ControlPlane:
                 return faulty.refusal("ResourceInUseException")
             if asked["KeySchema"][0]["KeyType"] != "HASH":
                 return faulty.refusal("ValidationException")
-            self.tables[name] = {"TableName": name, "TableStatus": "ACTIVE", "Replicas": []}
+            indexes = asked.get("GlobalSecondaryIndexes", [])
+            made = {"TableName": name, "TableStatus": "ACTIVE", "Replicas": [], "GlobalSecondaryIndexes": indexes}
+            self.tables[name] = made
         if name not in self.tables:
             return faulty.refusal("ResourceNotFoundException")
-        if operation == "UpdateTable":
+        if operation == "UpdateTable" and "GlobalSecondaryIndexUpdates" in asked:
+            self.tables[name]["GlobalSecondaryIndexes"] += [u["Create"] for u in asked["GlobalSecondaryIndexUpdates"]]
+        elif operation == "UpdateTable":
             regions = [update["Create"]["RegionName"] for update in asked["ReplicaUpdates"]]
             if len(regions) != 1:
                 return faulty.refusal("ValidationException")
@@ -135,6 +139,21 @@ def test_a_run_that_was_cut_short_is_completed_by_the_next(planes: Planes) -> No
     run(config)
 
     assert regions[EAST].expiring == {spec.name for spec in gateway.tables() if spec.ttl_attribute}
+
+
+def test_a_table_of_an_earlier_version_gets_the_indexes_that_it_lacks(planes: Planes) -> None:
+    regions, config = planes
+    run(config)
+    for plane in regions.values():
+        plane.tables["survey-definitions"]["GlobalSecondaryIndexes"] = []
+        plane.asked.clear()
+
+    assert all(line.endswith("  exists") for line in run(config))
+
+    for plane in regions.values():
+        (index,) = plane.tables["survey-definitions"]["GlobalSecondaryIndexes"]
+        assert index["IndexName"] == "by-change"
+        assert plane.asked.count("UpdateTable survey-definitions") == 1
 
 
 def test_global_tables_are_made_at_home_and_get_their_replicas_while_regional_ones_are_made_everywhere(

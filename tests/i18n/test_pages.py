@@ -12,8 +12,9 @@ from django.test import Client
 from django.utils.html import escape
 
 from failover import gateway
-from polls import definitions, links, selectors, services
+from polls import definitions, links, listing, selectors, services
 from polls.definition_reader import Reader
+from polls.listing import Shelf
 from polls.merge import change, put_on
 from polls.models import SurveyRow
 from polls.packing import packed
@@ -55,7 +56,7 @@ def untranslated(pages: Pages, *, known: frozenset[str] = frozenset()) -> dict[s
     """
     found = {}
     shown = [(name, reply, reply.content.decode()) for name, reply in pages]
-    surveys = selectors.survey_list().value
+    surveys = [listed.survey for shelf in Shelf for listed in listing.every(shelf)]
     typed = {survey.code for survey in surveys} | {escape(survey.title) for survey in surveys}
     for name, reply, html in shown:
         assert reply["Content-Type"].startswith("text/html"), name

@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from failover import gateway
-from polls import audit, codes, definitions, rounds, selectors, services, strict_json, words
+from polls import audit, codes, definitions, listing, rounds, selectors, services, strict_json, words
 from polls.ballot_reads import read_replica
+from polls.listing import Shelf
 from polls.models import DatabaseError
 from polls.surveys import Survey
 
@@ -37,6 +38,7 @@ class Command(BaseCommand):
             "--replicas", action="store_true", help="with --ballots: before them the rows of every region's replica"
         )
         actions.add_parser("list", help="print every survey")
+        actions.add_parser("relist", help="put surveys into the list that an earlier version stored")
         for action, purpose in (
             ("open", "take votes"),
             ("close", "take no more votes"),
@@ -56,6 +58,7 @@ class Command(BaseCommand):
             "import": self.import_,
             "export": self.export,
             "list": self.list,
+            "relist": self.relist,
             "open": self.change,
             "close": self.change,
             "reset": self.change,
@@ -74,7 +77,9 @@ class Command(BaseCommand):
             raise CommandError(f"{options.get('region') or 'the region'} did not answer: {error}") from error
 
     def import_(self, options: dict[str, Any]) -> None:
-        """Makes a survey, or finds that the very same one exists."""
+        """Makes a survey, or finds that the very same one exists. With --keep surveys of an earlier version are listed
+        first: so the demo does with what its directory holds.
+        """
         file: Path = options["file"]
         try:
             data = file.read_bytes()
@@ -84,6 +89,8 @@ class Command(BaseCommand):
             raise CommandError(f"{file} is larger than 200 KB")
         try:
             definition = definitions.parse(strict_json.loads(data))
+            if options["keep"]:
+                listing.relist()
             if options["keep"] and definition.code and selectors.is_there(definition.code):
                 self.stdout.write(definition.code)
                 return
@@ -128,9 +135,15 @@ class Command(BaseCommand):
             self.stderr.write(words.degraded(known))
 
     def list(self, _options: dict[str, Any]) -> None:
-        """Prints a line a survey."""
-        for survey in selectors.survey_list().value:
-            self.stdout.write(f"{survey.code}\t{survey.state.value}\tround {survey.round}\t{survey.title}")
+        """Prints a line a survey, the latest change first, the archive last."""
+        for shelf in (Shelf.SHOWN, Shelf.ARCHIVED):
+            for listed in listing.every(shelf):
+                survey = listed.survey
+                self.stdout.write(f"{survey.code}\t{survey.state.value}\tround {survey.round}\t{survey.title}")
+
+    def relist(self, _options: dict[str, Any]) -> None:
+        """Prints how many rows were missing."""
+        self.stdout.write(f"{listing.relist()} rows were put into the list")
 
     def change(self, options: dict[str, Any]) -> None:
         """Opens, closes, resets or archives."""

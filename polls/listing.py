@@ -1,0 +1,289 @@
+"""The list of surveys, a page at a time, the latest change first, without reading a definition.
+
+Beside each row of a survey a region keeps a small one (ListingRow) that says what a list shows of it; readers merge
+these as they merge the rows themselves. An index of the rows' keys by time of change says which surveys come next. It
+is DynamoDB's own and cannot miss a row; the small one may, when its writer was cut off between the two: then the index
+says another time than the small row, and that survey is read in full.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from failover import gateway
+
+from . import selectors, stored
+from .known import Known
+from .merge import Row, canonical, merge, rivals
+from .models import DatabaseError, ListingRow, Place, SurveyRow, shelf_page, unlisted_page
+from .packing import packed, unpacked
+from .surveys import DEFINED, HIDDEN_TEXT, Survey, from_row, is_known, is_whole, tombstone
+
+PAGE = 20  # surveys: with two regions 40 small rows, and one round trip for the voters of all of them
+MOST_READS = 10  # of the index for one page: surveys that changed shelves are passed over
+READ_AT_ONCE = 500  # keys of the index, of a whole shelf
+LONGEST_TITLE, LONGEST_WORD = 200, 50  # characters
+WHERE_UNREAD = frozenset({"access", "opens_at", "closes_at"})  # as stored.py: no ballots then
+JSON = Any
+log = logging.getLogger(__name__)
+
+
+class Shelf(StrEnum):
+    """In which list a survey stands."""
+
+    SHOWN = "shown"
+    ARCHIVED = "archived"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A survey without what its author wrote below the title, and how many questions it has."""
+
+    survey: Survey
+    question_count: int
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """Some surveys, and where the page behind them begins; None at the end."""
+
+    surveys: tuple[Listed, ...]
+    next: str | None
+
+
+@dataclass(frozen=True)
+class _Small:
+    """A row as a list needs it, and where it stands."""
+
+    place: Place
+    shelf: str
+    row: Row
+
+
+def shelf_of(row: Row) -> Shelf:
+    """In which list the survey of merged rows stands."""
+    if row.value(tombstone(row.born)):
+        return Shelf.GONE
+    return Shelf.ARCHIVED if row.value("archived") is True else Shelf.SHOWN
+
+
+def put_beside(item: SurveyRow, row: Row) -> None:
+    """Write the small row of what was just written to the bound region. A failure is no failure of the change: whoever
+    lists it sees that the small row is behind.
+    """
+    small = ListingRow(str(item.code), str(item.region), round=row.round, fields=condensed(row), shelf=item.shelf)
+    earlier = ListingRow.code.does_not_exist() | (ListingRow.updated_at < item.updated_at)
+    try:
+        small.put(earlier, updated_at=int(item.updated_at))
+    except DatabaseError as error:
+        details = {"event": "listing-behind", "code": str(item.code), "error": type(error).__name__}
+        log.warning("the listing of survey %(code)s is behind: %(error)s", details)
+
+
+def condensed(row: Row) -> dict[str, JSON]:
+    """The JSON of a row with short values: what an author wrote at length is there by its mark."""
+    told = {name: field for name, field in row.fields.items() if not name.startswith(HIDDEN_TEXT)}
+    short = {name: replace(field, value=_short(name, field.value)) for name, field in told.items()}
+    entries = packed(Row(row.round, short, row.versions))
+    for name in row.versions:
+        entries[name]["mark"] = row.fields[name].name[1]
+    return entries
+
+
+def page(shelf: Shelf = Shelf.SHOWN, after: str = "", *, size: int = PAGE) -> Known[ListPage]:
+    """Up to `size` surveys of a shelf behind the place `after`, merged from every region that answers. An `after` that
+    no page gave means the first page. Raises NoRegionAnswered.
+    """
+    start = place = Place.parse(after)
+    listed: dict[str, Listed] = {}
+    looked_at: set[str] = set()
+    for _read in range(MOST_READS):
+        told = selectors.everywhere(partial(_places, shelf, place, 2 * size))
+        ends = [found[-1] for found, more in told.values() if more and found]
+        together = {place for found, _more in told.values() for place in found}
+        # Behind the end of one region's page another region's places may be missing.
+        places = sorted((p for p in together if not ends or p >= max(ends)), reverse=True)
+        while places:
+            codes = list(dict.fromkeys(p.code for p in places if p.code not in looked_at))[: size - len(listed)]
+            small = _everywhere(codes, _by_code(places))
+            while places and (places[0].code in looked_at or places[0].code in codes):
+                place = places.pop(0)
+                if place.code in looked_at:
+                    continue
+                looked_at.add(place.code)
+                one = _merged(place.code, small.get(place.code, []), shelf, start)
+                if one is not None:
+                    listed[place.code] = one
+                if len(listed) == size:
+                    behind = bool(places or ends)
+                    return _known(listed, str(place) if behind else None, told)
+        if not ends:
+            return _known(listed, None, told)
+    return _known(listed, str(place), told)
+
+
+def every(shelf: Shelf) -> Iterator[Listed]:
+    """Every survey of a shelf, the latest change first. Raises NoRegionAnswered."""
+    after: str | None = ""
+    while after is not None:
+        found = page(shelf, after, size=2 * PAGE).value
+        yield from found.surveys
+        after = found.next
+
+
+def standing() -> dict[str, frozenset[Place]]:
+    """Where every survey that is shown stands in the bound region."""
+    found: list[Place] = []
+    more = True
+    while more:
+        places, more = shelf_page(Shelf.SHOWN, found[-1] if found else None, limit=READ_AT_ONCE)
+        found += places
+        more = more and bool(places)
+    return _by_code(found)
+
+
+def read_bound(codes: Sequence[str], places: Mapping[str, frozenset[Place]]) -> list[Listed]:
+    """These surveys as the bound region has them, of those whose places are known."""
+    rows = _small_rows(codes)
+    behind = _behind(codes, places, rows)
+    rows = [small for small in rows if small.place.code not in behind] + _in_full(behind)
+    found = (_merged(code, [small for small in rows if small.place.code == code]) for code in codes)
+    return [listed for listed in found if listed is not None]
+
+
+def relist() -> int:
+    """Put the surveys on their shelves that an earlier version stored without; how many rows it wrote. Each region's
+    own rows are written there, and only while nobody else changes them. Raises what the regions raise.
+    """
+    written = 0
+    for region in gateway.regions():
+        with gateway.at(region):
+            start: dict[str, Any] | None = None
+            while True:
+                found = unlisted_page(start)
+                written += sum(_relisted(item) for item in found.rows(SurveyRow) if str(item.region) == region)
+                start = found.next
+                if start is None:
+                    break
+    return written
+
+
+def _relisted(item: SurveyRow) -> bool:
+    if not item.is_readable:
+        return False
+    row, unchanged = item.row(), item.unchanged()
+    known = merge([row, *(other.row() for other in SurveyRow.query(str(item.code), consistent_read=True))])
+    item.shelf = shelf_of(known)
+    if not item.put(unchanged, updated_at=int(item.updated_at) + 1).written:
+        return False  # whoever changed it has put it on its shelf
+    put_beside(item, row)
+    return True
+
+
+def _places(shelf: Shelf, after: Place | None, limit: int, _bound: gateway.Bound) -> tuple[list[Place], bool]:
+    return shelf_page(shelf, after, limit=limit)
+
+
+def _known(listed: Mapping[str, Listed], behind: str | None, told: Iterable[str]) -> Known[ListPage]:
+    return Known(ListPage(tuple(listed.values()), behind), next(iter(told)), gateway.clock.wall())
+
+
+def _everywhere(codes: Sequence[str], places: Mapping[str, frozenset[Place]]) -> dict[str, list[_Small]]:
+    """The small rows of these surveys by code, from every region that answers; of one that is behind, the rows."""
+    rows = [small for found in selectors.everywhere(lambda _b: _small_rows(codes)).values() for small in found]
+    behind = _behind(codes, places, rows)
+    if behind:
+        whole = selectors.everywhere(lambda _b: _in_full(behind))
+        rows = [small for small in rows if small.place.code not in behind]
+        rows += [small for found in whole.values() for small in found]
+    by_code: dict[str, list[_Small]] = {}
+    for small in rows:
+        by_code.setdefault(small.place.code, []).append(small)
+    return by_code
+
+
+def _small_rows(codes: Sequence[str]) -> list[_Small]:
+    keys = [(code, region) for code in codes for region in gateway.regions()]
+    return [_small(item, item.row()) for item in ListingRow.batch_get(keys)] if keys else []
+
+
+def _in_full(codes: Sequence[str]) -> list[_Small]:
+    """As the small rows would say it."""
+    return [
+        _small(item, unpacked(item.round, condensed(item.row()), region=str(item.region)))
+        for code in codes
+        for item in SurveyRow.query(code)
+    ]
+
+
+def _small(item: SurveyRow | ListingRow, row: Row) -> _Small:
+    return _Small(Place(int(item.updated_at), str(item.code), str(item.region)), str(item.shelf), row)
+
+
+def _behind(codes: Iterable[str], places: Mapping[str, frozenset[Place]], rows: Iterable[_Small]) -> list[str]:
+    """Those of which the index knows a later change than the small rows."""
+    latest: dict[tuple[str, str], int] = {}
+    for small in rows:
+        key = small.place.code, small.place.region
+        latest[key] = max(small.place.updated_at, latest.get(key, 0))
+    return [
+        code
+        for code in codes
+        if any(place.updated_at > latest.get((code, place.region), -1) for place in places.get(code, ()))
+    ]
+
+
+def _merged(code: str, rows: Sequence[_Small], shelf: Shelf | None = None, start: Place | None = None) -> Listed | None:
+    """The survey that these rows come to; None where it stands on another shelf, or came on a page before `start`."""
+    row = merge(small.row for small in rows)
+    if not is_whole(row) or shelf not in (None, shelf_of(row)):
+        return None
+    before = (small.place for small in rows if shelf is None or small.shelf == shelf)
+    if start is not None and any(place > start for place in before):
+        return None
+    asked = row.value("questions")
+    asked = asked if isinstance(asked, dict) else {}
+    short = Row(row.round, {name: field for name, field in row.fields.items() if name not in ("questions", "help")}, {})
+    survey = from_row(code, short)
+    if survey.deleted:
+        return Listed(survey, 0)
+    unread = survey.unread - {"questions"} | ({"questions"} if asked.get("unread") else set())
+    survey = replace(
+        survey,
+        split=frozenset(name for name in row.versions if rivals(row, name)),
+        unread=unread,
+        votable=asked.get("votable") is True and not unread & WHERE_UNREAD,
+    )
+    count = asked.get("count")
+    return Listed(survey, count if type(count) is int else 0)
+
+
+def _by_code(places: Iterable[Place]) -> dict[str, frozenset[Place]]:
+    found: dict[str, set[Place]] = {}
+    for place in places:
+        found.setdefault(place.code, set()).add(place)
+    return {code: frozenset(standing) for code, standing in found.items()}
+
+
+def _short(name: str, value: JSON) -> JSON:
+    """A value for a list; a mark stands for a long one, so that two versions still differ where their values do."""
+    if value is None or isinstance(value, bool):
+        return value
+    if name == "questions":
+        found = stored.read({"questions": value})
+        count = len(value) if isinstance(value, list) else 0
+        return {"count": count, "votable": found.votable, "unread": bool(found.unread), "mark": _mark(value)}
+    if name == "title" and isinstance(value, str):
+        return value[:LONGEST_TITLE]
+    if isinstance(value, int) or (isinstance(value, str) and len(value) <= LONGEST_WORD and name != "help"):
+        return value
+    return {"mark": _mark(value)} if name in DEFINED or not is_known(name) else None
+
+
+def _mark(value: JSON) -> str:
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:8]
