@@ -116,7 +116,7 @@ def test_a_survey_is_reset_archived_and_deleted(surveys: Demo, open_page: OpenPa
     opened(page, "KEYED2")
     press(page, "form[action$='/KEYED2/archive/'] button")
     expect(page.get_by_role("status")).to_contain_text("KEYED2 is closed and in the archive.")
-    press(page, ".archive > summary")
+    press(page, "a[href$='?shelf=archived']")
     opened(page, "KEYED2")
     press(page, "a[href$='/KEYED2/delete/']")
     confirmed(page, "KEYED2")

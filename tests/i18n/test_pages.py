@@ -136,6 +136,7 @@ def test_instructors_pages(make: Callable[..., Survey], instructor: Client, pseu
         yield "start", instructor.get("/admin/")
         yield "password", instructor.get("/admin/password_change/")
         yield "list", instructor.get("/admin/surveys/")
+        yield "archive", instructor.get("/admin/surveys/?shelf=archived&after=2-CODE-us-east-1")
         yield "import of nothing", instructor.post("/admin/surveys/", {})
         yield "new", instructor.get("/admin/surveys/new/")
         blank = fields(instructor.get("/admin/surveys/new/"))

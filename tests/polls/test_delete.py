@@ -103,7 +103,7 @@ def test_a_deletion_is_typed_and_then_every_page_says_that_it_is_gone(instructor
     ballot = '{"voter": "voter-0001", "answers": {"q1": "o1"}}'
     assert Client().post(f"{api}ballots", ballot, content_type="application/json").status_code == 410
     instructor.get("/admin/surveys/")  # where it says once that it is deleted
-    assert survey.code not in instructor.get("/admin/surveys/").content.decode()
+    assert f"survey-{survey.code}" not in instructor.get("/admin/surveys/").content.decode()
     for change_it in (services.survey_open, services.survey_reset, services.survey_delete, services.survey_archive):
         with pytest.raises(selectors.SurveyDeleted):
             change_it(code=survey.code)
@@ -117,7 +117,8 @@ def test_the_archive_keeps_results_and_opening_takes_a_survey_out_again(instruct
     found = selectors.read_now(survey.code)
     assert found is not None
     assert (found.survey.archived, found.survey.is_open) == (True, False)
-    assert "Archive (" in instructor.get("/admin/surveys/").content.decode()
+    assert f"survey-{survey.code}" not in instructor.get("/admin/surveys/").content.decode()
+    assert f"survey-{survey.code}" in instructor.get("/admin/surveys/?shelf=archived").content.decode()
     assert len(selectors.ballots(found.survey).value) == 1
     instructor.post(f"/admin/surveys/{survey.code}/open/")
     assert services.survey_open(code=survey.code).archived is False
