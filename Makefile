@@ -1,12 +1,31 @@
 # surveyapp: `make demo` and `make test` need Python >= 3.11 and make, nothing else.
-PYTHON ?= python3
+# A variable that is set and empty means unset.
+PY := $(or $(strip $(PYTHON)),python3)
 VENV := .venv
 ENGINE_VENV := .venv-engine
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
+# What a shell holds for other Pythons and other installations must not reach these. Of pip's variables those stay that say
+# where packages come from, which some networks need; `--isolated` would ignore them, and pip's configuration files too.
+PIP_KEPT := PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT PIP_CLIENT_CERT PIP_PROXY \
+  PIP_TIMEOUT PIP_DEFAULT_TIMEOUT PIP_RETRIES PIP_CACHE_DIR PIP_NO_CACHE_DIR PIP_CONFIG_FILE PIP_KEYRING_PROVIDER
+PYTHON_KEPT := PYTHON PYTHON_KEPT PYTHONUNBUFFERED PYTHONUTF8 PYTHONDONTWRITEBYTECODE
+$(foreach name,$(filter-out $(PIP_KEPT) PIP_KEPT,$(filter PIP_%,$(.VARIABLES))),$(eval unexport $(name)))
+$(foreach name,$(filter-out $(PYTHON_KEPT),$(filter PYTHON%,$(.VARIABLES))),$(eval unexport $(name)))
+unexport VIRTUAL_ENV CONDA_PREFIX CDPATH
+export PIP_USER := 0
+
+# An environment whose Python is gone, or another one by now, is made again. One that was moved works on, since nothing here
+# runs a console script, which holds the old path.
+ifneq ($(filter-out help clean forget,$(or $(MAKECMDGOALS),help)),)
+$(foreach made,$(VENV) $(ENGINE_VENV),$(shell \
+  { [ ! -e $(made) ] && [ ! -L $(made) ]; } || $(made)/bin/python -I -c 'import pip' 2>/dev/null || \
+  { echo "$(made) cannot be used any more, since its Python is gone: it is made again" >&2; rm -rf $(made); }))
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench messages lock clean
+.PHONY: help demo test check bench messages lock clean forget
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,14 +39,14 @@ test: $(VENV)/.dev $(ENGINE_VENV)/.ok chromium ## Run every check and every test
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## Lint, types, walls, Django's checks, templates
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy surveyapp failover polls
-	$(BIN)/lint-imports
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy surveyapp failover polls
+	$(BIN)/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 	$(BIN)/python -W error manage.py check --fail-level WARNING
 	$(BIN)/python -W error manage.py makemigrations --check --dry-run
 	@$(BIN)/python tests/deploy_check.py
-	$(BIN)/djlint templates failover --lint --quiet
+	$(BIN)/python -m djlint templates failover --lint --quiet
 
 bench: $(VENV)/.dev $(ENGINE_VENV)/.ok ## Measure speed, as ratios beside a named peer in the same run (ONLY="results tally" for some topics)
 	$(BIN)/python -m tests.bench $(ONLY)
@@ -37,12 +56,15 @@ messages: $(VENV)/.dev ## Bring the German catalogue up to date with the source,
 
 lock: $(VENV)/.dev ## Pin every dependency again, hashed, from requirements/*.in
 	for name in base lab dev engine; do \
-	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	  $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	    requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
 
-clean: ## Remove environments, state and caches
-	rm -rf $(VENV) $(ENGINE_VENV) .lab .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache staticfiles reports
+clean: ## Remove environments and caches; LAB_DIR, and the votes in it, stays
+	rm -rf $(VENV) $(ENGINE_VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache staticfiles reports
+
+forget: ## Remove LAB_DIR with its surveys, votes and accounts, after a question (YES=1 answers it)
+	@$(PY) -m failover.lab.forget
 
 .PHONY: chromium
 chromium: $(VENV)/.dev
@@ -50,9 +72,9 @@ chromium: $(VENV)/.dev
 
 # One line for who has no Python or too old a one, before pip says it in fifty.
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is needed (Debian: apt install python3-venv)" >&2; exit 1; }
+	@$(PY) -m venv $(VENV) || { echo "python3-venv is needed (Debian: apt install python3-venv)" >&2; exit 1; }
 
 $(VENV)/.lab: requirements/base.txt requirements/lab.txt | $(VENV)/bin/python
 	@echo "installing the application and the lab (once, a minute or two) ..."

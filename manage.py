@@ -1,20 +1,40 @@
 #!/usr/bin/env python3
 """Django's command line. In the lab it needs no environment: the settings find the running demo through LAB_DIR."""
 
+import io
 import os
 import sys
 
+BROKEN_PIPE, INTERRUPTED = 128 + 13, 128 + 2
+"""Exit codes as a shell gives them to a program that SIGPIPE or SIGINT ended."""
+
 
 def main() -> None:
+    """Runs a command. What a terminal cannot show never ends one in a traceback, nor does a reader who has gone."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+        elif stream is None:  # it was closed before we began
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  (it is for the whole process)
     os.environ["DJANGO_SETTINGS_MODULE"] = os.environ.get("DJANGO_SETTINGS_MODULE") or "surveyapp.settings.lab"
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     try:
-        execute_from_command_line(sys.argv)
+        try:
+            execute_from_command_line(sys.argv)
+        finally:
+            sys.stdout.flush()
     except ImproperlyConfigured as error:
         # A setting that is wrong is one clear line for the person who set it, not a traceback.
         sys.exit(f"configuration error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Nobody reads on, as after `| head`; what is left to write must not fail again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BROKEN_PIPE)
 
 
 if __name__ == "__main__":

@@ -117,16 +117,22 @@ class LabConfig:
         """Where a region's engine keeps its data, lock and pid."""
         return self.lab_dir / "engines" / region
 
-    def find_ministack(self) -> Path:
-        """The ministack program: told, else beside the project, else on the PATH. Raises LabError."""
-        found = self.ministack or PROJECT / ".venv-engine" / "bin" / "ministack"
-        if found.is_file():
-            return found
+    def find_ministack(self) -> list[str]:
+        """The command of the ministack program: told, else in the engine's environment, else on the PATH. Raises
+        LabError.
+
+        The environment's own Python runs it, since a console script holds a path that is gone when a checkout moves.
+        """
+        program = self.ministack or PROJECT / ".venv-engine" / "bin" / "python"
+        if program.is_file():
+            if not os.access(program, os.X_OK):
+                raise LabError(f"LAB_MINISTACK={program}: is not a program")
+            return [str(program)] if self.ministack else [str(program), "-I", "-m", "ministack"]
         on_path = shutil.which("ministack")
         if on_path and self.ministack is None:
-            return Path(on_path)
+            return [on_path]
         raise LabError(
-            f"the engine ministack is not installed ({found} is missing): run make demo, or set LAB_MINISTACK"
+            f"the engine ministack is not installed ({program} is missing): run make demo, or set LAB_MINISTACK"
         )
 
     def find_dynamodb_local(self) -> Path:

@@ -124,7 +124,13 @@ class Demo:
 
     def _manage(self, *arguments: str) -> None:
         done = subprocess.run(
-            [*MANAGE, *arguments], cwd=PROJECT, env=self._environment(), capture_output=True, text=True, check=False
+            [*MANAGE, *arguments],
+            cwd=PROJECT,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
         )
         if done.returncode != 0 and not self._stopping.is_set():
             raise LabError(f"manage.py {' '.join(arguments)}: {_last_line(done.stderr or done.stdout)}")

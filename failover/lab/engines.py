@@ -69,7 +69,7 @@ def engine_command(config: LabConfig, region: str, port: int) -> tuple[list[str]
                 "STATE_DIR": str(data),
                 "LOG_LEVEL": "WARNING",
             }
-            return [str(config.find_ministack())], env
+            return config.find_ministack(), env
         case EngineKind.DYNAMODB_LOCAL:
             jars = config.find_dynamodb_local()
             java = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"]
@@ -78,6 +78,25 @@ def engine_command(config: LabConfig, region: str, port: int) -> tuple[list[str]
             return [*java, library, *jar, "-disableTelemetry"], env
         case _:
             assert_never(config.engine)
+
+
+def refuse_another_engine(config: LabConfig) -> None:
+    """Each engine keeps its tables in its own way, so another one would start empty beside the votes. Notes which one
+    this directory belongs to. Raises LabError, in one line, when that is another.
+    """
+    note = config.lab_dir / "engines" / "kind"
+    if note.exists():
+        kept = note.read_text().strip()
+    else:  # made by an earlier version, which did not note it
+        data = [path for region in config.regions for path in config.engine_dir(region).glob("data/*")]
+        local = any(path.suffix == ".db" for path in data)
+        kept = EngineKind.DYNAMODB_LOCAL if local else EngineKind.MINISTACK if data else config.engine
+    if kept != config.engine:
+        raise LabError(
+            f"LAB_DIR={config.lab_dir} keeps the votes of ENGINE={kept}: start with that, or set another LAB_DIR"
+        )
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(f"{config.engine}\n")
 
 
 class Engine:
@@ -113,17 +132,20 @@ class Engine:
         command, env = engine_command(self._config, self._region, port)
         log = self._config.lab_dir / "logs" / f"engine-{self._region}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        leash = subprocess.Popen(
-            [sys.executable, "-I", str(LEASH), str(folder), str(log), str(STOP_DEADLINE_S), *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=env,
-            start_new_session=True,  # Ctrl-C in the terminal is for the lab, which then stops the engines in order
-        )
+        with log.open("ab") as errors:
+            leash = subprocess.Popen(
+                [sys.executable, "-I", str(LEASH), str(folder), str(log), str(STOP_DEADLINE_S), *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=env,
+                start_new_session=True,  # Ctrl-C in the terminal is for the lab, which then stops the engines in order
+            )
         pid = leash.stdout.readline().strip() if leash.stdout else b""
         if not pid:
-            raise LabError(f"the engine of {self._region} could not be started (exit {leash.wait()}): see {log}")
+            _end(leash)
+            (folder / "running").unlink(missing_ok=True)  # nothing has been written since, so the data can be trusted
+            raise LabError(f"the engine of {self._region} could not be started: {last_line(log)} ({log})")
         self._incarnations += 1
         running = Running(self._incarnations, int(pid), port, leash)
         answered = wait_until(
@@ -131,9 +153,10 @@ class Engine:
         )
         if not answered or leash.poll() is not None:
             _end(leash)
+            (folder / "running").unlink(missing_ok=True)
             if self._stopping.is_set():
                 raise LabStopping(f"stopped while the engine of {self._region} was starting")
-            raise LabError(f"the engine of {self._region} did not start: see {log}")
+            raise LabError(f"the engine of {self._region} did not start: {last_line(log)} ({log})")
         with self._lock:
             self._running = running
         threading.Thread(target=self._watch, args=(running,), name=f"watch-{self._region}", daemon=True).start()
@@ -167,6 +190,15 @@ class Engine:
                 self._running = None
         if crashed and not self._stopping.is_set():
             self._on_crash(running.incarnation)
+
+
+def last_line(log: Path) -> str:
+    """The last words of a child process that writes to `log`."""
+    try:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    except OSError:
+        lines = []
+    return lines[-1].strip() if lines else "it said nothing"
 
 
 def port_answers(port: int) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from failover.lab.config import endpoint_host
 from failover.lab.errors import LabError
 
-LOCK, DEMO_LOCK = "lab.lock", "demo.lock"
+LOCK, DEMO_LOCK, SECRETS = "lab.lock", "demo.lock", "secrets.env"
 LOOK_S = 0.2
 """How long a lock is tried for that somebody may hold only to look."""
 APP_ENV, CONTROL, TOKEN, CA = "app.env", "control.json", "control.token", "tls/ca.pem"

@@ -20,6 +20,7 @@ from failover.lab import files
 from failover.lab.config import LabConfig, TableSpec
 from failover.lab.control import ControlServer
 from failover.lab.dns import NameServer
+from failover.lab.engines import refuse_another_engine
 from failover.lab.errors import LabStopping
 from failover.lab.faults import FaultBook
 from failover.lab.front import FrontTls
@@ -165,6 +166,8 @@ def run_lab(
     """Run a lab until it is told to stop. ``say`` gets one line when it is ready. Raises LabError, in one line."""
     lock = files.DirLock(config.lab_dir)
     lock.take()
+    os.umask(0o077)  # what the lab keeps is its owner's alone, whatever the shell's mask is
+    refuse_another_engine(config)
     (config.lab_dir / "logs").mkdir(exist_ok=True)
     _log_to(config)
     stopping = threading.Event()

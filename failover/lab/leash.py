@@ -21,7 +21,7 @@ from types import FrameType
 
 IN_ORDER = frozenset({0, -signal.SIGTERM, 128 + signal.SIGTERM})
 """Exit codes of an engine that ended by itself on SIGTERM (Java says 143)."""
-LOCK_HELD = 75
+LOCK_HELD, CANNOT_START = 75, 127
 PR_SET_PDEATHSIG = 1
 
 
@@ -64,14 +64,18 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     running.touch()
     with log_path.open("ab") as log:
-        engine = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=(lock,),
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # the leash has one thread
-        )
+        try:
+            engine = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(lock,),
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # the leash has one thread
+            )
+        except OSError as error:
+            log.write(f"{command[0]} could not be started: {error.strerror}\n".encode())
+            return CANNOT_START
     pid_file.write_text(str(engine.pid))
     sys.stdout.write(f"{engine.pid}\n")
     sys.stdout.flush()

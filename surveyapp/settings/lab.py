@@ -19,7 +19,7 @@ LAB_DIR = Path(os.environ.get("LAB_DIR", ".lab")).resolve()
 
 def _secrets_file() -> Path:
     """The lab's own secret key, made on first use and readable by its owner only."""
-    path = LAB_DIR / "secrets.env"
+    path = LAB_DIR / files.SECRETS
     if not path.exists():
         LAB_DIR.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")

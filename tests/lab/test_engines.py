@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from failover.lab.engines import LEASH, clear_leftover
+from failover.lab.config import EngineKind, LabConfig
+from failover.lab.engines import LEASH, Engine, clear_leftover, refuse_another_engine
+from failover.lab.errors import LabError
 from tests.lab.support import lives
 from tests.waiting import wait_until
 
@@ -107,3 +109,57 @@ def test_two_engines_cannot_run_in_one_folder(tmp_path: Path, processes):
         check=False,
     )
     assert (second.returncode, second.stdout) == (75, b"")
+
+
+def engine_of(tmp_path: Path, program: Path) -> Engine:
+    config = LabConfig(tmp_path, ministack=program)
+    return Engine(config, "us-east-1", on_crash=lambda _incarnation: None, stopping=threading.Event())
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("#!/bin/sh\necho 'ModuleNotFoundError: hypercorn' >&2\nexit 1\n", "ModuleNotFoundError: hypercorn"),
+        ("#!/nonexistent/bin/python\n", "could not be started: No such file or directory"),
+    ],
+    ids=["a program that dies at its imports", "a console script of a checkout that was moved"],
+)
+def test_an_engine_that_cannot_start_says_why_and_costs_no_data(script: str, words: str, tmp_path: Path):
+    program = tmp_path / "ministack"
+    program.write_text(script)
+    program.chmod(0o755)
+    data = tmp_path / "engines" / "us-east-1" / "data"
+    data.mkdir(parents=True)
+    (data / "tables.json").write_text("{}")
+
+    for _attempt in range(2):
+        with pytest.raises(LabError, match=words):
+            engine_of(tmp_path, program).start()
+
+    assert (data / "tables.json").exists(), "the next start would have found nothing"
+    assert words in (tmp_path / "logs" / "engine-us-east-1.log").read_text()
+
+
+def test_the_engine_runs_through_its_environments_own_python(tmp_path: Path):
+    command = LabConfig(tmp_path).find_ministack()
+
+    assert command[1:] == ["-I", "-m", "ministack"]
+
+
+@pytest.mark.parametrize(
+    ("file", "kept", "other"),
+    [("state.json", "ministack", "dynamodb-local"), ("shared.db", "dynamodb-local", "ministack")],
+)
+def test_another_engine_on_the_same_directory_is_refused_and_the_votes_are_named(
+    file: str, kept: str, other: str, tmp_path: Path
+):
+    data = tmp_path / "engines" / "us-east-1" / "data"
+    data.mkdir(parents=True)
+    (data / file).write_text("")
+    with pytest.raises(LabError, match=f"keeps the votes of ENGINE={kept}"):
+        refuse_another_engine(LabConfig(tmp_path, engine=EngineKind(other)))
+
+    refuse_another_engine(LabConfig(tmp_path, engine=EngineKind(kept)))
+    with pytest.raises(LabError, match=f"keeps the votes of ENGINE={kept}"):
+        refuse_another_engine(LabConfig(tmp_path, engine=EngineKind(other)))
+    assert (data / file).exists()

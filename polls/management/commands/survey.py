@@ -184,7 +184,9 @@ class Command(BaseCommand):
             raise CommandError("tallies and ballots could not be shown to agree in every region")
 
     def _print(self, document: object) -> None:
-        self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))
+        # Where letters cannot be written as they are, JSON's own escapes keep the document whole.
+        readable = str(getattr(self.stdout, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+        self.stdout.write(json.dumps(document, indent=2, ensure_ascii=not readable))
 
 
 def _code(text: str) -> str:

@@ -1,0 +1,91 @@
+"""What a terminal cannot show, and a reader who goes away, end no command in a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.processes import MANAGE, ROOT, manage_environment
+
+TITLE = "Grüße – 你好 🎉"
+PRINT = f"from django.core.management.base import BaseCommand; BaseCommand().stdout.write({ascii(TITLE)} * 3)"
+NARROW = [
+    {"PYTHONIOENCODING": "ascii"},
+    {"PYTHONIOENCODING": "cp1252"},
+    {"PYTHONIOENCODING": "latin-1:strict"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"LC_ALL": "POSIX", "LANG": ""},
+]
+
+
+def run(*arguments: str, lab_dir: Path, **extra: str) -> subprocess.CompletedProcess[bytes]:
+    environment = manage_environment(lab_dir, **extra)
+    return subprocess.run(
+        [*MANAGE, *arguments], cwd=ROOT, env=environment, capture_output=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("surroundings", NARROW, ids=str)
+def test_letters_that_the_terminal_does_not_have_are_written_as_escapes(
+    surroundings: dict[str, str], tmp_path: Path
+) -> None:
+    done = run("shell", "--no-imports", "-c", PRINT, lab_dir=tmp_path, **surroundings)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("surroundings", NARROW, ids=str)
+def test_an_error_with_such_letters_is_one_line(surroundings: dict[str, str], tmp_path: Path) -> None:
+    done = run("survey", "import", f"/nonexistent/{TITLE}.json", lab_dir=tmp_path, **surroundings)
+
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_lone_surrogate_is_shown_and_ends_nothing(tmp_path: Path) -> None:
+    done = run("survey", "import", os.fsdecode(b"/nonexistent/\xfc.json"), lab_dir=tmp_path)
+
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_an_export_is_json_in_every_encoding(encoding: str, tmp_path: Path) -> None:
+    document = {"title": TITLE}
+    program = f"from polls.management.commands.survey import Command; Command()._print({document!r})"
+    done = run("shell", "--no-imports", "-c", program, lab_dir=tmp_path, PYTHONIOENCODING=encoding)
+
+    assert json.loads(done.stdout.decode(encoding)) == document
+
+
+@pytest.mark.parametrize("arguments", [("help",), ("shell", "--no-imports", "-c", "print('x' * 1_000_000)")], ids=str)
+def test_a_reader_who_goes_away_ends_a_command_quietly(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [*MANAGE, *arguments],
+            cwd=ROOT,
+            env=manage_environment(tmp_path),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_command_runs_where_its_output_is_closed(tmp_path: Path) -> None:
+    command = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *MANAGE, "check"]
+    done = subprocess.run(command, cwd=ROOT, env=manage_environment(tmp_path), timeout=60, check=False)
+
+    assert done.returncode == 0
