@@ -12,7 +12,7 @@ import pytest
 from tests.processes import MANAGE, ROOT, manage_environment
 
 TITLE = "Grüße – 你好 🎉"
-PRINT = f"from django.core.management.base import BaseCommand; BaseCommand().stdout.write({ascii(TITLE)} * 3)"
+PRINT = f"from django.core.management.base import BaseCommand; BaseCommand().stdout.write({TITLE!a} * 3)"
 NARROW = [
     {"PYTHONIOENCODING": "ascii"},
     {"PYTHONIOENCODING": "cp1252"},
