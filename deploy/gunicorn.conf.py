@@ -44,6 +44,9 @@ graceful_timeout = 5
 keepalive = 5
 limit_request_line = 4094
 limit_request_fields = 50
+# gunicorn judges no proxy's word, its own default (the host itself) included: the application does, by one setting.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
 errorlog = "-"
 loglevel = "warning"
 

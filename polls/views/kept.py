@@ -59,12 +59,15 @@ def is_author(request: HttpRequest) -> bool:
     return bool(request.user.is_active and request.user.is_staff)
 
 
-def sign_in(request: HttpRequest, form: AdminAuthenticationForm | None = None) -> HttpResponse:
+def sign_in(
+    request: HttpRequest, form: AdminAuthenticationForm | None = None, *, locked_out: bool = False
+) -> HttpResponse:
     """403: the form to sign in, with what was typed in hidden fields."""
     context = {
         **admin.site.each_context(request),
         "form": form or AdminAuthenticationForm(request),
         "typed": typed(request),
+        "locked_out": locked_out,
     }
     return render(request, "polls/sign_in.html", context, status=403)
 

@@ -4,6 +4,7 @@ Values that the failover engine needs are kept as text and validated once, by `f
 numbered system check with a hint and not a traceback.
 """
 
+from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -19,6 +20,11 @@ DEBUG = False
 SECRET_KEY = values.text("DJANGO_SECRET_KEY")
 ALLOWED_HOSTS = values.hosts("DJANGO_ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = values.origins("DJANGO_CSRF_TRUSTED_ORIGINS")
+
+# Only what these say of scheme, host and address reaches Django (surveyapp/proxies.py).
+TRUSTED_PROXIES = values.networks("SURVEY_TRUSTED_PROXIES")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+USE_X_FORWARDED_HOST = True
 
 INSTALLED_APPS = [
     "surveyapp.apps.SurveyAdminConfig",
@@ -37,6 +43,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # First: whatever reads an address, a scheme or a host reads what is true.
+    "surveyapp.proxies.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "surveyapp.middleware.PolicyMiddleware",
@@ -51,6 +59,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "surveyapp.lockout.KnownBrowserMiddleware",
     # axes asks to stand last: it turns a lockout raised below it into a reply.
     "axes.middleware.AxesMiddleware",
 ]
@@ -89,6 +98,7 @@ CSRF_COOKIE_NAME = f"csrftoken_{INSTALLATION}"
 LANGUAGE_COOKIE_NAME = f"django_language_{INSTALLATION}"
 MESSAGES_COOKIE_NAME = f"messages_{INSTALLATION}"
 VOTER_COOKIE_NAME = f"voter_{INSTALLATION}"
+KNOWN_BROWSER_COOKIE_NAME = f"known_{INSTALLATION}"
 RECEIPT_COOKIE_NAME = f"receipt_{INSTALLATION}"
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 SESSION_COOKIE_HTTPONLY = True
@@ -103,14 +113,16 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 CSRF_FAILURE_VIEW = "polls.views.csrf.refused"
 LOGIN_URL = "admin:login"
-# A class shares one address: what is locked out is a name at an address, never the address alone.
+# surveyapp/lockout.py says by whom and from where tries are counted.
 AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = 0.25  # hours
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_COOLOFF_TIME = timedelta(minutes=1)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who types on during the pause does not make it longer
+AXES_USERNAME_CALLABLE = "surveyapp.lockout.username"
+AXES_LOCKOUT_PARAMETERS = "surveyapp.lockout.parameters"
+AXES_CLIENT_IP_CALLABLE = "surveyapp.lockout.address"
+AXES_LOCKOUT_CALLABLE = "surveyapp.lockout.locked_out"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
-AXES_ENABLE_ADMIN = False  # its tables are no instructor's business; `axes_reset` on the command line empties them
-AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]

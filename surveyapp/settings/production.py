@@ -16,7 +16,6 @@ STATIC_ROOT = BASE_DIR / "staticfiles"  # filled by collectstatic
 STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
 
 SECURE_SSL_REDIRECT = values.flag("DJANGO_SSL_REDIRECT", default=True)
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # The load balancer and Prometheus ask each host over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^healthz/", r"^metrics$"]
 SECURE_HSTS_SECONDS = values.whole("DJANGO_HSTS_SECONDS", default=31_536_000, low=0, high=10**9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import logging
 import os
 import re
@@ -139,6 +140,22 @@ def time_zone(name: str, *, default: str) -> str:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise ImproperlyConfigured(f"{name}={zone}: is not the name of a time zone, such as Europe/Berlin") from None
     return zone
+
+
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Addresses and networks, separated by commas."""
+    found = []
+    for text in os.environ.get(name, "").replace(",", " ").split():
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name}: {text} must be an address or a network, such as 10.0.0.7 or 10.0.0.0/8"
+            ) from None
+        if network.prefixlen == 0:
+            raise ImproperlyConfigured(f"{name}: {text} would trust everybody")
+        found.append(network)
+    return found
 
 
 def installation(secret_key: str, name: str) -> str:

@@ -59,6 +59,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     run_dir, port = tmp_path_factory.mktemp("production"), free_port()
     stderr = run_dir / "stderr"
     told = environment(run_dir, BIND=f"127.0.0.1:{port}", SURVEY_METRICS_TOKEN="correct-horse")
+    told |= {"SURVEY_TRUSTED_PROXIES": "127.0.0.1", "FORWARDED_ALLOW_IPS": "*"}
     with open(stderr, "wb") as handle:
         process = subprocess.Popen(COMMAND, cwd=ROOT, env=told, stdout=handle, stderr=handle)
     started = Web(f"http://127.0.0.1:{port}", stderr, run_dir)
@@ -100,6 +101,17 @@ def test_what_is_not_there_is_no_line(web: Web) -> None:
     assert reply.status_code == 404
 
     assert len(web.lines()) == before
+
+
+def test_the_scheme_is_believed_of_the_proxy_that_the_settings_name_and_of_nobody_else(web: Web) -> None:
+    stranger = httpx.Client(trust_env=False, timeout=30, transport=httpx.HTTPTransport(local_address="127.0.0.2"))
+    said = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Ssl": "on"}
+    with stranger:
+        replies = [
+            sender.get(f"{web.url}/api/v1/surveys/x/", headers=headers)
+            for sender, headers in ((WEB, said), (WEB, {}), (stranger, said), (stranger, {}))
+        ]
+    assert [reply.status_code for reply in replies] == [404, 301, 301, 301]
 
 
 def test_its_figures_are_for_who_brings_the_token_over_plain_http_too(web: Web) -> None:

@@ -1,0 +1,71 @@
+"""What proxies in front of the application say about a visitor: their address, and the scheme and host they asked for.
+Only a peer that `SURVEY_TRUSTED_PROXIES` names is believed; from everybody else these headers do not exist.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+FORWARDED = "HTTP_X_FORWARDED_"
+FOR, PROTO, HOST = f"{FORWARDED}FOR", f"{FORWARDED}PROTO", f"{FORWARDED}HOST"
+
+
+class TrustedProxyMiddleware:
+    """Makes `REMOTE_ADDR` the visitor's address. `X-Forwarded-Proto` and `X-Forwarded-Host` stay, for Django to read,
+    where a trusted proxy set them.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Rewrites what Django and axes read of the request."""
+        meta, trusted = request.META, settings.TRUSTED_PROXIES
+        given = {name: meta.pop(name) for name in [*meta] if name.startswith(FORWARDED)}
+        meta.pop("HTTP_FORWARDED", None)
+        peer = parsed(meta.get("REMOTE_ADDR", ""))
+        if peer is not None and _is_in(peer, trusted):
+            meta["REMOTE_ADDR"] = str(client(peer, given.get(FOR, ""), trusted))
+            for name in (PROTO, HOST):
+                # The last word is that of the proxy next to us; whatever stands before it, a visitor may have written.
+                if said := given.get(name, "").rpartition(",")[2].strip():
+                    meta[name] = said.lower()
+        return self._get_response(request)
+
+
+def client(peer: Address, forwarded_for: str, trusted: Sequence[Network]) -> Address:
+    """The visitor's address: the right-most that is no trusted proxy's; the last one before what cannot be read."""
+    known = peer
+    for text in reversed(forwarded_for.split(",")):
+        address = parsed(text)
+        if address is None:
+            return known
+        known = address
+        if not _is_in(address, trusted):
+            return known
+    return known
+
+
+def parsed(text: str) -> Address | None:
+    """An address as proxies write it: with a port or without, with brackets or without; None for anything else."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_in(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks)
