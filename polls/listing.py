@@ -197,14 +197,24 @@ def _everywhere(codes: Sequence[str], places: Mapping[str, frozenset[Place]]) ->
     """The small rows of these surveys by code, from every region that answers; of one that is behind, the rows."""
     rows = [small for found in selectors.everywhere(lambda _b: _small_rows(codes)).values() for small in found]
     behind = _behind(codes, places, rows)
-    if behind:
-        whole = selectors.everywhere(lambda _b: _in_full(behind))
-        rows = [small for small in rows if small.place.code not in behind]
-        rows += [small for found in whole.values() for small in found]
+    for code, whole in zip(behind, selectors.side_by_side(_whole, behind), strict=True):
+        if whole:  # otherwise the small rows, which are of an earlier change, are the best that there is
+            rows = [small for small in rows if small.place.code != code] + whole
     by_code: dict[str, list[_Small]] = {}
     for small in rows:
         by_code.setdefault(small.place.code, []).append(small)
     return by_code
+
+
+def _whole(code: str) -> list[_Small]:
+    """A survey that is read in full, from every region that answers; empty when none does. A call of its own for each:
+    many are behind while a region that was away is filled again, and together they would take too long.
+    """
+    try:
+        told = selectors.everywhere(lambda _bound: _in_full([code]))
+    except gateway.NoRegionAnswered:
+        return []
+    return [small for found in told.values() for small in found]
 
 
 def _small_rows(codes: Sequence[str]) -> list[_Small]:

@@ -17,9 +17,10 @@ from .models import BallotRow, SurveyRow, shard_key, voter_key
 from .surveys import Survey, from_row, is_whole
 
 T = TypeVar("T")
+U = TypeVar("U")
 READ_TIMEOUT_S = 1.0  # a region that has not told its rows by then is not waited for
 FRESH_S = 0.4  # a vote is counted within half a second, and so is seen within one
-VOTERS_AT_ONCE = 20  # rounds whose voters are read side by side: a far region's round trip is waited for once
+AT_ONCE = 20  # small reads of one page of a list
 
 
 @dataclass(frozen=True)
@@ -212,11 +213,16 @@ _voters_counted: Cached[tuple[str, int], int] = Cached(
 
 def voters(rounds: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
     """How many voted in each of these rounds (code and number), a few seconds old. Raises NoRegionAnswered."""
-    counted = _pool().map(_voters_counted.get, rounds)
+    counted = side_by_side(_voters_counted.get, rounds)
     return {place: held.value for place, held in zip(rounds, counted, strict=True)}
+
+
+def side_by_side(read: Callable[[U], T], asked: Sequence[U]) -> list[T]:
+    """`read` of each, in their order, a few at once: a far region's round trip is waited for once."""
+    return list(_pool().map(read, asked))
 
 
 @cache
 def _pool() -> ThreadPoolExecutor:
     """Made on first use, so never before a server forks its workers."""
-    return ThreadPoolExecutor(VOTERS_AT_ONCE, thread_name_prefix="voters")
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="reads")

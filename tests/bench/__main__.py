@@ -25,6 +25,7 @@ from tests.bench import (
     frozen,
     hedging,
     large,
+    listing,
     machine,
     memory,
     results,
@@ -51,6 +52,7 @@ ALONE: dict[str, Callable[[Path], Found]] = {
     "frozen": frozen.rows,
     "silent": silent.rows,
     "memory": memory.rows,
+    "listing": listing.rows,
 }
 FRESH: dict[str, Callable[[Demo], Found]] = {
     "tally": tally.alone,

@@ -184,6 +184,20 @@ def test_a_writer_that_is_cut_off_between_both_rows_loses_no_survey_from_the_lis
 
 
 @lab
+@pytest.mark.django_db
+def test_a_whole_page_of_large_surveys_whose_small_rows_are_missing_is_shown(
+    make_survey: Callable[..., Survey], instructor: Client
+):
+    row = selectors.found_now(make_survey(questions=large()).code).row
+    changed = Row(1, row.fields, row.versions)
+    codes = [f"WHOLE{number:02}" for number in range(listing.PAGE)]
+    for code in codes:
+        write(code, EAST, changed, listed=False)
+    page = instructor.get("/admin/surveys/").content.decode()
+    assert all(f"survey-{code}" in page for code in codes)
+
+
+@lab
 def test_what_an_earlier_version_stored_is_put_into_the_list(make_survey: Callable[..., Survey]):
     old, deleted = make_survey().code, make_survey().code
     services.survey_delete(code=deleted)
