@@ -23,7 +23,7 @@ from .models import DatabaseError, ListingRow, Place, SurveyRow, shelf_page, unl
 from .packing import packed, unpacked
 from .surveys import DEFINED, HIDDEN_TEXT, Survey, from_row, is_known, is_whole, tombstone
 
-PAGE = 20  # surveys: with two regions 40 small rows, and one round trip for the voters of all of them
+PAGE = 20  # surveys: with two regions 40 small rows
 MOST_READS = 10  # of the index for one page: surveys that changed shelves are passed over
 READ_AT_ONCE = 500  # keys of the index, of a whole shelf
 LONGEST_TITLE, LONGEST_WORD = 200, 50  # characters

@@ -20,7 +20,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 READ_TIMEOUT_S = 1.0  # a region that has not told its rows by then is not waited for
 FRESH_S = 0.4  # a vote is counted within half a second, and so is seen within one
-AT_ONCE = 20  # small reads of one page of a list
+AT_ONCE = 8  # small reads of a page of a list: half of the calls that a worker may have under way in a region
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def voters(rounds: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
 
 
 def side_by_side(read: Callable[[U], T], asked: Sequence[U]) -> list[T]:
-    """`read` of each, in their order, a few at once: a far region's round trip is waited for once."""
+    """`read` of each, in their order, a few at once, so that votes always find a free connection."""
     return list(_pool().map(read, asked))
 
 
