@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from failover import gateway
 
-from . import tallies
+from . import expiry, tallies
 from .counting import Scheme, Shard, Unreachable
 from .projector import Difference
 from .surveys import Survey
@@ -36,6 +36,8 @@ def rebuild(survey: Survey) -> dict[str, Finding]:
 
 def _everywhere(survey: Survey, look: Callable[[str, Scheme], Finding]) -> dict[str, Finding]:
     scheme, regions = tallies.scheme_of(survey), gateway.regions()
+    if survey.is_gone:
+        return dict.fromkeys(regions, Finding(True, f"expired\t{expiry.gone(survey)}"))
 
     def asked(region: str) -> Finding:
         try:

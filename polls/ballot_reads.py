@@ -1,4 +1,5 @@
-"""Reading many ballots: in many short calls, because one long call would look like a region that hangs.
+"""Reading many ballots: in many short calls, because one long call would look like a region that hangs. What a round
+that has expired had is not given, also while the database still holds some of it.
 
 When a region fails in between, the rest comes from another one: merging makes whatever is read twice harmless. What is
 read is said to be as old as its first call, to come from the region of the last, and to be as strong as the weakest.
@@ -32,8 +33,8 @@ def read_round(survey: Survey) -> Known[list[BallotRow]]:
     began = gateway.clock.wall()
     prefix = shard_prefix(survey.code, survey.round)
     first = gateway.read(partial(_page, None, prefix), consistency=FINAL)
-    if first.value.next is None:
-        return Known.read(first.value.rows(BallotRow), first, began)
+    if first.value.next is None or survey.is_gone:
+        return Known.read([] if survey.is_gone else first.value.rows(BallotRow), first, began)
     shards = [f"{prefix}{number}" for number in range(survey.shards)]
     calls = [shards[at : at + SHARDS_A_CALL] for at in range(0, len(shards), SHARDS_A_CALL)]
     return together(list(_pool().map(_read_shards, calls)), began)
@@ -56,7 +57,7 @@ def read_ahead(survey: Survey) -> Known[bool]:
         lambda bound: next(iter(BallotRow.query(shard, limit=1, consistent_read=bound.strong)), None) is not None,
         consistency=FINAL,
     )
-    return Known.read(routed.value, routed, began)
+    return Known.read(routed.value and not survey.is_gone, routed, began)
 
 
 def read_replica(survey: Survey, region: str) -> list[BallotRow]:
@@ -64,6 +65,8 @@ def read_replica(survey: Survey, region: str) -> list[BallotRow]:
 
     For audits. Raises whatever reading there raises.
     """
+    if survey.is_gone:
+        return []
     prefix = shard_prefix(survey.code, survey.round)
     with gateway.at(region) as bound:
         page = ballot_page(None, prefix=prefix, consistent=bound.strong)

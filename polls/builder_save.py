@@ -56,8 +56,8 @@ def survey_edit(
 
     `new_round` allows what would break counts, and begins a round for it; `replace_unread` lets what is not understood
     go with the property that it is a part of. Raises EditConflict, BreaksCounts, NotSettled, NotUnderstood,
-    DefinitionInvalid (two changes that do not fit together), ServiceRefused ("unreadable", "conflict"), SurveyUnknown,
-    NoRegionAnswered.
+    DefinitionInvalid (two changes that do not fit together), TimesTooLate, ServiceRefused ("unreadable", "conflict"),
+    SurveyUnknown, NoRegionAnswered.
     """
     for _try in range(TRIES):
         found = selectors.found_now(code)

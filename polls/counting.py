@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from .merge import Cast
@@ -36,7 +36,8 @@ class Shard:
 class Scheme:
     """What counting must know of a survey: its current round, and that round's options and rule.
 
-    `expires_at` is when the round's rows may go, in seconds since the epoch.
+    `expires_at` is when that round's rows expire, in seconds since the epoch, and `earlier` says it of the rounds
+    before it; a round that it does not name has expired.
     """
 
     code: str
@@ -46,6 +47,11 @@ class Scheme:
     may_change: bool
     expires_at: int
     is_open: bool
+    earlier: Mapping[int, int] = field(default_factory=dict)
+
+    def expiry_of(self, number: int) -> int:
+        """When a round's rows expire."""
+        return self.expires_at if number == self.round else self.earlier.get(number, 0)
 
 
 @dataclass(frozen=True)

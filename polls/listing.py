@@ -21,6 +21,7 @@ from .known import Known
 from .merge import Row, canonical, merge, rivals
 from .models import DatabaseError, ListingRow, Place, SurveyRow, shelf_page, unlisted_page
 from .packing import packed, unpacked
+from .retention import EXPIRES, expiry_name
 from .surveys import DEFINED, HIDDEN_TEXT, Survey, from_row, is_known, is_whole, tombstone
 
 PAGE = 20  # surveys: with two regions 40 small rows
@@ -87,7 +88,8 @@ def put_beside(item: SurveyRow, row: Row) -> None:
 
 def condensed(row: Row) -> dict[str, JSON]:
     """The JSON of a row with short values: what an author wrote at length is there by its mark."""
-    told = {name: field for name, field in row.fields.items() if not name.startswith(HIDDEN_TEXT)}
+    left_out = {name for name in row.fields if name.startswith((HIDDEN_TEXT, EXPIRES))} - {expiry_name(row.round)}
+    told = {name: field for name, field in row.fields.items() if name not in left_out}
     short = {name: replace(field, value=_short(name, field.value)) for name, field in told.items()}
     entries = packed(Row(row.round, short, row.versions))
     for name in row.versions:

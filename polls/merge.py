@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .retention import EXPIRES, KEPT_S, expiry_name, expiry_rank
 from .versions import Name, Version, Versions, joined
 
 JSON = Any  # what json.loads returns; the shapes are checked where they enter (definitions.py, answers.py)
@@ -79,7 +80,9 @@ class Row:
 
 
 def merge(rows: Iterable[Row]) -> Row:
-    """`round` is the highest, every other field its latest change; versions stay until somebody who saw them wrote."""
+    """`round` is the highest, a round's expiry the earliest, every other field its latest change; versions stay until
+    somebody who saw them wrote.
+    """
     number = 0
     fields: dict[str, Field] = {}
     versions: Mapping[str, Versions] = {}
@@ -87,21 +90,34 @@ def merge(rows: Iterable[Row]) -> Row:
         number = max(number, row.round)
         versions = joined(versions, row.versions)
         for name, entry in row.fields.items():
-            if name not in fields or fields[name].rank < entry.rank:
+            if name not in fields or _rank(name, fields[name]) < _rank(name, entry):
                 fields[name] = entry
     return Row(number, fields, versions)
 
 
+def _rank(name: str, entry: Field) -> tuple[Any, ...]:
+    """A round's expiry is the earliest that any region said; of anything else the latest change holds."""
+    return (*expiry_rank(entry.value), *entry.rank) if name.startswith(EXPIRES) else entry.rank
+
+
 def change(merged: Row, values: Mapping[str, JSON], *, now_ms: int, new_round: bool = False) -> Row:
-    """The row that says only what changes: never earlier than what it changes, whatever this machine's clock says."""
+    """The row that says only what changes: never earlier than what it changes, whatever this machine's clock says.
+
+    A row that names a round also says when that round expires, since the region that began it may not answer a reader.
+    """
     at = max(now_ms, merged.changed_at + 1)
     born = born_from(values["born"]) if "born" in values else merged.born
     seen = {name: merged.versions.get(name, Versions()) for name in values if name in AUTHORED}
-    return Row(merged.round + new_round, {name: Field(value, at, born) for name, value in values.items()}, seen)
+    expiry = expiry_name(merged.round)
+    fields = {expiry: merged.fields[expiry]} if expiry in merged.fields else {}
+    fields |= {name: Field(value, at, born) for name, value in values.items()}
+    return Row(merged.round + new_round, fields, seen)
 
 
 def put_on(own: Row | None, changed: Row, *, region: str) -> Row:
-    """The row of `region` with a change in it; `own` is that row as it stands."""
+    """The row of `region` with a change in it; `own` is that row as it stands. Rounds that had expired before the
+    current one began are forgotten.
+    """
     made: dict[str, Versions] = {}
     for name, known in changed.versions.items():
         entry = changed.fields[name]
@@ -112,7 +128,14 @@ def put_on(own: Row | None, changed: Row, *, region: str) -> Row:
         made[name] = known.joined(here).with_new(entry.name, version)
     rows = [changed, own] if own is not None else [changed]
     merged = merge(replace(row, versions={}) for row in rows)
-    return replace(merged, versions={**(own.versions if own is not None else {}), **made})
+    kept = {name: entry for name, entry in merged.fields.items() if not _is_long_gone(name, entry, merged)}
+    return Row(merged.round, kept, {**(own.versions if own is not None else {}), **made})
+
+
+def _is_long_gone(name: str, entry: Field, merged: Row) -> bool:
+    current = merged.value(expiry_name(merged.round))
+    times = name.startswith(EXPIRES) and type(entry.value) is int and type(current) is int
+    return times and entry.value <= current - KEPT_S
 
 
 def overtaken(own: Row, changed: Row, since: Row) -> bool:
@@ -120,7 +143,7 @@ def overtaken(own: Row, changed: Row, since: Row) -> bool:
     this very change.
     """
     for name, entry in changed.fields.items():
-        if name not in own.fields or own.fields[name] == entry:
+        if name not in own.fields or own.fields[name] == entry or name.startswith(EXPIRES):
             continue
         if name in own.versions:
             seen = since.versions.get(name, Versions()).seen

@@ -49,8 +49,10 @@ class _Wanted:
 def page(survey: Survey, question: str, *, after: str = "", limit: int, with_hidden: bool) -> MarkedPage:
     """A page of a question's texts, the newest first; without the hidden ones it is as full as if they were not there.
 
-    An `after` that no page gave means the first page. Raises NoRegionAnswered.
+    An `after` that no page gave means the first page; a round that has expired has no texts. Raises NoRegionAnswered.
     """
+    if survey.is_gone:
+        return MarkedPage((), None)
     plain = replace(survey, hidden_texts=frozenset())  # one reading for all who ask, whatever is hidden meanwhile
     passed_over = 0 if with_hidden else sum(1 for mark in survey.hidden_texts if mark.startswith(f"{question}."))
     try:

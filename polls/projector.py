@@ -92,6 +92,8 @@ class Projector:
                 if scheme is None or scheme.round < shard.round:
                     failed.add(shard)
                     continue
+                if scheme.expiry_of(shard.round) <= self._clock.wall():
+                    continue  # its ballots are being removed, and nobody reads its tally
                 self._rest(shard)
                 self.recount(shard, scheme)
             except Unreachable:
@@ -102,6 +104,7 @@ class Projector:
         """Counts a shard and keeps the result. Raises Unreachable.
 
         The options and the rule of a past round are those that it was last counted by, where there was a count.
+        A tally expires with its round's ballots.
         """
         past = shard.round < scheme.round
         last = None if past else self._last.get(shard)
@@ -113,7 +116,7 @@ class Projector:
             casts = self._store.casts(shard)
             tally = count(casts, options=rule.options, may_change=rule.may_change)
             self._slow_down(len(casts), began)
-            new = Stored(tally, self._version(), rule.may_change, at, rule.expires_at)
+            new = Stored(tally, self._version(), rule.may_change, at, scheme.expiry_of(shard.round))
             written = self._store.write(shard, new, over=version)
             if written:
                 now = self._clock.monotonic()

@@ -25,11 +25,11 @@ def of(survey: Survey, number: int) -> Survey | None:
         return survey
     if not survey.born <= number < survey.round:
         return None
+    past = survey.in_round(number)
     kept = gateway.read(lambda bound: tallies.read_round(survey.code, number, consistent=bound.strong)).value.shards
-    counted = max(kept.values(), key=lambda stored: stored.counted_at, default=None)
+    counted = None if past.is_gone else max(kept.values(), key=lambda stored: stored.counted_at, default=None)
     return replace(
-        survey,
-        round=number,
+        past,
         switch=State.CLOSED,
         allow_change=counted.may_change if counted else survey.allow_change,
         questions=asked(survey.questions, counted.options) if counted else survey.questions,
@@ -58,14 +58,14 @@ def _named(options: Sequence[str]) -> tuple[Option, ...]:
 
 
 def with_votes(survey: Survey) -> list[tuple[int, int]]:
-    """The rounds before this one that still have votes, the latest first, with the number of voters; of the last
-    MOST_READ rounds. Raises NoRegionAnswered.
+    """The rounds before this one that have votes and have not expired, the latest first, with the number of voters; of
+    the last MOST_READ rounds. Raises NoRegionAnswered.
     """
     found: list[tuple[int, int]] = []
     first = max(survey.born, survey.round - MOST_READ)
     for last in range(survey.round - 1, first - 1, -MOST_LISTED):
-        places = [(survey.code, number) for number in range(last, max(first, last - MOST_LISTED + 1) - 1, -1)]
-        found += [(number, count) for (_code, number), count in selectors.voters(places).items() if count]
+        past = [survey.in_round(number) for number in range(last, max(first, last - MOST_LISTED + 1) - 1, -1)]
+        found += [(number, count) for (_code, number), count in selectors.voters(past).items() if count]
         if len(found) >= MOST_LISTED:
             break
     return found[:MOST_LISTED]

@@ -98,12 +98,6 @@ def found_now(code: str) -> Found:
     return found
 
 
-def is_there(code: str) -> bool:
-    """Whether a survey has this code now (a deleted one has it no more). Raises NoRegionAnswered."""
-    found = read_now(code)
-    return found is not None and not found.survey.deleted
-
-
 _surveys: gateway.Refresher[Found | None] = gateway.Refresher(
     read_now, merge=_merged, clock=gateway.clock, period_s=0.7, idle_s=60.0
 )
@@ -143,14 +137,15 @@ def everywhere(op: Callable[[gateway.Bound], T], *, timeout: float = READ_TIMEOU
 
 def ballot_get(survey: Survey, voter: str) -> Known[Cast | None]:
     """What a voter said in the current round: strongly read where traffic ordinarily goes, since who has just voted
-    wants to see that vote. Raises NoRegionAnswered.
+    wants to see that vote. None once the round has expired. Raises NoRegionAnswered.
     """
     keys = ballot_keys(survey, voter)
     routed = gateway.read(
         lambda bound: [item.cast() for item in BallotRow.batch_get(keys, consistent_read=bound.strong)],
         consistency=gateway.Consistency.STRONG_ELSE_EVENTUAL,
     )
-    return Known.read(stands(routed.value, may_change=survey.allow_change), routed, gateway.clock.wall())
+    standing = None if survey.is_gone else stands(routed.value, may_change=survey.allow_change)
+    return Known.read(standing, routed, gateway.clock.wall())
 
 
 def ballot_keys(survey: Survey, voter: str) -> list[tuple[str, str]]:
@@ -160,9 +155,8 @@ def ballot_keys(survey: Survey, voter: str) -> list[tuple[str, str]]:
 
 
 def ballots(survey: Survey, *, region: str | None = None) -> Known[list[Cast]]:
-    """One ballot a voter, by time of voting; from `region`'s replica, or from wherever it is answered.
-
-    Raises NoRegionAnswered.
+    """One ballot a voter, by time of voting; from `region`'s replica, or from wherever it is answered. None of a round
+    that has expired. Raises NoRegionAnswered.
     """
     if region is not None:
         asked = given = gateway.Consistency.STRONG
@@ -195,10 +189,14 @@ _counts: Cached[Survey, Known[Results]] = Cached(
 def results(survey: Survey) -> Known[Results]:
     """The counts of the current round as the answering region has counted them, read less than a second ago (five
     times what reading takes, if that is more); older, and saying so, while no region answers. Those of a closed survey
-    are final, and are read strongly where traffic ordinarily goes. Raises NoRegionAnswered.
+    are final, and are read strongly where traffic ordinarily goes. Nothing is counted of a round that has expired.
+    Raises NoRegionAnswered.
     """
     held = _counts.get(survey)
     known = held.value
+    if survey.is_gone:
+        nothing = tally.total((), options=survey.option_ids)
+        known = replace(known, value=replace(known.value, tally=nothing, compared_at=None))
     return known if held.current else replace(known, value=replace(known.value, current=False))
 
 
@@ -211,10 +209,14 @@ _voters_counted: Cached[tuple[str, int], int] = Cached(
 )
 
 
-def voters(rounds: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
-    """How many voted in each of these rounds (code and number), a few seconds old. Raises NoRegionAnswered."""
+def voters(surveys: Sequence[Survey]) -> dict[tuple[str, int], int]:
+    """How many voted in the current round of each of these surveys, by code and round, a few seconds old; nobody in a
+    round that has expired. Raises NoRegionAnswered.
+    """
+    rounds = [(survey.code, survey.round) for survey in surveys if not survey.is_gone]
     counted = side_by_side(_voters_counted.get, rounds)
-    return {place: held.value for place, held in zip(rounds, counted, strict=True)}
+    nobody = {(survey.code, survey.round): 0 for survey in surveys}
+    return nobody | {place: held.value for place, held in zip(rounds, counted, strict=True)}
 
 
 def side_by_side(read: Callable[[U], T], asked: Sequence[U]) -> list[T]:

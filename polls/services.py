@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 
 from failover import gateway
 
-from . import selectors, vote_ids, writers
+from . import expiry, selectors, vote_ids, writers
 from .answers import digest as digest_of
 from .merge import Cast, stands
 from .models import BallotRow
 from .survey_services import (
     ServiceRefused,
+    TimesTooLate,
     survey_archive,
     survey_change,
     survey_close,
@@ -29,13 +30,14 @@ from .survey_services import (
     survey_reset,
     survey_reveal,
 )
-from .surveys import Survey
+from .surveys import Shut, Survey
 
 __all__ = [
     "CastRefused",
     "CastStatus",
     "Receipt",
     "ServiceRefused",
+    "TimesTooLate",
     "attempt_json",
     "ballot_cast",
     "digest_of",
@@ -45,7 +47,6 @@ __all__ = [
     "survey_close",
     "survey_create",
     "survey_delete",
-    "survey_expiry",
     "survey_hide",
     "survey_open",
     "survey_reset",
@@ -109,10 +110,13 @@ def ballot_cast(*, survey: Survey, voter: str, vote_id: str, answers: Mapping[st
     """Record a vote in the first region that takes it. The same vote_id with the same answers may be sent any number of
     times.
 
-    Raises ServiceRefused ("closed", "already-voted", "vote-id-reused"), NoRegionAnswered.
+    Raises ServiceRefused ("closed", "expired", "already-voted", "vote-id-reused"), NoRegionAnswered.
     """
-    if not survey.is_open:
-        raise ServiceRefused("closed", _("This survey is closed; it takes no more votes."))
+    match survey.shut_at(gateway.clock.wall()):
+        case Shut.CLOSED:
+            raise ServiceRefused(Shut.CLOSED, _("This survey is closed; it takes no more votes."))
+        case Shut.EXPIRED:
+            raise ServiceRefused(Shut.EXPIRED, expiry.refused())
     digest = digest_of(answers)
     keys = dict(zip(gateway.regions(), selectors.ballot_keys(survey, voter), strict=True))
 
@@ -125,7 +129,7 @@ def ballot_cast(*, survey: Survey, voter: str, vote_id: str, answers: Mapping[st
         if verdict is not None:
             return verdict
         item = BallotRow(
-            shard, place, vote_id=vote_id, digest=digest, answers=dict(answers), expires_at=survey_expiry(survey)
+            shard, place, vote_id=vote_id, digest=digest, answers=dict(answers), expires_at=survey.kept_until
         )
         same = (BallotRow.vote_id == vote_id) & (BallotRow.digest == digest)
         allowed = BallotRow.vote_id.does_not_exist() | same
@@ -154,11 +158,6 @@ def ballot_cast(*, survey: Survey, voter: str, vote_id: str, answers: Mapping[st
         routed.attempts,
         datetime.fromtimestamp(gateway.clock.wall(), UTC),
     )
-
-
-def survey_expiry(survey: Survey) -> datetime:
-    """When a ballot of the current round may go."""
-    return datetime.fromtimestamp(survey.expires_at, UTC)
 
 
 def _verdict(casts: list[Cast], vote_id: str, digest: str, *, may_change: bool) -> CastStatus | CastRefused | None:

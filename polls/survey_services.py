@@ -5,6 +5,7 @@ of what changes, to the row of the region that takes it; readers merge the rows.
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
@@ -12,11 +13,13 @@ from django.utils.translation import gettext as _
 
 from failover import gateway
 
-from . import codes, listing, selectors, stored
-from .definitions import Definition, Visibility, is_too_large
+from . import codes, expiry, listing, selectors, stored
+from .definitions import Definition, DefinitionInvalid, Visibility, is_too_large
 from .merge import Row, change, merge, overtaken, put_on
+from .mistakes import Mistake
 from .models import SurveyRow
-from .surveys import DEFINED, KEPT_S, State, Survey, first_values, from_row, is_tombstone, tombstone
+from .retention import VOTES_S, begun
+from .surveys import DEFINED, Shut, State, Survey, first_values, from_row, is_tombstone, tombstone
 
 EVERYWHERE_S = 1.5  # what a region that does not answer may delay the emptying of a deleted survey
 ROUNDS_UNSEEN = 100  # resets that a region may have taken while it was cut off from us
@@ -40,11 +43,15 @@ class ServiceRefused(Exception):
         self.reason = reason
 
 
+class TimesTooLate(DefinitionInvalid):
+    """Opening or closing is set beyond the time for votes of its round; nothing was changed."""
+
+
 def survey_create(*, definition: Definition, switch: State = State.OPEN) -> Survey:
     """Make a survey, open unless told otherwise, in its first round; under the code of a deleted one, above its rounds.
 
     A code that exists is refused with "exists", unless its author wrote the very same there: then nothing is changed
-    (also not whether results are shown, which is a switch). Raises ServiceRefused, NoRegionAnswered.
+    (also not whether results are shown, which is a switch). Raises ServiceRefused, TimesTooLate, NoRegionAnswered.
     """
     code = definition.code or _unused_code()
     existing = selectors.read_now(code)
@@ -56,6 +63,7 @@ def survey_create(*, definition: Definition, switch: State = State.OPEN) -> Surv
             "exists", _("A different survey has the code %(code)s; nothing was changed.") % {"code": code}
         )
     now = gateway.clock.wall()
+    _check_times(definition.opens_at, definition.closes_at, votes_until_s=now + VOTES_S)
     before = existing.row if existing else Row()
     # A region that did not answer may have begun rounds of the deleted survey that nobody here knows of.
     above = 1 if existing is None or existing.complete else ROUNDS_UNSEEN
@@ -67,16 +75,23 @@ def survey_create(*, definition: Definition, switch: State = State.OPEN) -> Surv
 def survey_open(*, code: str) -> Survey:
     """Take votes from now on: a time of opening that is to come, or of closing that has passed, is forgotten.
 
-    Raises SurveyUnknown, NoRegionAnswered.
+    Raises ServiceRefused ("expired": only a new round takes votes), SurveyUnknown, NoRegionAnswered.
     """
     survey = selectors.found_now(code).survey
+    if survey.is_expired:
+        raise ServiceRefused(Shut.EXPIRED, f"{expiry.votes_ended(survey)} {expiry.begin_new_round()}")
+    return _change(code, _opened(survey))
+
+
+def _opened(survey: Survey) -> dict[str, Any]:
+    """The properties of an open survey, whatever its times say."""
     values: dict[str, Any] = {"state": State.OPEN.value, "archived": False}
     now_s = gateway.clock.wall()
     if survey.opens_at is not None and survey.opens_at.timestamp() > now_s:
         values["opens_at"] = None
     if survey.closes_at is not None and survey.closes_at.timestamp() <= now_s:
         values["closes_at"] = None
-    return _change(code, values)
+    return values
 
 
 def survey_close(*, code: str) -> Survey:
@@ -84,8 +99,9 @@ def survey_close(*, code: str) -> Survey:
     return _change(code, {"state": State.CLOSED.value})
 
 
-def survey_reset(*, code: str, ends: int | None = None) -> Survey:
-    """Begin a new round: one small write; late ballots of the old round lie under another key and never count.
+def survey_reset(*, code: str, ends: int | None = None, switch: State | None = None) -> Survey:
+    """Begin a new round: one small write; late ballots of the old round lie under another key and never count. What an
+    instructor revealed or hid in the old round was for that round; `switch` opens or closes the survey with it.
 
     `ends` is the round that is to end: when it has ended already, nothing is changed, so that a button which is pressed
     twice resets once. Raises SurveyUnknown, NoRegionAnswered.
@@ -93,8 +109,14 @@ def survey_reset(*, code: str, ends: int | None = None) -> Survey:
     known = selectors.found_now(code)
     if ends is not None and known.survey.round != ends:
         return known.survey
-    values = {"expires_at": int(gateway.clock.wall()) + KEPT_S}
-    changed = change(known.row, values, now_ms=int(gateway.clock.wall() * 1000), new_round=True)
+    now = gateway.clock.wall()
+    values: dict[str, Any] = {**begun(known.row.round + 1, now)}
+    match switch:
+        case State.OPEN:
+            values |= _opened(known.survey)
+        case State.CLOSED:
+            values["state"] = State.CLOSED.value
+    changed = change(known.row, values, now_ms=int(now * 1000), new_round=True)
     return _write(code, changed, known=known.row)
 
 
@@ -136,12 +158,28 @@ def survey_delete(*, code: str) -> Survey:
 def survey_change(*, code: str, values: Mapping[str, Any], since: Row, new_round: bool = False) -> Survey:
     """Change what an author wrote, as it was read in `since`: versions that are in there count as seen.
 
-    Raises ServiceRefused ("conflict": one of these properties was changed since), SurveyUnknown, NoRegionAnswered.
+    Raises ServiceRefused ("conflict": one of these properties was changed since), TimesTooLate, SurveyUnknown,
+    NoRegionAnswered.
     """
+    now = gateway.clock.wall()
+    until = now + VOTES_S if new_round else from_row(code, since).votes_until.timestamp()
+    _check_times(stored.instant(values.get("opens_at")), stored.instant(values.get("closes_at")), votes_until_s=until)
     if new_round:
-        values = {**values, "expires_at": int(gateway.clock.wall()) + KEPT_S}
-    changed = change(since, values, now_ms=int(gateway.clock.wall() * 1000), new_round=new_round)
+        values = {**values, **begun(since.round + 1, now)}
+    changed = change(since, values, now_ms=int(now * 1000), new_round=new_round)
     return _write(code, changed, known=since, checked=True)
+
+
+def _check_times(opens_at: datetime | None, closes_at: datetime | None, *, votes_until_s: float) -> None:
+    """Raises TimesTooLate for a time that is set beyond the time for votes of its round."""
+    until = datetime.fromtimestamp(votes_until_s, UTC)
+    mistakes = []
+    if opens_at is not None and opens_at >= until:
+        mistakes.append(Mistake(expiry.too_late_to_open(until), field="opens_at"))
+    if closes_at is not None and closes_at > until:
+        mistakes.append(Mistake(expiry.too_late_to_close(until), field="closes_at"))
+    if mistakes:
+        raise TimesTooLate(mistakes)
 
 
 def _unused_code() -> str:

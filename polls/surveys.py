@@ -1,7 +1,7 @@
 """A survey as it stands: its definition, and what instructors have done with it since."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -11,14 +11,15 @@ from failover import gateway
 from . import definitions, stored
 from .definitions import Access, Definition, Question, Visibility
 from .merge import FIRST_BORN, Row, rivals
+from .retention import EXPIRES, LEAST_S, WARNING_S, begun
 
 MOST_SHARDS = 4_096  # a stored number beyond this is none
+LONGEST_NUMBER = 12  # digits of a round
 LATEST_S = 250_000_000_000  # in the year 9892: what is later is no date in every time zone
 SHARDS = 64  # for a new survey; fixed for its whole life
-KEPT_S = 180 * 24 * 3600  # how long the ballots of a round are kept
 TOMBSTONE = "deleted:"  # begins the name of the property that says that a survey is deleted
 HIDDEN_TEXT = "hidden-text:"  # begins the name of a property that says in which round a free text is hidden
-SWITCHES = frozenset({"state", "archived", "born", "shards", "expires_at"})
+SWITCHES = frozenset({"state", "archived", "born", "shards"})
 DEFINED = ("title", "allow_change", "questions", "help", "results", "access", "opens_at", "closes_at")
 
 
@@ -29,9 +30,17 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+class Shut(StrEnum):
+    """Why votes are not taken: the API's words."""
+
+    CLOSED = "closed"
+    EXPIRED = "expired"
+
+
 @dataclass(frozen=True)
 class Survey:
-    """A survey in its current round. `expires_at` is when this round's ballots may go, in seconds since the epoch.
+    """A survey in its current round. `expires_at` is when this round's ballots expire, in seconds since the epoch, 0
+    where that is not known; `expiries` says it of every round that is known.
 
     `switch` is what an instructor's hand last set; with `opens_at` and `closes_at` it gives `state`. `born` is the
     round in which a survey under this code began (again): what was deleted before is another survey. `deleted` leaves
@@ -62,6 +71,7 @@ class Survey:
     split: frozenset[str] = frozenset()
     unread: frozenset[str] = frozenset()
     votable: bool = True
+    expiries: Mapping[int, int] = field(default_factory=dict, compare=False)
     document: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __hash__(self) -> int:
@@ -75,10 +85,16 @@ class Survey:
 
     def state_at(self, now_s: float) -> State:
         """Whether votes are taken at a time, in seconds since the epoch."""
+        return State.OPEN if self.shut_at(now_s) is None else State.CLOSED
+
+    def shut_at(self, now_s: float) -> Shut | None:
+        """Why votes are not taken at a time, in seconds since the epoch; None while they are."""
+        if now_s >= self.expires_at - LEAST_S:
+            return Shut.EXPIRED
         early = self.opens_at is not None and now_s < self.opens_at.timestamp()
         late = self.closes_at is not None and now_s >= self.closes_at.timestamp()
         closed = self.switch is State.CLOSED or self.deleted or not self.votable or early or late
-        return State.CLOSED if closed else State.OPEN
+        return Shut.CLOSED if closed else None
 
     @property
     def is_open(self) -> bool:
@@ -86,14 +102,38 @@ class Survey:
         return self.state is State.OPEN
 
     @property
+    def is_expired(self) -> bool:
+        """Whether this round takes no more votes because it began 185 days ago: only a new round takes any."""
+        return self.shut_at(gateway.clock.wall()) is Shut.EXPIRED
+
+    @property
+    def expires_soon(self) -> bool:
+        """Whether this round's time for votes ends within 30 days."""
+        return not self.is_expired and gateway.clock.wall() >= self.expires_at - LEAST_S - WARNING_S
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether this round's ballots have expired, whichever of them the database has removed by now."""
+        return gateway.clock.wall() >= self.expires_at
+
+    @property
+    def votes_until(self) -> datetime:
+        """When this round's time for votes ends."""
+        return datetime.fromtimestamp(max(0, self.expires_at - LEAST_S), UTC)
+
+    @property
     def kept_until(self) -> datetime:
-        """When the last ballots of this round may be gone."""
+        """When this round's ballots expire."""
         return datetime.fromtimestamp(self.expires_at, UTC)
+
+    def in_round(self, number: int) -> "Survey":
+        """The survey with another round's number and expiry."""
+        return replace(self, round=number, expires_at=self.expiries.get(number, 0))
 
     @property
     def waits(self) -> bool:
         """Whether it is closed only because its time has not come: not where it would close before it opens."""
-        if self.switch is State.CLOSED or not self.votable or self.opens_at is None:
+        if self.switch is State.CLOSED or not self.votable or self.opens_at is None or self.is_expired:
             return False
         comes = self.closes_at is None or self.opens_at < self.closes_at
         return comes and gateway.clock.wall() < self.opens_at.timestamp()
@@ -136,7 +176,8 @@ def is_whole(row: Row) -> bool:
 def from_row(code: str, row: Row) -> Survey:
     """The survey that merged rows describe, of which `is_whole` is true. Never fails, whatever they hold."""
     shards = _within(row.value("shards"), 1, MOST_SHARDS, SHARDS)
-    expires_at = _within(row.value("expires_at"), 0, LATEST_S, 0)
+    expiries = _expiries(row)
+    expires_at = expiries.get(row.round, 0)
     if row.value(tombstone(row.born)):
         return Survey(code, "", (), True, State.CLOSED, row.round, shards, expires_at, deleted=True, born=row.born)
     document = {name: row.value(name) for name in DEFINED if row.value(name) is not None}
@@ -169,6 +210,7 @@ def from_row(code: str, row: Row) -> Survey:
         split=frozenset(name for name in row.versions if rivals(row, name)),
         unread=unread,
         votable=found.votable,
+        expiries=expiries,
         document=document,
     )
 
@@ -178,9 +220,16 @@ def _within(value: Any, least: int, most: int, default: int) -> int:
     return value if type(value) is int and least <= value <= most else default
 
 
+def _expiries(row: Row) -> dict[int, int]:
+    """When the rounds expire, of which that is known."""
+    numbers = {name.removeprefix(EXPIRES): row.value(name) for name in row.fields if name.startswith(EXPIRES)}
+    found = {int(n): at for n, at in numbers.items() if n.isascii() and n.isdecimal() and len(n) < LONGEST_NUMBER}
+    return {number: at for number, at in found.items() if type(at) is int and 0 <= at <= LATEST_S}
+
+
 def is_known(name: str) -> bool:
     """Whether this version has a property of this name."""
-    return name in DEFINED or name in SWITCHES or name.startswith((HIDDEN_TEXT, TOMBSTONE))
+    return name in DEFINED or name in SWITCHES or name.startswith((HIDDEN_TEXT, TOMBSTONE, EXPIRES))
 
 
 def tombstone(born: int) -> str:
@@ -213,5 +262,5 @@ def first_values(
         "archived": False,
         "born": born,
         "shards": SHARDS,
-        "expires_at": int(now_s) + KEPT_S,
+        **begun(born, now_s),
     }

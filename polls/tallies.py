@@ -31,6 +31,7 @@ def scheme_of(survey: Survey) -> Scheme:
         survey.allow_change,
         survey.expires_at,
         survey.is_open,
+        survey.expiries,
     )
 
 

@@ -15,8 +15,11 @@ TIMEOUT_S = 1.5
 
 def maybe_voted(survey: Survey) -> bool:
     """Whether a ballot of this round is in any region, or may be: a region that does not answer may hold one that is
-    nowhere else. A vote that is cast while this looks may be missed. Raises NoRegionAnswered.
+    nowhere else. A vote that is cast while this looks may be missed. Nobody has in a round that has expired. Raises
+    NoRegionAnswered.
     """
+    if survey.is_gone:
+        return False
     prefix = shard_prefix(survey.code, survey.round)
     shards = [f"{prefix}{number}" for number in range(survey.shards)]
     calls = [shards[at : at + SHARDS_A_CALL] for at in range(0, len(shards), SHARDS_A_CALL)]

@@ -9,7 +9,6 @@ knows its own marks at once.
 """
 
 from collections import OrderedDict
-from datetime import UTC, datetime
 from threading import Lock
 
 from failover import gateway
@@ -69,6 +68,5 @@ def _look(survey: Survey, region: str) -> set[str]:
     marked = {keys[str(row.shard), str(row.voter_region)] for row in BallotRow.batch_get(list(keys))}
     if region not in marked:
         place = mark_key(survey.code, survey.round, region)
-        expiry = datetime.fromtimestamp(survey.expires_at, UTC)
-        BallotRow(*place, vote_id="", digest="", answers={}, expires_at=expiry).put()
+        BallotRow(*place, vote_id="", digest="", answers={}, expires_at=survey.kept_until).put()
     return marked | {region}

@@ -68,7 +68,9 @@ class Demo:
             before = _changed_at(status)  # the last demo's monitor left one
             self._start("monitor", [*MANAGE, "monitor"])
             self._start("web", [sys.executable, "-m", "gunicorn", "-c", str(PROJECT / "deploy" / "gunicorn.conf.py")])
-            self._manage("survey", "import", "--keep", str(PROJECT / SURVEY_FILE))
+            told = self._manage("survey", "import", "--keep", "--renew", str(PROJECT / SURVEY_FILE))
+            for notice in told[1:]:  # behind the code: that a new round began
+                self._say(notice)
             self._await("monitor", lambda: _changed_at(status) != before)
             self._await("web", self._answers)
             if not self._stopping.is_set():
@@ -122,7 +124,8 @@ class Demo:
             )
         self._commands[name] = command
 
-    def _manage(self, *arguments: str) -> None:
+    def _manage(self, *arguments: str) -> list[str]:
+        """Runs a management command; the lines that it printed. Raises LabError in one line."""
         done = subprocess.run(
             [*MANAGE, *arguments],
             cwd=PROJECT,
@@ -134,6 +137,7 @@ class Demo:
         )
         if done.returncode != 0 and not self._stopping.is_set():
             raise LabError(f"manage.py {' '.join(arguments)}: {_last_line(done.stderr or done.stdout)}")
+        return done.stdout.splitlines()
 
     def _await(self, name: str, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_S

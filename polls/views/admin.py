@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from failover import gateway
 
-from .. import codes, definitions, listing, repairs, selectors, services, strict_json
+from .. import codes, definitions, expiry, listing, repairs, selectors, services, strict_json
 from ..forms import ImportForm
 from ..listing import Shelf
 from ..surveys import Survey
@@ -50,6 +50,7 @@ def survey_list(request: HttpRequest) -> HttpResponse:
             "questions": listed.question_count,
             "voters": voters[survey.code, survey.round] if voters is not None else None,
             "url": survey_url(request, survey.code),
+            "notice": expiry.notice(survey),
             "repair": repairs.times(survey.opens_at, survey.closes_at) or repairs.unread(survey.unread),
             "spare_code": codes.make(),  # for a copy, so that a button which is pressed twice makes one
         }
@@ -138,7 +139,7 @@ def _address(shelf: Shelf, after: str = "") -> str:
 def _voters(surveys: Sequence[Survey]) -> dict[tuple[str, int], int] | None:
     """None when nobody can count just now: the buttons are worth showing without."""
     try:
-        return selectors.voters([(survey.code, survey.round) for survey in surveys])
+        return selectors.voters(surveys)
     except gateway.NoRegionAnswered:
         return None
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from failover import gateway
 
-from .. import builder_draft, builder_save, codes, definitions, repairs, services, stored
+from .. import builder_draft, builder_save, codes, definitions, expiry, repairs, services, stored
 from ..builder_draft import Draft, DraftQuestion
 from ..definitions import Definition
 from ..forms import BallotForm
@@ -147,6 +147,7 @@ def page(
         # So that what is sent twice is one survey.
         "spare_code": "" if survey else codes.normalise(request.POST.get("spare_code", "")) or codes.make(),
         "unread": repairs.unread(survey.unread) if survey else "",
+        "notice": expiry.notice(survey) if survey else "",
         "zone": timezone.get_current_timezone_name(),
         **state,
     }
@@ -231,7 +232,10 @@ def _save(
         found = builder_mistakes.of_breaks(broken.breaks, shown)
         return page(request, shown, survey=survey, base=base, broken=found, status=409)
     except definitions.DefinitionInvalid as error:
-        return page(request, shown, survey=survey, base=base, mistakes=builder_mistakes.of(error.mistakes), status=409)
+        # What this author typed, or what does not go together with what others saved.
+        status = 422 if isinstance(error, services.TimesTooLate) else 409
+        found = builder_mistakes.of(error.mistakes)
+        return page(request, shown, survey=survey, base=base, mistakes=found, status=status)
     except services.ServiceRefused as refusal:
         mistakes = [builder_mistakes.of_refusal(refusal)]
         return page(request, shown, survey=survey, base=base, mistakes=mistakes, status=409)

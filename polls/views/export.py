@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from failover import gateway
 
-from .. import csv_export, rounds, selectors, words
+from .. import csv_export, expiry, rounds, selectors, words
 from ..ballot_reads import read_ahead
 from ..known import Known
 from ..surveys import Survey
@@ -36,10 +36,12 @@ def export(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
         past, ahead = rounds.with_votes(survey), read_ahead(survey)
     except gateway.NoRegionAnswered as error:
         return no_region(request, error)
+    number = _number(request, survey)
     context = {
         **admin.site.each_context(request),
         "survey": survey,
-        "round": _number(request, survey),
+        "round": number,
+        "gone": expiry.gone(survey.in_round(number)),
         "rounds": [(survey.round, None), *past] if past else [],
         "degraded": words.degraded(ahead),
     }

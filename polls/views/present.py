@@ -116,7 +116,7 @@ def _context(
     }
     if stage.question:
         question = survey.questions[stage.question - 1]
-        before = selectors.results(replace(survey, round=survey.round - 1)) if stage.compare else None
+        before = selectors.results(survey.in_round(survey.round - 1)) if stage.compare else None
         context["chart"] = chart(question, found.value.tally, before.value.tally if before else None)
         context["before_voters"] = before.value.tally.voters if before else None
         context["before_round"] = survey.round - 1

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 
 from failover import gateway
 
-from .. import moderation, selectors, words
+from .. import expiry, moderation, selectors, words
 from ..cached import Made
 from ..charts import charts
 from ..definitions import Kind, Visibility
@@ -100,6 +100,7 @@ def results(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
         context["short_url"] = url.partition("://")[2].rstrip("/")
         context["phones_cannot_open"] = instructor and not phones_can_open(url)
         context["query"] = f"?for={FOR_THE_CLASS}" if for_class else ""
+        context["notice"] = expiry.notice(survey) if instructor else ""
         context["presents"] = for_class and is_instructor(request)
         response = render(request, "polls/results.html", context)
     patch_vary_headers(response, ["HX-Request", "Cookie"])

@@ -18,7 +18,7 @@ from .. import answers, browsers, limits, selectors, services, tokens, vote_ids,
 from ..definitions import Access
 from ..forms import BallotForm
 from ..known import Known
-from ..surveys import Survey
+from ..surveys import Shut, Survey
 from ..tokens import PageToken, Vote
 from ..voters import Voter
 from . import language
@@ -155,7 +155,7 @@ def _cast(request: HttpRequest, survey: Survey, form: BallotForm, voter: Voter) 
             vote_id = services.name_vote(vote_id)
             done = services.ballot_cast(survey=survey, voter=voter.name, vote_id=vote_id, answers=given)
     except services.ServiceRefused as refusal:
-        if refusal.reason == "closed":
+        if refusal.reason in list(Shut):
             return _page(request, survey, form, voter, too_late=True, status=409)
         return _page(request, survey, form, voter, voted=True, problem=_refusal(refusal), status=409)
     except gateway.NoRegionAnswered as error:

@@ -125,7 +125,7 @@ def _ballots(survey: Survey, number: int) -> Iterator[Mapping[str, Any]]:
             vote_id=vote_id,
             digest=services.digest_of(answers),
             answers=answers,
-            expires_at=services.survey_expiry(survey),
+            expires_at=survey.kept_until,
             updated_at=vote_ids.order(vote_id),
             updated_in=FIRST,
         ).to_dynamodb_dict()

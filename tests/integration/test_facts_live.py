@@ -117,7 +117,7 @@ class Class:
                 vote_id=vote_id,
                 digest=services.digest_of(ANSWERS),
                 answers=ANSWERS,
-                expires_at=services.survey_expiry(self.survey),
+                expires_at=self.survey.kept_until,
             ).put(updated_at=vote_ids.order(vote_id))
 
         began = time.monotonic()

@@ -20,7 +20,7 @@ def with_question(**changes: Any) -> dict[str, Any]:
 
 
 def survey_with(**changes: Any):
-    values = first_values(parse({**MINIMAL, **changes}), now_s=0)
+    values = first_values(parse({**MINIMAL, **changes}), now_s=gateway.clock.wall())
     return from_row("CODE", change(Row(), values, now_ms=1, new_round=True))
 
 

@@ -39,7 +39,7 @@ def written_elsewhere(survey: Survey, vote_id: str, answers: dict, *, voter: str
             vote_id=vote_id,
             digest=services.digest_of(answers),
             answers=answers,
-            expires_at=services.survey_expiry(survey),
+            expires_at=survey.kept_until,
         ).put(updated_at=vote_ids.order(vote_id))
 
     def arrived() -> bool:
@@ -198,7 +198,7 @@ def test_results_count_each_voter_once(survey: Survey):
     assert found.region in gateway.regions()
 
     def listed() -> bool:
-        return selectors.voters([(survey.code, survey.round)]) == {(survey.code, survey.round): 4}
+        return selectors.voters([survey]) == {(survey.code, survey.round): 4}
 
     wait_until(listed, within=10, what="the list of surveys says so too")
 

@@ -254,7 +254,7 @@ def test_no_json_in_any_row_makes_a_page_fail(
 ):
     put(survey.code, WEST, fields)
     shard = shard_key(survey.code, survey.round, "voter-0001", survey.shards)
-    until = services.survey_expiry(survey)
+    until = survey.kept_until
     with gateway.at(EAST):
         BallotRow(
             shard,

@@ -139,9 +139,10 @@ def test_a_deletion_needs_the_code_twice(survey: Survey):
     told = f"deleting is for good: repeat the code with --confirm {survey.code}; nothing was changed"
     assert refused("delete", survey.code) == told
     assert refused("delete", survey.code, "--confirm", "DEMO20") == told
-    assert selectors.is_there(survey.code)
+    assert selectors.found_now(survey.code)
     assert run("delete", survey.code, "--confirm", survey.code.lower()) == f"{survey.code}\tdeleted"
-    assert not selectors.is_there(survey.code)
+    with pytest.raises(selectors.SurveyDeleted):
+        selectors.found_now(survey.code)
     assert refused("delete", survey.code, "--confirm", survey.code) == f"no survey has the code {survey.code}"
 
 

@@ -140,7 +140,9 @@ def test_a_shard_that_others_write_all_the_time_is_signalled_again(region: FakeR
 def test_a_past_round_is_counted_by_the_rule_and_the_options_it_had(region: FakeRegion):
     counting, _clock = projector(region)
     counting.count([FIRST])
-    region.schemes["CODE"] = replace(SCHEME, round=2, may_change=False, options={"q9": ["o1"]}, expires_at=3)
+    region.schemes["CODE"] = replace(
+        SCHEME, round=2, may_change=False, options={"q9": ["o1"]}, expires_at=3, earlier={1: SCHEME.expires_at}
+    )
     region.ballots[FIRST].append(cast("ann", "o2", vote_id="2"))
     counting.count([FIRST])
     assert region.rows[FIRST].tally == Tally(2, {"q1": 2}, {"q1": {"o1": 0, "o2": 2}})

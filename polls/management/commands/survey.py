@@ -8,11 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from failover import gateway
-from polls import audit, codes, definitions, listing, rounds, selectors, services, strict_json, words
+from polls import audit, codes, definitions, expiry, listing, rounds, selectors, services, strict_json, words
 from polls.ballot_reads import read_replica
 from polls.listing import Shelf
 from polls.models import DatabaseError
-from polls.surveys import Survey
+from polls.surveys import State, Survey
 
 
 class Command(BaseCommand):
@@ -26,6 +26,11 @@ class Command(BaseCommand):
         importing = actions.add_parser("import", help="make a survey from a JSON file; prints its code")
         importing.add_argument("file", type=Path, metavar="FILE.json")
         importing.add_argument("--keep", action="store_true", help="leave a survey that has this code as it is")
+        importing.add_argument(
+            "--renew",
+            action="store_true",
+            help="with --keep: where its round is too old to take votes, open a new one and say so in a second line",
+        )
         exporting = actions.add_parser("export", help="print a survey, or its ballots, as JSON")
         exporting.add_argument("code")
         exporting.add_argument(
@@ -91,14 +96,18 @@ class Command(BaseCommand):
             definition = definitions.parse(strict_json.loads(data))
             if options["keep"]:
                 listing.relist()
-            if options["keep"] and definition.code and selectors.is_there(definition.code):
-                self.stdout.write(definition.code)
+            kept = selectors.read_now(definition.code) if options["keep"] and definition.code else None
+            if kept is None or kept.survey.deleted:
+                self.stdout.write(services.survey_create(definition=definition).code)
                 return
         except strict_json.Malformed as error:
             raise CommandError(f"{file}: {error}") from error
         except definitions.DefinitionInvalid as error:
             raise CommandError("\n".join(f"{file}: {message}" for message in error.messages)) from error
-        self.stdout.write(services.survey_create(definition=definition).code)
+        self.stdout.write(kept.survey.code)
+        if options["renew"] and kept.survey.is_expired:
+            survey = services.survey_reset(code=kept.survey.code, ends=kept.survey.round, switch=State.OPEN)
+            self.stdout.write(f"{expiry.votes_ended(kept.survey)} Round {survey.round} begins now.")
 
     def export(self, options: dict[str, Any]) -> None:
         """Prints the survey JSON, or its ballots."""
@@ -123,6 +132,8 @@ class Command(BaseCommand):
                 raise CommandError("--raw needs --region: it shows one region's replica")
             about = {"code": survey.code, "round": survey.round, "region": region}
             self._print({**about, "rows": _rows(survey, region)})
+            if survey.is_gone:
+                self.stderr.write(expiry.gone(survey))
             return
         # Before the merged ballots, which hold whatever the replicas held when they were read, or something later.
         replicas = {name: _rows(survey, name) for name in gateway.regions()} if options["replicas"] else None
@@ -131,6 +142,8 @@ class Command(BaseCommand):
         consistency = {"asked": known.asked.value, "given": known.given.value}
         about = {"code": survey.code, "round": survey.round, "region": known.region, "consistency": consistency}
         self._print({**about, **({"replicas": replicas} if replicas is not None else {}), "ballots": ballots})
+        if survey.is_gone:
+            self.stderr.write(expiry.gone(survey))
         if known.degraded:
             self.stderr.write(words.degraded(known))
 
@@ -140,6 +153,8 @@ class Command(BaseCommand):
             for listed in listing.every(shelf):
                 survey = listed.survey
                 self.stdout.write(f"{survey.code}\t{survey.state.value}\tround {survey.round}\t{survey.title}")
+                if notice := expiry.notice(survey):
+                    self.stderr.write(notice)
 
     def relist(self, _options: dict[str, Any]) -> None:
         """Prints how many rows were missing."""
