@@ -149,6 +149,13 @@ def test_a_past_round_is_counted_by_the_rule_and_the_options_it_had(region: Fake
     assert (region.rows[FIRST].may_change, region.rows[FIRST].expires_at) == (True, SCHEME.expires_at)
 
 
+def test_ballots_that_expired_are_not_counted_while_the_database_removes_them(region: FakeRegion):
+    counting, clock = projector(region)
+    region.schemes["CODE"] = replace(SCHEME, round=2, earlier={1: int(clock.wall())})
+    assert counting.count([FIRST]) == frozenset()
+    assert FIRST not in region.rows
+
+
 def test_a_sweep_corrects_what_no_signal_told_of_and_says_when_it_looked(region: FakeRegion):
     counting, clock = projector(region)
     assert counting.sweep().corrected == 1
