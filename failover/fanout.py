@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from . import wiring
 from .adapters.runner import RegionBusy
-from .core.errors import Attempt, ErrorClass, Failure, Outcome
+from .core.errors import Attempt, ErrorClass, Failure, NoRegionAnswered, Outcome, RefusedEverywhere
 from .core.interfaces import Bound, Success
 
 T = TypeVar("T")
@@ -34,6 +34,17 @@ class Answers(Generic[T]):
         return next((f.error for f in self.failures.values() if f.error_class is ErrorClass.CALLER), None)
 
     @property
+    def error(self) -> BaseException:
+        """What to raise where none answered: the caller's own business, that all that were asked refuse, or that none
+        answered."""
+        if self.refusal is not None:
+            return self.refusal
+        every = set(wiring.current().config.regions) == self.failures.keys()
+        if every and all(one.error_class is ErrorClass.DENIED for one in self.failures.values()):
+            return RefusedEverywhere(self.attempts)
+        return NoRegionAnswered(self.attempts)
+
+    @property
     def unsure(self) -> bool:
         """Whether a region may have done what it was told without our knowing."""
         return any(f.error_class is ErrorClass.UNKNOWN for f in self.failures.values())
@@ -42,11 +53,15 @@ class Answers(Generic[T]):
 def ask(regions: Sequence[str], op: Callable[[Bound], T], *, timeout: float) -> Answers[T]:
     """Runs `op` at once in all `regions`; none is waited for longer than `timeout` seconds. Where none has answered by
     then those that were sent it are asked once more, over new connections and for half as long: the pooled ones may be
-    dead. Never raises.
+    dead. Where all refuse for what they say of themselves or of us, the regions that were left out are asked instead.
+    Never raises.
     """
     wired = wiring.current()
     started = wired.clock.monotonic()
     results = wired.runner.run_everywhere(regions, op, strong=False, timeout=timeout)
+    if all(isinstance(one, Failure) and one.error_class is ErrorClass.DENIED for one in results.values()):
+        left_out = [name for name in wired.config.regions if name not in results]
+        results |= wired.runner.run_everywhere(left_out, op, strong=False, timeout=timeout)
     silent = [name for name, result in results.items() if _is_silent(result)]
     if silent and not any(isinstance(result, Success) for result in results.values()):
         results |= wired.runner.run_everywhere(silent, op, strong=False, timeout=timeout / 2, fresh=True)

@@ -28,6 +28,7 @@ from .core.errors import (
     NoRegionAnswered,
     Outcome,
     OutcomeUnknown,
+    RefusedEverywhere,
     RoutingRefused,
     RoutingSuperseded,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "OutcomeUnknown",
     "PutResult",
     "Refresher",
+    "RefusedEverywhere",
     "RegionNotBound",
     "RegionalModel",
     "Routed",
@@ -91,8 +93,8 @@ def write(op: Callable[[Bound], T], *, idempotent: bool) -> Routed[T]:
     """Runs a writing operation. `idempotent=True` says that repeating it in any region does no harm: only then does
     an unknown outcome fail over.
 
-    Raises `NoRegionAnswered` (or its subclass `OutcomeUnknown`) when no region answered before the deadline; what the
-    database refuses as the caller's own business is raised as it came.
+    Raises `NoRegionAnswered` when no region answered before the deadline, or its subclasses `OutcomeUnknown` and
+    `RefusedEverywhere`; what the database refuses as the caller's own business is raised as it came.
     """
     return _traced(wiring.current().router.call(op, idempotent=idempotent, on_attempt=_note))
 
@@ -114,15 +116,15 @@ def everywhere(op: Callable[[Bound], T], *, timeout: float, half_open: bool = Fa
     as others are closed; not with `half_open`, which is for what is rare and wants every region.
 
     None is waited for longer than `timeout` seconds, and half as long again where none answered: then they are asked
-    once more, over new connections. Raises `NoRegionAnswered` when none answered, or the database's
-    own refusal when that was all that came back.
+    once more, over new connections. Raises `NoRegionAnswered` (`RefusedEverywhere`) when none answered, or the
+    database's own refusal when that was all that came back.
     """
     if half_open:
         answers = ask(wiring.current().router.order(), op, timeout=timeout)
     else:
         answers = ask_sparingly(op, timeout=timeout)
     if not answers.values:
-        raise answers.refusal or NoRegionAnswered(answers.attempts)
+        raise answers.error
     return answers.values
 
 
@@ -246,7 +248,7 @@ def _control(asked: tuple[str, ...], op: Callable[[Bound], T], *, decides: bool 
     if decides and answers.unsure:
         raise RoutingUnknown(answers.attempts)
     if answers.refusal is None:
-        raise NoRegionAnswered(answers.attempts)
+        raise answers.error
     detail = classify(answers.refusal).detail
     raise FailoverError(phrase("the control table cannot be used: {detail}", detail=detail)) from answers.refusal
 

@@ -111,6 +111,9 @@ def traffic(report: WorkerReport, regions: Iterable[str]) -> Iterator[Metric]:
     over = _counter("calls_failed_over", "Calls that another region than the first choice answered", [])
     over.add_metric([], report.failed_over)
     yield over
+    denied = _counter("calls_denied", "Unanswered calls that every region refused: the configuration", [])
+    denied.add_metric([], report.denied)
+    yield denied
 
 
 def decisions(totals: Totals) -> Iterator[Metric]:

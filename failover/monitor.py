@@ -184,10 +184,14 @@ class Monitor:
                 return self._watch.facts(now)[event.region].cause
             case EventKind.FAILOVER:
                 return self._watch.facts(now)[event.from_].cause
-            case EventKind.CIRCUIT_HALF_OPEN | EventKind.CIRCUIT_CLOSED | EventKind.FAILBACK | EventKind.LAG_CLEARED:
+            case EventKind.CIRCUIT_HALF_OPEN | EventKind.CIRCUIT_CLOSED | EventKind.FAILBACK:
+                return "recovered"
+            case EventKind.LAG_CLEARED | EventKind.CONFIGURATION_CLEARED:
                 return "recovered"
             case EventKind.LAG_ALARM:
                 return "lag"
+            case EventKind.CONFIGURATION_ALARM:
+                return "configuration"
             case EventKind.SWITCHED | EventKind.ROUTING_PINNED | EventKind.ROUTING_AUTO | EventKind.ROUTING_SUPERSEDED:
                 return "manual"
             case _:

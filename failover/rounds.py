@@ -133,7 +133,7 @@ class RegionRounds(threading.Thread):
         outbox = self._monitor.outbox
         while (waiting := outbox.take(self._region)) is not None:
             result = self._ask(partial(control_store.write_event, waiting.event))
-            if isinstance(result, Failure) and result.error_class is ErrorClass.CALLER:
+            if isinstance(result, Failure) and result.error_class in (ErrorClass.CALLER, ErrorClass.DENIED):
                 outbox.refused(waiting, self._region, result.error)
             elif isinstance(result, Failure):
                 outbox.put_back(waiting)

@@ -1,12 +1,13 @@
 """The SDK's errors, translated once, at the edge, with their cause kept.
 
-What an error says about a write decides what the router may do, so each maps to one of four classes (measured, not
+What an error says about a write decides what the router may do, so each maps to one of five classes (measured, not
 read from documentation: which exception a fault raises, and whether the request can have been applied). What is in
 none of them counts as "outcome unknown".
 """
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 
@@ -17,49 +18,98 @@ from pynamodb.exceptions import PynamoDBException
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.phrases import Phrase, phrase
 
+from .clock_skew import clock_skew
 from .nameserver import ErrorAnswer, Silence
 
+# Refused for now, and not applied; the control plane's and a key's throttling among them.
 THROTTLED = frozenset(
     {
+        "BandwidthLimitExceeded",
+        "KMSThrottlingException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
-        "ThrottlingException",
-        "Throttling",
-        "RequestLimitExceeded",
-        "TooManyRequestsException",
         "ReplicatedWriteConflictException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
         "TransactionConflictException",
         "TransactionInProgressException",
     }
 )
-# What DynamoDB itself refuses as the caller's own business, and the refusals of a signature. A 4xx with any other code
-# (a proxy's page, something new) says nothing that may be relied on.
+# What DynamoDB itself refuses as the caller's own business. A 4xx with any other code (a proxy's page, something new)
+# says nothing that may be relied on.
 CALLERS = frozenset(
     {
-        "AccessDeniedException",
         "ConditionalCheckFailedException",
         "DuplicateItemException",
-        "ExpiredToken",
-        "ExpiredTokenException",
         "IdempotentParameterMismatchException",
-        "IncompleteSignature",
-        "IncompleteSignatureException",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
         "ItemCollectionSizeLimitExceededException",
-        "LimitExceededException",
-        "MissingAuthenticationToken",
-        "MissingAuthenticationTokenException",
-        "ResourceInUseException",
-        "ResourceNotFoundException",
         "SerializationException",
-        "SignatureDoesNotMatch",
         "TableAlreadyExistsException",
-        "TableNotFoundException",
         "TransactionCanceledException",
-        "UnknownOperationException",
-        "UnrecognizedClientException",
         "ValidationException",
     }
+)
+# What one region alone may say of itself or of us, before it looks at the request: a policy, a replica that was
+# removed, a region that is not enabled, credentials that are not valid there, a key of the table. So may whatever has a
+# name and comes with the status 401 or 403, and every other word of the key management service.
+DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AccountProblem",
+        "AccountSuspendedException",
+        "AllAccessDisabled",
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InaccessibleEncryptionCredentialsException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "InvalidToken",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "NotAuthorized",
+        "OptInRequired",
+        "RegionDisabledException",
+        "RequestExpired",
+        "RequestInTheFuture",
+        "RequestTimeTooSkewed",
+        "ResourceInUseException",
+        "ResourceNotFoundException",
+        "SignatureDoesNotMatch",
+        "SubscriptionRequiredException",
+        "TableInUseException",
+        "TableNotFoundException",
+        "TokenRefreshRequired",
+        "UnauthorizedOperation",
+        "UnknownOperationException",
+        "UnrecognizedClientException",
+    }
+)
+KEY_MANAGEMENT = "KMS"
+TABLE_UNUSABLE = re.compile(r"\b(?:CREATING|DELETING|ARCHIVING|ARCHIVED|INACCESSIBLE_ENCRYPTION_CREDENTIALS|KMS)\b")
+"""What the message of a ValidationException says when it is the table, not the request, that is not valid."""
+NO_CREDENTIALS = (
+    sdk.NoCredentialsError,
+    sdk.PartialCredentialsError,
+    sdk.CredentialRetrievalError,
+    sdk.NoAuthTokenError,
+    sdk.MetadataRetrievalError,
+    sdk.ProfileNotFound,
+    sdk.SSOError,
+    sdk.TokenRetrievalError,
+    sdk.RefreshWithMFAUnsupportedError,
+    sdk.UnknownCredentialError,
 )
 # Resolution ended; what it said differs, and a class wants to see the difference. EAI_AGAIN by itself is the host's
 # resolver, which says it of silence and of SERVFAIL, or an answer that cannot be read.
@@ -96,8 +146,10 @@ def classify(error: BaseException) -> Failure:
             return _unanswered(Outcome.CONNECT, phrase("the connection was cut before a reply"), cause, error)
         case sdk.ClientError():
             return _refused(cause, error)
-        case sdk.NoCredentialsError() | sdk.PartialCredentialsError() | sdk.CredentialRetrievalError():
-            return Failure(ErrorClass.CALLER, Outcome.DENIED, phrase("no usable credentials"), error)
+        case _ if isinstance(cause, NO_CREDENTIALS):
+            return Failure(ErrorClass.DENIED, Outcome.DENIED, phrase("no usable credentials"), error)
+        case sdk.ParamValidationError():
+            return Failure(ErrorClass.CALLER, Outcome.DENIED, type(cause).__name__, error)
         case sdk.HTTPClientError() | ResponseParserError() | TruncatedReply():
             return Failure(
                 ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, phrase("the reply broke off or made no sense"), error
@@ -176,13 +228,26 @@ def _not_connected(cause: sdk.BotoCoreError, error: BaseException) -> Failure:
 
 def _refused(cause: sdk.ClientError, error: BaseException) -> Failure:
     code = cause.response.get("Error", {}).get("Code", "")
-    status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    message = cause.response.get("Error", {}).get("Message", "")
+    about = cause.response.get("ResponseMetadata", {})
+    # PynamoDB's re-raised error carries no HTTP status: the original below it does.
+    if "HTTPStatusCode" not in about and isinstance(cause.__cause__, sdk.ClientError):
+        about = cause.__cause__.response.get("ResponseMetadata", {})
+    status = about.get("HTTPStatusCode", 0)
     if code in THROTTLED:
         return Failure(ErrorClass.REFUSED, Outcome.THROTTLED, code, error)
-    # PynamoDB's re-raised error carries no HTTP status: the original below it does.
-    if not status and isinstance(cause.__cause__, sdk.ClientError):
-        status = cause.__cause__.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status < 500 and _is_denied(code, status, message):
+        detail = clock_skew(code, message, about.get("HTTPHeaders", {}).get("date", "")) or code
+        return Failure(ErrorClass.DENIED, Outcome.DENIED, detail, error)
     if code in CALLERS and status < 500:
         return Failure(ErrorClass.CALLER, Outcome.DENIED, code, error)
     detail = f"HTTP {status}" if code in ("", str(status)) else f"HTTP {status} {code}"
     return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, detail, error)
+
+
+def _is_denied(code: str, status: int, message: str) -> bool:
+    """Whether a refusal is about the region, its table or our credentials, not about the request."""
+    if code == "ValidationException":
+        return TABLE_UNUSABLE.search(message) is not None
+    is_named = code not in ("", str(status))
+    return code in DENIED or code.startswith(KEY_MANAGEMENT) or (is_named and status in (401, 403))

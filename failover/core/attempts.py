@@ -50,7 +50,8 @@ class Job(Generic[T]):
     """One call: what is to be done, until when (monotonic seconds), and what was tried so far; `repeatable` when it may
     go on to another region although it may have been applied; `paid` once it has added its share to the hedges' budget.
     `tried` are the regions that were asked, `cut` those of them that it left in a hurry, `pooled` those where a pooled
-    connection failed it.
+    connection failed it, `denied` those that refused it for what they say of themselves or of us. `writes`: it is no
+    read.
     """
 
     op: Callable[[Bound], T]
@@ -62,10 +63,12 @@ class Job(Generic[T]):
     deadline: float
     on_attempt: Trace | None
     attempts: list[Attempt] = field(default_factory=list)
+    writes: bool = False
     paid: bool = False
     tried: set[str] = field(default_factory=set)
     cut: set[str] = field(default_factory=set)
     pooled: set[str] = field(default_factory=set)
+    denied: dict[str, tuple[Ticket, Failure]] = field(default_factory=dict)
 
     def note(self, attempt: Attempt) -> None:
         """Add a line to the trace."""
@@ -78,6 +81,11 @@ class Job(Generic[T]):
         if self.consistency is Consistency.STRONG_ELSE_EVENTUAL:
             return region == self.home or self.tables is TableMode.MRSC
         return self.consistency is Consistency.STRONG
+
+    @property
+    def is_not_applied(self) -> bool:
+        """Whether no attempt so far can have been applied."""
+        return not any(attempt.error_class is ErrorClass.UNKNOWN for attempt in self.attempts)
 
     @property
     def may_race(self) -> bool:
@@ -181,6 +189,13 @@ class Attempts:
         with self._lock:
             self._lanes[region].settle(ticket, result, self._clock.monotonic())
 
+    def accepted(self, job: Job[T]) -> None:
+        """A region accepted the call: whichever refused it stands alone."""
+        if job.writes and job.denied:
+            with self._lock:
+                for other, (ticket, refusal) in job.denied.items():
+                    self._lanes[other].accepted_elsewhere(ticket, refusal, self._clock.monotonic())
+
     def _spend(self, rival: Callable[[], tuple[str, Ticket] | None]) -> tuple[str, Ticket] | None:
         with self._lock:
             other = rival()
@@ -250,10 +265,12 @@ class Attempts:
     def _ended(self, job: Job[T], leave: Leave, result: Success[T] | Failure, began: float) -> None:
         region, ms = leave.region, (self._clock.monotonic() - began) * 1000
         with self._lock:
-            self._lanes[region].count(result, ms, brief=leave.ticket.brief)
+            self._lanes[region].count(result, ms, brief=leave.ticket.brief, writes=job.writes)
             if job.hedged and isinstance(result, Success):
                 self._hedger.observe(region, ms)
         if isinstance(result, Failure):
+            if result.error_class is ErrorClass.DENIED:
+                job.denied[region] = (leave.ticket, result)
             job.note(Attempt(region, result.outcome, ms, result.detail, result.error_class))
         else:
             job.note(Attempt(region, Outcome.OK, ms))

@@ -118,6 +118,22 @@ def on_failure(circuit: Circuit, *, config: RouterConfig, now: float, reason: st
     return counted
 
 
+def on_refusals(circuit: Circuit, *, config: RouterConfig, now: float, count: int, detail: str, trial: bool) -> Circuit:
+    """So many writes in a row were refused, each of which another region accepted: the third opens, and a trial that is
+    refused opens whatever the count. `detail` is what the latest refusal said."""
+    if trial:
+        reason = phrase("a trial was refused ({detail}), and another region accepted it", detail=detail)
+        return opened(circuit, config=config, now=now, reason=reason)
+    if circuit.state is CircuitState.CLOSED and count >= config.failures_to_open:
+        reason = phrase(
+            "{count} writes in a row were refused ({detail}), and another region accepted them",
+            count=count,
+            detail=detail,
+        )
+        return opened(circuit, config=config, now=now, reason=reason)
+    return circuit
+
+
 def on_success(circuit: Circuit, *, config: RouterConfig, now: float, trial: bool = False) -> Circuit:
     """A value came back: the row of failures ends, and enough trials passed close a half-open circuit."""
     if not (trial and circuit.state is CircuitState.HALF_OPEN):

@@ -19,7 +19,8 @@ _MIDDLES_MS = (*((low + high) / 2 for low, high in pairwise((0, *LATENCY_BOUNDS_
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What a stretch of time held: all requests, the class A and B among them, and the latency of the successes; the
-    calls that did not wait for one because others did, and, of both counts, the attempts that are not weighed.
+    calls that did not wait for one because others did, of both counts, the attempts that are not weighed, and the class
+    E among all requests.
     """
 
     requests: int = 0
@@ -28,6 +29,7 @@ class Sample:
     crowded: int = 0
     unweighed: int = 0
     unweighed_failed: int = 0
+    denied: int = 0
 
     def __add__(self, other: Sample) -> Sample:
         if other is NOTHING:
@@ -47,6 +49,7 @@ class Sample:
             both(self.crowded, other.crowded),
             both(self.unweighed, other.unweighed),
             both(self.unweighed_failed, other.unweighed_failed),
+            both(self.denied, other.denied),
         )
 
     @property
@@ -58,6 +61,12 @@ class Sample:
     def error_rate(self) -> float:
         """The share of these that failed, 0 to 1; 0 when there was none."""
         return (self.failed - self.unweighed_failed) / self.weighed if self.weighed else 0.0
+
+    @property
+    def unserved_rate(self) -> float:
+        """The share that brought no answer by the region's doing, 0 to 1: those that failed and those that it refused
+        for what it says of itself or of us. It is shown, and opens no circuit."""
+        return min(1.0, self.error_rate + self.denied / self.weighed) if self.weighed else 0.0
 
     @property
     def answers(self) -> int:

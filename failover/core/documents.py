@@ -11,7 +11,7 @@ from failover.core.detector import over_threshold
 from failover.core.events import AUTOMATIC, Event
 from failover.core.explain import explain
 from failover.core.explain_rows import word
-from failover.core.facts import RegionFacts
+from failover.core.facts import Misconfiguration, RegionFacts
 from failover.core.health import Canary
 from failover.core.lag import LagState
 from failover.core.phrases import counted, phrase, to_json
@@ -32,6 +32,7 @@ def status_document(
     facts: Mapping[str, RegionFacts],
     *,
     plan: Plan,
+    refused: Misconfiguration | None,
     decision: Decision | None,
     since: float,
     wall: float,
@@ -39,7 +40,7 @@ def status_document(
     zone: tzinfo,
 ) -> StatusDocument:
     """Everything people are shown. `since` (when the active region became active) and `wall` are epoch seconds."""
-    told = summary(facts, plan=plan, decision=decision, since=since, zone=zone)
+    told = summary(facts, plan=plan, refused=refused, decision=decision, since=since, zone=zone)
     return {
         "generated_at": iso(wall),
         "routing": _routing(plan, decision, since),
@@ -47,7 +48,7 @@ def status_document(
         "summary_said": to_json(told),
         "regions": [_region(one) for one in facts.values()],
         "replication": [line for one in facts.values() for line in _replication(one)],
-        "alarms": [alarm for one in facts.values() for alarm in _alarms(one)],
+        "alarms": [*(alarm for one in facts.values() for alarm in _alarms(one)), _configuration(refused)],
         "explain": [row for one in facts.values() for row in explain(one)],
         "events": [event_document(event) for event in sorted(events, key=lambda event: event.at, reverse=True)],
     }
@@ -99,7 +100,7 @@ def _region(facts: RegionFacts) -> RegionDocument:
             for name, layer in layers.items()
         },
         "requests_2m": facts.traffic.requests,
-        "error_rate_2m": round(facts.traffic.error_rate, 4),
+        "error_rate_2m": round(facts.traffic.unserved_rate, 4),
         "p50_ms": _rounded(facts.traffic.percentile(0.5)),
         "p99_ms": _rounded(facts.traffic.percentile(0.99)),
         "age_ms": None if latest is None else round((facts.now - facts.health.at) * 1000),
@@ -151,10 +152,18 @@ def _alarms(facts: RegionFacts) -> Iterator[AlarmDocument]:
     yield _alarm("replication-lag", facts, bool(late), detail)
 
 
-def _alarm(name: str, facts: RegionFacts, raised: bool, detail: str) -> AlarmDocument:
+def _configuration(refused: Misconfiguration | None) -> AlarmDocument:
+    """The one alarm that is no region's: all of them refuse, so the mistake is on this side."""
+    detail = phrase("no call is refused by every region")
+    if refused is not None:
+        detail = phrase("every region refuses calls: {refusal}", refusal=refused.detail)
+    return _alarm("configuration", None, refused is not None, detail)
+
+
+def _alarm(name: str, facts: RegionFacts | None, raised: bool, detail: str) -> AlarmDocument:
     return {
         "name": name,
-        "region": facts.name,
+        "region": "" if facts is None else facts.name,
         "state": "alarm" if raised else "ok",
         "detail": detail,
         "said": to_json(detail),

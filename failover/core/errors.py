@@ -6,8 +6,10 @@ SDK exceptions are translated into them once, at the edge (the adapters), with t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
 
 from failover.core.phrases import phrase
 
@@ -22,7 +24,11 @@ class ErrorClass(StrEnum):
     REFUSED = "C"
     """Answered "not now" and not applied. One jittered retry, then the next region; never counts."""
     CALLER = "D"
-    """The caller's own business (a refused condition, a missing permission). Never fails over, never counts."""
+    """The caller's own business (a refused condition, an item that is not valid). Never fails over, never counts."""
+    DENIED = "E"
+    """Refused for what the region says of itself or of us (no permission, no such table, bad credentials), and not
+    applied. The next region at once, whatever the call is; held against the region only when another one accepts the
+    same call."""
 
     @property
     def counts(self) -> bool:
@@ -95,6 +101,19 @@ class NoRegionAnswered(FailoverError):
     _headline = phrase("no region answered")
 
 
+class RefusedEverywhere(NoRegionAnswered):
+    """Every region refused the call for what it says of itself or of us: a mistake in the configuration, and no fault
+    of any region. Nothing was applied. `detail` is what they said.
+    """
+
+    def __init__(self, attempts: tuple[Attempt, ...]) -> None:
+        self.detail = refusals({one.region: one.detail for one in attempts if one.error_class is ErrorClass.DENIED})
+        self._headline = phrase(
+            "every region refused the call ({detail}), which is a mistake in the configuration", detail=self.detail
+        )
+        super().__init__(attempts)
+
+
 class OutcomeUnknown(NoRegionAnswered):
     """A write that must not be repeated was sent, and nobody knows whether it was applied. It was not repeated."""
 
@@ -111,6 +130,15 @@ class RoutingRefused(FailoverError):
 
 class RoutingSuperseded(FailoverError):
     """A routing change that came at the same moment as another one, which holds. The message says whose and what."""
+
+
+def refusals(details: Mapping[str, str]) -> str:
+    """What the regions said when they refused, by region; once when all said the same."""
+    distinct = tuple(dict.fromkeys(details.values()))
+    if len(distinct) == 1:
+        return distinct[0]
+    each = [phrase("{region} {detail}", region=region, detail=detail) for region, detail in details.items()]
+    return reduce(lambda some, more: phrase("{some}, {more}", some=some, more=more), each) if each else ""
 
 
 def _told(attempts: tuple[Attempt, ...]) -> str:

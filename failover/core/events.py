@@ -26,6 +26,9 @@ class EventKind(StrEnum):
     ROUTING_SUPERSEDED = "routing-superseded"
     LAG_ALARM = "lag-alarm"
     LAG_CLEARED = "lag-cleared"
+    CONFIGURATION_ALARM = "configuration-alarm"
+    """Every region refuses calls or canaries."""
+    CONFIGURATION_CLEARED = "configuration-cleared"
 
 
 @dataclass(frozen=True, slots=True)

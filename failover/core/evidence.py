@@ -38,7 +38,8 @@ class Evidence:
         self._canary_ms: deque[float] = deque(maxlen=CANARIES_TIMED)
         self._quick_ms: float | None = None
         self._alarm = ""
-        self._failures_in_a_row = 0
+        self._failures_in_a_row = self._refused_writes = 0
+        self.refusal = ""
         self._accusers = 0
         self._before_accused: Circuit | None = None
         self._disputed_at = float("-inf")
@@ -82,8 +83,11 @@ class Evidence:
             became.crowded - was.crowded,
             became.unweighed - was.unweighed,
             became.unweighed_failed - was.unweighed_failed,
+            became.denied - was.denied,
         )
         self._window.add(met, now)
+        if met.denied:
+            self.refusal = became.last_denial
         waited_for = latency
         if became.outrun != was.outrun:
             waited_for = tuple(map(add, latency, map(sub, became.outrun, was.outrun)))
@@ -142,9 +146,10 @@ class Evidence:
         elif not is_closed:
             self._begin(breaker.opened(self.circuit, config=self._config, now=now, reason=told.reason))
 
-    def worst_row(self, failures: int) -> None:
-        """The longest row of failures that any worker has now; it is shown, the workers judge it themselves."""
-        self._failures_in_a_row = failures
+    def worst_row(self, failures: int, refused_writes: int) -> None:
+        """The longest rows of failures and of refused writes that any worker has now; they are shown, the workers judge
+        them themselves."""
+        self._failures_in_a_row, self._refused_writes = failures, refused_writes
 
     def rival(self, now: float, *, up_to_date: bool) -> Rival | None:
         """This region as one that could take over from a slow one; None when it is not well, or not known well enough.
@@ -236,6 +241,8 @@ class Evidence:
             traffic=self._window.total(now) + self._elsewhere.total(now),
             judged=self._judged(now),
             failures_in_a_row=self._failures_in_a_row,
+            refused_writes=self._refused_writes,
+            refusal=self.refusal,
             lags=lags,
             needed=needed,
             slowness=Slowness(self._pace.pace(now, since=self.circuit.since), rival, pinned, self._config),

@@ -14,7 +14,7 @@ from failover.core.status import ExplainDocument
 
 def explain(facts: RegionFacts) -> list[ExplainDocument]:
     """The rules that open a region's circuit, the one that sends single calls on, those that let a region come back."""
-    return [*_opening(facts), *slow_rules(facts), _crowded(facts), *returning(facts)]
+    return [*_opening(facts), _refused(facts), *slow_rules(facts), _crowded(facts), *returning(facts)]
 
 
 def _crowded(facts: RegionFacts) -> ExplainDocument:
@@ -28,6 +28,20 @@ def _crowded(facts: RegionFacts) -> ExplainDocument:
         limit=config.share,
     )
     return row("crowded", facts, calls, None, calls > 0, text)
+
+
+def _refused(facts: RegionFacts) -> ExplainDocument:
+    count, limit = facts.refused_writes, facts.config.failures_to_open
+    text = phrase(
+        "{region}: {writes} in a row were refused here and accepted elsewhere, in the worst worker; {limit} open the "
+        "circuit. {calls} were refused within {window:.0f} s.",
+        region=facts.name,
+        writes=counted("{count} write", "{count} writes", count),
+        limit=limit,
+        calls=counted("{count} call", "{count} calls", facts.traffic.denied),
+        window=facts.config.error_window_s,
+    )
+    return row("refused-writes", facts, count, limit, count >= limit, text)
 
 
 def _opening(facts: RegionFacts) -> Iterator[ExplainDocument]:

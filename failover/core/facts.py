@@ -16,11 +16,20 @@ from failover.core.policy import Failback, failback
 
 
 @dataclass(frozen=True, slots=True)
+class Misconfiguration:
+    """Every region refuses calls or canaries: what they say, and whether no call was answered since."""
+
+    detail: str
+    entirely: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RegionFacts:
     """One region. Times are monotonic seconds.
 
     `traffic` is the whole window over all hosts, `judged` the part of this host's since the circuit last changed;
     `lags` are those into the region from every other one, `needed` the names of those that failback waits for.
+    `failures_in_a_row` and `refused_writes` are the longest rows of any worker, `refusal` what the latest refusal said.
     `unnoticed`: canaries opened its circuit while live traffic met no failure.
     `quick_ms` is what a call must not take while the region comes back from having been too slow, None when it was
     not. The last two count since the circuit last turned.
@@ -35,6 +44,8 @@ class RegionFacts:
     traffic: Sample
     judged: Sample
     failures_in_a_row: int
+    refused_writes: int
+    refusal: str
     lags: Mapping[str, Lag]
     needed: frozenset[str]
     disputed: bool

@@ -77,6 +77,7 @@ def fails(error_class: ErrorClass, *, seconds: float = 0.0, error: BaseException
         ErrorClass.UNKNOWN: Outcome.SERVER_ERROR,
         ErrorClass.REFUSED: Outcome.THROTTLED,
         ErrorClass.CALLER: Outcome.DENIED,
+        ErrorClass.DENIED: Outcome.DENIED,
     }[error_class]
     failure = Failure(error_class, outcome, "as the script says", error or RuntimeError(outcome.value))
     return Step(failure, seconds)

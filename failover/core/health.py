@@ -1,7 +1,8 @@
 """Health: what the canaries of a region say. A canary resolves, connects afresh, writes and reads.
 
 Pooled connections hide a DNS outage from live traffic completely, so a canary always makes a new connection. A canary
-that answers class D (no table, no permission) or C (throttled) says nothing about the region: it changes no count.
+that is refused, class E (no table, no permission), C (throttled) or D, says nothing about the region: it changes no
+count.
 """
 
 from __future__ import annotations
@@ -79,6 +80,11 @@ class Canary:
         return Verdict.SAYS_NOTHING
 
     @property
+    def refusal(self) -> str:
+        """What the region said when it refused the canary for what it says of itself or of us, else the empty text."""
+        return next((one.detail for one in self.layers.values() if one.error_class is ErrorClass.DENIED), "")
+
+    @property
     def told(self) -> str:
         """The first layer that failed, in words that can follow a region's name, or the empty string.
 
@@ -116,6 +122,10 @@ class Health:
     def passing(self, now: float, config: RouterConfig) -> bool:
         """Whether the latest canary passed, lately."""
         return self.verdict is Verdict.PASSED and now - self.at <= config.quiet_s
+
+    def refusal(self, now: float, config: RouterConfig) -> str:
+        """What the region says when the latest canary, lately, was refused; the empty text when it was not."""
+        return self.latest.refusal if self.latest is not None and now - self.at <= config.quiet_s else ""
 
     @property
     def readable(self) -> bool:

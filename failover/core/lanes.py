@@ -59,7 +59,8 @@ class Lane:
         self._latency_ms = 0.0
         self._usual_ms: float | None = None
         self._hedges = self._crowded = self._unweighed = self._unweighed_failed = 0
-        self._last_reason = ""
+        self._denied = self._refused_writes = 0
+        self._last_reason = self._last_denial = ""
         self._sent_in_vain = False
         self._doubt = Doubt(config)
         self._before_doubt: Circuit | None = None
@@ -117,15 +118,19 @@ class Lane:
         self._requests += 1
         self._outrun[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
 
-    def count(self, result: Success[object] | Failure, ms: float, *, brief: bool = False) -> None:
-        """Count one attempt; `brief` when its ticket was."""
+    def count(self, result: Success[object] | Failure, ms: float, *, brief: bool = False, writes: bool = False) -> None:
+        """Count one attempt; `brief` when its ticket was, `writes` when it was one of a call that writes."""
         self._requests += 1
         self._unweighed += brief
         if isinstance(result, Failure):
             self._failures[result.outcome.value] += 1
             self._failed += result.counts
             self._unweighed_failed += brief and result.counts
+            if result.error_class is ErrorClass.DENIED:
+                self._denied += 1
+                self._last_denial = result.detail
         else:
+            self._refused_writes *= not writes
             self._ok += 1
             self._latency[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
             self._latency_ms += ms
@@ -171,6 +176,30 @@ class Lane:
         else:
             self.circuit = breaker.on_success(self.circuit, config=self._config, now=now, trial=ticket.trial)
 
+    def accepted_elsewhere(self, ticket: Ticket, refusal: Failure, now: float) -> None:
+        """A write that this region refused was accepted by another one: its refusal counts against this region.
+
+        A write alone does, and a row of them ends only when one is accepted: where only reads are refused, votes are
+        taken, and where only writes are, answers to reads prove nothing. A single denied action opens no circuit as
+        long as votes are accepted in between.
+        """
+        self._refused_writes += 1
+        self._trials_failed += ticket.trial
+        if ticket.turn != self.circuit.turns:
+            return
+        before = self.circuit.openings
+        self.circuit = breaker.on_refusals(
+            self.circuit,
+            config=self._config,
+            now=now,
+            count=self._refused_writes,
+            detail=refusal.detail,
+            trial=ticket.trial,
+        )
+        if self.circuit.openings > before:
+            self._last_reason = self.circuit.cause
+            self._before_doubt = None  # no answer takes this opening back
+
     def report(self, now: float) -> RegionReport:
         """The counters so far, frozen."""
         return RegionReport(
@@ -185,6 +214,8 @@ class Lane:
             crowded=self._crowded,
             unweighed=self._unweighed,
             unweighed_failed=self._unweighed_failed,
+            denied=self._denied,
+            refused_writes=self._refused_writes,
             trials_passed=self._trials_passed,
             trials_failed=self._trials_failed,
             circuit=self.circuit.state,
@@ -192,6 +223,7 @@ class Lane:
             openings=self.circuit.openings + self._retracted,
             retracted=self._retracted,
             last_reason=self._last_reason,
+            last_denial=self._last_denial,
             open_s=now - self.circuit.since if self.circuit.state is CircuitState.OPEN else 0.0,
         )
 

@@ -18,6 +18,8 @@ from failover.core.policy import Decision
 
 LATENCY_BOUNDS_MS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000, 3000)
 """Upper bounds of the latency histogram's buckets in ms; one more bucket follows for everything above."""
+CALLS = ("calls", "answered", "refused", "unanswered", "failed_over", "denied")
+"""A worker's counters of calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class RegionReport:
     `unweighed_failed` the class A and B among these: those that might not have waited for a whole one because others
     waited, whatever came of them, and failures of pooled connections that were taken back (doubt.py). `retracted` are
     the openings that went with such failures.
+    `denied` are the class E among the failures, and `last_denial` what the latest of them said; `refused_writes` is the
+    row of writes that were refused here, accepted elsewhere, and not followed by one that was accepted here.
     `open_s` is for how many seconds an open circuit has been open; two reports that differ in nothing else are equal.
     """
 
@@ -47,6 +51,8 @@ class RegionReport:
     crowded: int = 0
     unweighed: int = 0
     unweighed_failed: int = 0
+    denied: int = 0
+    refused_writes: int = 0
     trials_passed: int = 0
     trials_failed: int = 0
     circuit: CircuitState = CircuitState.CLOSED
@@ -54,6 +60,7 @@ class RegionReport:
     openings: int = 0
     retracted: int = 0
     last_reason: str = ""
+    last_denial: str = ""
     open_s: float = field(default=0.0, compare=False)
 
     def by_outcome(self, outcome: Outcome) -> int:
@@ -72,7 +79,7 @@ class WorkerReport:
     """One worker's counters since it started. Times are seconds since the epoch.
 
     `calls` = `answered` + `refused` (class D) + `unanswered`; `failed_over` are the answered ones that another region
-    than the first choice answered.
+    than the first choice answered, `denied` the unanswered ones that every region refused (class E).
     """
 
     started_at: float
@@ -83,6 +90,7 @@ class WorkerReport:
     refused: int = 0
     unanswered: int = 0
     failed_over: int = 0
+    denied: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ def report_from_json(document: Any) -> WorkerReport:
     """The report that was written. Raises ValueError for anything else."""
     try:
         regions = {name: _region_report(one) for name, one in document["regions"].items()}
-        counts = {name: int(document[name]) for name in ("calls", "answered", "refused", "unanswered", "failed_over")}
+        counts = {name: int(document[name]) for name in CALLS}
         return WorkerReport(float(document["started_at"]), float(document["at"]), regions, **counts)
     except (KeyError, TypeError, AttributeError) as exc:
         raise ValueError(f"not a worker's report: {exc!r}") from exc
@@ -182,7 +190,7 @@ def view_from_json(document: Any, *, age_s: float) -> HostView:
 
 
 _WHOLE = (
-    *("requests", "ok", "failed", "hedges", "crowded", "unweighed", "unweighed_failed"),
+    *("requests", "ok", "failed", "hedges", "crowded", "unweighed", "unweighed_failed", "denied", "refused_writes"),
     *("trials_passed", "trials_failed", "consecutive_failures", "openings", "retracted"),
 )
 
@@ -199,6 +207,7 @@ def _region_report(document: Any) -> RegionReport:
         outrun=outrun,
         circuit=CircuitState(document["circuit"]),
         last_reason=from_json(document["last_reason"]),
+        last_denial=from_json(document["last_denial"]),
         open_s=float(document["open_s"]),
         **whole,
     )

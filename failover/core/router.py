@@ -13,7 +13,15 @@ from typing import TypeVar
 from failover.core.attempts import Attempts, Choice, Job, Trace
 from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
-from failover.core.errors import Attempt, ErrorClass, Failure, NoRegionAnswered, Outcome, OutcomeUnknown
+from failover.core.errors import (
+    Attempt,
+    ErrorClass,
+    Failure,
+    NoRegionAnswered,
+    Outcome,
+    OutcomeUnknown,
+    RefusedEverywhere,
+)
 from failover.core.interfaces import Bound, Clock, Consistency, Routed, Runner, Success
 from failover.core.lanes import Lane, Ticket
 from failover.core.policy import Decision, Plan, latest, plan
@@ -60,7 +68,7 @@ class Router:
         self._states: dict[str, CircuitState] = {}
         self._way: Plan | None = None
         self._turned: tuple[str, ...] = ()
-        self._answered = self._refused = self._unanswered = self._failed_over = self._calls = 0
+        self._answered = self._refused = self._unanswered = self._failed_over = self._denied = self._calls = 0
 
     def call(
         self,
@@ -73,9 +81,10 @@ class Router:
         """Run `op` in the first region that answers, within `deadline_s`; `on_attempt` sees each attempt as it ends.
 
         A class D failure raises its own exception, unchanged. A write that may not be repeated (`idempotent=False`)
-        raises OutcomeUnknown when it may have been applied; everything else that found no region NoRegionAnswered.
+        raises OutcomeUnknown when it may have been applied; what every region refused RefusedEverywhere; everything
+        else that found no region NoRegionAnswered.
         """
-        return self._route(op, idempotent, consistency, on_attempt, hedge=False)
+        return self._route(op, idempotent, consistency, on_attempt, hedge=False, writes=True)
 
     def read(
         self,
@@ -102,13 +111,16 @@ class Router:
         on_attempt: Trace | None,
         *,
         hedge: bool,
+        writes: bool = False,
     ) -> Routed[T]:
         with self._lock:
             self._calls += 1
             way = self._plan()
         self._renew()
         deadline = self._clock.monotonic() + self._config.deadline_s
-        job = Job(op, idempotent, consistency, hedge, way.home, self._config.tables, deadline, on_attempt)
+        job = Job(
+            op, idempotent, consistency, hedge, way.home, self._config.tables, deadline, on_attempt, writes=writes
+        )
         cause: BaseException | None = None
         for choice in self._candidates(way, job):
             region, now = choice.region, self._clock.monotonic()
@@ -130,6 +142,7 @@ class Router:
             for name, result in results.items():
                 if isinstance(result, Success):
                     # A hedge that won is no failover: the first choice was late, not gone.
+                    self._attempts.accepted(job)
                     went_over = name != way.home and (way.home in results or region != way.home)
                     self._ended(answered=1, failed_over=went_over)
                     given = Consistency.STRONG if job.strong(name) else Consistency.EVENTUAL
@@ -144,6 +157,9 @@ class Router:
                 if result.error_class is ErrorClass.UNKNOWN and not idempotent:
                     self._ended(unanswered=1)
                     raise OutcomeUnknown(tuple(job.attempts)) from cause
+        if job.denied.keys() == self._lanes.keys() and job.is_not_applied:
+            self._ended(unanswered=1, denied=1)
+            raise RefusedEverywhere(tuple(job.attempts)) from cause
         self._ended(unanswered=1)
         raise NoRegionAnswered(tuple(job.attempts)) from cause
 
@@ -186,6 +202,7 @@ class Router:
                 refused=self._refused,
                 unanswered=self._unanswered,
                 failed_over=self._failed_over,
+                denied=self._denied,
             )
 
     def _plan(self) -> Plan:
@@ -310,9 +327,12 @@ class Router:
         with self._lock:
             self._lanes[region].sent_on()
 
-    def _ended(self, *, answered: int = 0, refused: int = 0, unanswered: int = 0, failed_over: int = 0) -> None:
+    def _ended(
+        self, *, answered: int = 0, refused: int = 0, unanswered: int = 0, failed_over: int = 0, denied: int = 0
+    ) -> None:
         with self._lock:
             self._answered += answered
             self._refused += refused
             self._unanswered += unanswered
             self._failed_over += failed_over
+            self._denied += denied

@@ -61,7 +61,7 @@ ReplicationDocument = TypedDict(
 
 
 class AlarmDocument(TypedDict):
-    """One alarm, also when it is quiet. `state` is ok or alarm."""
+    """One alarm, also when it is quiet. `state` is ok or alarm; `region` is empty for what is no region's fault."""
 
     name: str
     region: str

@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 
 from failover.core.breaker import CircuitState
-from failover.core.facts import RegionFacts
+from failover.core.facts import Misconfiguration, RegionFacts
 from failover.core.health import Verdict
 from failover.core.phrases import Phrase, phrase
 from failover.core.policy import Decision, Plan
 
 
 def summary(
-    facts: Mapping[str, RegionFacts], *, plan: Plan, decision: Decision | None, since: float, zone: tzinfo
+    facts: Mapping[str, RegionFacts],
+    *,
+    plan: Plan,
+    refused: Misconfiguration | None,
+    decision: Decision | None,
+    since: float,
+    zone: tzinfo,
 ) -> Phrase:
     """For example "Serving from us-west-2 since 10:14:03 UTC: us-east-1's DNS answers empty. Replication is
     0.4 s behind." `since` is seconds since the epoch, told in `zone`. Its two sentences are the values `serving` and
@@ -25,9 +31,22 @@ def summary(
         time=f"{clock} UTC" if zone is UTC else clock,
         why=_why(facts, plan, decision),
     )
-    stale = _stale(facts[plan.active])
-    if stale is not None:
-        serving = phrase("{serving} {stale}", serving=serving, stale=stale)
+    for remark in (_stale(facts[plan.active]), _refusing(facts) if refused is None else None):
+        if remark is not None:
+            serving = phrase("{serving} {remark}", serving=serving, remark=remark)
+    if refused is not None:
+        serving = (
+            phrase(
+                "Every region refuses calls ({refusal}): that is a mistake in the configuration, and no region's fault.",
+                refusal=refused.detail,
+            )
+            if refused.entirely
+            else phrase(
+                "{serving} Every region refused some calls ({refusal}): that is a mistake in the configuration.",
+                serving=serving,
+                refusal=refused.detail,
+            )
+        )
     return phrase("{serving} {replication}", serving=serving, replication=_replication(facts))
 
 
@@ -82,6 +101,14 @@ def _stale(facts: RegionFacts) -> Phrase | None:
     if layer is None or not layer.stale:
         return None
     return phrase("{region}'s {trouble}.", region=facts.name, trouble=layer.detail)
+
+
+def _refusing(facts: Mapping[str, RegionFacts]) -> Phrase | None:
+    """Said of a region whose circuit is closed although it refuses some calls, which other regions then answer."""
+    for one in facts.values():
+        if one.traffic.denied and one.circuit.state is CircuitState.CLOSED:
+            return phrase("{region} refuses some calls ({refusal}).", region=one.name, refusal=one.refusal)
+    return None
 
 
 def _replication(facts: Mapping[str, RegionFacts]) -> Phrase:

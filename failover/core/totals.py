@@ -13,14 +13,14 @@ from typing import Any
 
 from failover.core.events import Event
 from failover.core.health import Canary
-from failover.core.reports import RegionReport, WorkerReport, report_from_json, report_to_json
+from failover.core.reports import CALLS, RegionReport, WorkerReport, report_from_json, report_to_json
 
 Counts = Mapping[tuple[str, ...], int]
 NAMES_KEPT = 200
 """Of workers that are gone. A report is removed right after its worker is folded in, so a handful would do."""
 
 _SUMMED = (
-    *("requests", "ok", "failed", "hedges", "crowded", "unweighed", "unweighed_failed"),
+    *("requests", "ok", "failed", "hedges", "crowded", "unweighed", "unweighed_failed", "denied"),
     *("trials_passed", "trials_failed", "openings", "retracted", "latency_ms"),
 )
 
@@ -105,7 +105,7 @@ def _count(counts: dict[tuple[str, ...], int], labels: tuple[str, ...]) -> None:
 def _summed(reports: Iterable[WorkerReport]) -> WorkerReport:
     """The sum of the counters; what is a state and no counter is left at its default."""
     regions: dict[str, RegionReport] = {}
-    calls = dict.fromkeys(("calls", "answered", "refused", "unanswered", "failed_over"), 0)
+    calls = dict.fromkeys(CALLS, 0)
     for report in reports:
         for name in calls:
             calls[name] += getattr(report, name)

@@ -13,9 +13,10 @@ from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.detector import Sample
 from failover.core.documents import status_document
+from failover.core.errors import refusals
 from failover.core.events import AUTOMATIC, Event, EventKind, new_id
 from failover.core.evidence import Evidence
-from failover.core.facts import RegionFacts
+from failover.core.facts import Misconfiguration, RegionFacts
 from failover.core.health import Canary
 from failover.core.lag import Lag, LagMeter
 from failover.core.pace import Rival
@@ -68,6 +69,8 @@ class Watch:
         self._told: set[str] = set()
         self._serving: Serving | None = None
         self._home = ""
+        self._denied_at = self._answered_at = float("-inf")
+        self._misconfigured = False
 
     def restore(self, view: HostView, now: float, wall: float) -> None:
         """Go on where this host's monitor ended: the last known decision holds, and the circuits are as they were."""
@@ -102,8 +105,11 @@ class Watch:
         self._met_workers = True
         self._reports = {key: one for key, one in self._reports.items() if now - one[1] <= FORGET_WORKERS_S}
         for name, evidence in self._evidence.items():
-            rows = (report.regions[name].consecutive_failures for report in reports.values() if name in report.regions)
-            evidence.worst_row(max(rows, default=0))
+            rows = [report.regions[name] for report in reports.values() if name in report.regions]
+            evidence.worst_row(
+                max((row.consecutive_failures for row in rows), default=0),
+                max((row.refused_writes for row in rows), default=0),
+            )
 
     def on_host_counters(self, host: str, counters: Mapping[str, Mapping[str, int]], now: float) -> None:
         """What another host's beat carries: its workers' cumulative `requests` and `failed` by region.
@@ -155,6 +161,7 @@ class Watch:
         opened = [name for name, one in self._evidence.items() if one.circuit.state is CircuitState.OPEN]
         self._ailing = frozenset(name for name in opened if self._facts_of(name, lags, now).ailing)
         events.extend(self._lag_events(lags, wall))
+        events.extend(self._configuration_events(now, wall))
         events.extend(self._switch_events(lags, now, wall))
         return events
 
@@ -173,6 +180,7 @@ class Watch:
         return status_document(
             self.facts(now),
             plan=self._plan(),
+            refused=self._refused(now),
             decision=self._decision,
             since=wall if self._serving is None else self._serving.since,
             wall=wall,
@@ -221,6 +229,10 @@ class Watch:
                 known.worker_open(met)  # against any other circuit, or an earlier one, it says nothing new
 
     def _count(self, before: WorkerReport | None, report: WorkerReport, now: float) -> None:
+        if report.denied > (before.denied if before is not None else 0):
+            self._denied_at = now
+        if report.answered > (before.answered if before is not None else 0):
+            self._answered_at = now
         for name, evidence in self._evidence.items():
             became = report.regions.get(name, _NOTHING_MET)
             was = before.regions.get(name, _NOTHING_MET) if before is not None else _NOTHING_MET
@@ -275,6 +287,29 @@ class Watch:
             reason = phrase("replication is {seconds:.1f} s behind", seconds=lag.ms / 1000)
             events.append(Event(self._ids(), wall, kind, origin, name, AUTOMATIC, reason, name))
         return events
+
+    def _refused(self, now: float) -> Misconfiguration | None:
+        """What the regions say when every one of them refuses canaries, or lately refused one and the same call."""
+        details = {name: one.health.refusal(now, self._config) for name, one in self._evidence.items()}
+        if not all(details.values()):
+            if now - self._denied_at > self._config.error_window_s:
+                return None
+            details = {name: one.refusal for name, one in self._evidence.items()}
+        return Misconfiguration(refusals(details), entirely=self._denied_at > self._answered_at)
+
+    def _configuration_events(self, now: float, wall: float) -> list[Event]:
+        """One alarm for as long as every region refuses something, however many calls that are."""
+        refused = self._refused(now)
+        if (refused is not None) == self._misconfigured:
+            return []
+        self._misconfigured = refused is not None
+        if refused is None:
+            kind, before, after = EventKind.CONFIGURATION_CLEARED, "alarm", "ok"
+            reason = phrase("the regions refuse nothing any more")
+        else:
+            kind, before, after = EventKind.CONFIGURATION_ALARM, "ok", "alarm"
+            reason = phrase("every region refuses calls: {refusal}", refusal=refused.detail)
+        return [Event(self._ids(), wall, kind, before, after, AUTOMATIC, reason)]
 
     def _switch_events(self, lags: Lags, now: float, wall: float) -> list[Event]:
         plan_now, served, home = self._plan(), self._serving, self._home

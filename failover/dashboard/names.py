@@ -35,6 +35,8 @@ TITLES = {
     "routing-superseded": _("Routing superseded"),
     "lag-alarm": _("Lag alarm"),
     "lag-cleared": _("Lag cleared"),
+    "configuration-alarm": _("Configuration alarm"),
+    "configuration-cleared": _("Configuration alarm over"),
     # rules
     "consecutive-failures": _("Consecutive failures"),
     "canary-failures": _("Canary failures"),
@@ -45,6 +47,7 @@ TITLES = {
     "slow-elsewhere": _("Slow elsewhere"),
     "slow-for-most": _("Slow for most"),
     "crowded": _("Crowded"),
+    "refused-writes": _("Refused writes"),
     "failback-canaries": _("Failback canaries"),
     "failback-hold": _("Failback hold"),
     "failback-lag": _("Failback lag"),
@@ -53,6 +56,7 @@ TITLES = {
     "disputed": _("Disputed"),
     # alarms; the others have the names of rules
     "circuit": _("Circuit"),
+    "configuration": _("Configuration"),
     "canary": _("Canary"),
     "stale-dns": _("Stale DNS"),
     "slow": _("Slow"),

@@ -90,13 +90,13 @@ def raised_by(operation: Callable[[], object]) -> BaseException:
             faulty.says(faulty.refusal("ReplicatedWriteConflictException")), "C", Outcome.THROTTLED, id="conflict"
         ),
         pytest.param(faulty.says(faulty.refusal("ValidationException")), "D", Outcome.DENIED, id="validation"),
-        pytest.param(faulty.says(faulty.refusal("AccessDeniedException")), "D", Outcome.DENIED, id="access"),
-        pytest.param(faulty.says(faulty.refusal("ResourceNotFoundException")), "D", Outcome.DENIED, id="no table"),
+        pytest.param(faulty.says(faulty.refusal("AccessDeniedException")), "E", Outcome.DENIED, id="access"),
+        pytest.param(faulty.says(faulty.refusal("ResourceNotFoundException")), "E", Outcome.DENIED, id="no table"),
         pytest.param(
-            faulty.says(faulty.refusal("UnrecognizedClientException")), "D", Outcome.DENIED, id="bad credentials"
+            faulty.says(faulty.refusal("UnrecognizedClientException")), "E", Outcome.DENIED, id="bad credentials"
         ),
         pytest.param(
-            faulty.says(faulty.refusal("ExpiredTokenException")), "D", Outcome.DENIED, id="expired credentials"
+            faulty.says(faulty.refusal("ExpiredTokenException")), "E", Outcome.DENIED, id="expired credentials"
         ),
         pytest.param(faulty.says(faulty.refusal("TransactionCanceledException")), "D", Outcome.DENIED, id="cancelled"),
     ],
@@ -279,11 +279,11 @@ def test_a_refused_condition_is_told_from_other_refusals(region: faulty.Region) 
 
 
 @pytest.mark.usefixtures("no_credentials")
-def test_credentials_that_cannot_be_found_are_the_callers_business(tmp_path: Path) -> None:
+def test_credentials_that_cannot_be_found_are_a_refusal(tmp_path: Path) -> None:
     with faulty.models_wired(faulty.make_config(tmp_path, {EAST: free_port()})):
         failure = classify(raised_by(put))
 
-    assert (failure.error_class, failure.outcome) == (ErrorClass.CALLER, Outcome.DENIED)
+    assert (failure.error_class, failure.outcome) == (ErrorClass.DENIED, Outcome.DENIED)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def make_call(world: World, worker: Worker, trace: list[Attempt]) -> str:
         _nobody_could_answer(world, trace, hedge=hedge)
     except RuntimeError:
         ended = "refused"
-        assert any(place.fault is Fault.DENIED for place in world.places.values())
+        assert any(place.fault is Fault.INVALID for place in world.places.values())
     assert clock.monotonic() - began <= world.config.deadline_s + 1e-6, "the deadline did not hold"
     if len(trace) > 1 or trace[0].outcome is not Outcome.OK:
         _came_to(trace, ended, repeatable=repeatable, hedge=hedge)

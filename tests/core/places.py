@@ -26,25 +26,30 @@ class Fault(StrEnum):
     ERRORS = "http-503"
     THROTTLE = "throttle"
     DENIED = "denied"
+    INVALID = "invalid"
     SLOW = "slow"
 
 
-SAYS_NOTHING = (Fault.THROTTLE, Fault.DENIED)
+SAYS_NOTHING = (Fault.THROTTLE, Fault.DENIED, Fault.INVALID)
 """A canary that meets one of these neither passes nor fails."""
+NOT_AGAINST_IT = (Fault.THROTTLE, Fault.INVALID)
+"""Nor do calls that meet one of these say anything against the region."""
 _OK = Layer(True, 1.0)
 _BROKEN: dict[Fault | None, Canary] = {
     Fault.DNS: Canary(Layer(False, 2.0, "DNS answers empty", ErrorClass.NOT_SENT)),
     Fault.HANG: Canary(_OK, _OK, Layer(False, 1000.0, "no answer", ErrorClass.UNKNOWN)),
     Fault.ERRORS: Canary(_OK, _OK, Layer(False, 5.0, "503", ErrorClass.UNKNOWN)),
     Fault.THROTTLE: Canary(_OK, _OK, Layer(False, 5.0, "throttled", ErrorClass.REFUSED)),
-    Fault.DENIED: Canary(_OK, _OK, Layer(False, 5.0, "denied", ErrorClass.CALLER)),
+    Fault.DENIED: Canary(_OK, _OK, Layer(False, 5.0, "denied", ErrorClass.DENIED)),
+    Fault.INVALID: Canary(_OK, _OK, Layer(False, 5.0, "not valid", ErrorClass.CALLER)),
 }
 _STEPS = {
     Fault.DNS: fails(ErrorClass.NOT_SENT, seconds=0.003),
     Fault.HANG: answers(seconds=3600.0),
     Fault.ERRORS: fails(ErrorClass.UNKNOWN, seconds=0.008),
     Fault.THROTTLE: fails(ErrorClass.REFUSED, seconds=0.005),
-    Fault.DENIED: fails(ErrorClass.CALLER, seconds=0.005),
+    Fault.DENIED: fails(ErrorClass.DENIED, seconds=0.005),
+    Fault.INVALID: fails(ErrorClass.CALLER, seconds=0.005),
     Fault.SLOW: answers(seconds=SLOW_S),
 }
 
@@ -72,7 +77,7 @@ class Place:
         """Take down that it is out of order at `now`, if it is."""
         if self.fault is not None:
             self.faulty_at = now
-            if self.fault not in SAYS_NOTHING:
+            if self.fault not in NOT_AGAINST_IT:
                 self.failing_at = now
 
     @property

@@ -76,7 +76,7 @@ def failing(seq: int = 0) -> Canary:
 
 def denied(seq: int = 0) -> Canary:
     """A canary that may not write: it says nothing about the region."""
-    refused = Layer(False, 2.0, "AccessDenied", ErrorClass.CALLER)
+    refused = Layer(False, 2.0, "AccessDenied", ErrorClass.DENIED)
     return Canary(GOOD, GOOD, refused, refused, seq)
 
 

@@ -70,8 +70,8 @@ def test_workers_that_met_nothing_add_nothing() -> None:
     sum_ = counted(folded(Totals(), {"a": idle}), {"b": idle})
 
     none = (0,) * len(ONE.regions[EAST].latency)
-    region = RegionReport(0, 0, 0, {}, none, 0.0, none, 0, 0, 0, 0, 0, 0, CircuitState.CLOSED, 0, 0, 0, "")
-    assert sum_ == WorkerReport(0.0, 0.0, {EAST: region}, 0, 0, 0, 0, 0)
+    region = RegionReport(0, 0, 0, {}, none, 0.0, none, *[0] * 8, CircuitState.CLOSED, 0, 0, 0, "", "")
+    assert sum_ == WorkerReport(0.0, 0.0, {EAST: region}, *[0] * 6)
 
 
 def test_a_report_that_outlived_its_worker_is_not_counted_twice() -> None:

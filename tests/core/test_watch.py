@@ -503,7 +503,7 @@ def test_the_status_document_is_plain_json_with_every_rule_for_every_region_also
     status = post.watch.status(post.now, post.wall, post.events)
     assert json.loads(json.dumps(status)) == status
     rules = {(row["rule"], row["region"]) for row in status["explain"]}
-    assert len(rules) == len(status["explain"]) == 32
+    assert len(rules) == len(status["explain"]) == 34
     assert all(row["text"].startswith(row["region"]) and row["text"].endswith(".") for row in status["explain"])
     dns = {"ok": True, "ms": 1.0, "detail": "", "said": "", "stale": False}
     assert status["regions"][0]["checks"]["dns"] == dns

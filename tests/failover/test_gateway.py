@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
-from pynamodb.exceptions import PutError, QueryError, UpdateError
+from pynamodb.exceptions import PutError, UpdateError
 
 from failover import gateway, wiring
 from failover.adapters import control_store, models
@@ -226,7 +226,7 @@ def test_the_callers_own_business_is_raised_as_it_came_without_failover_and_open
     assert circuits(gate) == {CircuitState.CLOSED}
 
 
-def test_a_missing_table_is_the_callers_business(gate: Gateway) -> None:
+def test_a_table_that_is_missing_everywhere_condemns_no_region(gate: Gateway) -> None:
     class Lost(gateway.RegionalModel):
         class Meta:
             table_name = "no-such-table"
@@ -235,28 +235,29 @@ def test_a_missing_table_is_the_callers_business(gate: Gateway) -> None:
 
     try:
         for _ in range(4):
-            with pytest.raises(QueryError) as caught:
+            with pytest.raises(gateway.RefusedEverywhere) as caught:
                 gateway.read(lambda _: list(Lost.query("k")))
     finally:
         del models._models["no-such-table"]
 
-    assert caught.value.cause_response_code == "ResourceNotFoundException"
+    assert caught.value.detail == "ResourceNotFoundException"
     assert circuits(gate) == {CircuitState.CLOSED}
 
 
-def test_wrong_credentials_are_the_callers_business(gate: Gateway, tmp_path: Path) -> None:
+def test_credentials_that_every_region_refuses_condemn_none_of_them(gate: Gateway, tmp_path: Path) -> None:
     # The lab's engines take any credentials, so a server stands in that refuses them as DynamoDB does.
     with faulty.server(faulty.says(faulty.refusal("UnrecognizedClientException"))) as port:
         clients = make_clients(faulty.make_config(tmp_path, {EAST: port, WEST: port}))
         models.use_connections(Connections(clients))
         for _ in range(4):
-            with pytest.raises(PutError):
+            with pytest.raises(gateway.RefusedEverywhere) as caught:
                 gateway.write(put("x"), idempotent=True)
         models.use_connections(Connections(gate.clients))
 
     told = gate.router.report().regions
-    assert told[EAST].failures == {"denied": 4}
-    assert told[WEST].requests == 0
+    assert caught.value.detail == "UnrecognizedClientException"
+    assert told[EAST].failures == told[WEST].failures == {"denied": 4}
+    assert (told[EAST].failed, told[EAST].refused_writes) == (0, 0)
     assert circuits(gate) == {CircuitState.CLOSED}
 
 

@@ -67,7 +67,9 @@ def test_where_every_region_refuses_the_reason_is_plain_and_names_no_account(tmp
         response = client.get("/healthz/ready")
 
     assert response.status_code == 503
-    assert response.json()["reason"].startswith(f"no region answered: {EAST} denied (")
+    assert response.json()["reason"].startswith(
+        f"every region refused the call (AccessDeniedException), which is a mistake in the configuration: {EAST} "
+    )
     assert f"{WEST} denied (" in response.json()["reason"]
     assert ACCOUNT not in response.content.decode()
     assert "arn:" not in response.content.decode()

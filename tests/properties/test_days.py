@@ -111,7 +111,8 @@ def test_in_half_an_hour_of_random_faults_no_rule_is_broken(group: int, processe
     assert len(seeds) == SEEDS / GROUPS
     # Rules that are never put to the test would hold for nothing.
     expected = {"circuit-opened", "circuit-half-open", "circuit-closed", "failover", "failback", "switched"}
-    expected |= {"routing-pinned", "routing-auto", "lag-alarm", "answered", "refused", "unanswered", "unknown"}
+    expected |= {"routing-pinned", "routing-auto", "lag-alarm", "configuration-alarm", "configuration-cleared"}
+    expected |= {"answered", "refused", "unanswered", "unknown"}
     expected |= {"slow", "stalled", "outrun", "flapping", "doubled", "beside-a-trial", "restarted", "restarted-away"}
     expected |= {"hurried", "passed-by", "asked-again", "kept", "crowd-outrun", "crowd-throttled"}
     assert not expected - set(seen)

@@ -141,7 +141,7 @@ class Days(RuleBasedStateMachine):
         assert {name for kind, name in raised if kind == "circuit"} == {
             name for name, state in self.states.items() if state != "closed"
         }
-        assert len(status["explain"]) == 16 * len(NAMES)
+        assert len(status["explain"]) == 17 * len(NAMES)
 
     def _beats(self, paused: set[str]) -> None:
         self.beat += 1

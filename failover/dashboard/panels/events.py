@@ -19,6 +19,8 @@ _TONES: dict[str, Tone] = {
     "failback": "ok",
     "lag-alarm": "bad",
     "lag-cleared": "ok",
+    "configuration-alarm": "bad",
+    "configuration-cleared": "ok",
 }
 
 
