@@ -38,6 +38,8 @@ DECISIONS = {
     "routing-superseded",
     "lag-alarm",
     "lag-cleared",
+    "configuration-alarm",
+    "configuration-cleared",
 }
 Line = dict[str, Any]
 
