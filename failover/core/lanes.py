@@ -199,6 +199,7 @@ class Lane:
         if self.circuit.openings > before:
             self._last_reason = self.circuit.cause
             self._before_doubt = None  # no answer takes this opening back
+            self._sent_in_vain = False
 
     def report(self, now: float) -> RegionReport:
         """The counters so far, frozen."""
