@@ -37,7 +37,8 @@ def summary(
     if refused is not None:
         serving = (
             phrase(
-                "Every region refuses calls ({refusal}): that is a mistake in the configuration, and no region's fault.",
+                "Every region refuses calls ({refusal}): that is a mistake in the configuration, and no region's "
+                "fault.",
                 refusal=refused.detail,
             )
             if refused.entirely
