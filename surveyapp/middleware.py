@@ -1,5 +1,5 @@
-"""What every reply has: its content security policy, its language, which is the visitor's own choice (a cookie), else
-what their browser asks for, and a session that lasts while its owner works.
+"""What every reply has: a form that its caller can read, its content security policy, its language, which is the
+visitor's own choice (a cookie), else what their browser asks for, and a session that lasts while its owner works.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
+
+from failover.gateway import NoRegionAnswered
+from polls.views.common import no_region
+from polls.views.problems import in_place_of, no_region_problem
 
 SPEECHLESS = frozenset({"application/json", "application/openmetrics-text", "image/svg+xml", "text/plain"})
 """Content types whose keys and values are fixed by contract: they are the same in every language."""
@@ -32,6 +36,36 @@ class PolicyMiddleware:
         response = self._get_response(request)
         response.headers["Content-Security-Policy"] = self._policy
         return response
+
+
+class ProblemMiddleware:
+    """Below `/api/` nothing is answered in HTML: what Django or a view would say on a page (an address that does not
+    exist, a host that is not allowed, a mistake of ours) becomes a problem document. It stands first, since each
+    middleware below may answer by itself. A page for which no region answered says so, whichever page it is.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Says it in the caller's form."""
+        response = self._get_response(request)
+        if not _is_api(request) or not response.get("Content-Type", "").startswith("text/html"):
+            return response
+        if response.status_code >= 400:
+            return in_place_of(response)
+        del response.headers["Content-Type"]  # a redirect or the answer to a preflight, which have no content
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        """What a view did not expect: that no region answers, or that all of them refuse."""
+        if not isinstance(error, NoRegionAnswered):
+            return None
+        return no_region_problem(error) if _is_api(request) else no_region(request, error)
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/")
 
 
 class LanguageMiddleware:

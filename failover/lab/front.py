@@ -16,7 +16,7 @@ from typing import assert_never
 from failover.lab.manners import Answering, Cuttable, Manner, Mute, Resetting
 from failover.lab.pipe import DripPipe, Pipe
 from failover.lab.sockets import BlackHole, bound, reset
-from failover.lab.wire import THROTTLED, UNAVAILABLE
+from failover.lab.wire import DENIED, THROTTLED, UNAVAILABLE
 
 
 @dataclass(frozen=True)
@@ -232,6 +232,8 @@ class Front:
                 return Answering(manner, self.connections, UNAVAILABLE, self.trip_s)
             case Manner.THROTTLE:
                 return Answering(manner, self.connections, THROTTLED, self.trip_s)
+            case Manner.DENY:
+                return Answering(manner, self.connections, DENIED, self.trip_s)
             case Manner.HANG | Manner.TLS_HANG | Manner.REFUSE | Manner.BLACKHOLE:
                 return Mute(manner, self.connections)
             case _:

@@ -208,6 +208,7 @@ KINDS: tuple[FaultKind, ...] = (
     Latency(),
     FrontFault(Manner.HTTP_503, "every request is answered with HTTP 503"),
     FrontFault(Manner.THROTTLE, "every request is throttled (ProvisionedThroughputExceededException)"),
+    FrontFault(Manner.DENY, "every request is refused (AccessDeniedException)"),
     FrontFault(Manner.LOST_REPLY, "writes are applied, and the connection is reset in place of the reply"),
     Freeze(),
     Stop(),

@@ -29,6 +29,7 @@ class Manner(StrEnum):
     """The engine does what it was asked, and the connection is reset in place of its reply."""
     HTTP_503 = "http-503"
     THROTTLE = "throttle"
+    DENY = "deny"
     TLS_HANG = "tls-hang"
     """Accepted, and the handshake never answered."""
     TLS_RESET = "tls-reset"

@@ -248,6 +248,7 @@ CHECKS: dict[str, Check] = {
     "latency": _latency,
     "http-503": _request(_refused(503, "ServiceUnavailable")),
     "throttle": _request(_refused(400, "ProvisionedThroughputExceededException")),
+    "deny": _request(_refused(400, "AccessDeniedException")),
     "lost-reply": _lost_reply,
     "freeze": _freeze,
     "stop": _stop,

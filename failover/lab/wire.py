@@ -62,6 +62,11 @@ class Refusal:
 UNAVAILABLE = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", "The service is temporarily unavailable. Please try again."
 )
+DENIED = Refusal(
+    HTTPStatus.BAD_REQUEST,
+    "AccessDeniedException",
+    "You are not authorized to perform this operation because no identity-based policy allows it.",
+)
 THROTTLED = Refusal(
     HTTPStatus.BAD_REQUEST,
     "ProvisionedThroughputExceededException",

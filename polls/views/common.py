@@ -69,17 +69,24 @@ def too_many_guesses(request: HttpRequest, typed: str = "") -> HttpResponse:
 
 
 def no_region(request: HttpRequest, error: gateway.NoRegionAnswered) -> HttpResponse:
-    """503: what was tried, and that trying again is safe."""
-    context = {"failures": failures(error), "retry_s": RETRY_S, "typed": kept.typed(request)}
+    """503: what was tried, and that trying again is safe; or that this service is set up wrongly."""
+    context = {
+        "failures": failures(error),
+        "misconfigured": isinstance(error, gateway.RefusedEverywhere),
+        "retry_s": RETRY_S,
+        "typed": kept.typed(request),
+    }
     response = render(request, "polls/no_region.html", context, status=503)
     response["Retry-After"] = str(RETRY_S)
     return response
 
 
 def failures(error: gateway.NoRegionAnswered) -> list[str]:
-    """A sentence for each region that was tried."""
+    """A sentence for each region that was tried, and one more where all of them refuse."""
     attempts = words.told_once([services.attempt_json(attempt) for attempt in error.attempts])
-    return [words.failed(attempt["region"], attempt["outcome"]) for attempt in attempts]
+    each = [words.failed(attempt["region"], attempt["outcome"]) for attempt in attempts]
+    mistake = _("This service is set up wrongly: please tell your instructor.")
+    return [mistake, *each] if isinstance(error, gateway.RefusedEverywhere) else each
 
 
 def public_url(request: HttpRequest, path: str) -> str:

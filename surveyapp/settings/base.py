@@ -43,7 +43,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First: whatever reads an address, a scheme or a host reads what is true.
+    "surveyapp.middleware.ProblemMiddleware",
+    # Before all that follow: whatever reads an address, a scheme or a host reads what is true.
     "surveyapp.proxies.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -42,7 +42,7 @@ EAST, WEST = "us-east-1", "us-west-2"
 DEADLINE_S, TIMEOUT_S = 3.0, 0.6
 MACHINE_S = 2.0
 """What a busy two-core machine may add to a deadline: the start of a thread, the turn of the caller's own."""
-A, B, C = ErrorClass.NOT_SENT, ErrorClass.UNKNOWN, ErrorClass.REFUSED
+A, B, C, E = ErrorClass.NOT_SENT, ErrorClass.UNKNOWN, ErrorClass.REFUSED, ErrorClass.DENIED
 ANSWERS = {"q1": "o1"}
 
 
@@ -79,6 +79,7 @@ FACTS = [
     Fact("lost-reply", B, Outcome.CONNECT, "the connection was cut before a reply", applied=True),
     Fact("http-503", B, Outcome.SERVER_ERROR, "HTTP 503 ServiceUnavailable"),
     Fact("throttle", C, Outcome.THROTTLED, "ProvisionedThroughputExceededException"),
+    Fact("deny", E, Outcome.DENIED, "AccessDeniedException"),
     Fact("dns-empty", A, Outcome.DNS, "DNS answers empty", tls=True),
     Fact("tls-hang", A, Outcome.TLS, "no TLS handshake in time", tls=True),
     Fact("tls-reset", A, Outcome.TLS, "the TLS handshake failed", tls=True),
@@ -271,7 +272,6 @@ def caller_errors() -> list[Any]:
             id="transaction",
         ),
         pytest.param("put_item", put | {"Item": stamp}, "ValidationException", id="an item without its key"),
-        pytest.param("put_item", put | {"TableName": "nowhere"}, "ResourceNotFoundException", id="no table"),
     ]
 
 

@@ -31,7 +31,7 @@ CUTTING = [kind.name for kind in PLAIN if kind.cuts]
 
 def test_every_kind_of_the_contract_is_there_and_can_be_checked():
     named = """dns-empty dns-nxdomain dns-servfail dns-silent refuse blackhole hang drip reset latency http-503 throttle
-        lost-reply freeze stop replication-pause replication-delay tls-hang tls-reset tls-wrong-certificate"""
+        deny lost-reply freeze stop replication-pause replication-delay tls-hang tls-reset tls-wrong-certificate"""
     assert {kind.name for kind in KINDS} == set(named.split()) == set(verify.CHECKS)
 
 

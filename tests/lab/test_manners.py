@@ -137,7 +137,9 @@ def test_a_lost_reply_was_a_request_that_the_engine_has(loop: FrontLoop):
                 client.recv(1)
 
 
-@pytest.mark.parametrize(("manner", "status"), [(Manner.HTTP_503, b"503"), (Manner.THROTTLE, b"400")])
+@pytest.mark.parametrize(
+    ("manner", "status"), [(Manner.HTTP_503, b"503"), (Manner.THROTTLE, b"400"), (Manner.DENY, b"400")]
+)
 def test_every_request_is_refused_on_a_connection_that_stays_open(near: Gate, manner: Manner, status: bytes):
     near.treat(manner)
     with connect(near) as client:

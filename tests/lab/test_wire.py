@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from failover.lab.wire import THROTTLED, UNAVAILABLE, Refusal, Requests
+from failover.lab.wire import DENIED, THROTTLED, UNAVAILABLE, Refusal, Requests
 
 ONE = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nX-Amz-Target: y\r\n\r\nhello"
 LIKE_A_HEAD = b"POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\nhe\r\n\r\n"
@@ -32,7 +32,11 @@ def test_requests_are_told_apart_however_the_bytes_arrive(stream: bytes, count: 
 
 @pytest.mark.parametrize(
     ("refusal", "status", "code"),
-    [(UNAVAILABLE, 503, "ServiceUnavailable"), (THROTTLED, 400, "ProvisionedThroughputExceededException")],
+    [
+        (UNAVAILABLE, 503, "ServiceUnavailable"),
+        (THROTTLED, 400, "ProvisionedThroughputExceededException"),
+        (DENIED, 400, "AccessDeniedException"),
+    ],
 )
 def test_a_refusal_reads_as_dynamodbs_own(refusal: Refusal, status: int, code: str):
     head, _, body = refusal.as_bytes().partition(b"\r\n\r\n")
