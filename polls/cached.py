@@ -4,6 +4,7 @@ phone in the hall.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
@@ -11,6 +12,7 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 MOST_KEYS = 200
+TURNS = 16  # keys that are read at the same time, at most
 REST = 5  # a value that is expensive to read is read less often: never more than a sixth of the time
 
 
@@ -69,6 +71,35 @@ class Cached(Generic[K, V]):
                 gone, _value = self._values.popitem(last=False)
                 self._failed.discard(gone)
         return Held(value, True)
+
+
+class Newest(Generic[K, V]):
+    """A value that must not be older than the question. Whoever asks gets a reading that began afterwards; all who ask
+    while one is under way share the next, so that a key is read by one thread at a time. Thread-safe.
+    """
+
+    def __init__(self, read: Callable[[K], V]) -> None:
+        self._read = read
+        self._lock = Lock()
+        self._next: dict[K, Future[V]] = {}
+        self._turns = [Lock() for _number in range(TURNS)]
+
+    def get(self, key: K) -> V:
+        """The value for `key`. Raises what reading raises."""
+        with self._lock:
+            reading = self._next.get(key)
+            shared = reading is not None
+            if reading is None:
+                reading = self._next[key] = Future()
+        if not shared:
+            with self._turns[hash(key) % TURNS]:
+                with self._lock:
+                    del self._next[key]
+                try:
+                    reading.set_result(self._read(key))
+                except Exception as error:  # it belongs to everybody who waits
+                    reading.set_exception(error)
+        return reading.result()
 
 
 class Made(Generic[K, V]):

@@ -10,7 +10,7 @@ from failover import gateway
 
 from . import limits, tallies, tally
 from .ballot_reads import read_replica, read_round
-from .cached import Cached
+from .cached import Cached, Newest
 from .known import Known
 from .merge import Cast, Row, merge, merge_ballots, stands
 from .models import BallotRow, SurveyRow, shard_key, voter_key
@@ -101,6 +101,24 @@ def found_now(code: str) -> Found:
 _surveys: gateway.Refresher[Found | None] = gateway.Refresher(
     read_now, merge=_merged, clock=gateway.clock, period_s=0.7, idle_s=60.0
 )
+
+
+def survey_now(survey: Survey) -> Survey:
+    """As the regions hold the survey now, where `survey` may be a second old: for whoever would otherwise be turned
+    away. As it is known here while no region answers, or once it is deleted.
+    """
+    try:
+        found = _newest.get(survey.code)
+    except gateway.NoRegionAnswered:
+        return survey
+    return survey if found is None or found.survey.deleted else found.survey
+
+
+def _read_and_learn(code: str) -> Found | None:
+    return _surveys.put(code, read_now(code))
+
+
+_newest: Newest[str, Found | None] = Newest(_read_and_learn)
 
 
 def learn(code: str, row: Row, *, region: str) -> Survey:

@@ -19,7 +19,18 @@ from .merge import Row, change, merge, overtaken, put_on
 from .mistakes import Mistake
 from .models import SurveyRow
 from .retention import VOTES_S, begun
-from .surveys import DEFINED, Shut, State, Survey, first_values, from_row, is_tombstone, tombstone
+from .surveys import (
+    DEFINED,
+    THIS_ROUND,
+    Shut,
+    State,
+    Survey,
+    first_values,
+    from_row,
+    is_tombstone,
+    shown_now,
+    tombstone,
+)
 
 EVERYWHERE_S = 1.5  # what a region that does not answer may delay the emptying of a deleted survey
 ROUNDS_UNSEEN = 100  # resets that a region may have taken while it was cut off from us
@@ -50,14 +61,14 @@ class TimesTooLate(DefinitionInvalid):
 def survey_create(*, definition: Definition, switch: State = State.OPEN) -> Survey:
     """Make a survey, open unless told otherwise, in its first round; under the code of a deleted one, above its rounds.
 
-    A code that exists is refused with "exists", unless its author wrote the very same there: then nothing is changed
-    (also not whether results are shown, which is a switch). Raises ServiceRefused, TimesTooLate, NoRegionAnswered.
+    A code that exists is refused with "exists", unless its author wrote the very same there: then nothing is changed.
+    Raises ServiceRefused, TimesTooLate, NoRegionAnswered.
     """
     code = definition.code or _unused_code()
     existing = selectors.read_now(code)
     if existing is not None and not existing.survey.deleted:
         survey = existing.survey
-        if survey.definition == replace(definition, code=code, results=survey.results):
+        if survey.definition == replace(definition, code=code):
             return survey
         raise ServiceRefused(
             "exists", _("A different survey has the code %(code)s; nothing was changed.") % {"code": code}
@@ -121,13 +132,13 @@ def survey_reset(*, code: str, ends: int | None = None, switch: State | None = N
 
 
 def survey_reveal(*, code: str) -> Survey:
-    """Let voters see the results. Raises SurveyUnknown, NoRegionAnswered."""
-    return _change(code, {"results": Visibility.SHOWN.value})
+    """Let voters see the results of this round. Raises SurveyUnknown, NoRegionAnswered."""
+    return _change(code, shown_now(selectors.found_now(code).survey.round, Visibility.SHOWN))
 
 
 def survey_hide(*, code: str) -> Survey:
-    """Keep the results from voters until they are revealed. Raises SurveyUnknown, NoRegionAnswered."""
-    return _change(code, {"results": Visibility.HIDDEN.value})
+    """Keep the results of this round from voters until they are revealed. Raises SurveyUnknown, NoRegionAnswered."""
+    return _change(code, shown_now(selectors.found_now(code).survey.round, Visibility.HIDDEN))
 
 
 def survey_archive(*, code: str) -> Survey:
@@ -166,6 +177,8 @@ def survey_change(*, code: str, values: Mapping[str, Any], since: Row, new_round
     _check_times(stored.instant(values.get("opens_at")), stored.instant(values.get("closes_at")), votes_until_s=until)
     if new_round:
         values = {**values, **begun(since.round + 1, now)}
+    if "results" in values:  # what its author sets now holds at once
+        values = {**values, THIS_ROUND: None}
     changed = change(since, values, now_ms=int(now * 1000), new_round=new_round)
     return _write(code, changed, known=since, checked=True)
 

@@ -19,7 +19,8 @@ LATEST_S = 250_000_000_000  # in the year 9892: what is later is no date in ever
 SHARDS = 64  # for a new survey; fixed for its whole life
 TOMBSTONE = "deleted:"  # begins the name of the property that says that a survey is deleted
 HIDDEN_TEXT = "hidden-text:"  # begins the name of a property that says in which round a free text is hidden
-SWITCHES = frozenset({"state", "archived", "born", "shards"})
+THIS_ROUND = "results-now"  # the property that says what an instructor revealed or hid, and in which round
+SWITCHES = frozenset({"state", "archived", "born", "shards", THIS_ROUND})
 DEFINED = ("title", "allow_change", "questions", "help", "results", "access", "opens_at", "closes_at")
 
 
@@ -47,8 +48,9 @@ class Survey:
     nothing but the code and the round. `hidden_texts` are the marks (moderation.py) of this round's free texts that the
     projector does not show. `split` names what
     was written on two sides of a split, each without knowledge of the other: somebody has to choose (splits.py).
-    `unread` names the properties that hold what this version does not understand, `votable` is false where no ballot
-    can be taken for that reason (stored.py), and `document` is the survey JSON as it is stored.
+    `results` is what its author set, and `revealed` what an instructor's hand did in this round: shown, hidden, or
+    nothing (None). `unread` names the properties that hold what this version does not understand, `votable` is false
+    where no ballot can be taken for that reason (stored.py), and `document` is the survey JSON as it is stored.
     """
 
     code: str
@@ -71,6 +73,7 @@ class Survey:
     split: frozenset[str] = frozenset()
     unread: frozenset[str] = frozenset()
     votable: bool = True
+    revealed: Visibility | None = None
     expiries: Mapping[int, int] = field(default_factory=dict, compare=False)
     document: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
@@ -115,6 +118,11 @@ class Survey:
     def is_gone(self) -> bool:
         """Whether this round's ballots have expired, whichever of them the database has removed by now."""
         return gateway.clock.wall() >= self.expires_at
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether only instructors may see this round's results now."""
+        return (self.revealed or self.results) is Visibility.HIDDEN
 
     @property
     def votes_until(self) -> datetime:
@@ -210,6 +218,7 @@ def from_row(code: str, row: Row) -> Survey:
         split=frozenset(name for name in row.versions if rivals(row, name)),
         unread=unread,
         votable=found.votable,
+        revealed=_revealed(row),
         expiries=expiries,
         document=document,
     )
@@ -218,6 +227,17 @@ def from_row(code: str, row: Row) -> Survey:
 def _within(value: Any, least: int, most: int, default: int) -> int:
     """A stored whole number; `default` for what is none, or out of bounds."""
     return value if type(value) is int and least <= value <= most else default
+
+
+def shown_now(number: int, results: Visibility) -> dict[str, Any]:
+    """The property that says that an instructor revealed or hid the results of a round: it holds for that round."""
+    return {THIS_ROUND: f"{number}:{results.value}"}
+
+
+def _revealed(row: Row) -> Visibility | None:
+    said = {f"{row.round}:{word.value}": word for word in Visibility}
+    value = row.value(THIS_ROUND)
+    return said.get(value) if isinstance(value, str) else None
 
 
 def _expiries(row: Row) -> dict[int, int]:

@@ -29,6 +29,7 @@ urlpatterns = [
     path("", views.join, name="join"),
     path("s/<code:code>/", views.survey, name="survey"),
     path("s/<code:code>/link/<str:link>/", views.by_link, name="link"),
+    path("s/<code:code>/state.json", views.state, name="state"),
     path("s/<code:code>/receipt/", views.receipt, name="receipt"),
     path("s/<code:code>/results/", views.results, name="results"),
     path("s/<code:code>/results.json", views.results_json, name="results-json"),

@@ -5,7 +5,7 @@ from .join import join
 from .present import present
 from .receipt import receipt
 from .results import qr, results, results_json
-from .survey import by_link, survey
+from .survey import by_link, state, survey
 
 __all__ = [
     "api_ballots",
@@ -17,5 +17,6 @@ __all__ = [
     "receipt",
     "results",
     "results_json",
+    "state",
     "survey",
 ]

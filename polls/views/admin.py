@@ -19,7 +19,7 @@ from failover import gateway
 from .. import codes, definitions, expiry, listing, repairs, selectors, services, strict_json
 from ..forms import ImportForm
 from ..listing import Shelf
-from ..surveys import Survey
+from ..surveys import State, Survey
 from . import builder
 from .common import failures, no_region, staff_survey, survey_url
 from .staff import staff_posts
@@ -99,7 +99,10 @@ def survey_reset(request: HttpRequest, survey: Survey) -> HttpResponse:
     done = _("%(code)s was reset; it is in round %(round)d.")
     typed = request.POST.get("ends", "")
     ends = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 10 else None
-    return _typed(request, survey, partial(services.survey_reset, ends=ends), done, "polls/admin_reset.html")
+    then = request.POST.get("then", "")
+    switch = State(then) if then in list(State) else None
+    service = partial(services.survey_reset, ends=ends, switch=switch)
+    return _typed(request, survey, service, done, "polls/admin_reset.html")
 
 
 @never_cache
@@ -125,6 +128,7 @@ def _typed(
         "survey": survey,
         "mistake": mistake,
         "typed": request.POST.get("confirm", "")[:40],
+        "then": request.POST.get("then", ""),
     }
     return render(request, template, context, status=422 if mistake else 200)
 

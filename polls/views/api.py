@@ -53,6 +53,8 @@ def api_ballots(request: HttpRequest, code: str) -> HttpResponse:
     try:
         body = _body(request)
         survey = _known(code, vote_id=_repeatable(body)).value
+        if not survey.is_open:  # what is known here may be a second old
+            survey = selectors.survey_now(survey)
         voter, vote_id, given = _ballot(survey, body)
         return _record(survey, voter, vote_id, given, named_here=body.get("vote_id") is None)
     except Refused as refused:

@@ -26,7 +26,7 @@ from ..definitions import Kind
 from ..known import Known
 from ..surveys import Survey
 from .common import failures, no_region, phones_can_open, survey_url, with_survey
-from .results import Fragment, is_hidden, say_when
+from .results import Fragment, say_when
 from .staff import is_instructor
 
 TEXTS_A_SCREEN = 8
@@ -104,7 +104,7 @@ def _context(
         "survey": survey,
         "stage": stage,
         "instructor": instructor,
-        "concealed": is_hidden(survey),
+        "concealed": survey.is_hidden,
         "voters": found.value.tally.voters,
         "stale": not found.value.current,
         "degraded": words.degraded(found),

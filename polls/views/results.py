@@ -24,7 +24,7 @@ from failover import gateway
 from .. import expiry, moderation, selectors, words
 from ..cached import Made
 from ..charts import charts
-from ..definitions import Kind, Visibility
+from ..definitions import Kind
 from ..known import Known
 from ..surveys import State, Survey
 from .common import no_region, phones_can_open, survey_url, with_survey
@@ -120,7 +120,7 @@ def results_json(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     except gateway.NoRegionAnswered as error:
         return no_region_problem(error)
     response: HttpResponse
-    if is_hidden(survey) and not is_instructor(request):
+    if survey.is_hidden and not is_instructor(request):
         response = problem(
             403,
             _("The results are hidden until the instructor reveals them."),
@@ -211,7 +211,7 @@ def live_context(survey: Survey, found: Known[selectors.Results]) -> dict[str, A
 
 
 def _context(survey: Survey, found: Known[selectors.Results], instructor: bool) -> dict[str, Any]:
-    hidden = is_hidden(survey)
+    hidden = survey.is_hidden
     concealed = hidden and not instructor
     return {**live_context(survey, found), "instructor": instructor, "hidden": hidden, "concealed": concealed}
 
@@ -219,11 +219,6 @@ def _context(survey: Survey, found: Known[selectors.Results], instructor: bool) 
 def _live(survey: Survey, found: Known[selectors.Results], instructor: bool) -> str:
     """The part of the page that is asked for again; it says nothing that is this request's alone."""
     return render_to_string("polls/results_live.html", _context(survey, found, instructor))
-
-
-def is_hidden(survey: Survey) -> bool:
-    """Whether only instructors may see the counts."""
-    return survey.results is Visibility.HIDDEN
 
 
 def say_when(response: HttpResponse, found: Known[Any]) -> None:

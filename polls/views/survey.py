@@ -3,11 +3,13 @@ whose ballot it is (voters.py).
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -33,6 +35,7 @@ OF_BROWSER = {settings.VOTER_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.SE
 @with_survey
 def survey(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     """Show the ballot, filled in with what this browser's voter said before; record a vote and lead to its receipt."""
+    known = _current(known)
     if language.pressed(request):
         _page_token, voter = _sender(request, known.value)
         typed = BallotForm.typed(known.value, request.POST)
@@ -54,6 +57,7 @@ def again(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     """403: a ballot of ours whose CSRF token did not fit, shown again as typed. Who keeps no cookies has no such token,
     and nothing here that another site could misuse: the page's own token says whose ballot it is.
     """
+    known = _current(known)
     page, voter = _sender(request, known.value)
     if page is not None and not OF_BROWSER & request.COOKIES.keys() and not language.pressed(request):
         return _vote(request, known.value)
@@ -76,12 +80,26 @@ def by_link(request: HttpRequest, code: str, link: str) -> HttpResponseBase:
     """The ballot of a voting link: the link names the voter, in whatever browser it is opened."""
 
     def page(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
+        known = _current(known)
         voter = voters.of_link(known.value, link, browsers.of(request))
         if voter is None:
             return _page(request, known.value, BallotForm(known.value), Voter(""), needs_link="bad", status=404)
         return _ballot(request, known.value, voter)
 
     return with_survey(page)(request, code)
+
+
+@never_cache
+@require_safe
+@with_survey
+def state(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
+    """What a page that waits asks for: whether votes are taken, and in which round."""
+    return JsonResponse({"state": known.value.state.value, "round": known.value.round})
+
+
+def _current(known: Known[Survey]) -> Known[Survey]:
+    """The survey as it is now, where what is known here, up to a second old, would turn a voter away."""
+    return known if known.value.is_open else replace(known, value=selectors.survey_now(known.value))
 
 
 def _sender(request: HttpRequest, survey: Survey) -> tuple[PageToken | None, Voter]:
@@ -124,6 +142,9 @@ def _ballot(
 
 def _vote(request: HttpRequest, survey: Survey) -> HttpResponse:
     page, voter = _sender(request, survey)
+    if page is not None and page.round > survey.round:  # another process has known of its round for longer
+        survey = selectors.survey_now(survey)
+        page, voter = _sender(request, survey)
     form = BallotForm(survey, request.POST)
     if not _may_vote(survey, voter):
         return _page(request, survey, form, voter, needs_link="none", status=403)
@@ -212,6 +233,9 @@ def _page(
         "form": form,
         "token": token.dumps(),
         "by_link": voter.link != "",
+        "address": reverse("polls:link", args=[survey.code, voter.link])
+        if voter.link
+        else reverse("polls:survey", args=[survey.code]),
         "vote_id": vote_id or services.name_vote(voter.floor or None),
         **state,
     }

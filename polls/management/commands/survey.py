@@ -44,6 +44,7 @@ class Command(BaseCommand):
         )
         actions.add_parser("list", help="print every survey")
         actions.add_parser("relist", help="put surveys into the list that an earlier version stored")
+        parsers: dict[str, ArgumentParser] = {}
         for action, purpose in (
             ("open", "take votes"),
             ("close", "take no more votes"),
@@ -52,7 +53,11 @@ class Command(BaseCommand):
             ("rebuild", "count every ballot of the current round again, in every region"),
             ("audit", "compare tallies with ballots in every region; exit 1 when they differ"),
         ):
-            actions.add_parser(action, help=purpose).add_argument("code")
+            parsers[action] = actions.add_parser(action, help=purpose)
+            parsers[action].add_argument("code")
+        resetting = parsers["reset"].add_mutually_exclusive_group()
+        for option, purpose in (("--open", "and take votes in it"), ("--close", "and take none until it is opened")):
+            resetting.add_argument(option, action="store_true", help=purpose)
         deleting = actions.add_parser("delete", help="delete it for good, in every region")
         deleting.add_argument("code")
         deleting.add_argument("--confirm", metavar="CODE", help="the code once more: nobody can bring it back")
@@ -171,7 +176,8 @@ class Command(BaseCommand):
             case "archive":
                 survey = services.survey_archive(code=code)
             case _:
-                survey = services.survey_reset(code=code)
+                switch = State.OPEN if options["open"] else State.CLOSED if options["close"] else None
+                survey = services.survey_reset(code=code, switch=switch)
         self.stdout.write(f"{survey.code}\t{survey.state.value}\tround {survey.round}")
 
     def delete(self, options: dict[str, Any]) -> None:
