@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.polls.clocks import in_days
+
 HACK = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 SURVEYS: dict[str, dict[str, Any]] = {
@@ -38,7 +40,7 @@ SURVEYS: dict[str, dict[str, Any]] = {
     "LINK22": {"title": "By invitation", "access": "link", "questions": [{"text": "Why?", "kind": "text"}]},
     "LATER2": {
         "title": "Tomorrow",
-        "opens_at": "2099-01-01T10:00:00Z",
+        "opens_at": in_days(90),
         "questions": [{"text": "Why?", "kind": "text"}],
     },
     "HACK22": {

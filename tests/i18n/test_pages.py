@@ -22,6 +22,7 @@ from polls.surveys import Survey
 from tests.conftest import Lab
 from tests.i18n.pseudo import leftovers
 from tests.polls.builder_form import fields
+from tests.polls.clocks import in_days
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
@@ -82,7 +83,7 @@ def _voted(survey: Survey, **answers: Any) -> None:
 
 def test_students_pages(make: Callable[..., Survey], pseudo_language: None) -> None:
     open_, closed, fixed = make(), make(), make(allow_change=False)
-    by_link, waits, hidden = make(access="link"), make(opens_at="2099-01-01T10:00:00Z"), make(results="hidden")
+    by_link, waits, hidden = make(access="link"), make(opens_at=in_days(90)), make(results="hidden")
     services.survey_close(code=closed.code)
     deleted = make()
     services.survey_delete(code=deleted.code)
@@ -123,7 +124,7 @@ def test_students_pages(make: Callable[..., Survey], pseudo_language: None) -> N
 
 
 def test_instructors_pages(make: Callable[..., Survey], instructor: Client, pseudo_language: None) -> None:
-    survey, hidden, archived = make(), make(results="hidden", closes_at="2099-01-01T10:00:00Z"), make()
+    survey, hidden, archived = make(), make(results="hidden", closes_at=in_days(90)), make()
     services.survey_archive(code=archived.code)
     _voted(survey, q1="o1", q3=2, q4="Ω")
     before, after = survey, services.survey_reset(code=survey.code)

@@ -13,6 +13,7 @@ from polls import codes, definitions, selectors, services
 from polls.surveys import Survey
 from tests.conftest import Lab
 from tests.polls.builder_form import edit, fields
+from tests.polls.clocks import in_days
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 
@@ -215,7 +216,7 @@ def test_more_than_fifty_questions_are_refused_with_one_sentence(instructor: Cli
 
 
 def test_opening_by_hand_forgets_a_time_that_would_keep_it_closed(instructor: Client, survey: Survey):
-    form = fields(instructor.get(edit(survey))) | {"opens_at": "2099-01-01T10:00", "action": "save"}
+    form = fields(instructor.get(edit(survey))) | {"opens_at": in_days(90).removesuffix(":00Z"), "action": "save"}
     instructor.post(edit(survey), form)
     assert now(survey).waits
     assert "not open yet" in Client().get(f"/s/{survey.code}/").content.decode()
