@@ -26,8 +26,7 @@ def check_failover_settings(app_configs: Sequence[AppConfig] | None, **kwargs: A
     except ConfigurationError as error:
         return [Error(f"{p.variable} {p.message}.", hint=p.hint, id="failover.E001") for p in error.problems]
     found: list[CheckMessage] = []
-    if not config.loopback_only:  # there nothing of them counts
-        found += [Error(f"{p.variable}: {p.message}.", hint=p.hint, id="failover.E002") for p in sdk_problems(config)]
+    found += [Error(f"{p.variable}: {p.message}.", hint=p.hint, id="failover.E002") for p in sdk_problems(config)]
     if len(config.regions) < 2:
         found.append(
             Warning(

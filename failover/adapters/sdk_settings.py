@@ -26,10 +26,12 @@ def sdk_problems(config: FailoverConfig) -> list[Problem]:
     """Each variable or file that keeps the SDK from building a request; none when it can build one. Call it before
     there are other threads: while it looks for a culprit it changes the environment, and puts it back.
     """
-    if _trouble(config) is None:
-        return []
+    if config.loopback_only or _trouble(config) is None:
+        return []  # with `loopback_only` nothing of a person's counts
     given = {name: os.environ[name] for name in sorted(os.environ) if name.startswith(READ)}
     nothing = dict.fromkeys(FILES, os.devnull)
+    if trouble := _trouble_with(config, nothing):  # what is left: data of a person's own, which no variable names
+        return [Problem("~/.aws/models", trouble, HINT)]
     problems: list[Problem] = []
     usable = dict(nothing)
     for name, default in FILES.items():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from failover.adapters.sdk_settings import sdk_problems
 from failover.conf import FailoverConfig
+from tests.processes import ROOT
 
 
 @pytest.fixture
@@ -77,6 +80,21 @@ def test_a_file_that_the_sdk_cannot_read_is_named(file: str, content: bytes, hom
     (home / ".aws" / file).write_bytes(content)
 
     assert named(home) == [f"~/.aws/{file}"]
+
+
+def test_broken_data_of_a_persons_own_is_named_and_does_not_count_for_the_lab(home: Path) -> None:
+    code = (
+        "from failover.adapters.sdk_settings import sdk_problems; from failover.conf import FailoverConfig;"
+        "told = {'REGIONS': 'us-east-1', 'RUN_DIR': 'run'};"
+        "print([[p.variable for p in sdk_problems(FailoverConfig.parse({**told, 'LOOPBACK_ONLY': lab}))]"
+        " for lab in ('', 'yes')])"
+    )
+    (home / ".aws" / "models").mkdir()
+    (home / ".aws" / "models" / "endpoints.json").write_text("{}")
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.stdout.strip(), done.stderr) == ("[['~/.aws/models'], []]", "")
 
 
 def test_several_mistakes_are_named_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,7 +231,7 @@ def test_a_whole_demo_sends_no_packet_elsewhere(tmp_path: Path) -> None:
         try:
             wait_while_running(process, (lab_dir / "demo.json").exists, within=90, what="the demo is ready")
         finally:
-            if (lab_dir / "demo.lock").exists():
+            if process.poll() is None and (lab_dir / "demo.lock").exists():
                 os.kill(int((lab_dir / "demo.lock").read_text()), signal.SIGTERM)
             said, _ = process.communicate(timeout=60)
 
