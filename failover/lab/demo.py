@@ -84,6 +84,8 @@ class Demo:
             if self._lock is not None:
                 (self._config.lab_dir / "demo.json").unlink(missing_ok=True)
                 self._lock.release()
+        if (lab := self._children.get("lab")) is not None and lab.returncode != 0:
+            raise LabError(f"the lab did not stop in order: {self._told('lab')}")
 
     def _take_directory(self) -> None:
         """Raises LabError, before anything is touched, when another demo or lab works in the directory."""

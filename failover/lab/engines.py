@@ -23,6 +23,7 @@ from typing import assert_never
 from failover.lab.config import EngineKind, LabConfig
 from failover.lab.environment import NO_CLOUD
 from failover.lab.errors import LabError, LabStopping
+from failover.lab.leash import UNSAVED
 from failover.lab.waiting import wait_until
 
 STOP_DEADLINE_S = 8.0
@@ -110,6 +111,7 @@ class Engine:
         self._lock = threading.Lock()
         self._running: Running | None = None
         self._incarnations = 0
+        self.is_saved = True
 
     @property
     def running(self) -> Running | None:
@@ -130,11 +132,12 @@ class Engine:
             shutil.rmtree(folder / "data", ignore_errors=True)
         port = free_port()
         command, env = engine_command(self._config, self._region, port)
+        snapshot = str(folder / "data" / "dynamodb.json") if self._config.engine is EngineKind.MINISTACK else ""
         log = self._config.lab_dir / "logs" / f"engine-{self._region}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as errors:
             leash = subprocess.Popen(
-                [sys.executable, "-I", str(LEASH), str(folder), str(log), str(STOP_DEADLINE_S), *command],
+                [sys.executable, "-I", str(LEASH), str(folder), str(log), str(STOP_DEADLINE_S), snapshot, *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -163,11 +166,14 @@ class Engine:
         return running
 
     def stop(self) -> None:
-        """Stop in order, so that the data is kept: CONT, TERM, and KILL at the deadline. Harmless when stopped."""
+        """Stop in order, so that the data is kept: CONT, TERM, and KILL at the deadline. Harmless when stopped. Whether
+        the data was saved, `is_saved` says.
+        """
         with self._lock:
             running, self._running = self._running, None
         if running is not None:
             _end(running.leash)
+            self.is_saved = running.leash.returncode != UNSAVED
 
     def freeze(self) -> None:
         """Stop the process where it stands: its port accepts and nothing answers. Raises LabError when it is gone."""

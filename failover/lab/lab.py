@@ -21,7 +21,7 @@ from failover.lab.config import LabConfig, TableSpec
 from failover.lab.control import ControlServer
 from failover.lab.dns import NameServer
 from failover.lab.engines import refuse_another_engine
-from failover.lab.errors import LabStopping
+from failover.lab.errors import LabError, LabStopping
 from failover.lab.faults import FaultBook
 from failover.lab.front import FrontTls
 from failover.lab.gate import FrontLoop
@@ -111,6 +111,10 @@ class Lab:
         self._loop.stop()
         self._nameserver.stop()
 
+    def unsaved(self) -> list[str]:
+        """The regions whose engine could not save its tables when it was stopped."""
+        return [name for name, region in self._regions.items() if not region.engine.is_saved]
+
     def state(self) -> dict[str, Any]:
         """The state document."""
         faults = self._book.active() if self._book else []
@@ -183,6 +187,12 @@ def run_lab(
     finally:
         lab.stop()
         lock.release()
+    unsaved = lab.unsaved()
+    if unsaved:
+        raise LabError(
+            f"the tables of {' and '.join(unsaved)} could not be saved in {config.lab_dir}: is the disk full? Votes "
+            "since the last stop are lost there; what was saved before is kept"
+        )
 
 
 def _certificates(config: LabConfig) -> dict[str, FrontTls]:

@@ -1,7 +1,8 @@
 """Holds one engine on a leash: starts it, and stops it in order as soon as whoever started the leash is gone.
 
-A program of its own, standard library only: ``python -I leash.py ENGINE_DIR LOG DEADLINE_S COMMAND...``. The lab keeps
-the write end of the leash's stdin; a lab that is killed with -9 closes it too, and that is all the leash waits for.
+A program of its own, standard library only: ``python -I leash.py ENGINE_DIR LOG DEADLINE_S SNAPSHOT COMMAND...``. The
+lab keeps the write end of the leash's stdin; a lab that is killed with -9 closes it too, and that is all the leash
+waits for.
 It prints the engine's pid, holds ``engine.lock`` together with the engine for as long as either lives (so a held
 lock proves that the pid in ``engine.pid`` is still ours), and leaves the file ``running`` behind unless the engine
 ended in order: data beside that file cannot be trusted.
@@ -22,6 +23,10 @@ from types import FrameType
 IN_ORDER = frozenset({0, -signal.SIGTERM, 128 + signal.SIGTERM})
 """Exit codes of an engine that ended by itself on SIGTERM (Java says 143)."""
 LOCK_HELD, CANNOT_START = 75, 127
+UNSAVED = 74
+"""Exit code when the engine ended in order but did not write SNAPSHOT anew: a full disk, most of all. What it saved
+before is still there.
+"""
 PR_SET_PDEATHSIG = 1
 
 
@@ -42,7 +47,8 @@ def _stop(engine: subprocess.Popen[bytes], deadline_s: float) -> None:
 
 def main(argv: list[str]) -> int:
     """Run until the engine ends or stdin closes; returns the engine's exit code."""
-    engine_dir, log_path, deadline_s, command = Path(argv[1]), Path(argv[2]), float(argv[3]), argv[4:]
+    engine_dir, log_path, deadline_s = Path(argv[1]), Path(argv[2]), float(argv[3])
+    snapshot, command = argv[4], argv[5:]
     lock = os.open(engine_dir / "engine.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,16 +85,29 @@ def main(argv: list[str]) -> int:
     pid_file.write_text(str(engine.pid))
     sys.stdout.write(f"{engine.pid}\n")
     sys.stdout.flush()
+    before, stopped = _written(snapshot), False
     while engine.poll() is None:
         readable, _, _ = select.select([sys.stdin, wake_read], [], [], 1.0)
         if wake_read in readable:
             os.read(wake_read, 512)
         if told_to_stop or sys.stdin in readable:
             _stop(engine, deadline_s)
+            stopped = True
     if engine.returncode in IN_ORDER:
         running.unlink(missing_ok=True)
     pid_file.unlink(missing_ok=True)
+    if stopped and engine.returncode in IN_ORDER and snapshot and _written(snapshot) == before:
+        return UNSAVED
     return engine.returncode & 0xFF
+
+
+def _written(snapshot: str) -> tuple[int, int] | None:
+    """Which file stands under this name, and since when; None for none."""
+    try:
+        found = os.stat(snapshot)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 if __name__ == "__main__":

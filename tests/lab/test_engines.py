@@ -12,6 +12,7 @@ import pytest
 from failover.lab.config import EngineKind, LabConfig
 from failover.lab.engines import LEASH, Engine, clear_leftover, refuse_another_engine
 from failover.lab.errors import LabError
+from failover.lab.leash import UNSAVED
 from tests.lab.support import lives
 from tests.waiting import wait_until
 
@@ -46,7 +47,8 @@ def hold(folder: Path, processes: list[subprocess.Popen[bytes]]) -> subprocess.P
 
 
 def leash(folder: Path, program: str, processes: list[subprocess.Popen[bytes]]) -> tuple[subprocess.Popen[bytes], int]:
-    command = [sys.executable, "-I", str(LEASH), str(folder), str(folder / "log"), "0.5", sys.executable, "-c", program]
+    told = [str(folder), str(folder / "log"), "0.5", str(folder / "snapshot")]
+    command = [sys.executable, "-I", str(LEASH), *told, sys.executable, "-c", program]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     processes.append(process)
     assert process.stdout is not None
@@ -73,6 +75,22 @@ def test_an_engine_ends_when_the_other_end_of_its_leash_is_let_go(tmp_path: Path
     process.communicate(timeout=10)
     assert not lives(pid)
     assert not (tmp_path / "running").exists(), "an orderly end was taken for a crash"
+
+
+@pytest.mark.parametrize(("saves", "code"), [(True, 0), (False, UNSAVED)])
+def test_an_engine_that_ended_without_saving_is_told_apart_and_its_last_snapshot_is_kept(
+    saves: bool, code: int, tmp_path: Path, processes
+):
+    (tmp_path / "snapshot").write_text("old")
+    write = f"open('{tmp_path}/new', 'w').write('new'); os.replace('{tmp_path}/new', '{tmp_path}/snapshot')"
+    on_term = f"{write if saves else 'None'}; sys.exit(0)"
+    program = f"import os, signal, sys\ndef end(*_):\n    {on_term}\nsignal.signal(signal.SIGTERM, end)\n"
+    process, _pid = leash(tmp_path, f"{program}open('{tmp_path}/up', 'w').close()\nsignal.pause()", processes)
+    wait_until((tmp_path / "up").exists, within=20, what="the engine runs")
+    process.communicate(timeout=30)
+    assert process.returncode == code
+    assert (tmp_path / "snapshot").read_text() == ("new" if saves else "old")
+    assert not (tmp_path / "running").exists(), "the next start would throw the snapshot away"
 
 
 def test_an_engine_that_ignores_sigterm_is_killed_at_the_deadline_and_its_data_is_not_trusted(tmp_path, processes):
@@ -102,7 +120,7 @@ def test_an_engine_dies_with_a_killed_leash(tmp_path: Path, processes):
 def test_two_engines_cannot_run_in_one_folder(tmp_path: Path, processes):
     leash(tmp_path, "import signal; signal.pause()", processes)
     second = subprocess.run(
-        [sys.executable, "-I", str(LEASH), str(tmp_path), str(tmp_path / "log"), "1", "true"],
+        [sys.executable, "-I", str(LEASH), str(tmp_path), str(tmp_path / "log"), "1", "", "true"],
         input=b"",
         capture_output=True,
         timeout=10,

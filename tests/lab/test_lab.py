@@ -207,3 +207,27 @@ def test_an_engine_that_is_not_installed_is_one_line_and_leaves_nothing_behind(t
     (line,) = done.stderr.splitlines()
     assert "the engine ministack is not installed" in line
     assert not (tmp_path / "lab" / "app.env").exists()
+
+
+def test_a_region_that_could_not_save_is_said_at_the_end_and_keeps_its_last_snapshot(tmp_path: Path):
+    with own_lab(tmp_path) as first:
+        kept = stamped(EAST)
+        first.replica(EAST).put("survey-votes", kept)
+        first.wait_copied(kept, WEST)
+    assert first.process.returncode == 0
+    # What a full disk does to the engine's save: the file beside the snapshot cannot be written.
+    for region in (EAST, WEST):
+        (tmp_path / "engines" / region / "data" / "dynamodb.json.tmp").mkdir()
+    with own_lab(tmp_path) as second:
+        lost = stamped(EAST)
+        second.replica(EAST).put("survey-votes", lost)
+        second.process.send_signal(signal.SIGTERM)
+        said = second.process.communicate(timeout=60)[0]
+    assert second.process.returncode == 1
+    assert f"lab: the tables of {EAST} and {WEST} could not be saved in {tmp_path}: is the disk full?" in said
+    for region in (EAST, WEST):
+        (tmp_path / "engines" / region / "data" / "dynamodb.json.tmp").rmdir()
+    with own_lab(tmp_path) as third:
+        for region in (EAST, WEST):
+            assert kept in third.contents(region)
+            assert lost not in third.contents(region)
