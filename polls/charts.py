@@ -2,20 +2,62 @@
 
 from dataclasses import dataclass
 
+from django.utils.formats import number_format
+
 from .definitions import Kind, Question
 from .surveys import Survey
-from .tally import Tally, percent
+from .tally import Tally, half_up, percent
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcd"  # as many as a question may have options
 
 
 @dataclass(frozen=True)
-class Share:
-    """How many chose an option, and what part that is: of the voters who answered, and of all voters (percent)."""
+class Part:
+    """A part of a whole, as it is drawn, told and calculated with: each is rounded once, from the integers."""
 
     count: int = 0
-    of_answers: float = 0.0
-    of_voters: float = 0.0
+    whole: int = 0
+
+    @property
+    def percent(self) -> float:
+        """To one decimal; 0 of nothing."""
+        return percent(self.count, self.whole)
+
+    @property
+    def rounded(self) -> int:
+        """In whole percent; 0 of nothing."""
+        return half_up(100 * self.count, self.whole) if self.whole else 0
+
+    @property
+    def text(self) -> str:
+        """In whole percent, where "0 %" and "100 %" mean none and all."""
+        return self._told(100, str(self.rounded), "1", "99")
+
+    @property
+    def fine(self) -> str:
+        """The same to one decimal."""
+        return self._told(1000, number_format(self.percent, 1), number_format(0.1, 1), number_format(99.9, 1))
+
+    def _told(self, steps: int, number: str, least: str, most: str) -> str:
+        rounded = half_up(steps * self.count, self.whole) if self.whole else 0
+        if rounded == 0 and self.count:
+            return f"< {least} %"
+        if rounded == steps and self.count < self.whole:
+            return f"> {most} %"
+        return f"{number} %"
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many chose an option: of the voters who answered the question, and of all voters."""
+
+    answers: Part = Part()
+    voters: Part = Part()
+
+    @property
+    def count(self) -> int:
+        """How many chose it."""
+        return self.voters.count
 
 
 @dataclass(frozen=True)
@@ -36,7 +78,25 @@ class Bar:
     @property
     def percent(self) -> float:
         """Of the voters who answered the question."""
-        return self.now.of_answers
+        return self.now.answers.percent
+
+
+@dataclass(frozen=True)
+class Average:
+    """The mean of so many ratings; each form is rounded once, half up."""
+
+    total: int
+    given: int
+
+    @property
+    def exact(self) -> float:
+        """To two decimals."""
+        return half_up(100 * self.total, self.given) / 100
+
+    @property
+    def short(self) -> float:
+        """To one decimal."""
+        return half_up(10 * self.total, self.given) / 10
 
 
 @dataclass(frozen=True)
@@ -49,8 +109,20 @@ class Chart:
     answered: int
     voters: int
     bars: tuple[Bar, ...]
-    average: float | None
-    before: float | None = None
+    average: Average | None
+    before: Average | None = None
+
+    @property
+    def odd_sum(self) -> int | None:
+        """What the whole percentages of those who answered come to, where each gave one answer and that is not 100."""
+        one_each = self.question.kind in (Kind.SINGLE, Kind.RATING) and self.answered
+        total = sum(bar.now.answers.rounded for bar in self.bars)
+        return total if one_each and total != 100 else None
+
+    @property
+    def everybody_answered(self) -> bool:
+        """Whether a part of those who answered is a part of all voters."""
+        return self.answered == self.voters
 
 
 def charts(survey: Survey, tally: Tally) -> list[Chart]:
@@ -82,12 +154,12 @@ def chart(question: Question, tally: Tally, before: Tally | None = None) -> Char
 
 def _share(question: Question, option: str, tally: Tally) -> Share:
     count = tally.chosen.get(question.id, {}).get(option, 0)
-    return Share(count, percent(count, tally.answered.get(question.id, 0)), percent(count, tally.voters))
+    return Share(Part(count, tally.answered.get(question.id, 0)), Part(count, tally.voters))
 
 
-def _average(question: Question, tally: Tally) -> float | None:
+def _average(question: Question, tally: Tally) -> Average | None:
     if question.kind is not Kind.RATING:
         return None
     counts = {int(option.id): tally.chosen.get(question.id, {}).get(option.id, 0) for option in question.choices}
     given = sum(counts.values())
-    return round(sum(number * count for number, count in counts.items()) / given, 2) if given else None
+    return Average(sum(number * count for number, count in counts.items()), given) if given else None

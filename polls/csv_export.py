@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from . import vote_ids
 from .charts import charts
 from .definitions import Kind, Question
@@ -49,9 +47,9 @@ def safe(cell: object) -> object:
     return cell
 
 
-def lines(rows: Iterable[Row], *, bom: bool = False) -> Iterator[str]:
+def lines(rows: Iterable[Row], *, bom: bool = False, separator: str = ",") -> Iterator[str]:
     """CSV (RFC 4180), a line at a time, so that a large export is never in memory as a whole."""
-    writer = csv.writer(_Line())
+    writer = csv.writer(_Line(), delimiter=separator)
     if bom:
         yield BOM
     for row in rows:
@@ -66,21 +64,25 @@ def result_rows(survey: Survey, tally: Tally) -> Iterator[Row]:
     ]  # fmt: skip
     for drawn in charts(survey, tally):
         question = drawn.question
-        average = "" if drawn.average is None else drawn.average
+        average = "" if drawn.average is None else drawn.average.exact
         end = [drawn.answered, drawn.voters, average]
         if not drawn.bars:
             yield [question.id, question.text, question.kind.value, "", "", "", "", "", *end]
         for bar in drawn.bars:
-            shares = [bar.now.count, bar.now.of_answers, bar.now.of_voters]
+            shares = [bar.now.count, bar.now.answers.percent, bar.now.voters.percent]
             yield [question.id, question.text, question.kind.value, bar.id, bar.text, *shares, *end]
 
 
 def ballot_rows(survey: Survey, ballots: Iterable[AnonymousBallot]) -> Iterator[Row]:
-    """A row a voter, a column a question; several choices are separated by "; "."""
-    yield [_("ballot"), _("minute (UTC)"), *(question.text for question in survey.questions)]
+    """A row for each voter. Columns are named by the ids of questions and options, which never change: `q1` and
+    `q1.text` are the option that was chosen, as its id and in words, `q2.o1` is 1 or 0 where several could be chosen.
+    A question that a voter left out is empty.
+    """
+    questions = survey.questions
+    yield ["ballot", "minute_utc", *(name for question in questions for name in _columns(question))]
     for ballot in ballots:
-        answers = [_in_words(question, ballot.answers.get(question.id)) for question in survey.questions]
-        yield [ballot.number, ballot.minute, *answers]
+        cells = (cell for question in questions for cell in _cells(question, ballot.answers.get(question.id)))
+        yield [ballot.number, ballot.minute, *cells]
 
 
 def anonymous(casts: Iterable[Cast]) -> Iterator[AnonymousBallot]:
@@ -107,10 +109,24 @@ def minute_of(vote_id: str) -> datetime:
         return datetime.fromtimestamp(0, UTC)
 
 
-def _in_words(question: Question, answer: Any) -> object:
+def _columns(question: Question) -> list[str]:
+    match question.kind:
+        case Kind.SINGLE:
+            return [question.id, f"{question.id}.text"]
+        case Kind.MULTIPLE:
+            return [f"{question.id}.{option.id}" for option in question.options]
+        case Kind.RATING | Kind.TEXT:
+            return [question.id]
+
+
+def _cells(question: Question, answer: Any) -> list[object]:
     if answer is None:
-        return ""
-    if question.kind in (Kind.SINGLE, Kind.MULTIPLE):
-        words = {option.id: option.text for option in question.options}
-        return "; ".join(words.get(str(item), str(item)) for item in (answer if isinstance(answer, list) else [answer]))
-    return answer
+        return [""] * len(_columns(question))
+    match question.kind:
+        case Kind.SINGLE:
+            return [answer, next((option.text for option in question.options if option.id == answer), "")]
+        case Kind.MULTIPLE:
+            chosen = answer if isinstance(answer, list) else [answer]
+            return [int(option.id in chosen) for option in question.options]
+        case Kind.RATING | Kind.TEXT:
+            return [answer]

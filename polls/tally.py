@@ -58,5 +58,10 @@ def total(tallies: Iterable[Tally], *, options: Mapping[str, Sequence[str]]) -> 
 
 
 def percent(part: int, whole: int) -> float:
-    """Of those who answered, to one decimal; 0 while nobody has."""
-    return round(100 * part / whole, 1) if whole else 0.0
+    """The part in percent, rounded half up to one decimal; 0 of nothing. From the integers: rounded once."""
+    return half_up(1000 * part, whole) / 10 if whole else 0.0
+
+
+def half_up(part: int, whole: int) -> int:
+    """`part / whole` as a whole number, a half rounded up, exactly. `whole` is above 0, `part` at least 0."""
+    return (2 * part + whole) // (2 * whole)

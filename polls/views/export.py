@@ -59,7 +59,7 @@ def export_file(request: HttpRequest, code: str, what: str, kind: str) -> HttpRe
         number = _number(request, known.value)
         try:
             survey = rounds.of(known.value, number) or known.value
-            parts, found = parts_of(survey, kind, bom=request.GET.get("bom") == "1")
+            parts, found = parts_of(survey, kind, _spreadsheet(request))
         except gateway.NoRegionAnswered as error:
             return no_region(request, error)
         return _download(survey, what, kind, parts, found)
@@ -76,19 +76,25 @@ def _number(request: HttpRequest, survey: Survey) -> int:
     return number
 
 
-def _results(survey: Survey, kind: str, *, bom: bool) -> tuple[Iterable[str], Known[Any]]:
+def _spreadsheet(request: HttpRequest) -> dict[str, Any]:
+    """How a spreadsheet wants its CSV: ?bom=1 for Excel, ?separator=semicolon where a comma parts decimals."""
+    semicolon = request.GET.get("separator") == "semicolon"
+    return {"bom": request.GET.get("bom") == "1", "separator": ";" if semicolon else ","}
+
+
+def _results(survey: Survey, kind: str, form: dict[str, Any]) -> tuple[Iterable[str], Known[Any]]:
     found = selectors.results(survey)
     if kind == "csv":
-        return csv_export.lines(csv_export.result_rows(survey, found.value.tally), bom=bom), found
+        return csv_export.lines(csv_export.result_rows(survey, found.value.tally), **form), found
     return [json.dumps(document(survey, found), ensure_ascii=False, indent=2)], found
 
 
-def _ballots(survey: Survey, kind: str, *, bom: bool) -> tuple[Iterable[str], Known[Any]]:
+def _ballots(survey: Survey, kind: str, form: dict[str, Any]) -> tuple[Iterable[str], Known[Any]]:
     """All are read before the first is sent: a region that fails on the way makes an error page and not half a file."""
     found = selectors.ballots(survey)
     ballots = csv_export.anonymous(found.value)
     if kind == "csv":
-        return csv_export.lines(csv_export.ballot_rows(survey, ballots), bom=bom), found
+        return csv_export.lines(csv_export.ballot_rows(survey, ballots), **form), found
     return _ballots_json(survey, ballots, found), found
 
 

@@ -18,7 +18,7 @@ def join(request: HttpRequest) -> HttpResponse:
     if not typed.strip():
         mistake = _("Enter the code that your instructor shows.") if "code" in request.GET else ""
         return render(request, "polls/join.html", {"mistake": mistake}, status=400 if mistake else 200)
-    code = codes.normalise(typed)
+    code = codes.from_typed(typed)
     if code is None:
         mistake = _("A code has 4 to 12 letters and digits.")
         return render(request, "polls/join.html", {"typed": typed[:40], "mistake": mistake}, status=400)
@@ -28,6 +28,8 @@ def join(request: HttpRequest) -> HttpResponse:
         return too_many_guesses(request, typed)
     except selectors.SurveyUnknown:
         mistake = _("No survey has the code %(code)s. Check it on the screen in front.") % {"code": code}
+        if codes.looks_alike(code):
+            mistake += " " + _("O and 0 look alike, and so do I, L and 1.")
         return render(request, "polls/join.html", {"typed": typed[:40], "mistake": mistake}, status=404)
     except gateway.NoRegionAnswered:
         pass  # the survey's own page says what is wrong, and asks again

@@ -170,7 +170,7 @@ def _ageless(survey: Survey, found: Known[selectors.Results]) -> dict[str, Any]:
                 "text": chart.question.text,
                 "kind": chart.question.kind.value,
                 "answered": chart.answered,
-                "average": chart.average,
+                "average": chart.average.exact if chart.average else None,
                 "options": [
                     {"id": bar.id, "text": bar.text, "count": bar.count, "percent": bar.percent} for bar in chart.bars
                 ],

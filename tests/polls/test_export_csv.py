@@ -80,7 +80,25 @@ def test_a_ballot_is_told_in_words_and_without_its_voter():
     assert row[0] == "1"
     assert row[1].endswith("Z")
     assert len(row[1]) == len("2026-09-21T14:14Z")
-    assert row[2:] == ['two, "too"', "a; b", "1", "'=because"]
+    assert row[2:] == ["o2", 'two, "too"', "1", "1", "1", "'=because"]
+
+
+def test_columns_have_the_names_of_ids_which_are_one_of_a_kind_whatever_the_texts_are():
+    raw = {"text": "Same?", "kind": "multiple", "options": ["a", "b", "a; b"]}
+    questions = definitions.parse({"title": "T", "questions": [raw, raw | {"kind": "single"}, raw]}).questions
+    survey = replace(SURVEY, questions=questions)
+    ballots = csv_export.anonymous(
+        [cast("voter-1", 0, q1=["o3"], q2="o3"), cast("voter-2", 60, q1=["o1", "o2"], q3=[])]
+    )
+    head, first, second = read(csv_export.lines(csv_export.ballot_rows(survey, ballots)))
+    assert head == ["ballot", "minute_utc", "q1.o1", "q1.o2", "q1.o3", "q2", "q2.text", "q3.o1", "q3.o2", "q3.o3"]
+    assert first[2:] == ["0", "0", "1", "o3", "a; b", "", "", ""]
+    assert second[2:] == ["1", "1", "0", "", "", "0", "0", "0"]
+
+
+def test_where_a_comma_parts_decimals_semicolons_part_the_cells():
+    lines = list(csv_export.lines([["a;b", 1.5, "=x"]], separator=";"))
+    assert lines == ['"a;b";1.5;\'=x\r\n']
 
 
 def test_two_exports_cannot_be_laid_side_by_side():
