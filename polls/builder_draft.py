@@ -5,16 +5,17 @@ Options and labels are lines of a text: quick to type and to paste. An option ke
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from django.http import QueryDict
-from django.utils import timezone
 
+from . import local_times
 from .definitions import DEFAULT_SCALE, MOST_QUESTIONS, Access, Definition, Kind, Visibility, to_json
+from .mistakes import Mistake
 
+TIMES = ("opens_at", "closes_at")
 CHOICES = (Kind.SINGLE, Kind.MULTIPLE)
 
 
@@ -66,8 +67,8 @@ def of(definition: Definition) -> Draft:
         allow_change=definition.allow_change,
         results=definition.results.value,
         access=definition.access.value,
-        opens_at=_local(definition.opens_at),
-        closes_at=_local(definition.closes_at),
+        opens_at=local_times.typed_form(definition.opens_at),
+        closes_at=local_times.typed_form(definition.closes_at),
         questions=tuple(
             DraftQuestion(
                 question.id,
@@ -136,13 +137,24 @@ def document(draft: Draft, before: Definition | None) -> dict[str, Any]:
         "allow_change": draft.allow_change,
         "results": draft.results,
         "access": draft.access,
-        "opens_at": _time(draft.opens_at),
-        "closes_at": _time(draft.closes_at),
+        "opens_at": local_times.read(draft.opens_at, before.opens_at if before else None),
+        "closes_at": local_times.read(draft.closes_at, before.closes_at if before else None),
         "questions": [_question(question, known.get(question.id)) for question in draft.questions],
     }
     if before is None and draft.code.strip():
         said["code"] = draft.code
     return said
+
+
+def explained(draft: Draft, mistakes: Iterable[Mistake]) -> list[Mistake]:
+    """The mistakes of its document, those about an hour that does not exist in the words of the local clock."""
+    absent = {name: text for name in TIMES if local_times.is_absent(text := getattr(draft, name))}
+    return [
+        replace(mistake, what=local_times.absent_sentence(absent[mistake.field]))
+        if not mistake.question and mistake.field in absent
+        else mistake
+        for mistake in mistakes
+    ]
 
 
 def _question(draft: DraftQuestion, before: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -182,21 +194,3 @@ def options(lines: list[str], before: list[Any]) -> list[Any]:
 
 def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _local(at: datetime | None) -> str:
-    if at is None:
-        return ""
-    local = timezone.localtime(at).replace(tzinfo=None)
-    return local.isoformat(timespec="seconds" if at.second else "minutes")  # also of the year 26, in four digits
-
-
-def _time(text: str) -> str | None:
-    """With its zone; as it stands when it is none, so that reading it says so."""
-    if not text.strip():
-        return None
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return text
-    return (at if at.tzinfo else timezone.make_aware(at)).isoformat()

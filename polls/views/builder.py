@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from failover import gateway
 
-from .. import builder_draft, builder_save, codes, definitions, expiry, repairs, services, stored
+from .. import builder_draft, builder_save, codes, definitions, expiry, local_times, repairs, services, stored
 from ..builder_draft import Draft, DraftQuestion
 from ..definitions import Definition
 from ..forms import BallotForm
@@ -203,7 +203,8 @@ def _parsed(request: HttpRequest, survey: Survey | None, base: Definition | None
     try:
         mine = definitions.parse(builder_draft.document(draft, base))
     except definitions.DefinitionInvalid as error:
-        return page(request, draft, survey=survey, base=base, mistakes=builder_mistakes.of(error.mistakes), status=422)
+        mistakes = builder_mistakes.of(builder_draft.explained(draft, error.mistakes))
+        return page(request, draft, survey=survey, base=base, mistakes=mistakes, status=422)
     return _save(request, survey, base, mine, draft)
 
 
@@ -250,6 +251,11 @@ def _save(
         messages.success(request, _("%(code)s is saved.") % {"code": saved.code})
     else:
         messages.success(request, new_survey_message(saved))
+    for name in builder_draft.TIMES:
+        at = getattr(mine, name)
+        if at is not None and at != getattr(base, name, None) and local_times.comes_twice(at):
+            sentence = _("The clocks go back then, and that hour comes twice: %(time)s is meant.")
+            messages.info(request, sentence % {"time": local_times.with_offset(at)})
     return redirect("surveys:list")
 
 

@@ -302,13 +302,15 @@ def test_exports_hold_every_ballot_and_nobodys_name(instructor: Client, voted: S
 
     assert "ballots.csv" in text(instructor.get(f"/admin/surveys/{voted.code}/export/"))
     rows = list(csv.reader(io.StringIO(export("ballots.csv"), newline="")))
-    assert rows[0][2:] == ["Which?", "All?", "How?", "Why?"]
+    assert rows[0][2:] == ["q1", "q1.text", "q2.o1", "q2.o2", "q2.o3", "q3", "q4"]
     assert sorted(row[2:] for row in rows[1:]) == [
-        ["one", "", "", ""],
-        ["two", "", "4", "'=1+1"],
-        ["two", "", "5", SCRIPT],
+        ["o1", "one", "", "", "", "", ""],
+        ["o2", "two", "", "", "", "4", "'=1+1"],
+        ["o2", "two", "", "", "", "5", SCRIPT],
     ]
     assert export("ballots.csv?bom=1").startswith("\ufeff")
+    assert export("ballots.csv?separator=semicolon").startswith("ballot;minute_utc;q1;")
+    assert export("ballots.csv?separator=tab").startswith("ballot,minute_utc,q1,")
     ballots = export("ballots.json")
     assert "voter" not in ballots
     assert sorted(ballot["ballot"] for ballot in json.loads(ballots)["ballots"]) == [1, 2, 3]
