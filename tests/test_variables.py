@@ -20,6 +20,7 @@ from tests.processes import free_port
 
 EXAMPLE = (ROOT / ".env.example").read_text()
 NAMES = re.findall(r"^([A-Z][A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)
+NAMES.remove("YES")  # an answer to a question, and whatever is not 1 is no yes
 OF_THE_DEMO = [name for name in NAMES if (name in DEMO or name.startswith("LAB_")) and name not in ("WORKERS", "BIND")]
 KINDS = {
     "empty": "",
