@@ -27,7 +27,7 @@ from failover.lab.client import LabClient
 from failover.lab.config import PROJECT
 from failover.lab.demo_config import DemoConfig
 from failover.lab.errors import LabError
-from failover.lab.files import APP_ENV, CONTROL, DEMO_LOCK, DirLock, write_whole
+from failover.lab.files import APP_ENV, CONTROL, DEMO_LOCK, DirLock, DiskWatch, write_whole
 
 START_S = 90.0
 STOP_S = 12.0
@@ -75,8 +75,11 @@ class Demo:
             self._await("web", self._answers)
             if not self._stopping.is_set():
                 self._ready()
+            disk = DiskWatch(self._config.lab_dir)
             while not self._stopping.wait(0.2):
                 self._keep_running()
+                if line := disk.line():
+                    self._say(line)
         except _Stopped:
             pass
         finally:
