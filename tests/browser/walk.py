@@ -2,6 +2,7 @@
 person does, and leaves the page at what is to be looked at.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -67,6 +68,7 @@ def student() -> Iterator[Station]:
     yield Station("join-unknown", "/?code=nosuch", "No survey has the code")
     yield Station("vote", "/s/WALK22/", "Which database would you take on call?")
     yield Station("vote-error", "/s/WALK22/", "There is a problem", send)
+    yield Station("vote-sent-in-vain", "/s/WALK22/", "Your vote was not sent yet", sent_in_vain)
     yield Station("receipt", "/s/WALK22/", "Your vote is recorded", voted)
     yield Station("change", "/s/WALK22/", "You have voted")
     yield Station("results", "/s/WALK22/results/", "voters")
@@ -92,6 +94,9 @@ def instructor() -> Iterator[Station]:
     yield Station("list-more", "/admin/surveys/", "Export results", open_more)
     yield Station("builder-new", "/admin/surveys/new/", "New survey")
     yield Station("builder-error", "/admin/surveys/new/", "There is a problem", save)
+    yield Station("builder-sent-in-vain", "/admin/surveys/new/", "Everything you typed is still here", saved_in_vain)
+    yield Station("builder-signed-out", "/admin/surveys/new/", "Sign in to go on", saved_signed_out)
+    yield Station("begin-anew", "/admin/surveys/WALK22/reset/", "Nothing was changed", reset_in_vain)
     yield Station("builder-edit", "/admin/surveys/WALK22/edit/", "Edit “Which database")
     yield Station("builder-breaks", "/admin/surveys/WALK22/edit/", "does not go together", remove_and_save)
     yield Station("builder-many", "/admin/surveys/MANY22/edit/", "As many questions as there may be")
@@ -139,6 +144,34 @@ def voted(page: Page) -> None:
     page.get_by_label(LONG).press("Space")
     page.locator("textarea").press_sequentially("Nothing, it is the weekend")
     send(page)
+
+
+def out_of_date(page: Page) -> None:
+    """Somebody signed in or out in another tab: the page's tokens fit no more."""
+    page.evaluate("document.querySelectorAll('[name=csrfmiddlewaretoken]').forEach(field => field.value = 'old')")
+
+
+def sent_in_vain(page: Page) -> None:
+    out_of_date(page)
+    send(page)
+
+
+def saved_in_vain(page: Page) -> None:
+    out_of_date(page)
+    save(page)
+
+
+def saved_signed_out(page: Page) -> None:
+    cookies = page.context.cookies()
+    page.context.clear_cookies(name=re.compile("^sessionid_"))
+    save(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in to go on")
+    page.context.add_cookies(cookies)  # for the stations that follow
+
+
+def reset_in_vain(page: Page) -> None:
+    out_of_date(page)
+    page.locator("[name=confirm]").press("Enter")
 
 
 def open_data(page: Page) -> None:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from failover import gateway
-from polls import selectors, services
+from polls import listing, selectors, services
 from polls.surveys import Survey
 from tests.conftest import Lab
 from tests.polls.builder_form import edit, fields
@@ -68,7 +68,7 @@ def rotated(browser: Client) -> Client:
 
 
 def titles() -> set[str]:
-    return {survey.title for survey in selectors.survey_list().value}
+    return {listed.survey.title for listed in listing.every(listing.Shelf.SHOWN)}
 
 
 @pytest.mark.parametrize("headers", [OURS, {"Referer": "http://testserver/admin/surveys/new/"}, {}])
