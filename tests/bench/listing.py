@@ -75,7 +75,7 @@ def _timed(config: FailoverConfig, read: Callable[[], None]) -> float:
 def _page() -> None:
     page = listing.page().value
     assert len(page.surveys) == listing.PAGE
-    selectors.voters([(listed.survey.code, listed.survey.round) for listed in page.surveys])
+    selectors.voters([listed.survey for listed in page.surveys])
 
 
 def _full() -> None:
