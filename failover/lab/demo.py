@@ -87,7 +87,8 @@ class Demo:
             if self._lock is not None:
                 (self._config.lab_dir / "demo.json").unlink(missing_ok=True)
                 self._lock.release()
-        if (lab := self._children.get("lab")) is not None and lab.returncode != 0:
+        lab = self._children.get("lab")
+        if lab is not None and lab.returncode not in (0, -signal.SIGTERM):  # the latter: it had not yet begun
             raise LabError(f"the lab did not stop in order: {self._told('lab')}")
 
     def _take_directory(self) -> None:
