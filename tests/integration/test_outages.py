@@ -125,6 +125,30 @@ def test_no_vote_fails_while_a_region_refuses_connections(demo: Demo) -> None:
     assert outage(demo, "refuse", ("connect", "refused")) <= DEADLINE_MS + CLIENT_MS
 
 
+def test_no_vote_fails_while_a_region_denies_every_call_and_the_status_says_so(demo: Demo) -> None:
+    assert outage(demo, "deny", ("refused (AccessDeniedException)",)) <= DEADLINE_MS + CLIENT_MS
+
+
+def test_what_both_regions_deny_is_one_alarm_and_a_plain_503_and_no_circuit_opens(demo: Demo) -> None:
+    began = time.time()
+    openings = {one["name"]: one["circuit"] for one in demo.status()["regions"]}
+    assert set(openings.values()) == {"closed"}
+    for region in (EAST, WEST):
+        demo.fault(region, "deny", "--for", "120")
+    replies = [demo.vote(f"denied-{number:08}", named(), {"q1": "o1"}) for number in range(20)]
+
+    assert {(one.status_code, one.json().get("reason")) for one in replies} == {(503, "configuration")}
+    status = demo.await_status(
+        lambda status: [one["region"] for one in status["alarms"] if one["state"] == "alarm"] == [""],
+        within=30,
+        what="the configuration is the one alarm",
+    )
+    assert {one["circuit"] for one in status["regions"]} == {"closed"}
+    assert status["summary"].startswith("Every region refuse")
+    assert len(events(status, "configuration-alarm", since=began)) == 1
+    assert not events(status, "circuit-opened", since=began)
+
+
 def test_no_vote_fails_while_an_engine_is_stopped_and_started_and_both_regions_end_equal(demo: Demo) -> None:
     assert outage(demo, "stop", ("connect", "refused")) <= DEADLINE_MS + CLIENT_MS
 
