@@ -1,5 +1,5 @@
-"""gunicorn for one host: threads, because a vote waits for the network and not for the CPU. Run the monitor beside
-it.
+"""gunicorn for one host: threads, because a vote waits for the network and not for the CPU, and a worker of our own,
+because a thread must not wait for a phone. Run the monitor beside it.
 """
 
 import os
@@ -18,13 +18,14 @@ from gunicorn import glogging
 from failover import lifeline, wiring
 from failover.conf import FailoverConfig
 from surveyapp import logs
+from surveyapp.server import limits
 from surveyapp.settings import values
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "surveyapp.settings.production")
 
 wsgi_app = "surveyapp.wsgi:application"
 chdir = str(Path(__file__).resolve().parent.parent)
-worker_class = "gthread"
+worker_class = "surveyapp.server.worker.Worker"
 try:
     if os.environ.get("GUNICORN_CMD_ARGS", "").strip():
         # It would beat this file: a bind among it opens another port. Options on the command line still count.
@@ -33,6 +34,7 @@ try:
     workers = values.whole("WORKERS", default=2, low=1, high=64)
     # As many as the connection pools and the bulkheads of the failover engine are sized for.
     threads = values.whole("FAILOVER_THREADS", default=FailoverConfig.threads, low=1, high=256)
+    worker_connections = limits.from_environment().connections
     # Reading one setting loads them all: a mistake is one line here, and not a worker that dies.
     formatter = logs.FORMATTERS[settings.LOG_FORMAT]
     wiring.check_sdk(wiring.parse_settings())
@@ -41,7 +43,6 @@ except ImproperlyConfigured as error:
 # Longer than the deadline of a vote by far: a worker is killed only when it is truly stuck.
 timeout = 30
 graceful_timeout = 5
-keepalive = 5
 limit_request_line = 4094
 limit_request_fields = 50
 # gunicorn judges no proxy's word, its own default (the host itself) included: the application does, by one setting.
@@ -61,17 +62,17 @@ class Logger(glogging.Logger):
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter())
 
-    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        # Of what it could not read gunicorn would name the sender's address and quote a piece.
-        told = "a request that is no HTTP was refused" if msg.startswith("Invalid request from") else msg
-        super().warning(told, *args, **kwargs)
-
 
 logger_class = Logger
 
 
-def on_starting(server: object) -> None:
-    """In the demo the web tier ends with the process that started it, however that ends."""
+def on_starting(server: Any) -> None:
+    """Workers inherit the limit of open files. In the demo the web tier ends with the process that started it, however
+    that ends.
+    """
+    fit = limits.allow_files(worker_connections)
+    if fit < worker_connections:
+        server.log.warning(f"the limit of open files leaves {fit} connections a worker, not {worker_connections}")
     lifeline.hold(lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
