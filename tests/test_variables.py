@@ -51,7 +51,7 @@ CASES = [(name, kind) for name in NAMES if name not in OF_THE_DEMO for kind in K
 
 def program_of(name: str) -> str:
     """What reads the variable."""
-    return "deploy/gunicorn.conf.py" if name in ("BIND", "WORKERS") else "manage.py"
+    return "deploy/gunicorn.conf.py" if name in ("BIND", "WORKERS") or name.startswith("WEB_") else "manage.py"
 
 
 @pytest.fixture(scope="module")

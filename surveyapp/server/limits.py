@@ -24,7 +24,7 @@ class Limits:
     """From the end of the head to the end of the body."""
     reply_s: float = 30.0
     """To take a reply, and a second more for each `slowest` bytes of it."""
-    slowest: int = 16 * KB
+    slowest: int = 64 * KB
     linger_s: float = 2.0
     """To read the last reply of a connection before it is closed."""
     connections: int = 2_000

@@ -54,6 +54,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # gunicorn has no types
         self._connections = Connections(self._limits)
         self._held = 0
         self._done: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+        self._woken = False  # whether a byte that wakes the loop is on its way
         self._pool = ThreadPoolExecutor(self.cfg.threads, "web")
         self._own = ThreadPoolExecutor(1, "web-live")
         self._selector = selectors.DefaultSelector()
@@ -70,6 +71,8 @@ class Worker(base.Worker):  # type: ignore[misc]  # gunicorn has no types
 
     def _finish(self) -> None:
         self._accept_if(False)
+        for listener in self.sockets:
+            listener.close()  # a new client goes elsewhere at once
         self._connections.stop(self._now + STOP_S)
         deadline = self._now + self.cfg.graceful_timeout
         while self._connections and self._now < deadline:
@@ -80,13 +83,20 @@ class Worker(base.Worker):  # type: ignore[misc]  # gunicorn has no types
     def _turn(self) -> None:
         ready = self._selector.select(TICK_S)
         self._now = self._clock.monotonic()
+        self._serve_done()
+        listeners = []
         for key, _ in ready:
             if isinstance(key.data, Connection):
                 self._safely(self._act, key.data)
             elif key.data is None:
-                self._serve_done()
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self.PIPE[0], 4096)
+                self._woken = False
             else:
-                self._accept(key.fileobj, key.data)
+                listeners.append(key)
+        self._serve_done()
+        for key in listeners:  # last: nobody is dropped for a new one whose request has just come
+            self._accept(key.fileobj, key.data)
         if self._now >= self._next_tick:
             self._next_tick = self._now + TICK_S
             self._tick()
@@ -185,12 +195,18 @@ class Worker(base.Worker):  # type: ignore[misc]  # gunicorn has no types
         stage, at = connection.stage, self._connections
         if stage is None:
             return  # closed in this very turn
-        if stage is at.served:
-            self._selector.unregister(connection.socket)  # its next request waits, or it is gone
-            connection.paused = True
-        elif stage is at.reply:
+        if stage is at.reply:
             self._write(connection)
-        elif not (data := connection.socket.recv(RECEIVED)):
+            return
+        crowded = stage is at.served and connection.incoming.size > self._limits.small
+        data = b"" if crowded else connection.socket.recv(RECEIVED)
+        if stage is at.served:
+            if data:  # the next request, already
+                connection.incoming.feed(data)
+            else:
+                self._selector.unregister(connection.socket)
+                connection.paused = True
+        elif not data:
             self._close(connection)
         elif stage is not at.closing:
             connection.incoming.feed(data)
@@ -242,14 +258,8 @@ class Worker(base.Worker):  # type: ignore[misc]  # gunicorn has no types
     # -- replies
 
     def _serve_done(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self.PIPE[0], 4096)
-        while True:
-            try:
-                connection = self._done.get_nowait()
-            except queue.Empty:
-                return
-            self._safely(self._served, connection)
+        while not self._done.empty():  # this thread alone takes from it
+            self._safely(self._served, self._done.get())
 
     def _served(self, connection: Connection) -> None:
         if connection.reply is None:
@@ -270,6 +280,8 @@ class Worker(base.Worker):  # type: ignore[misc]  # gunicorn has no types
         if not connection.keep:
             self._end(connection)
             return
+        if self.alive:
+            self._accept_if(True)  # there is one now that may be dropped
         if connection.paused:
             self._listen_to(connection, selectors.EVENT_READ)
         self._advance(connection)
@@ -290,8 +302,10 @@ class Worker(base.Worker):  # type: ignore[misc]  # gunicorn has no types
             connection.reply = self._failed(reply)
         finally:
             self._done.put(connection)
-            with contextlib.suppress(OSError):  # a full pipe wakes the loop as well
-                os.write(self.PIPE[1], b"\0")
+            if not self._woken:
+                self._woken = True
+                with contextlib.suppress(OSError):  # a full pipe wakes the loop as well
+                    os.write(self.PIPE[1], b"\0")
 
     def _failed(self, reply: Reply) -> Reply | None:
         if reply.begun:
