@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
+from gunicorn.http.body import CHUNK_EXT_RE
+
 from .limits import Limits
 from .refusals import refused
 
 LONGEST_LINE, LONGEST_TRAILERS = 256, 8_190
-SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[\t\x20-\x7e]*)?")
+SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})" + CHUNK_EXT_RE.pattern)
 """A chunk's size; an extension means nothing here and is dropped."""
+TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
+"""A field after the last chunk: dropped, too."""
 
 
 class Expect(Enum):
@@ -60,6 +64,8 @@ class ChunkedBody:
             self._expect = Expect.SIZE
         else:
             self._trailers += len(line)
+            if line and not TRAILER.fullmatch(line):
+                raise refused(400)
             if self._trailers > LONGEST_TRAILERS:
                 raise refused(431)
             if not line:
