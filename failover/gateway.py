@@ -21,6 +21,7 @@ from .adapters.clock import SystemClock
 from .adapters.control_store import read_decisions, write_decision, write_event
 from .adapters.errors import classify
 from .adapters.models import PutResult, RegionalModel, TableSpec, stamp, tables
+from .core import text
 from .core.breaker import CircuitState
 from .core.errors import (
     Attempt,
@@ -36,7 +37,7 @@ from .core.events import Event
 from .core.health import HealthState
 from .core.interfaces import Bound, Clock, Consistency, Routed
 from .core.phrases import phrase
-from .core.policy import CLOCKS_DIFFER_S, Decision, Mode, latest
+from .core.policy import CLOCKS_DIFFER_S, Decision, Mode, actor_name, checked_reason, latest
 from .core.policy import refuse_pin as policy_refuse_pin
 from .core.routing_log import superseded
 from .core.status import StatusDocument
@@ -74,6 +75,7 @@ __all__ = [
     "stamp",
     "status",
     "tables",
+    "text",
     "write",
 ]
 
@@ -151,7 +153,7 @@ def status() -> StatusDocument | None:
     """
     wired = wiring.current()
     published = wired.files.published(now=wired.clock.wall())
-    return published.status if published else None
+    return text.harmless_json(published.status) if published else None
 
 
 def refuse_pin(region: str) -> str | None:
@@ -166,12 +168,11 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
 
     Raises `RoutingRefused` when a safety rule forbids it (and `force` was not given, or cannot help),
     `RoutingSuperseded` when somebody else decided at the same moment and that decision holds, as far as that can be
-    known then (the event log always says it), `ValueError` for a missing reason or a mode and region that do not go
-    together, `RoutingUnknown` when it was sent and no region said whether it took it, another `NoRegionAnswered` when
+    known then (the event log always says it), `ValueError` for a reason that is missing or cannot be kept, or a mode and
+    region that do not go together, `RoutingUnknown` when it was sent and no region said whether it took it, another `NoRegionAnswered` when
     no region did, `FailoverError` when the database refused.
     """
-    if not reason.strip():
-        raise ValueError("a reason is required")
+    reason, actor = checked_reason(reason), actor_name(actor)
     wired = wiring.current()
     overridden = False
     if mode == "pinned" and region is not None:
@@ -201,7 +202,7 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
             epoch=(winner.epoch if winner else 0) + 1,
             id=uuid.uuid4().hex,
             actor=actor,
-            reason=reason.strip(),
+            reason=reason,
             at=wired.clock.wall(),
             forced=overridden,
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import queue
 import socket
 import threading
@@ -30,6 +31,7 @@ from .core.events import Event, EventKind
 from .core.interfaces import Clock
 from .core.policy import Decision, latest
 from .core.reports import HostView
+from .core.text import harmless
 from .core.totals import Totals, counted, folded, with_canary, with_event
 from .core.watch import Watch
 from .outbox import Outbox
@@ -61,7 +63,7 @@ class Monitor:
         self.runner = PooledRunner(config.regions, threads=CALLS_AT_ONCE)
         self.clock: Clock = SystemClock()
         self.resolver = wiring.make_resolver(config)
-        self.host = f"{socket.gethostname()}-{zlib.crc32(str(config.run_dir.resolve()).encode()):08x}"
+        self.host = f"{harmless(socket.gethostname())}-{zlib.crc32(os.fsencode(config.run_dir.resolve())):08x}"
         self.stopped = threading.Event()
         self.inbox: queue.Queue[Seen] = queue.Queue()
         self.outbox = Outbox(config.regions)

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from failover import gateway
+
 from .definitions import Kind, Question
 from .merge import canonical
 
@@ -92,15 +94,19 @@ def _text(raw: Any) -> str | None:
         return None
     if not isinstance(raw, str):
         raise AnswerInvalid(_("Answer with a text."))
-    text = raw.replace("\r\n", "\n").strip()
+    text = gateway.text.tidy(raw, lines=True)
+    if gateway.text.is_empty(text):
+        return None
     if len(text) > LONGEST_ANSWER:
         raise AnswerInvalid(
             _("Your answer has %(length)d characters; at most %(most)d fit. Shorten it.")
             % {"length": len(text), "most": LONGEST_ANSWER}
         )
-    if any(ord(character) < 32 and character not in "\n\t" for character in text):
-        raise AnswerInvalid(_("Your answer holds characters that cannot be shown."))
-    return text or None
+    if (character := gateway.text.harm(text, lines=True)) is not None:
+        raise AnswerInvalid(
+            _("Your answer holds a character that cannot be shown: %(character)s.") % {"character": character}
+        )
+    return text
 
 
 def _missing(question: Question) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.http import QueryDict
 
+from failover import gateway
+
 from . import local_times
 from .definitions import DEFAULT_SCALE, MOST_QUESTIONS, Access, Definition, Kind, Visibility, to_json
 from .mistakes import Mistake
@@ -193,4 +195,6 @@ def options(lines: list[str], before: list[Any]) -> list[Any]:
 
 
 def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    """The lines in which something can be seen. What other programs take for a line's end stays, and is refused."""
+    lines = map(gateway.text.tidy, gateway.text.tidy(text, lines=True).split("\n"))
+    return [line for line in lines if not gateway.text.is_empty(line)]

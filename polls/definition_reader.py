@@ -1,12 +1,13 @@
 """Reads the survey JSON of import and export, and says everything that is wrong with it at once."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
+
+from failover import gateway
 
 from . import codes
 from .definitions import (
@@ -33,19 +34,6 @@ QUESTION_NAMES = {"id", "text", "kind", "required", "options", "scale", "help", 
 OPTION_NAMES = {"id", "text"}
 Word = TypeVar("Word", Visibility, Access)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
-
-# Invisible and meant: they join emoji, shape Persian and Indic words, hyphenate, say which way one letter goes, and
-# name the flags of countries within a country.
-_MEANT = {*"\u200c\u200d\u200e\u200f\u00ad\u061c", *map(chr, range(0xE0020, 0xE0080))}
-
-
-def _showable(text: str) -> bool:
-    """Whether every character is one that is seen, a blank of any width, or one that shapes its neighbours. Not those
-    that turn the text around them, which make a text read otherwise than it is.
-    """
-    return text.isprintable() or all(
-        character.isprintable() or character in _MEANT or unicodedata.category(character) == "Zs" for character in text
-    )
 
 
 class Reader:
@@ -125,8 +113,8 @@ class Reader:
             options.append(self.option(item, self._option))
         self._option = 0
         self.unique([option.id for option in options], "options", _("The option id “%(value)s” is used twice."))
-        texts = [option.text for option in options if option.text]
-        self.unique(texts, "options", _("The option “%(value)s” is there twice."))
+        looks = [gateway.text.likeness(option.text) for option in options if option.text]
+        self.unique(looks, "options", _("The option “%(value)s” is there twice."))
         return tuple(options)
 
     def option(self, raw: Any, place: int) -> Option:
@@ -171,8 +159,10 @@ class Reader:
         if not isinstance(given, str):
             self.wrong("help", _("“%(name)s” must be a text.") % {"name": name})
             return ""
-        text = "\n".join(given.strip().splitlines())
-        self.fitting(text, "help", name, LONGEST_HELP, blanks="\n\t")
+        text = gateway.text.tidy(given, lines=True)
+        if gateway.text.is_empty(text):
+            return ""
+        self.fitting(text, "help", name, LONGEST_HELP, lines=True)
         return text
 
     def word(self, raw: Mapping[str, Any], field: str, name: str, default: Word) -> Word:
@@ -206,18 +196,19 @@ class Reader:
         return at.replace(microsecond=0)
 
     def text(self, raw: Any, field: str, name: str, missing: str) -> str:
-        text = raw.strip() if isinstance(raw, str) else ""
-        if not text:
+        text = gateway.text.tidy(raw) if isinstance(raw, str) else ""
+        if gateway.text.is_empty(text):
             self.wrong(field, missing)
-        else:
-            self.fitting(text, field, name, LONGEST_TEXT)
+            return ""
+        self.fitting(text, field, name, LONGEST_TEXT)
         return text
 
-    def fitting(self, text: str, field: str, name: str, most: int, *, blanks: str = "") -> None:
+    def fitting(self, text: str, field: str, name: str, most: int, *, lines: bool = False) -> None:
         if len(text) > most:
             self.wrong(field, _("“%(name)s” is longer than %(most)d characters.") % {"name": name, "most": most})
-        elif not _showable("".join(character for character in text if character not in blanks)):
-            self.wrong(field, _("“%(name)s” holds characters that cannot be shown.") % {"name": name})
+        elif (character := gateway.text.harm(text, lines=lines)) is not None:
+            values = {"name": name, "character": character}
+            self.wrong(field, _("“%(name)s” holds a character that cannot be shown: %(character)s.") % values)
 
     def id(self, raw: Any, default: str) -> str:
         if raw is None:
@@ -236,7 +227,8 @@ class Reader:
 
     def names(self, raw: Mapping[str, Any], known: set[str]) -> None:
         for name in sorted(set(raw) - known):
-            self.wrong(name[:50], _("“%(name)s” is not part of the format.") % {"name": name[:50]})
+            shown = gateway.text.harmless(name, most=50)
+            self.wrong(shown, _("“%(name)s” is not part of the format.") % {"name": shown})
 
     def unique(self, values: list[str], field: str, sentence: str) -> None:
         for value in sorted({value for value in values if values.count(value) > 1}):

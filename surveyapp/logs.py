@@ -10,7 +10,6 @@ import json
 import logging
 import logging.config
 import math
-import re
 import sys
 import threading
 from collections.abc import Mapping
@@ -21,7 +20,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+from failover.core.text import escaped
+
 LONGEST = 8_000
 """Characters of one text. Whoever reads logs must not choke on what somebody else wrote."""
 
@@ -38,7 +38,7 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line, with what would break it escaped."""
-        return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), super().formatMessage(record))
+        return escaped(super().formatMessage(record))
 
 
 class JsonFormatter(logging.Formatter):

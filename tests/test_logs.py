@@ -23,6 +23,7 @@ HOSTILE = [
     "tab\tbell\x07escape\x1b[31mred",
     "next\x85line\u2028separator\u2029end",
     "\ud800 alone",
+    "\u202egnihton \u2066 turned",
     "inés ✓",
     "%(event)s %s",
 ]

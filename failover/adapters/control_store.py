@@ -20,6 +20,7 @@ from failover.core.events import Event, EventKind
 from failover.core.phrases import Phrase, from_json, to_json
 from failover.core.policy import Decision
 from failover.core.reports import decision_from_json, decision_to_json
+from failover.core.text import harmless_json
 
 from .binding import bound_region
 from .models import RegionalModel
@@ -84,7 +85,7 @@ def read_beats() -> list[Beat]:
 
     def beat(row: ControlRow) -> Beat:
         host, _, origin = row.item.rpartition("#")
-        content = json.loads(row.document)
+        content = _content(row)
         told = content["counters"].items()
         counters = {region: {name: int(count) for name, count in counts.items()} for region, counts in told}
         return Beat(host, origin, int(row.sequence or 0), float(content["at"]), counters)
@@ -125,7 +126,7 @@ def read_events(limit: int) -> list[Event]:
     """
 
     def event(row: ControlRow) -> Event:
-        content = json.loads(row.document)
+        content = _content(row)
         reason = from_json(content.pop("said", content["reason"]))
         made = Event(**{**content, "at": _time(content["at"]), "kind": EventKind(content["kind"]), "reason": reason})
         _must_be_texts(made.id, made.from_, made.to, made.actor, made.region)
@@ -139,8 +140,13 @@ def read_events(limit: int) -> list[Event]:
     return sorted(found.values(), key=lambda event: (event.at, event.id), reverse=True)
 
 
+def _content(row: ControlRow) -> Any:
+    """What a row holds; whatever wrote it, its texts can be shown."""
+    return harmless_json(json.loads(row.document))
+
+
 def _decision(row: ControlRow) -> Decision:
-    made = decision_from_json(json.loads(row.document))
+    made = decision_from_json(_content(row))
     _time(made.at)
     _must_be_texts(made.region or "")
     return made

@@ -12,10 +12,14 @@ from failover.core.config import RouterConfig
 from failover.core.health import Health, HealthState
 from failover.core.phrases import Phrase, phrase
 from failover.core.regions import Region
+from failover.core.text import harm, harmless, is_empty, tidy
 
 Mode = Literal["auto", "pinned"]
 CLOCKS_DIFFER_S = 10.0
 """Two hosts' clocks may differ by so much without an event being wrong. No decision is ever made by a clock."""
+LONGEST_REASON = 200
+LONGEST_ACTOR = 150
+"""Characters; Django's account names are no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,24 @@ class Decision:
     def rank(self) -> tuple[int, float, str]:
         """Every reader agrees on the highest: the epoch, then the later one, then the id."""
         return (self.epoch, self.at, self.id)
+
+
+def checked_reason(text: str) -> str:
+    """The reason of a decision, as it is kept. Raises ValueError, with a phrase, for one that cannot be kept."""
+    reason = tidy(text)
+    if is_empty(reason):
+        raise ValueError(phrase("a reason is needed"))
+    if len(reason) > LONGEST_REASON:
+        raise ValueError(phrase("the reason is longer than {most} characters", most=LONGEST_REASON))
+    if (character := harm(reason)) is not None:
+        raise ValueError(phrase("the reason holds a character that cannot be shown: {character}", character=character))
+    return reason
+
+
+def actor_name(text: str) -> str:
+    """Who decided, as it can be shown: nobody chooses the name that an operating system has for them."""
+    name = harmless(tidy(text), most=LONGEST_ACTOR)
+    return "unknown" if is_empty(name) else name
 
 
 def latest(decisions: Iterable[Decision]) -> tuple[Decision | None, tuple[Decision, ...]]:

@@ -9,7 +9,8 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-REASON_LENGTH = 200
+from failover.core.policy import LONGEST_REASON, checked_reason
+from failover.dashboard.language import translated
 
 
 class ModeField(forms.ChoiceField):
@@ -33,7 +34,7 @@ class RoutingForm(forms.Form):
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
         help_text=gettext_lazy("Everyone who reads the log sees it."),
-        max_length=REASON_LENGTH,
+        max_length=LONGEST_REASON,
         error_messages={"required": gettext_lazy("Say why: the reason is kept in the log.")},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
@@ -74,6 +75,13 @@ class RoutingForm(forms.Form):
         """Show the safety rule at the region, and offer to override it."""
         self.add_error("region", _("Refused: %(rule)s") % {"rule": rule})
         self.offer_force = True
+
+    def clean_reason(self) -> str:
+        """By the same rules as on the command line."""
+        try:
+            return checked_reason(self.cleaned_data["reason"])
+        except ValueError as error:
+            raise forms.ValidationError(_("Not kept: %(why)s.") % {"why": translated(error.args[0])}) from error
 
     def clean(self) -> dict[str, Any]:
         """A pin needs its region, and the region's name typed out; auto needs neither."""

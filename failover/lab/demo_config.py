@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from failover.core.text import harm
 from failover.lab.addresses import Network, network
 from failover.lab.errors import LabError
 
@@ -53,6 +54,8 @@ class DemoConfig:
         cls, environ: Mapping[str, str], *, lab_dir: Path, password: str, reachable: Network | None = None
     ) -> DemoConfig:
         """Reads PORT, HOST, WORKERS and STACKS. Raises LabError, in one line, for what cannot be used."""
+        if (character := harm(password)) is not None:
+            raise LabError(f"DEMO_PASSWORD: holds a character that cannot be typed: {character}")
         if (environ.get("STACKS") or "1") != "1":
             raise LabError(f"STACKS={environ['STACKS']}: this version runs one web stack")
         reachable = reachable or network()

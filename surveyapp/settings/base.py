@@ -13,6 +13,7 @@ from surveyapp import logs
 
 from . import values
 
+values.refuse_harm()
 values.unset_empty("AWS_")  # botocore takes an empty AWS_CA_BUNDLE for a file without a name
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 

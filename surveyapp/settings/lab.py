@@ -13,6 +13,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from failover.lab import environment, files
 
+from . import values
+
+values.refuse_harm()
 environment.isolate(os.environ)
 LAB_DIR = Path(os.environ.get("LAB_DIR", ".lab")).resolve()
 

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from failover.core.text import harm
+
+OURS = ("DJANGO_", "SURVEY_", "FAILOVER_", "LAB_", "DEMO_")
 SHORTEST_SECRET = 50
 HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 PORT = re.compile(r"[0-9]{1,5}")
@@ -95,6 +98,15 @@ def address(name: str, *, default: str) -> str:
     if not bind.startswith("unix:/") and not (host and PORT.fullmatch(port) and 0 < int(port) < 65_536):
         raise ImproperlyConfigured(f"{name}={bind}: must be HOST:PORT, as in 127.0.0.1:8000, or unix:/PATH")
     return bind
+
+
+def refuse_harm() -> None:
+    """Ends the start with one line, without the value, which may be a secret, when a variable of ours holds what no
+    page, header or file can carry: bytes that are no UTF-8 above all.
+    """
+    for name, text in sorted(os.environ.items()):
+        if name.startswith(OURS) and (character := harm(text, lines=True)) is not None:
+            raise ImproperlyConfigured(f"{name}: holds a character that cannot be shown: {character}")
 
 
 def flag(name: str, *, default: bool) -> bool:

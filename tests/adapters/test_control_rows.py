@@ -110,3 +110,18 @@ def test_a_region_that_breaks_off_amid_its_rows_is_an_error_and_no_empty_answer(
     region.behaves(faulty.closes)
     with bind(EAST), pytest.raises(Exception, match="Connection was closed"):
         control_store.read_decisions()
+
+
+def test_texts_that_no_page_can_show_are_replaced_and_nothing_is_left_out(region: faulty.Region) -> None:
+    bad = {"actor": "cli:\udcfc", "reason": "\u202eon" + "x" * 5_000, "id": "strange"}
+    said = {"said": {"template": "{who}", "values": {"who": "\ud800"}}}
+    rows = [row(ROUTING, "bad", document=text(DECISION | bad)), row(EVENT, "bad", document=text(HAPPENED | bad | said))]
+    region.wire()
+    region.behaves(faulty.says(faulty.reply(200, {"Items": rows[:1], "Count": 1, "ScannedCount": 1})))
+    with bind(EAST):
+        (decision,) = control_store.read_decisions()
+    assert (decision.actor, decision.reason[:3], len(decision.reason)) == ("cli:\ufffd", "\ufffdon", 2_000)
+    region.behaves(faulty.says(faulty.reply(200, {"Items": rows[1:], "Count": 1, "ScannedCount": 1})))
+    with bind(EAST):
+        (event,) = control_store.read_events(10)
+    assert (event.actor, event.reason) == ("cli:\ufffd", "\ufffd")

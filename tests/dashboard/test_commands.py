@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from failover import gateway
+from failover.adapters.control_store import read_decisions
 from failover.core.fakes import FakeClock
 from tests.dashboard.conftest import Publish
 from tests.dashboard.documents import EAST, WEST, east_down, healthy
@@ -80,6 +81,11 @@ def test_watching_waits_for_a_monitor_that_is_yet_to_come(run_dir: object, monke
         (("pin", WEST), 2, "a reason is needed: --reason TEXT"),
         (("pin", WEST, "--reason", "  "), 2, "a reason is needed: --reason TEXT"),
         (("auto",), 2, "a reason is needed: --reason TEXT"),
+        (("auto", "--reason", "\u200b"), 2, "a reason is needed: --reason TEXT"),
+        (("auto", "--reason", "\udcfcbung"), 2, "the reason holds a character that cannot be shown: U+DCFC"),
+        (("pin", WEST, "--reason", "\u202egnihton"), 2, "the reason holds a character that cannot be shown: U+202E"),
+        (("pin", WEST, "--reason", "a\nb"), 2, "the reason holds a character that cannot be shown: U+000A"),
+        (("auto", "--reason", "x" * 201), 2, "the reason is longer than 200 characters"),
         (("pin", EAST, "--reason", "why not"), 3, "refused: us-east-1 is unreachable"),
         (("auto", "--reason", "nobody answers"), 1, "nothing was changed: no region answered"),
     ],
@@ -107,3 +113,18 @@ def test_routing_says_whose_decision_of_the_same_moment_holds(rival: None) -> No
         output("routing", "pin", WEST, "--reason", "practice")
     assert failed.value.returncode == 1
     assert str(failed.value) == "not changed: otto decided at the same moment, and that holds: us-east-1 (my turn)"
+
+
+@pytest.mark.lab
+def test_a_name_of_the_operating_system_that_no_page_can_show_is_replaced(
+    app: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "j\udcf6rg\u202e")
+    output("routing", "pin", WEST, "--reason", "practice")
+    known = [decision for decisions in gateway.everywhere(_decisions, timeout=5).values() for decision in decisions]
+    assert max(known, key=lambda decision: decision.rank).actor == "cli:j\ufffdrg\ufffd"
+    output("routing", "auto", "--reason", "practice is over")
+
+
+def _decisions(_bound: gateway.Bound) -> list[gateway.Decision]:
+    return read_decisions()

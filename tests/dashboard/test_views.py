@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from failover.core.status import StatusDocument
 from tests.dashboard.conftest import Publish
 from tests.dashboard.documents import EAST, WEST, east_down, healthy, pinned
 
@@ -122,3 +123,28 @@ def test_the_start_page_and_the_header_link_to_surveys_and_failover(staff: Clien
     for url in ("/admin/surveys/", "/admin/failover/"):
         assert html.count(f'href="{url}"') == 2
     assert {EAST, WEST}.isdisjoint(html.split())
+
+
+def test_one_bad_row_among_the_events_harms_no_page(staff: Client, monitor: Publish) -> None:
+    def with_bad_texts(at: float) -> StatusDocument:
+        document = healthy(at)
+        event = {"id": "x", "at": document["generated_at"], "kind": "routing-auto", "region": "", "from": "", "to": ""}
+        document["events"] = [{**event, "actor": "cli:\udcfc", "reason": "\udcfcbung \u202e\x00"}]  # type: ignore[list-item]
+        document["routing"] |= {"epoch": 1, "actor": "cli:\udcfc", "reason": "\u202egnihton"}
+        return document
+
+    monitor(with_bad_texts)
+    for path in (PAGE, LIVE, STATUS):
+        reply = staff.get(path)
+        assert reply.status_code == 200
+        assert not set("\u202e\x00") & set(reply.content.decode())
+    assert "\ufffdbung" in staff.get(PAGE).content.decode()
+    assert staff.get(STATUS).json()["events"][0]["actor"] == "cli:\ufffd"
+
+
+@pytest.mark.parametrize("reason", ["\u200b", "\u202egnihton", "a\u2067b", "x" * 201], ids=ascii)
+def test_a_reason_that_cannot_be_kept_is_a_422_at_its_field(reason: str, staff: Client, monitor: Publish) -> None:
+    monitor(healthy)
+    reply = staff.post("/admin/failover/routing/", {"mode": "auto", "reason": reason})
+    assert reply.status_code == 422
+    assert reply.context["form"].errors["reason"]

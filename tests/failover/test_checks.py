@@ -72,6 +72,10 @@ def test_a_bad_setting_stops_a_command_without_a_traceback_and_names_the_variabl
         pytest.param({"FAILOVER_RUN_DIR": "/dev/null/run"}, "FAILOVER_RUN_DIR", id="a run directory that cannot be"),
         pytest.param({"LAB_DIR": "/dev/null/lab"}, "LAB_DIR", id="a lab directory that cannot be"),
         pytest.param({"DJANGO_TIME_ZONE": "Mars/Olympus"}, "DJANGO_TIME_ZONE", id="an unknown time zone"),
+        pytest.param({"DEMO_PASSWORD": "gr\udcfcn"}, "DEMO_PASSWORD", id="a password that is no UTF-8"),
+        pytest.param({"SURVEY_PUBLIC_URL": "https://a\u202eb/"}, "SURVEY_PUBLIC_URL", id="an address that turns round"),
+        pytest.param({"DJANGO_SECRET_KEY": "\x1b" * 60}, "DJANGO_SECRET_KEY", id="a key of escapes"),
+        pytest.param({"SURVEY_METRICS_TOKEN": "a\r"}, "SURVEY_METRICS_TOKEN", id="a line's end of another system"),
         pytest.param({"SURVEY_LOG_LEVEL": "loud"}, "SURVEY_LOG_LEVEL", id="an unknown log level"),
     ],
 )

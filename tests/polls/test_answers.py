@@ -25,6 +25,11 @@ TEXT = Question("q4", "T", Kind.TEXT, False)
         (TEXT, " a\r\nb ", "a\nb"),
         (TEXT, "   ", None),
         (TEXT, "x" * 1000, "x" * 1000),
+        (TEXT, "\u200b\u3164", None),
+        (TEXT, "\U0001faea", "\U0001faea"),
+        (TEXT, "a\u2028b", "a\nb"),
+        (TEXT, "u\u0308" * 1000, "ü" * 1000),
+        (TEXT, "call \u202a+49 1\u202c", "call \u202a+49 1\u202c"),
     ],
 )
 def test_an_answer_has_one_canonical_form(question: Question, raw: Any, answer: Any):
@@ -71,3 +76,15 @@ def test_the_digest_tells_answers_apart_and_not_their_order():
     assert digest({"a": 1, "b": "x"}) == digest({"b": "x", "a": 1})
     assert digest({"a": 1}) != digest({"a": "1"})
     assert len(digest({})) == 16
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u2800", "\u3164", "\u115f", "\ufe0f", "\u0301"], ids=ascii)
+def test_a_required_answer_is_not_given_by_what_nobody_sees(unseen: str):
+    with pytest.raises(AnswerInvalid, match="Write an answer"):
+        check(Question("q1", "T", Kind.TEXT), unseen)
+
+
+@pytest.mark.parametrize("harmful", ["\u202eoN", "\u2067a", "a\x00", "\ufffe", "\x85a\x85b", "\udcfc"], ids=ascii)
+def test_an_answer_that_would_read_otherwise_than_it_is_says_which_character(harmful: str):
+    with pytest.raises(AnswerInvalid, match=r"cannot be shown: U\+"):
+        check(TEXT, harmful)

@@ -134,15 +134,50 @@ def test_markdown_makes_emphasis_lists_and_links():
 
 @pytest.mark.parametrize(
     "text",
-    ["👩‍👩‍👧‍👦 family", "می‌خواهم", "Pourquoi\u00a0?", "Prix\u202f: 5 €", "Donau\u00addampf", "שלום", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"],
-    ids=["joined emoji", "Persian", "hard blank", "narrow blank", "soft hyphen", "Hebrew", "flag of England"],
+    [
+        "👩‍👩‍👧‍👦 family",
+        "می‌خواهم",
+        "Pourquoi\u00a0?",
+        "Prix\u202f: 5 €",
+        "Donau\u00addampf",
+        "שלום",
+        "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+        "\U0001faea",
+    ],
+    ids=["joined emoji", "Persian", "hard blank", "narrow blank", "soft hyphen", "Hebrew", "England", "Unicode 17"],
 )
 def test_texts_of_any_language_and_emoji_are_taken(text: str):
     made = parse({"title": text, "help": text, "questions": [{"text": text, "kind": "text"}]})
     assert (made.title, made.questions[0].text) == (text, text)
 
 
-@pytest.mark.parametrize("character", ["\u202e", "\u2066", "\x00", "\x1b", "\ue000", "\u2028"], ids=ascii)
+@pytest.mark.parametrize("character", ["\u202e", "\u2066", "\x00", "\x1b", "\udcfc", "\u2028", "\ufffe"], ids=ascii)
 def test_what_turns_the_text_around_it_or_cannot_be_seen_is_refused(character: str):
     with pytest.raises(DefinitionInvalid, match="cannot be shown"):
         parse({"title": f"a{character}b", "questions": [{"text": "Q", "kind": "text"}]})
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u2800", "\u3164", "\u00ad\u034f", "\ufe0f", "\u3000"], ids=ascii)
+@pytest.mark.parametrize("field", ["title", "question", "option", "label"])
+def test_a_text_in_which_nothing_can_be_seen_is_missing(field: str, unseen: str):
+    texts = {name: unseen if name == field else name for name in ("title", "question", "option", "label")}
+    choice = {"text": texts["question"], "kind": "single", "options": [texts["option"], "other"]}
+    rating = {"text": "R", "kind": "rating", "scale": 2, "labels": [texts["label"], "other"]}
+    with pytest.raises(DefinitionInvalid, match="Give the survey a title|Write"):
+        parse({"title": texts["title"], "questions": [choice, rating]})
+
+
+def test_a_help_text_in_which_nothing_can_be_seen_is_none():
+    assert parse({"title": "T", "help": "\u200b \u3164", "questions": [{"text": "Q", "kind": "text"}]}).help == ""
+
+
+@pytest.mark.parametrize("twin", ["Ye\u200bs", " Yes\u00a0", "\u2068Yes\u2069", "Y\u00ades"], ids=ascii)
+def test_two_options_that_look_the_same_are_one_too_many(twin: str):
+    with pytest.raises(DefinitionInvalid, match="“Yes” is there twice"):
+        parse({"title": "T", "questions": [{"text": "Q", "kind": "single", "options": ["Yes", twin]}]})
+
+
+def test_a_text_is_as_long_as_its_composed_form():
+    assert parse({"title": "u\u0308" * 200, "questions": [{"text": "Q", "kind": "text"}]}).title == "ü" * 200
+    with pytest.raises(DefinitionInvalid, match="longer than 200"):
+        parse({"title": "u\u0308" * 201, "questions": [{"text": "Q", "kind": "text"}]})

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from failover import gateway
 from failover.core.errors import FailoverError, RoutingRefused, RoutingSuperseded
+from failover.core.policy import checked_reason
 from failover.dashboard.sentences import told
 
 MISUSED = 2
@@ -37,8 +38,10 @@ class Command(BaseCommand):
 
     def handle(self, *, mode: str, reason: str, region: str | None = None, force: bool = False, **options: Any) -> None:
         """One decision."""
-        if not reason.strip():
-            raise CommandError("a reason is needed: --reason TEXT", returncode=MISUSED)
+        try:
+            reason = checked_reason(reason)
+        except ValueError as error:
+            raise CommandError(f"{error}: --reason TEXT", returncode=MISUSED) from error
         known = gateway.regions()
         if region is not None and region not in known:
             raise CommandError(f"{region} is not one of the regions: {', '.join(known)}", returncode=MISUSED)
