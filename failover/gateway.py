@@ -168,9 +168,9 @@ def route(mode: Mode, region: str | None, *, actor: str, reason: str, force: boo
 
     Raises `RoutingRefused` when a safety rule forbids it (and `force` was not given, or cannot help),
     `RoutingSuperseded` when somebody else decided at the same moment and that decision holds, as far as that can be
-    known then (the event log always says it), `ValueError` for a reason that is missing or cannot be kept, or a mode and
-    region that do not go together, `RoutingUnknown` when it was sent and no region said whether it took it, another `NoRegionAnswered` when
-    no region did, `FailoverError` when the database refused.
+    known then (the event log always says it), `ValueError` for a reason that is missing or cannot be kept, or a mode
+    and region that do not go together, `RoutingUnknown` when it was sent and no region said whether it took it, another
+    `NoRegionAnswered` when no region did, `FailoverError` when the database refused.
     """
     reason, actor = checked_reason(reason), actor_name(actor)
     wired = wiring.current()

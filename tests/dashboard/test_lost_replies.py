@@ -69,7 +69,7 @@ def test_a_decision_whose_outcome_nobody_tells_is_unknown(east: Behaviour, west:
 
 def test_a_decision_that_every_region_refuses_is_known_not_to_be_made(regions: Wired) -> None:
     regions(refuses, refuses)
-    with pytest.raises(gateway.FailoverError, match=r"^the control table cannot be used: AccessDeniedException$"):
+    with pytest.raises(gateway.FailoverError, match=r"^every region refused the call \(AccessDeniedException\)"):
         gateway.route("auto", None, actor="inés", reason="a drill")
 
 

@@ -163,7 +163,7 @@ def test_a_text_in_which_nothing_can_be_seen_is_missing(field: str, unseen: str)
     texts = {name: unseen if name == field else name for name in ("title", "question", "option", "label")}
     choice = {"text": texts["question"], "kind": "single", "options": [texts["option"], "other"]}
     rating = {"text": "R", "kind": "rating", "scale": 2, "labels": [texts["label"], "other"]}
-    with pytest.raises(DefinitionInvalid, match="Give the survey a title|Write"):
+    with pytest.raises(DefinitionInvalid, match=r"Give the survey a title|Write"):
         parse({"title": texts["title"], "questions": [choice, rating]})
 
 

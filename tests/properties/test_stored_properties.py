@@ -65,7 +65,7 @@ def test_any_json_in_any_property_of_any_region_is_read_shown_and_counted(rows: 
     assert builder.breaks(survey.definition, survey.definition) == []
     again = stored.read(definitions.to_json(survey.definition), survey.code)
     assert again.definition == survey.definition
-    assert not again.unread  # what was understood is understood again
+    assert again.unread <= survey.unread  # what was understood is understood again
     stored.mistakes(survey.definition)
     cast = Cast("voter-0001", "no vote's name", "", {"q1": answer, "q2": answer})
     scheme = tallies.scheme_of(survey)
