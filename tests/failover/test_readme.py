@@ -201,7 +201,7 @@ def test_every_setting_is_named_with_its_default() -> None:
 
 def test_every_error_is_what_the_table_says() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", README, re.MULTILINE)
-    assert len(rows) == 7
+    assert len(rows) == 8
     for name, base in rows:
         error = getattr(gateway, name)
         assert [one.__name__ for one in error.__bases__] == [base]
