@@ -9,9 +9,11 @@ import logging
 import os
 import re
 import zoneinfo
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from failover.core.text import harm
@@ -23,9 +25,30 @@ PORT = re.compile(r"[0-9]{1,5}")
 TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
 
+class _AsTheyStand(Mapping[str, str]):
+    """The environment for django-environ, which takes a value that begins with a dollar for another variable's name:
+    here every dollar is escaped, so that a secret key may begin with one.
+    """
+
+    def __getitem__(self, name: str) -> str:
+        return os.environ[name].replace("$", r"\$")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(os.environ)
+
+    def __len__(self) -> int:
+        return len(os.environ)
+
+
+ENV = environ.Env()
+ENV.ENVIRON = _AsTheyStand()
+ENV.escape_proxy = True
+
+
 def text(name: str, *, default: str = "") -> str:
     """The text of a variable as it stands, without the blanks around it; one that is empty is unset."""
-    return os.environ.get(name, "").strip() or default
+    value: str = ENV.str(name, default="")
+    return value.strip() or default
 
 
 def unset_empty(prefix: str) -> None:
