@@ -82,5 +82,7 @@ def _aware(at: datetime) -> datetime:
 
 
 def _offset(local: datetime) -> str:
+    if not local.utcoffset():
+        return "UTC"
     sign_hours, minutes = local.strftime("%z")[:3], local.strftime("%z")[3:5]
     return f"UTC{sign_hours}:{minutes}"
