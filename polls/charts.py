@@ -114,10 +114,13 @@ class Chart:
 
     @property
     def odd_sum(self) -> int | None:
-        """What the whole percentages of those who answered come to, where each gave one answer and that is not 100."""
+        """What the whole percentages of those who answered come to, where each gave one answer and that is not 100.
+        "> 99 %" beside "1 %" needs no such word: nobody adds them up to more than there is.
+        """
         one_each = self.question.kind in (Kind.SINGLE, Kind.RATING) and self.answered
+        nearly_all = any(bar.now.answers.rounded == 100 and bar.count < self.answered for bar in self.bars)
         total = sum(bar.now.answers.rounded for bar in self.bars)
-        return total if one_each and total != 100 else None
+        return total if one_each and not nearly_all and total != 100 else None
 
     @property
     def everybody_answered(self) -> bool:

@@ -18,6 +18,8 @@ from .tally import Tally
 BOM = "\ufeff"  # without it, Excel takes UTF-8 for the system's old encoding
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what spreadsheets take for a formula's start
 
+OURS = ("ballot", "minute_utc")  # columns that are no question's
+
 Row = Sequence[object]
 
 
@@ -48,12 +50,18 @@ def safe(cell: object) -> object:
 
 
 def lines(rows: Iterable[Row], *, bom: bool = False, separator: str = ",") -> Iterator[str]:
-    """CSV (RFC 4180), a line at a time, so that a large export is never in memory as a whole."""
+    """CSV (RFC 4180), a line at a time, so that a large export is never in memory as a whole. With semicolons, numbers
+    have a decimal comma: where a spreadsheet expects the one it expects the other, and takes 12.5 for the 12th of May.
+    """
     writer = csv.writer(_Line(), delimiter=separator)
     if bom:
         yield BOM
     for row in rows:
-        yield str(writer.writerow([safe(cell) for cell in row]))
+        yield str(writer.writerow([_number(cell) if separator == ";" else safe(cell) for cell in row]))
+
+
+def _number(cell: object) -> object:
+    return str(cell).replace(".", ",") if isinstance(cell, float) else safe(cell)
 
 
 def result_rows(survey: Survey, tally: Tally) -> Iterator[Row]:
@@ -76,10 +84,10 @@ def result_rows(survey: Survey, tally: Tally) -> Iterator[Row]:
 def ballot_rows(survey: Survey, ballots: Iterable[AnonymousBallot]) -> Iterator[Row]:
     """A row for each voter. Columns are named by the ids of questions and options, which never change: `q1` and
     `q1.text` are the option that was chosen, as its id and in words, `q2.o1` is 1 or 0 where several could be chosen.
-    A question that a voter left out is empty.
+    A question whose id is a name of ours gets a dot. One that a voter left out is empty.
     """
     questions = survey.questions
-    yield ["ballot", "minute_utc", *(name for question in questions for name in _columns(question))]
+    yield [*OURS, *(name for question in questions for name in _columns(question))]
     for ballot in ballots:
         cells = (cell for question in questions for cell in _cells(question, ballot.answers.get(question.id)))
         yield [ballot.number, ballot.minute, *cells]
@@ -110,13 +118,14 @@ def minute_of(vote_id: str) -> datetime:
 
 
 def _columns(question: Question) -> list[str]:
+    name = f"{question.id}." if question.id in OURS else question.id  # no id has a dot
     match question.kind:
         case Kind.SINGLE:
-            return [question.id, f"{question.id}.text"]
+            return [name, f"{question.id}.text"]
         case Kind.MULTIPLE:
             return [f"{question.id}.{option.id}" for option in question.options]
         case Kind.RATING | Kind.TEXT:
-            return [question.id]
+            return [name]
 
 
 def _cells(question: Question, answer: Any) -> list[object]:

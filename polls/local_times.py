@@ -33,9 +33,9 @@ def read(text: str, before: datetime | None) -> str | None:
     text = text.strip()
     if not text:
         return None
-    if before is not None and text == typed_form(before):
-        return before.isoformat()
     at = _naive(text)
+    if before is not None and at is not None and at == _naive(typed_form(before)):
+        return before.isoformat()  # however a browser writes it: with seconds, or without
     if at is None or is_absent(text):
         return text
     return _aware(at).isoformat()

@@ -108,11 +108,16 @@ def _casts(survey: Survey, shards: list[int], bound: gateway.Bound) -> dict[int,
 
 def _answers(survey: Survey, question: str, shards: dict[int, list[Cast]]) -> list[_Found]:
     return [
-        _Found(ballot.vote_id, _id(survey, ballot.voter), number, str(ballot.answers[question]))
+        _Found(ballot.vote_id, _id(survey, ballot.voter), number, _shown(ballot.answers[question]))
         for number, casts in shards.items()
         for ballot in merge_ballots(casts, may_change=survey.allow_change).values()
         if question in ballot.answers
     ]
+
+
+def _shown(answer: object) -> str:
+    """What was written, whatever rules were in force then."""
+    return gateway.text.harmless(str(answer), lines=True)
 
 
 def _id(survey: Survey, voter: str) -> str:

@@ -54,10 +54,14 @@ def ago(ms: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of 0 to 1: 0 %, 0.4 %, 12 %."""
+    """A share of 0 to 1: 0 %, 0.4 %, 12 %. What is neither none nor all does not read as if it were."""
     if share is None:
         return NOTHING
     value = share * 100
+    if 0 < value < 0.05:
+        return f"< {_digits(0.1, 1)} %"
+    if 99.5 <= value < 100:
+        return f"> {_digits(99, 0)} %"
     return f"{_digits(value, 1 if 0 < value < 9.95 else 0)} %"
 
 

@@ -15,7 +15,7 @@ from .common import too_many_guesses
 def join(request: HttpRequest) -> HttpResponse:
     """Ask for a join code and lead to its survey."""
     typed = request.GET.get("code", "")
-    if not typed.strip():
+    if gateway.text.is_empty(typed):
         mistake = _("Enter the code that your instructor shows.") if "code" in request.GET else ""
         return render(request, "polls/join.html", {"mistake": mistake}, status=400 if mistake else 200)
     code = codes.from_typed(typed)
@@ -33,4 +33,5 @@ def join(request: HttpRequest) -> HttpResponse:
         return render(request, "polls/join.html", {"typed": typed[:40], "mistake": mistake}, status=404)
     except gateway.NoRegionAnswered:
         pass  # the survey's own page says what is wrong, and asks again
-    return redirect("polls:survey", code=code)
+    link = codes.link_typed(typed)
+    return redirect("polls:link", code=code, link=link) if link else redirect("polls:survey", code=code)

@@ -187,7 +187,9 @@ def test_durations_have_the_digits_that_mean_something(ms, text) -> None:
 
 
 def test_shares_ages_and_kinds_read_as_people_say_them() -> None:
-    assert [percent(share) for share in (None, 0.0, 0.004, 0.12, 1.0)] == ["–", "0 %", "0.4 %", "12 %", "100 %"]
+    assert [percent(share) for share in (None, 0.0, 0.0001, 0.004, 0.12, 0.9999, 1.0)] == [
+        *("–", "0 %", "< 0.1 %", "0.4 %", "12 %", "> 99 %", "100 %")
+    ]
     assert ago(None) == "never"
     assert words("circuit-half-open") == "Circuit half open"
 

@@ -71,6 +71,7 @@ def question(kind: str) -> definitions.Question:
         ("multiple", (3, 3, 3), None),
         ("single", (0, 0, 0), None),
         ("single", (3, 3, 2), 101),
+        ("single", (199, 1, 0), None),
     ],
 )
 def test_percentages_that_do_not_come_to_a_hundred_are_said_to(kind: str, counts: tuple[int, ...], odd: int | None):

@@ -50,6 +50,16 @@ def test_what_cannot_be_a_code_is_none(typed: str):
         "HTTPS://SURVEY.EXAMPLE.ORG/S/DEMO20/",
         "https://survey.example.org/s/%44EMO20/link/abc/",
         "Join at http://10.0.0.1:8000/s/DEMO20/ now",
+        "Vote here: https://survey.example.org/s/DEMO20.",
+        "(https://survey.example.org/s/demo20)",
+        "<https://survey.example.org/s/demo20>",
+        "https://survey.example.org/?code=demo20",
+        "**DEMO20**",
+        "`demo20`",
+        "DEMO20。",
+        "_demo20_",
+        "DE\u3164MO\u2800\ufe0f20\u034f",
+        "\u2068DEMO20\u2069",
         "ｈｔｔｐ：／／ｈｏｓｔ／ｓ／ｄｅｍｏ２０／",
     ],
 )
@@ -67,3 +77,16 @@ def test_what_holds_no_code_is_none(typed: str):
 @pytest.mark.parametrize(("code", "alike"), [("DEMO20", True), ("ABCDE1", True), ("LILLY", True), ("ABCDEF", False)])
 def test_a_code_says_whether_its_characters_are_taken_for_others(code: str, alike: bool):
     assert codes.looks_alike(code) is alike
+
+
+@pytest.mark.parametrize(
+    ("typed", "token"),
+    [
+        ("https://survey.example.org/s/DEMO20/link/abc_-1/", "abc_-1"),
+        ("\u200bhttps://survey.example.org/s/DEMO20/link/abc\u200b", "abc"),
+        ("https://survey.example.org/s/DEMO20/results/", None),
+        ("DEMO20", None),
+    ],
+)
+def test_a_voting_link_that_is_pasted_stays_one(typed: str, token: str | None):
+    assert codes.link_typed(typed) == token

@@ -98,7 +98,16 @@ def test_columns_have_the_names_of_ids_which_are_one_of_a_kind_whatever_the_text
 
 def test_where_a_comma_parts_decimals_semicolons_part_the_cells():
     lines = list(csv_export.lines([["a;b", 1.5, "=x"]], separator=";"))
-    assert lines == ['"a;b";1.5;\'=x\r\n']
+    assert lines == ['"a;b";1,5;\'=x\r\n']
+
+
+def test_a_question_with_the_name_of_our_own_columns_has_a_column_of_its_own():
+    raw = {"kind": "text", "text": "Same?"}
+    questions = [raw | {"id": name} for name in ("ballot", "minute_utc")]
+    choice = {"id": "minute", "kind": "single", "text": "?", "options": [{"id": "text", "text": "a"}, "b"]}
+    made = definitions.parse({"title": "T", "questions": [*questions, choice]}).questions
+    (head,) = read(csv_export.lines(csv_export.ballot_rows(replace(SURVEY, questions=made), [])))
+    assert head == ["ballot", "minute_utc", "ballot.", "minute_utc.", "minute", "minute.text"]
 
 
 def test_two_exports_cannot_be_laid_side_by_side():

@@ -139,7 +139,11 @@ REFUSALS: dict[str, tuple[Callable[[World], HttpResponse], int, str]] = {
         422,
         f"Unprocessable Entity: {SURVEY}",
     ),
-    "a code that cannot be one": (lambda to: to.student.get("/", {"code": f"{MARKER}#"}), 400, "Bad Request: GET "),
+    "a code that cannot be one": (
+        lambda to: to.student.get("/", {"code": f"{MARKER}#{MARKER}"}),
+        400,
+        "Bad Request: GET ",
+    ),
     "a bad builder form": (lambda to: to.build(), 422, f"Unprocessable Entity: {BUILDER}"),
     "five thousand options": (
         lambda to: to.build(**{"q0-options": "\n".join(f"{MARKER}{n}" for n in range(5_000))}),

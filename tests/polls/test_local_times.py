@@ -31,6 +31,7 @@ def test_both_of_an_hour_that_comes_twice_are_kept_and_told_apart(at: datetime):
     with timezone.override(BERLIN), translation.override("en"):
         assert local_times.typed_form(at) == "2026-10-25T02:30"
         assert local_times.read("2026-10-25T02:30", at) == at.isoformat()
+        assert local_times.read("2026-10-25T02:30:00.000", at) == at.isoformat()
         assert local_times.comes_twice(at)
         told = local_times.with_offset(at)
     assert told == f"Oct. 25, 2026, 2:30 a.m. ({'UTC+02:00' if at == FIRST else 'UTC+01:00'})"

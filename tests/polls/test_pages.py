@@ -219,6 +219,13 @@ def test_the_first_page_leads_to_a_survey_or_says_why_not(browser: Client, surve
         assert_sound(text(reply))
 
 
+def test_a_pasted_address_leads_to_its_survey_and_a_pasted_voting_link_stays_one(browser: Client, survey: Survey):
+    address = f"https://elsewhere.example/s/{survey.code.lower()}"
+    assert browser.get("/", {"code": f"{address}/results/?for=class."})["Location"] == url(survey)
+    assert browser.get("/", {"code": f"{address}/link/some-token_1/"})["Location"] == url(survey, "link/some-token_1/")
+    assert browser.get("/", {"code": "\u200b"}).status_code == 400
+
+
 def test_who_tries_many_codes_that_nobody_has_waits_and_a_class_does_not(survey: Survey, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(limits, "guesses", guesses.Guesses(lambda: now[0]))

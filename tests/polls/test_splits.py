@@ -12,7 +12,7 @@ from polls import builder, definitions, selectors, services, splits
 from polls.merge import Row, change, merge, put_on, rivals
 from polls.models import SurveyRow
 from polls.packing import packed
-from polls.surveys import Survey, first_values, from_row, is_whole, tombstone
+from polls.surveys import State, Survey, first_values, from_row, is_whole, tombstone
 from tests.conftest import Lab, rows_held
 from tests.polls.builder_form import edit, fields
 from tests.waiting import wait_until
@@ -83,7 +83,7 @@ def test_what_was_written_for_a_deleted_survey_is_neither_shown_nor_a_version_of
     # West knows of nothing, and its clock is far ahead.
     late = written(FIRST, "west", 9_000, title="Of the dead", questions=QUESTIONS[:1], state="closed")
     survey = from_row("CODE", merge([alive, late]))
-    assert (survey.title, len(survey.questions), survey.is_open) == ("Second", 2, True)
+    assert (survey.title, len(survey.questions), survey.switch) == ("Second", 2, State.OPEN)
     assert survey.split == frozenset()
 
 

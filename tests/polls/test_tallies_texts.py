@@ -98,3 +98,10 @@ def test_no_text_is_lost_where_tallies_do_not_tell_when_it_came(survey: Survey):
 def test_a_place_that_no_page_gave_is_refused(survey: Survey, after: str):
     with pytest.raises(ValueError, match="no page"):
         texts.texts(survey, "q4", after=after)
+
+
+def test_an_answer_from_before_the_rules_is_shown_without_what_harms(survey: Survey):
+    write(survey, 0, q4="\u202egnorw\nsecond line \u2067" + "\u0301" * 40)
+    counted(survey, 1)
+    (answer,) = texts.texts(survey, "q4").value.answers
+    assert answer.text == "\ufffdgnorw\nsecond line \ufffd"
