@@ -14,10 +14,8 @@ import selectors
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from typing import Any
 
-from gunicorn.http import wsgi
 from gunicorn.workers import base
 
 from failover.adapters.clock import SystemClock
@@ -26,7 +24,7 @@ from . import limits
 from .connections import Connection, Connections
 from .incoming import Incoming
 from .refusals import Refused, refused
-from .reply import Reply
+from .service import Service
 
 RECEIVED = 64 * 1024
 TICK_S = 0.25
@@ -35,10 +33,6 @@ STOP_S = 2.0
 OWN_THREAD = frozenset({"/healthz/live"})
 """Paths that are answered also while every thread waits for a region."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-FAILED = (
-    b"HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 26\r\n\r\n"
-    b"500 Internal Server Error\n"
-)
 
 
 class Worker(base.Worker):  # type: ignore[misc]  # gunicorn has no types
@@ -52,6 +46,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # gunicorn has no types
         self._limits = limits.from_environment()
         self._most = limits.allow_files(self.cfg.worker_connections)
         self._connections = Connections(self._limits)
+        self._service = Service(self.wsgi, self.cfg, self.log, self._clock)
         self._held = 0
         self._done: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         self._woken = False  # whether a byte that wakes the loop is on its way
@@ -286,53 +281,14 @@ class Worker(base.Worker):  # type: ignore[misc]  # gunicorn has no types
             self._listen_to(connection, selectors.EVENT_READ)
         self._advance(connection)
 
-    # -- in a worker thread
-
     def _serve(self, connection: Connection, request: Any) -> None:
-        reply = Reply(connection.socket)
-        connection.reply, connection.keep = reply, False
+        """Runs in a thread of a pool."""
+        connection.reply, connection.keep = None, False
         try:
-            connection.keep = self._respond(connection, request, reply)
-            reply.flush()
-        except OSError:
-            reply.close()
-            connection.reply = None  # the client is gone
-        except BaseException:
-            self.log.exception("a request failed")
-            connection.reply = self._failed(reply)
+            connection.reply, connection.keep = self._service.serve(connection, request, last=not self.alive)
         finally:
             self._done.put(connection)
             if not self._woken:
                 self._woken = True
                 with contextlib.suppress(OSError):  # a full pipe wakes the loop as well
                     os.write(self.PIPE[1], b"\0")
-
-    def _failed(self, reply: Reply) -> Reply | None:
-        if reply.begun:
-            reply.close()
-            return None
-        reply.discard()
-        try:
-            reply.sendall(FAILED)
-            reply.flush()
-        except OSError:
-            return None
-        return reply
-
-    def _respond(self, connection: Connection, request: Any, reply: Reply) -> bool:
-        """Writes the application's reply; whether the connection is kept."""
-        began = self._clock.monotonic()
-        response, environ = wsgi.create(request, reply, connection.client, connection.server, self.cfg)
-        environ["wsgi.multithread"] = True
-        if not self.alive:
-            response.force_close()
-        pieces = self.wsgi(environ, response.start_response)
-        try:
-            for piece in pieces:
-                response.write(piece)
-            response.close()
-        finally:
-            if hasattr(pieces, "close"):
-                pieces.close()
-        self.log.access(response, request, environ, timedelta(seconds=self._clock.monotonic() - began))
-        return not response.should_close()
