@@ -32,6 +32,7 @@ from tests.bench import (
     routing,
     saves,
     silent,
+    stalled,
     tally,
     votes,
     watchers,
@@ -58,6 +59,7 @@ FRESH: dict[str, Callable[[Demo], Found]] = {
     "tally": tally.alone,
     "votes": votes.rows,
     "watchers": watchers.rows,
+    "stalled": stalled.rows,
     "faults": faults.rows,
 }
 LARGE: dict[str, Callable[[Demo], Found]] = {"results": results.rows, "large": tally.beside}

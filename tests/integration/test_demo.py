@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -123,6 +124,28 @@ def test_a_vote_is_taken_and_says_where(first: Started) -> None:
     assert reply.status_code in (200, 201), reply.text
     assert reply.headers["X-Served-Region"] == "us-east-1"
     assert re.fullmatch(r'us-east-1;desc="ok";dur=[\d.]+(, .*)?', reply.headers["Server-Timing"])
+
+
+def test_a_vote_that_is_sent_in_chunks_is_taken_by_the_api_and_by_the_form(first: Started) -> None:
+    body = json.dumps({**VOTE, "voter": "student-in-chunks"}).encode()
+    reply = WEB.post(
+        f"{first.url}/api/v1/surveys/DEMO20/ballots",
+        content=iter([body[:20], body[20:]]),
+        headers={"Content-Type": "application/json"},
+    )
+    assert reply.status_code == 201, reply.text
+
+    with httpx.Client(trust_env=False, timeout=30) as phone:
+        page = phone.get(f"{first.url}/s/DEMO20/").text
+        fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
+        form = urlencode({**fields, "q_q1": "o1"}).encode()
+        taken = phone.post(
+            f"{first.url}/s/DEMO20/",
+            content=iter([form[:20], form[20:]]),
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+        )
+    assert taken.status_code == 302, taken.text
+    assert "receipt" in taken.headers["Location"]
 
 
 def test_only_the_owner_can_read_its_secrets(first: Started) -> None:
