@@ -19,14 +19,14 @@ from failover import gateway
 from . import selectors, stored
 from .known import Known
 from .merge import Row, canonical, merge, rivals
-from .models import DatabaseError, ListingRow, Place, SurveyRow, shelf_page, unlisted_page
+from .models import DatabaseError, ListingRow, SurveyRow, shelf_page, shelf_places, unlisted_page
 from .packing import packed, unpacked
+from .paging import Entry, Place, Read, by_code, turn
 from .retention import EXPIRES, expiry_name
-from .surveys import DEFINED, HIDDEN_TEXT, Survey, from_row, is_known, is_whole, tombstone
+from .surveys import DEFINED, HIDDEN_TEXT, Survey, from_row, is_known, is_tombstone, is_whole, tombstone
 
 PAGE = 20  # surveys: with two regions 40 small rows
-MOST_READS = 10  # of the index for one page: surveys that changed shelves are passed over
-READ_AT_ONCE = 500  # keys of the index, of a whole shelf
+WHOLE_SHELF_S = 5.0  # ten calls of 500 keys to a far region
 LONGEST_TITLE, LONGEST_WORD = 200, 50  # characters
 WHERE_UNREAD = frozenset({"access", "opens_at", "closes_at"})  # as stored.py: no ballots then
 JSON = Any
@@ -101,52 +101,31 @@ def page(shelf: Shelf = Shelf.SHOWN, after: str = "", *, size: int = PAGE) -> Kn
     """Up to `size` surveys of a shelf behind the place `after`, merged from every region that answers. An `after` that
     no page gave means the first page. Raises NoRegionAnswered.
     """
-    start = place = Place.parse(after)
-    listed: dict[str, Listed] = {}
-    looked_at: set[str] = set()
-    for _read in range(MOST_READS):
-        told = selectors.everywhere(partial(_places, shelf, place, 2 * size))
-        ends = [found[-1] for found, more in told.values() if more and found]
-        together = {place for found, _more in told.values() for place in found}
-        # Behind the end of one region's page another region's places may be missing.
-        places = sorted((p for p in together if not ends or p >= max(ends)), reverse=True)
-        while places:
-            codes = list(dict.fromkeys(p.code for p in places if p.code not in looked_at))[: size - len(listed)]
-            small = _everywhere(codes, _by_code(places))
-            while places and (places[0].code in looked_at or places[0].code in codes):
-                place = places.pop(0)
-                if place.code in looked_at:
-                    continue
-                looked_at.add(place.code)
-                one = _merged(place.code, small.get(place.code, []), shelf, start)
-                if one is not None:
-                    listed[place.code] = one
-                if len(listed) == size:
-                    behind = bool(places or ends)
-                    return _known(listed, str(place) if behind else None, told)
-        if not ends:
-            return _known(listed, None, told)
-    return _known(listed, str(place), told)
+    told: list[str] = []
+
+    def index(place: Place | None) -> Iterable[Read]:
+        reads = selectors.everywhere(lambda _bound: shelf_page(shelf, place, limit=2 * size))
+        told[:] = reads
+        return reads.values()
+
+    turned = turn(Place.parse(after), size, index, partial(_entries, shelf))
+    behind = str(turned.next) if turned.next else None
+    return Known(ListPage(tuple(turned.entries.values()), behind), told[0], gateway.clock.wall())
 
 
 def every(shelf: Shelf) -> Iterator[Listed]:
-    """Every survey of a shelf, the latest change first. Raises NoRegionAnswered."""
-    after: str | None = ""
-    while after is not None:
-        found = page(shelf, after, size=2 * PAGE).value
-        yield from found.surveys
-        after = found.next
+    """Every survey of a shelf, the latest change first, those that change meanwhile too. Raises NoRegionAnswered."""
+    told = selectors.everywhere(lambda _bound: shelf_places(shelf), timeout=WHOLE_SHELF_S)
+    places = sorted(set().union(*told.values()), reverse=True)
+    codes, standing = list(dict.fromkeys(place.code for place in places)), by_code(places)
+    for at in range(0, len(codes), 2 * PAGE):
+        entries = _entries(shelf, codes[at : at + 2 * PAGE], standing)
+        yield from (entry.value for entry in entries.values())
 
 
 def standing() -> dict[str, frozenset[Place]]:
     """Where every survey that is shown stands in the bound region."""
-    found: list[Place] = []
-    more = True
-    while more:
-        places, more = shelf_page(Shelf.SHOWN, found[-1] if found else None, limit=READ_AT_ONCE)
-        found += places
-        more = more and bool(places)
-    return _by_code(found)
+    return by_code(shelf_places(Shelf.SHOWN))
 
 
 def read_bound(codes: Sequence[str], places: Mapping[str, frozenset[Place]]) -> list[Listed]:
@@ -187,12 +166,16 @@ def _relisted(item: SurveyRow) -> bool:
     return True
 
 
-def _places(shelf: Shelf, after: Place | None, limit: int, _bound: gateway.Bound) -> tuple[list[Place], bool]:
-    return shelf_page(shelf, after, limit=limit)
-
-
-def _known(listed: Mapping[str, Listed], behind: str | None, told: Iterable[str]) -> Known[ListPage]:
-    return Known(ListPage(tuple(listed.values()), behind), next(iter(told)), gateway.clock.wall())
+def _entries(shelf: Shelf, codes: Sequence[str], places: Mapping[str, frozenset[Place]]) -> dict[str, Entry[Listed]]:
+    """Those of these surveys that stand on a shelf, each with its latest place there."""
+    found: dict[str, Entry[Listed]] = {}
+    small = _everywhere(codes, places)
+    for code in codes:
+        listed = _merged(code, small.get(code, []), shelf)
+        if listed is not None:
+            there = {row.place for row in small[code] if row.shelf == shelf}
+            found[code] = Entry(listed, max(there | places[code]))
+    return found
 
 
 def _everywhere(codes: Sequence[str], places: Mapping[str, frozenset[Place]]) -> dict[str, list[_Small]]:
@@ -250,13 +233,10 @@ def _behind(codes: Iterable[str], places: Mapping[str, frozenset[Place]], rows: 
     ]
 
 
-def _merged(code: str, rows: Sequence[_Small], shelf: Shelf | None = None, start: Place | None = None) -> Listed | None:
-    """The survey that these rows come to; None where it stands on another shelf, or came on a page before `start`."""
+def _merged(code: str, rows: Iterable[_Small], shelf: Shelf | None = None) -> Listed | None:
+    """The survey that these rows come to; None where it stands on another shelf."""
     row = merge(small.row for small in rows)
     if not is_whole(row) or shelf not in (None, shelf_of(row)):
-        return None
-    before = (small.place for small in rows if shelf is None or small.shelf == shelf)
-    if start is not None and any(place > start for place in before):
         return None
     asked = row.value("questions")
     asked = asked if isinstance(asked, dict) else {}
@@ -275,15 +255,10 @@ def _merged(code: str, rows: Sequence[_Small], shelf: Shelf | None = None, start
     return Listed(survey, count if type(count) is int else 0)
 
 
-def _by_code(places: Iterable[Place]) -> dict[str, frozenset[Place]]:
-    found: dict[str, set[Place]] = {}
-    for place in places:
-        found.setdefault(place.code, set()).add(place)
-    return {code: frozenset(standing) for code, standing in found.items()}
-
-
 def _short(name: str, value: JSON) -> JSON:
     """A value for a list; a mark stands for a long one, so that two versions still differ where their values do."""
+    if is_tombstone(name):
+        return bool(value)  # whatever it says
     if value is None or isinstance(value, bool):
         return value
     if name == "questions":

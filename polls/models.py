@@ -22,13 +22,13 @@ from failover.gateway import RegionalModel
 
 from .merge import Cast, Row
 from .packing import packed, unpacked
+from .paging import Place, Read, read_behind
 
 __all__ = [
     "BallotRow",
     "DatabaseError",
     "ListingRow",
     "Page",
-    "Place",
     "SurveyRow",
     "TallyRow",
     "ballot_page",
@@ -38,6 +38,7 @@ __all__ = [
     "shard_place",
     "shard_prefix",
     "shelf_page",
+    "shelf_places",
     "unlisted_page",
     "voter_key",
 ]
@@ -46,6 +47,7 @@ ModelT = TypeVar("ModelT", bound=RegionalModel)
 SEPARATOR = "#"
 log = logging.getLogger(__name__)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # perhaps half of a pair: looked at closely
+BESIDES = 2  # places that a page of an index reads and cannot use: where it begins, and its last time
 PAGE_ITEMS = 500  # read at once: 60 ms of a local engine on a busy laptop, far within one attempt
 
 
@@ -248,43 +250,27 @@ def ballot_page(start: dict[str, Any] | None, *, prefix: str | None = None, cons
     return Page(page["Items"], page.get("LastEvaluatedKey"))
 
 
-class Place(NamedTuple):
-    """Where a row stands among those of its shelf, the latest change first; `updated_at` is microseconds."""
-
-    updated_at: int
-    code: str
-    region: str
-
-    @classmethod
-    def parse(cls, text: str) -> "Place | None":
-        """The place that a page's address names; None for a text that names none."""
-        number, _dash, rest = text.partition("-")
-        code, _dash, region = rest.partition("-")
-        if not (number.isascii() and number.isdecimal() and len(number) < 20 and code and region):
-            return None
-        return cls(int(number), code, region) if region.isascii() and len(rest) < 100 else None
-
-    def __str__(self) -> str:
-        """As an address names it."""
-        return f"{self.updated_at}-{self.code}-{self.region}"
-
-
-def shelf_page(shelf: str, after: Place | None, *, limit: int) -> tuple[list[Place], bool]:
-    """Up to `limit` places of a shelf behind `after` in the bound region, and whether there are more."""
-    start = None
-    if after is not None:
-        start = {
-            "shelf": {"S": shelf},
-            "updated_at": {"N": str(after.updated_at)},
-            "code": {"S": after.code},
-            "region": {"S": after.region},
-        }
-    found = SurveyRow.query(
-        shelf, index_name="by-change", scan_index_forward=False, page_size=limit, last_evaluated_key=start
+def shelf_page(shelf: str, after: Place | None, *, limit: int) -> Read:
+    """About `limit` places of a shelf behind `after` in the bound region, in one call; in more where that many rows
+    were written in the same microsecond.
+    """
+    from_there = SurveyRow.updated_at <= after.updated_at if after is not None else None
+    rows = SurveyRow.query(
+        shelf, from_there, index_name="by-change", scan_index_forward=False, page_size=limit + BESIDES
     )
-    page = next(found.page_iter)
-    places = [Place(int(item["updated_at"]["N"]), item["code"]["S"], item["region"]["S"]) for item in page["Items"]]
-    return places, "LastEvaluatedKey" in page
+    return read_behind(after, ((_places(page), "LastEvaluatedKey" in page) for page in rows.page_iter))
+
+
+def shelf_places(shelf: str) -> set[Place]:
+    """All places of a shelf in the bound region, the earliest change read first: a row that changes meanwhile moves to
+    where the reading has still to come, so that none is missed.
+    """
+    rows = SurveyRow.query(shelf, index_name="by-change", page_size=PAGE_ITEMS)
+    return {place for page in rows.page_iter for place in _places(page)}
+
+
+def _places(page: dict[str, Any]) -> list[Place]:
+    return [Place(int(item["updated_at"]["N"]), item["code"]["S"], item["region"]["S"]) for item in page["Items"]]
 
 
 def unlisted_page(start: dict[str, Any] | None) -> Page:

@@ -10,7 +10,8 @@ from failover import gateway
 from . import listing
 from .counting import Compared, Kept, Scheme, Shard, Stored, Unreachable
 from .merge import Cast, Row, merge
-from .models import BallotRow, DatabaseError, Place, SurveyRow, TallyRow, round_key, shard_place, shard_prefix
+from .models import BallotRow, DatabaseError, SurveyRow, TallyRow, round_key, shard_place, shard_prefix
+from .paging import Place
 from .projector import Projector
 from .surveys import Survey, from_row, is_whole
 from .tally import Tally

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from failover import gateway, wiring
 from polls import definitions, listing, selectors, services, tallies
 from polls.listing import Listed, Shelf
 from polls.merge import Row, change, merge, put_on
-from polls.models import ListingRow, Place, SurveyRow
+from polls.models import ListingRow, SurveyRow
 from polls.packing import packed, unpacked
+from polls.paging import Place
 from polls.surveys import Survey, defined_values, first_values, from_row, tombstone
 from tests.conftest import Lab
 from tests.polls.conftest import QUESTIONS
@@ -121,6 +122,18 @@ def test_pages_hold_every_survey_once_the_latest_change_first(make_survey: Calla
     everything = [listed.survey.code for listed in listing.every(Shelf.SHOWN)]
     assert len(everything) == len(set(everything))
     assert first(listing.page(after="no place").value) == made[2]
+
+
+@lab
+def test_a_survey_that_ends_a_page_is_not_on_the_next_one_by_its_older_row(make_survey: Callable[..., Survey]):
+    code = make_survey().code
+    row = selectors.found_now(code).row
+    write(code, WEST, change(row, {"title": "West"}, now_ms=row.changed_at + 1))
+    write(code, EAST, change(row, {"title": "East"}, now_ms=row.changed_at + 2))
+    top = listing.page(size=1).value
+    assert first(top) == code
+    rest = [listed.survey.code for listed in listing.page(after=top.next or "", size=9).value.surveys]
+    assert code not in rest
 
 
 @lab
@@ -299,6 +312,7 @@ def test_the_small_rows_come_to_what_the_rows_come_to(edits: list[tuple[str, boo
 
 
 @given(FIELDS)
+@example({tombstone(1): {"v": 1.0, "at": 9}})
 def test_any_json_in_a_row_is_condensed_and_listed(fields: Any):
     row = merge([FIRST, unpacked(1, fields, region="west")])
     listed = listing._merged("CODE", small([row], ["east"]))

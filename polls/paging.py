@@ -1,0 +1,114 @@
+"""A list that is read a page at a time, in the order of an index of several regions' rows: every entry once, where its
+latest row stands. Pure but for the readers that it is given; standard library only.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
+MOST_READS = 10  # of the index for one page: entries that are not of this list are passed over
+
+
+class Place(NamedTuple):
+    """Where a row stands among those of its shelf, the latest change first; `updated_at` is microseconds."""
+
+    updated_at: int
+    code: str
+    region: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Place | None":
+        """The place that a page's address names; None for a text that names none."""
+        number, _dash, rest = text.partition("-")
+        code, _dash, region = rest.partition("-")
+        if not (number.isascii() and number.isdecimal() and len(number) < 20 and code and region):
+            return None
+        return cls(int(number), code, region) if region.isascii() and len(rest) < 100 else None
+
+    def __str__(self) -> str:
+        """As an address names it."""
+        return f"{self.updated_at}-{self.code}-{self.region}"
+
+
+class Read(NamedTuple):
+    """Places of one region behind some other, the latest first, and whether more follow. None is missing down to the
+    time of the last one.
+    """
+
+    places: Sequence[Place]
+    more: bool
+
+
+class Entry(NamedTuple, Generic[T]):
+    """What the merged rows under one code come to, and the latest of the places where they stand in this list."""
+
+    value: T
+    latest: Place
+
+
+class Turned(NamedTuple, Generic[T]):
+    """A page: its entries by code, in their order, and the place behind which the next one begins; None at the end."""
+
+    entries: dict[str, T]
+    next: Place | None
+
+
+Index = Callable[[Place | None], Iterable[Read]]  # what every region that answers has behind a place
+Entries = Callable[[Sequence[str], Mapping[str, frozenset[Place]]], Mapping[str, Entry[T]]]
+
+
+def turn(start: Place | None, size: int, index: Index, entries: Entries[T]) -> Turned[T]:
+    """Up to `size` entries behind `start`, which is the last place that the page before looked at. `entries` gives
+    those of some codes that belong to the list, knowing where the index has them.
+
+    An entry whose latest place is not behind `start` was on a page before this one, or has changed since that page.
+    """
+    place = start
+    listed: dict[str, T] = {}
+    looked_at: set[str] = set()
+    for _read in range(MOST_READS):
+        reads = list(index(place))
+        ends = [read.places[-1].updated_at for read in reads if read.more]
+        together = {each for read in reads for each in read.places}
+        # Behind the end of what was read of one region another region's places may be missing.
+        places = sorted((each for each in together if not ends or each.updated_at >= max(ends)), reverse=True)
+        standing = by_code(places)
+        while places:
+            codes = list(dict.fromkeys(each.code for each in places if each.code not in looked_at))
+            codes = codes[: size - len(listed)]
+            known = entries(codes, standing) if codes else {}
+            while places and (places[0].code in looked_at or places[0].code in codes):
+                place = places.pop(0)
+                entry = known.get(place.code)
+                if place.code not in looked_at and entry is not None and (start is None or entry.latest < start):
+                    listed[place.code] = entry.value
+                looked_at.add(place.code)
+                if len(listed) == size:
+                    return Turned(listed, place if places or ends else None)
+        if not ends:
+            return Turned(listed, None)
+    return Turned(listed, place)
+
+
+def by_code(places: Iterable[Place]) -> dict[str, frozenset[Place]]:
+    """Places by the code of the entry that they are of."""
+    found: dict[str, set[Place]] = {}
+    for place in places:
+        found.setdefault(place.code, set()).add(place)
+    return {code: frozenset(standing) for code, standing in found.items()}
+
+
+def read_behind(after: Place | None, parts: Iterable[tuple[list[Place], bool]]) -> Read:
+    """What an index has behind `after`, of parts that it gives from the time of `after` on, each with whether more
+    follow; as many parts as it takes to have any. An index promises no order among equal times, so those of the last
+    time are left for the next reading while more follow.
+    """
+    given: list[Place] = []
+    for part, more in parts:
+        given += part
+        last = min((place.updated_at for place in given), default=0)
+        behind = sorted(place for place in given if after is None or place < after)
+        places = [place for place in behind[::-1] if not more or place.updated_at > last]
+        if places or not more:
+            return Read(places, more)
+    return Read([], False)
