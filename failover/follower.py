@@ -30,11 +30,13 @@ class Follower:
         self._reported: WorkerReport | None = None
         self._stopped = threading.Event()
         self._lock = threading.Lock()
+        self._unusable = False
 
     def start(self) -> None:
-        """Takes the verdict that stands, then keeps following in a daemon thread."""
-        self._files.hold(self._worker)
-        self.step()
+        """Takes the verdict that stands, then keeps following in a daemon thread. Files that cannot be written stop
+        nothing: what was counted is handed in once they can.
+        """
+        self._try_step()
         threading.Thread(target=self._loop, name="follower", daemon=True).start()
 
     def stop(self) -> None:
@@ -58,6 +60,7 @@ class Follower:
                 self._hand_in()
 
     def _hand_in(self) -> None:
+        self._files.hold(self._worker)  # first: a report that nobody holds is counted as the last one
         report = self._router.report()
         news = replace(report, at=0.0)  # its time alone is none; an outcome or a circuit's turn without a call is
         if news != self._reported:
@@ -67,9 +70,17 @@ class Follower:
     def _loop(self) -> None:
         while not self._stopped.is_set():
             self._clock.wait(PERIOD_S)
-            try:
-                self.step()
-            except (OSError, ValueError) as error:
-                # A full disk or a half-removed directory must not end the following: the next round tries again.
+            self._try_step()
+
+    def _try_step(self) -> None:
+        """A full disk or a half-removed directory must not end the following: the next round tries again. It is said
+        once, and again only when it was over meanwhile.
+        """
+        try:
+            self.step()
+            self._unusable = False
+        except (OSError, ValueError) as error:
+            if not self._unusable:
                 told = {"event": "files-unusable", "error": error}
                 log.warning("the files shared with the monitor cannot be used: %(error)s", told)
+            self._unusable = True

@@ -70,6 +70,7 @@ class Monitor:
         self.next_beat = Stamp(self.clock)
         self.counters: dict[str, dict[str, int]] = {}
         self._files = wiring.make_files(config)
+        self._unpublished = False
         self._watch = Watch(wiring.regions_of(config), config=router_config)
         self._decisions: dict[str, tuple[Decision, ...]] = {}
         self._events: dict[str, Event] = {}
@@ -134,9 +135,13 @@ class Monitor:
                 self._written = self._totals
             for worker in gone:  # only now: until the totals hold what it had counted, its report does
                 self._files.forget(worker)
+            self._unpublished = False
         except OSError as error:
-            # A full disk: the watching goes on, and the workers notice by its age that the file is old.
-            log.error("the status cannot be published: %(error)s", {"event": "publish-failed", "error": error})
+            # A full disk: the watching goes on, and the workers notice by its age that the file is old. Said once,
+            # and again only when it was over meanwhile.
+            if not self._unpublished:
+                log.error("the status cannot be published: %(error)s", {"event": "publish-failed", "error": error})
+            self._unpublished = True
 
     def _take(self, seen: Seen) -> None:
         if seen.beat_written is not None:

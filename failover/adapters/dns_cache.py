@@ -13,6 +13,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -92,6 +93,8 @@ class AddressBook:
             draft.write_text(json.dumps({"addresses": answer.addresses, "ttl_s": answer.ttl_s, "at": at}))
             draft.replace(path)
         except OSError as error:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
             log.warning("the addresses of %s cannot be kept: %s", host, error)
 
     def load(self, host: str) -> tuple[Answer, float] | None:

@@ -11,11 +11,13 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from failover.core.config import RouterConfig
+from failover.core.disk import is_unwritable
 from failover.core.reports import HostView, WorkerReport, report_from_json, report_to_json, view_from_json, view_to_json
 from failover.core.status import StatusDocument
 from failover.core.totals import Totals, totals_from_json, totals_to_json
@@ -39,14 +41,20 @@ class Published:
 
 
 class HostFiles:
-    """Reads and writes the files below `run_dir`; makes the directory when it is missing."""
+    """Reads and writes the files below `run_dir`; makes the directory when it is missing and can be made: without it
+    nothing is read, and each write raises `OSError`.
+    """
 
     def __init__(self, run_dir: Path) -> None:
         self._status = run_dir / "status.json"
         self._totals = run_dir / "totals.json"
         self._workers = run_dir / "workers"
         self._held: dict[str, int] = {}
-        self._workers.mkdir(parents=True, exist_ok=True)
+        try:
+            self._workers.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            if not is_unwritable(error):
+                raise
 
     def publish(self, view: HostView, status: StatusDocument, *, at: float) -> None:
         """Replaces what the monitor said before."""
@@ -83,13 +91,21 @@ class HostFiles:
 
     def hold(self, worker: str) -> None:
         """Says that `worker` (a name that no other process has, now or later) is this process, until `release` or
-        until it ends, however that happens.
+        until it ends, however that happens. Raises `OSError` when that cannot be written; to be called again then.
         """
+        if worker in self._held:
+            return
+        self._workers.mkdir(parents=True, exist_ok=True)
         path = self._workers / f"{worker}.lock"
         draft = path.with_suffix(f".{os.getpid()}.tmp")
-        self._held[worker] = descriptor = os.open(draft, os.O_CREAT | os.O_RDWR, 0o666)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        draft.replace(path)  # only now has it the name: nobody ever sees it unlocked while its worker runs
+        descriptor = os.open(draft, os.O_CREAT | os.O_RDWR, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            draft.replace(path)  # only now has it the name: nobody ever sees it unlocked while its worker runs
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._held[worker] = descriptor
 
     def release(self, worker: str) -> None:
         """Says that `worker` is done; the monitor counts its report and removes it."""
@@ -140,8 +156,13 @@ class HostFiles:
 
 def _replace(path: Path, content: Any) -> None:
     draft = path.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_text(json.dumps(content, separators=(",", ":")))
-    draft.replace(path)
+    try:
+        draft.write_text(json.dumps(content, separators=(",", ":")))
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)  # half of it is no use to anybody, and takes what little room is left
+        raise
 
 
 def _load(path: Path) -> Any:

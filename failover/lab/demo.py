@@ -28,6 +28,7 @@ from failover.lab.config import PROJECT
 from failover.lab.demo_config import DemoConfig
 from failover.lab.errors import LabError
 from failover.lab.files import APP_ENV, CONTROL, DEMO_LOCK, DirLock, DiskWatch, write_whole
+from failover.lab.leash import UNSAVED
 
 START_S = 90.0
 STOP_S = 12.0
@@ -88,6 +89,11 @@ class Demo:
                 (self._config.lab_dir / "demo.json").unlink(missing_ok=True)
                 self._lock.release()
         lab = self._children.get("lab")
+        if lab is not None and lab.returncode == UNSAVED:  # its log may lie on the same full disk: we say it
+            raise LabError(
+                f"the votes could not be saved in LAB_DIR={self._config.lab_dir}: is the disk full? Those since the "
+                "last stop are lost; what was saved before is kept"
+            )
         if lab is not None and lab.returncode not in (0, -signal.SIGTERM):  # the latter: it had not yet begun
             raise LabError(f"the lab did not stop in order: {self._told('lab')}")
 
@@ -172,8 +178,11 @@ class Demo:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)  # the workers of a web tier that was killed still hold its port
             self._say(f"the {name} is started again, since it ended by itself: {self._told(name)}")
-            self._start(name, self._commands[name])
-            self._note_pids()
+            try:
+                self._start(name, self._commands[name])
+                self._note_pids()
+            except OSError as error:  # a full disk: what runs goes on, and the votes in memory with it
+                self._say(f"a file in LAB_DIR={self._config.lab_dir} could not be written: {error.strerror}")
         self._all_run()
 
     def _told(self, name: str) -> str:

@@ -5,6 +5,10 @@ class LabError(Exception):
     """The lab cannot do what was asked. ``str(error)`` is one line, fit for stderr."""
 
 
+class LabUnsaved(LabError):
+    """The lab stopped, and could not save its tables."""
+
+
 class LabNotRunning(LabError):
     """No lab answers in the given directory."""
 

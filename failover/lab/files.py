@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -25,10 +26,15 @@ APP_ENV, CONTROL, TOKEN, CA = "app.env", "control.json", "control.token", "tls/c
 def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Write beside, then rename: a reader sees the old file or the new one."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(handle, "w") as out:
-        out.write(text)
-    beside.replace(path)
+    try:
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(handle, "w") as out:
+            out.write(text)
+        beside.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def write_app_env(lab_dir: Path, fronts: Mapping[str, int], nameserver: int, *, tls: bool) -> None:

@@ -21,7 +21,7 @@ from failover.lab.config import LabConfig, TableSpec
 from failover.lab.control import ControlServer
 from failover.lab.dns import NameServer
 from failover.lab.engines import refuse_another_engine
-from failover.lab.errors import LabError, LabStopping
+from failover.lab.errors import LabStopping, LabUnsaved
 from failover.lab.faults import FaultBook
 from failover.lab.front import FrontTls
 from failover.lab.gate import FrontLoop
@@ -31,6 +31,7 @@ from failover.lab.replica import EngineReplica
 from failover.lab.replication import Replication
 from failover.lab.triggers import Trigger, Triggers
 
+log = logging.getLogger(__name__)
 ALIVE = (RegionState.STARTING, RegionState.RESYNCING, RegionState.RUNNING)
 PROBE_TABLE = "survey-control"
 
@@ -71,7 +72,7 @@ class Lab:
                 self._tables,
                 self._loop,
                 synced=self._synced,
-                changed=self._publish,
+                changed=self._publish_again,
                 stopping=self._stopping,
                 tls=shown.get(name),
             )
@@ -163,6 +164,13 @@ class Lab:
                 engines = {name: {"port": now.port, "pid": now.pid} for name, now in running.items() if now}
                 files.write_control(self._config.lab_dir, self._control.url, engines)
 
+    def _publish_again(self) -> None:
+        """On a full disk the earlier news of the engines stays: a region that comes back matters more."""
+        try:
+            self._publish()
+        except OSError as error:
+            log.warning("%s cannot be written: %s", files.CONTROL, error)
+
 
 def run_lab(
     config: LabConfig, tables: Sequence[TableSpec], *, say: Callable[[str], object], triggers: Sequence[Trigger] = ()
@@ -189,7 +197,7 @@ def run_lab(
         lock.release()
     unsaved = lab.unsaved()
     if unsaved:
-        raise LabError(
+        raise LabUnsaved(
             f"the tables of {' and '.join(unsaved)} could not be saved in {config.lab_dir}: is the disk full? Votes "
             "since the last stop are lost there; what was saved before is kept"
         )

@@ -10,6 +10,7 @@ ended in order: data beside that file cannot be trusted.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -82,7 +83,8 @@ def main(argv: list[str]) -> int:
         except OSError as error:
             log.write(f"{command[0]} could not be started: {error.strerror}\n".encode())
             return CANNOT_START
-    pid_file.write_text(str(engine.pid))
+    with contextlib.suppress(OSError):  # a full disk: a region that runs matters more than one that is found again
+        pid_file.write_text(str(engine.pid))
     sys.stdout.write(f"{engine.pid}\n")
     sys.stdout.flush()
     before, stopped = _written(snapshot), False

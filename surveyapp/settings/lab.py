@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from failover.core.disk import is_unwritable
 from failover.lab import environment, files
 
 from . import values
@@ -26,11 +27,14 @@ def _secrets_file() -> Path:
     if not path.exists():
         LAB_DIR.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")
-        with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as handle:
-            handle.write(f"DJANGO_SECRET_KEY={secrets.token_urlsafe(50)}\n")
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)  # the first of two processes wins, and both read the same key
-        draft.unlink()
+        try:
+            with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as handle:
+                handle.write(f"DJANGO_SECRET_KEY={secrets.token_urlsafe(50)}\n")
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)  # the first of two processes wins, and both read the same key
+        finally:
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
     return path
 
 
@@ -41,8 +45,14 @@ def _read(path: Path) -> dict[str, str]:
 
 # What the lab says of itself holds, whatever this shell was told for another installation.
 try:
-    os.environ.update(_read(_secrets_file()))
     closed = files.why_closed(LAB_DIR)
+    try:
+        os.environ.update(_read(_secrets_file()))
+    except OSError as error:
+        if not closed or not is_unwritable(error):
+            raise
+        # No lab runs here and none can: the commands that need none, such as `check`, have a key for themselves.
+        os.environ["DJANGO_SECRET_KEY"] = secrets.token_urlsafe(50)
     if not closed:
         os.environ.update(_read(LAB_DIR / files.APP_ENV))
 except (OSError, ValueError) as error:

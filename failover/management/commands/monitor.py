@@ -25,3 +25,5 @@ class Command(BaseCommand):
             monitor.run()
         except MonitorRunning as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"FAILOVER_RUN_DIR: {config.run_dir} cannot be used: {error.strerror}") from error

@@ -44,6 +44,8 @@ class Command(BaseCommand):
             demo.run(lambda: _prepare_accounts(password))
         except LabError as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"LAB_DIR={settings.LAB_DIR}: cannot be used: {error}") from error
 
 
 def _kept_password(lab_dir: Path) -> str:

@@ -1,5 +1,8 @@
 """``manage.py lab``: the local cloud alone, in the foreground."""
 
+import contextlib
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +10,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from failover.lab.config import LabConfig
-from failover.lab.errors import LabError
+from failover.lab.errors import LabError, LabUnsaved
 from failover.lab.lab import run_lab
+from failover.lab.leash import UNSAVED
 from failover.lab.triggers import TALLY
+
+STDERR = 2
 
 
 class Command(BaseCommand):
@@ -29,5 +35,12 @@ class Command(BaseCommand):
         try:
             config = LabConfig.from_env(lab_dir=Path(settings.LAB_DIR))
             run_lab(config, gateway.tables(), say=say, triggers=[TALLY])
+        except LabUnsaved as error:
+            # Past the buffers: on the same full disk a log may refuse this line, and the exit status has to stay.
+            with contextlib.suppress(OSError):
+                os.write(STDERR, f"CommandError: {error}\n".encode(errors="backslashreplace"))
+            sys.exit(UNSAVED)
         except LabError as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"LAB_DIR={settings.LAB_DIR}: cannot be used: {error}") from error

@@ -1,0 +1,61 @@
+"""A file system of a test's own, small enough to be filled."""
+
+import contextlib
+import errno
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+INODES = 600
+
+
+@contextlib.contextmanager
+def mounted(point: Path, *arguments: str) -> Iterator[Path]:
+    """`mount ARGUMENTS POINT`, until the block is over. Skips the test where this user may not mount."""
+    point.mkdir()
+    done = subprocess.run(["mount", *arguments, str(point)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"NOT TESTED, a file system has to be mounted for it: {done.stderr.strip()}")
+    try:
+        yield point
+    finally:
+        subprocess.run(["umount", "--lazy", str(point)], check=True)
+
+
+@contextlib.contextmanager
+def small_disk(point: Path, *, megabytes: int = 24) -> Iterator[Path]:
+    """An empty file system in memory."""
+    with mounted(point, "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes={INODES}", "tmpfs") as disk:
+        yield disk
+
+
+def fill(disk: Path) -> None:
+    """Until it takes neither another byte nor another file."""
+    full = disk / "full"
+    full.mkdir(exist_ok=True)
+    for size in (1 << 20, 4096, 1):  # the last for what somebody else's file has left in its last block: it takes none
+        with contextlib.suppress(OSError), (full / f"blocks-{size}").open("ab", buffering=0) as handle:
+            while True:
+                handle.write(bytes(size))
+    for number in range(10 * INODES):
+        try:
+            (full / f"file-{number}").touch()
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+            return
+    raise AssertionError("the disk takes file after file")
+
+
+def fill_file(path: Path) -> None:
+    """What is left in a file's last block, on a disk that is full."""
+    with contextlib.suppress(OSError), path.open("ab", buffering=0) as handle:
+        while True:
+            handle.write(b"\n")
+
+
+def make_room(disk: Path) -> None:
+    """Takes away what `fill` has made."""
+    for path in (disk / "full").iterdir():
+        path.unlink()

@@ -1,0 +1,108 @@
+"""LAB_DIR on a disk that is full or read-only: what only reads works, votes are taken, and a failed save is said."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.disks import fill, fill_file, make_room, mounted, small_disk
+from tests.integration.demo import PHONES, READY_S, Demo, demo_and_process, demo_in, named
+from tests.processes import manage
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.lab
+
+READING = [
+    (("survey", "list"), "DEMO20"),
+    (("survey", "export", "DEMO20"), '"questions"'),
+    (("survey", "export", "DEMO20", "--ballots"), "voter-before"),
+    (("survey", "audit", "DEMO20"), "equal"),
+    (("regions",), "us-east-1"),
+    (("regions", "--json"), '"regions"'),
+    (("fault", "--list"), "Kinds of faults"),
+    (("check",), "no issues"),
+]
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A demo that took a vote, and then its disk ran full."""
+    with small_disk(tmp_path_factory.mktemp("full") / "disk") as disk, demo_in(disk / "lab", LAB_RTT_MS="0") as demo:
+        assert demo.vote("voter-before", named(), {"q1": "o1"}).status_code == 201
+        demo.store()
+        fill(disk)
+        yield demo
+
+
+@pytest.mark.parametrize(("command", "shown"), READING, ids=[" ".join(command) for command, _ in READING])
+def test_a_command_that_only_reads_works_on_a_full_disk(full: Demo, command: tuple[str, ...], shown: str):
+    done = full.manage(*command)
+
+    assert done.returncode == 0, done.stderr
+    assert shown in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("command", "shown"), READING, ids=[" ".join(command) for command, _ in READING])
+def test_a_command_that_only_reads_works_on_a_read_only_disk(
+    full: Demo, tmp_path: Path, command: tuple[str, ...], shown: str
+):
+    with mounted(tmp_path / "same", "--bind", "-o", "ro", str(full.lab_dir)) as same:
+        with pytest.raises(OSError, match="Read-only"):
+            (same / "anything").touch()
+        done = manage(*command, lab_dir=same)
+
+    assert done.returncode == 0, done.stderr
+    assert shown in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_web_workers_that_start_on_a_full_disk_serve_pages_and_take_votes(full: Demo):
+    web = json.loads((full.lab_dir / "demo.json").read_text())["pids"]["web"]
+    os.killpg(web, signal.SIGKILL)
+
+    def answers() -> bool:
+        try:
+            return PHONES.get(f"{full.url}/s/DEMO20/").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    wait_until(answers, within=READY_S, what="the web tier is back")
+    assert full.vote("voter-behind", named(), {"q1": "o2"}).status_code == 201
+
+
+def test_check_needs_no_lab_and_no_disk_that_can_be_written(tmp_path: Path):
+    with small_disk(tmp_path / "disk") as disk:
+        fill(disk)
+        done = manage("check", lab_dir=disk / "lab")
+        refused = manage("demo", lab_dir=disk / "lab", DEMO_PASSWORD="a-password-of-ours")
+
+    assert done.returncode == 0, done.stderr
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert f"LAB_DIR={disk / 'lab'}: cannot be used: " in line
+
+
+def test_a_stop_on_a_full_disk_says_that_nothing_was_saved_and_keeps_what_was(tmp_path: Path):
+    with small_disk(tmp_path / "disk") as disk:
+        lab_dir = disk / "lab"
+        with demo_in(lab_dir, LAB_RTT_MS="0") as demo:
+            assert demo.vote("voter-saved", named(), {"q1": "o1"}).status_code == 201
+            demo.store()
+        with demo_and_process(lab_dir, LAB_RTT_MS="0") as (demo, process):
+            assert demo.vote("voter-unsaved", named(), {"q1": "o1"}).status_code == 201
+            fill(disk)
+            fill_file(lab_dir / "logs" / "lab.out")
+            process.send_signal(signal.SIGTERM)
+            output = process.communicate(timeout=120)[0]
+        assert process.returncode == 1
+        last = output.strip().splitlines()[-1]
+        assert f"the votes could not be saved in LAB_DIR={lab_dir}: is the disk full?" in last
+        assert "Traceback" not in output
+        make_room(disk)
+        with demo_in(lab_dir, LAB_RTT_MS="0") as demo:
+            assert {ballot.voter for ballot in demo.rows("us-west-2")} == {"voter-saved"}
