@@ -49,7 +49,7 @@ try:
     try:
         os.environ.update(_read(_secrets_file()))
     except OSError as error:
-        if not closed or not is_unwritable(error):
+        if not closed or not is_unwritable(error) or not LAB_DIR.is_dir():
             raise
         # No lab runs here and none can: the commands that need none, such as `check`, have a key for themselves.
         os.environ["DJANGO_SECRET_KEY"] = secrets.token_urlsafe(50)

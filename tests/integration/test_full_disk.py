@@ -77,6 +77,7 @@ def test_web_workers_that_start_on_a_full_disk_serve_pages_and_take_votes(full: 
 
 def test_check_needs_no_lab_and_no_disk_that_can_be_written(tmp_path: Path):
     with small_disk(tmp_path / "disk") as disk:
+        (disk / "lab").mkdir()
         fill(disk)
         done = manage("check", lab_dir=disk / "lab")
         refused = manage("demo", lab_dir=disk / "lab", DEMO_PASSWORD="a-password-of-ours")
