@@ -39,8 +39,12 @@ def fill(disk: Path) -> None:
             while True:
                 handle.write(bytes(size))
     with pytest.raises(OSError, match="No space left"):
-        for number in range(10 * INODES):
-            (full / f"file-{number}").touch()
+        _make_files(full)
+
+
+def _make_files(folder: Path) -> None:
+    for number in range(10 * INODES):
+        (folder / f"file-{number}").touch()
 
 
 def fill_file(path: Path) -> None:
