@@ -25,7 +25,7 @@ from .paging import Entry, Place, Read, by_code, turn
 from .retention import EXPIRES, expiry_name
 from .surveys import DEFINED, HIDDEN_TEXT, Survey, from_row, is_known, is_tombstone, is_whole, tombstone
 
-PAGE = 20  # surveys: with two regions 40 small rows
+PAGE = 16  # surveys: with two regions 32 small rows, and two waves of reads of their voters
 WHOLE_SHELF_S = 5.0  # ten calls of 500 keys to a far region
 LONGEST_TITLE, LONGEST_WORD = 200, 50  # characters
 WHERE_UNREAD = frozenset({"access", "opens_at", "closes_at"})  # as stored.py: no ballots then
@@ -130,7 +130,7 @@ def standing() -> dict[str, frozenset[Place]]:
 
 def read_bound(codes: Sequence[str], places: Mapping[str, frozenset[Place]]) -> list[Listed]:
     """These surveys as the bound region has them, of those whose places are known."""
-    rows = _small_rows(codes)
+    rows = _small_rows(codes, places)
     behind = _behind(codes, places, rows)
     rows = [small for small in rows if small.place.code not in behind] + _in_full(behind)
     found = (_merged(code, [small for small in rows if small.place.code == code]) for code in codes)
@@ -180,7 +180,7 @@ def _entries(shelf: Shelf, codes: Sequence[str], places: Mapping[str, frozenset[
 
 def _everywhere(codes: Sequence[str], places: Mapping[str, frozenset[Place]]) -> dict[str, list[_Small]]:
     """The small rows of these surveys by code, from every region that answers; of one that is behind, the rows."""
-    rows = [small for found in selectors.everywhere(lambda _b: _small_rows(codes)).values() for small in found]
+    rows = [small for found in selectors.everywhere(lambda _b: _small_rows(codes, places)).values() for small in found]
     behind = _behind(codes, places, rows)
     for code, whole in zip(behind, selectors.side_by_side(_whole, behind), strict=True):
         if whole:  # otherwise the small rows, which are of an earlier change, are the best that there is
@@ -202,9 +202,11 @@ def _whole(code: str) -> list[_Small]:
     return [small for found in told.values() for small in found]
 
 
-def _small_rows(codes: Sequence[str]) -> list[_Small]:
-    keys = [(code, region) for code in codes for region in gateway.regions()]
-    return [_small(item, item.row()) for item in ListingRow.batch_get(keys)] if keys else []
+def _small_rows(codes: Sequence[str], places: Mapping[str, frozenset[Place]]) -> list[_Small]:
+    """Of every region that is configured, and of those where the index has a row: one may no longer be configured."""
+    keys = {(code, region) for code in codes for region in gateway.regions()}
+    keys |= {(code, place.region) for code in codes for place in places.get(code, ())}
+    return [_small(item, item.row()) for item in ListingRow.batch_get(sorted(keys))] if keys else []
 
 
 def _in_full(codes: Sequence[str]) -> list[_Small]:

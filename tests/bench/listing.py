@@ -29,7 +29,7 @@ ROUNDS, WITHIN_S = 7, 120.0
 AIM = Aim(300, judged=Judged.OURS)
 NOTE = (
     f"Lists: {SURVEYS:,} surveys of 170 KB in both regions of a lab, the second one {RTT_MS} ms away; what the page of "
-    "the list reads (places, small rows, voters of 20 rounds) in this process, the voters never from the cache. The "
+    "the list reads (places, small rows, voters of each) in this process, the voters never from the cache. The "
     f"peer is what the list did before: it read and parsed the definitions, here of {TENTH} surveys, a tenth of them."
 )
 

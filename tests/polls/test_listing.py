@@ -197,6 +197,28 @@ def test_a_writer_that_is_cut_off_between_both_rows_loses_no_survey_from_the_lis
 
 
 @lab
+def test_no_definition_is_read_for_the_row_of_a_region_that_is_no_longer_configured(
+    wired: wiring.Wired, make_survey: Callable[..., Survey]
+):
+    row = selectors.found_now(make_survey().code).row
+    with gateway.at(EAST):
+        item = SurveyRow("MOVED", "eu-west-1")
+        item.take(Row(1, row.fields, row.versions))
+        item.shelf = Shelf.SHOWN
+        item.put()
+        listing.put_beside(item, Row(1, row.fields, row.versions))
+    wait_until(lambda: shown("MOVED") is not None, within=20, what="the survey is listed")
+    wait_until(
+        lambda: len(selectors.everywhere(lambda _b: ListingRow.get("MOVED", "eu-west-1"))) == 2,
+        within=20,
+        what="both regions hold the small row",
+    )
+    with watched(wired) as traffic:
+        assert first(listing.page().value) == "MOVED"
+    assert "Query survey-definitions" not in traffic.calls
+
+
+@lab
 @pytest.mark.django_db
 def test_a_whole_page_of_large_surveys_whose_small_rows_are_missing_is_shown(
     make_survey: Callable[..., Survey], instructor: Client
