@@ -214,7 +214,7 @@ def test_no_definition_is_read_for_the_row_of_a_region_that_is_no_longer_configu
         what="both regions hold the small row",
     )
     with watched(wired) as traffic:
-        assert first(listing.page().value) == "MOVED"
+        assert first(listing.page(size=1).value) == "MOVED"
     assert "Query survey-definitions" not in traffic.calls
 
 
