@@ -12,6 +12,7 @@ from pathlib import Path
 
 import botocore.session
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -23,9 +24,11 @@ from tests.faults import fault
 from tests.processes import running, wait_while_running
 from tests.waiting import wait_until
 
-# A deadline in milliseconds would make the machine's load a test result.
+# A deadline in milliseconds, or a check how fast examples are made, would make the machine's load a test result.
 # CI looks at the same examples each time, whoever runs the tests elsewhere at others.
-hypothesis_settings.register_profile("ours", deadline=None, derandomize="CI" in os.environ)
+hypothesis_settings.register_profile(
+    "ours", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("ours")
 
 
