@@ -92,7 +92,7 @@ def condensed(row: Row) -> dict[str, JSON]:
     told = {name: field for name, field in row.fields.items() if name not in left_out}
     short = {name: replace(field, value=_short(name, field.value)) for name, field in told.items()}
     entries = packed(Row(row.round, short, row.versions))
-    for name in row.versions:
+    for name in row.versions.keys() & entries.keys():
         entries[name]["mark"] = row.fields[name].name[1]
     return entries
 

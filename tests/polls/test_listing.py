@@ -335,6 +335,7 @@ def test_the_small_rows_come_to_what_the_rows_come_to(edits: list[tuple[str, boo
 
 @given(FIELDS)
 @example({tombstone(1): {"v": 1.0, "at": 9}})
+@example({"hidden-text:q1.0": {"v": None, "at": 0, "seen": None}})
 def test_any_json_in_a_row_is_condensed_and_listed(fields: Any):
     row = merge([FIRST, unpacked(1, fields, region="west")])
     listed = listing._merged("CODE", small([row], ["east"]))
