@@ -14,15 +14,12 @@ from hypothesis import strategies as st
 from failover.adapters import models
 from failover.core.errors import NoRegionAnswered
 from failover.core.fakes import FakeClock
-from failover.lab.replicator import CONDITION
-from failover.wiring import Wired
 from polls import vote_ids
 from polls.answers import digest as digest_of
 from polls.merge import merge_ballots, stands
-from polls.models import BallotRow
 from polls.services import CastStatus, ServiceRefused, ballot_cast
 from polls.surveys import State, Survey
-from tests.polls.two_regions import EAST, WEST, Tiny, Weather, holds, two_regions
+from tests.polls.two_regions import WEST, Tiny, Weather, two_regions
 
 VOTER = "voter-0001"
 IDS = [vote_ids.mint(1_760_943_600_000 + number, number) for number in range(3)]
@@ -171,36 +168,3 @@ def test_in_any_longer_story_too(
         told.vote(number, sky)
         told.between(meanwhile)
     told.ends(zombies_first=zombies_first)
-
-
-STANDING = {"vote_id": {"S": "b"}, "digest": {"S": "x"}, "updated_at": {"N": "10"}, "updated_in": {"S": EAST}}
-VOTE = "((attribute_not_exists (#0) OR (#0 = :0 AND #1 = :1)) OR #0 < :0)"
-
-
-@pytest.mark.lab
-@pytest.mark.parametrize("standing", [{}, STANDING], ids=["nothing there", "a ballot there"])
-@pytest.mark.parametrize(
-    ("condition", "names", "values"),
-    [
-        *((VOTE, {"#0": "vote_id", "#1": "digest"}, {":0": id, ":1": digest}) for id in "abc" for digest in "xy"),
-        *((CONDITION, {}, {":at": at, ":region": region}) for at in (9, 10, 100) for region in (EAST, WEST)),
-    ],
-)
-def test_the_regions_in_memory_read_conditions_as_the_engine_does(
-    wired: Wired, standing: dict, condition: str, names: dict, values: dict
-) -> None:
-    key = {"shard": {"S": "CONTRACT#1#1"}, "voter_region": {"S": f"{VOTER}#{EAST}"}}
-    typed = {name: {"N": str(one)} if isinstance(one, int) else {"S": one} for name, one in values.items()}
-    table, client = BallotRow.Meta.table_name, wired.clients[EAST]
-    client.delete_item(TableName=table, Key=key)
-    if standing:
-        client.put_item(TableName=table, Item={**key, **standing})
-    request = {"ConditionExpression": condition, "ExpressionAttributeValues": typed}
-    try:
-        client.put_item(TableName=table, Item=key, **request, **({"ExpressionAttributeNames": names} if names else {}))
-    except client.exceptions.ConditionalCheckFailedException:
-        taken = False
-    else:
-        taken = True
-    client.delete_item(TableName=table, Key=key)
-    assert holds(condition, standing, names, typed) is taken

@@ -1,7 +1,7 @@
 """Two regions in memory, below everything of ours: botocore's clients are replaced, so the real services, models,
 router and conditions run against them, and a test says what the network does and when replication carries what.
 
-`test_zombie_orders.py` holds the conditions as this engine reads them against the live one.
+`test_two_regions.py` holds the conditions as this engine reads them against the live one.
 """
 
 import re
