@@ -4,22 +4,27 @@ visitor's own choice (a cookie), else what their browser asks for, and a session
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from csp.utils import build_policy
 from django.conf import settings
 from django.core.signals import request_finished
+from django.db import DatabaseError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
 from failover.gateway import NoRegionAnswered
+from polls.views import kept
 from polls.views.common import no_region
 from polls.views.problems import in_place_of, no_region_problem
 
 SPEECHLESS = frozenset({"application/json", "application/openmetrics-text", "image/svg+xml", "text/plain"})
 """Content types whose keys and values are fixed by contract: they are the same in every language."""
+log = logging.getLogger(__name__)
 
 
 class PolicyMiddleware:
@@ -41,7 +46,8 @@ class PolicyMiddleware:
 class ProblemMiddleware:
     """Below `/api/` nothing is answered in HTML: what Django or a view would say on a page (an address that does not
     exist, a host that is not allowed, a mistake of ours) becomes a problem document. It stands first, since each
-    middleware below may answer by itself. A page for which no region answered says so, whichever page it is.
+    middleware below may answer by itself. A page for which no region answered says so, whichever page it is, and so
+    does one that needs the accounts while their database cannot be used.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -58,7 +64,11 @@ class ProblemMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        """What a view did not expect: that no region answers, or that all of them refuse."""
+        """What a view did not expect: that no region answers or all of them refuse, or the accounts' database."""
+        if isinstance(error, DatabaseError) and not _is_api(request):
+            details = {"event": "accounts-unavailable", "error": str(error)}
+            log.error("the accounts' database cannot be used: %(error)s", details)
+            return render(request, "accounts_unavailable.html", {"typed": kept.typed(request)}, status=503)
         if not isinstance(error, NoRegionAnswered):
             return None
         return no_region_problem(error) if _is_api(request) else no_region(request, error)

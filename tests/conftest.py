@@ -12,6 +12,7 @@ from pathlib import Path
 
 import botocore.session
 import pytest
+from django.test import override_settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
@@ -57,6 +58,13 @@ def _the_sdk_reads_its_data_once() -> Iterator[None]:
     """Many tests make clients of their own, for each of which the SDK would read megabytes of JSON once more."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_are_hashed_quickly() -> Iterator[None]:
+    """What makes a password slow to guess would take a quarter of a second for each account of a test."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
 
 

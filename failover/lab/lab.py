@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
@@ -189,7 +190,11 @@ def run_lab(
     try:
         lab.start()
         say(lab.line())
-        stopping.wait()
+        disk = files.DiskWatch(config.lab_dir)
+        while not stopping.wait(1.0):
+            if line := disk.line():
+                with contextlib.suppress(OSError):  # the line itself may go to the same disk
+                    say(line)
     except LabStopping:
         return
     finally:

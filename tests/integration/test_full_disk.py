@@ -11,7 +11,7 @@ import pytest
 
 from tests.disks import fill, fill_file, make_room, mounted, small_disk
 from tests.integration.demo import PHONES, READY_S, Demo, demo_and_process, demo_in, named
-from tests.processes import manage
+from tests.processes import manage, running
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.lab
@@ -107,3 +107,24 @@ def test_a_stop_on_a_full_disk_says_that_nothing_was_saved_and_keeps_what_was(tm
         make_room(disk)
         with demo_in(lab_dir, LAB_RTT_MS="0") as demo:
             assert {ballot.voter for ballot in demo.rows("us-west-2")} == {"voter-saved"}
+
+
+def test_a_lab_alone_says_that_its_disk_is_nearly_full(tmp_path: Path):
+    with (
+        small_disk(tmp_path / "disk") as disk,
+        running("lab", lab_dir=disk / "lab", LAB_RTT_MS="0") as process,
+    ):
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if "MB left" in line)
+    assert f"the disk of LAB_DIR={disk / 'lab'} has " in line
+
+
+def test_who_signs_in_on_a_full_disk_is_told_what_does_not_work(full: Demo):
+    with httpx.Client(base_url=full.url, trust_env=False, timeout=30) as browser:
+        browser.get("/admin/login/")
+        secret = {"csrfmiddlewaretoken": next(v for k, v in browser.cookies.items() if k.startswith("csrf"))}
+        password = (full.lab_dir / "demo-password").read_text().strip()
+        reply = browser.post("/admin/login/", data={**secret, "username": "instructor", "password": password})
+
+    assert reply.status_code == 503
+    assert "Votes and results are not affected" in reply.text
