@@ -79,6 +79,11 @@ class BallotForm(forms.Form):
         """The visible fields, in the survey's order."""
         return self.visible_fields()
 
+    def written(self) -> list[tuple[str, str]]:
+        """The questions that take a text, each with what was typed there, valid or not."""
+        texts = [field for field in self.questions if field.field.question.kind is Kind.TEXT]  # type: ignore[attr-defined]  # an AnswerField
+        return [(str(field.label), typed) for field in texts if (typed := str(field.value() or "").strip())]
+
     def answers(self) -> dict[str, Any]:
         """Canonical answers by question id, of a valid form."""
         return {

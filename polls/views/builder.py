@@ -2,7 +2,10 @@
 button works without JavaScript.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib import admin, messages
@@ -35,8 +38,22 @@ KINDS = ("single", "multiple", "rating", "text")
 def again(request: HttpRequest, code: str | None = None) -> HttpResponseBase:
     """The form as it was typed, which nothing was done with: its author looks it over and saves it."""
     if code is not None:
-        return staff_survey(_again)(request, code)
+        return _kept_when_deleted(_again)(request, code)
     return page(request, builder_draft.posted(request.POST), again=True)
+
+
+def _kept_when_deleted(view: Callable[[HttpRequest, Survey], HttpResponse]) -> Callable[..., HttpResponseBase]:
+    """As `staff_survey`; what was typed for a survey that somebody deleted meanwhile can be saved as a new one."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, code: str) -> HttpResponseBase:
+        response = staff_survey(view)(request, code)
+        if response.status_code != HTTPStatus.GONE or request.method != "POST":
+            return response
+        draft = builder_draft.posted(request.POST)
+        return page(request, draft, was_deleted=code, status=HTTPStatus.GONE)
+
+    return inner
 
 
 def _again(request: HttpRequest, survey: Survey) -> HttpResponse:
@@ -62,7 +79,7 @@ def create(request: HttpRequest) -> HttpResponse:
 @never_cache
 @for_authors(again)
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff_survey
+@_kept_when_deleted
 def edit(request: HttpRequest, survey: Survey) -> HttpResponse:
     """Change a survey: what was shown travels along, so that a change of somebody else is noticed."""
     if request.method != "POST":

@@ -30,6 +30,7 @@ def with_survey(view: Callable[[HttpRequest, Known[Survey]], HttpResponseBase]) 
     def inner(request: HttpRequest, code: str) -> HttpResponseBase:
         try:
             known = selectors.survey_get(code)
+            response = view(request, known)  # which may find that it was deleted a moment ago
         except selectors.SurveyDeleted:
             return gone(request, code)
         except selectors.TooManyGuesses:
@@ -38,7 +39,6 @@ def with_survey(view: Callable[[HttpRequest, Known[Survey]], HttpResponseBase]) 
             raise Http404(_("No survey has the code %(code)s.") % {"code": code}) from None
         except gateway.NoRegionAnswered as error:
             return no_region(request, error)
-        response = view(request, known)
         response.setdefault("X-Served-Region", known.region)
         return response
 

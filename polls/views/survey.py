@@ -237,6 +237,7 @@ def _page(
         if voter.link
         else reverse("polls:survey", args=[survey.code]),
         "vote_id": vote_id or services.name_vote(voter.floor or None),
+        "written": form.written() if request.method == "POST" else [],  # where no form is shown that holds it
         **state,
     }
     return render(request, "polls/survey.html", context, status=status)

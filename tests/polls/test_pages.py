@@ -164,6 +164,16 @@ def test_a_closed_survey_says_so_and_takes_nothing(browser: Client, survey: Surv
     assert stored(survey) == []
 
 
+def test_a_text_that_came_after_the_close_can_still_be_copied(browser: Client, survey: Survey):
+    page = browser.get(url(survey))
+    services.survey_close(code=survey.code)
+    reply = send(browser, survey, page, q_q1="o1", q_q4="Written for <b>long</b>,\nin two lines")
+    assert "Written for &lt;b&gt;long&lt;/b&gt;,<br>in two lines" in text(reply)
+    assert "What you wrote" in text(reply)
+    assert "What you wrote" not in text(send(browser, survey, page, q_q1="o1"))
+    assert "What you wrote" not in text(browser.get(url(survey)))
+
+
 def test_after_a_reset_an_old_page_is_asked_again(browser: Client, survey: Survey):
     page = browser.get(url(survey))
     fresh = services.survey_reset(code=survey.code)

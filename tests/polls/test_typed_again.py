@@ -98,6 +98,25 @@ def test_an_edit_comes_back_as_typed_when_the_token_changed(author: Client, surv
     assert "Changed for an hour" in titles()
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["known", "known elsewhere"])
+def test_an_edit_of_a_survey_that_was_deleted_meanwhile_can_be_saved_as_a_new_one(
+    author: Client, survey: Survey, known: bool
+):
+    form = fields(author.get(edit(survey))) | {"title": f"Changed for an hour, {known}", "action": "save"}
+    before = selectors.found_now(survey.code)
+    services.survey_delete(code=survey.code)
+    if not known:  # another process did it, and this one has not looked since
+        selectors._surveys.forget()
+        selectors._surveys.put(survey.code, before)
+    page = author.post(edit(survey), form, headers=OURS)
+    assert page.status_code == 410
+    assert f"{survey.code} was deleted meanwhile" in text(page)
+    assert 'action="/admin/surveys/new/"' in text(page)
+    assert fields(page)["title"] == form["title"]
+    assert author.post(NEW, {**fields(page), "action": "save"}, headers=OURS).status_code == 302
+    assert form["title"] in titles()
+
+
 @pytest.mark.parametrize("action", ["save", "add", "up-0", "remove-0", "grid", "nonsense"])
 def test_who_is_signed_out_signs_in_and_finds_what_was_typed_unsaved(author: Client, action: str):
     form = drafted(author, action=action, title=f"Kept through {action}")
