@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Django's command line. In the lab it needs no environment: the settings find the running demo through LAB_DIR."""
 
+import errno
 import io
 import os
 import sys
@@ -32,9 +33,19 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # Nobody reads on, as after `| head`; what is left to write must not fail again when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Nobody reads on, as after `| head`.
+        _write_no_more()
         sys.exit(BROKEN_PIPE)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _write_no_more()
+        sys.exit(f"the disk is full, and something could not be written: {error}")
+
+
+def _write_no_more() -> None:
+    """What is left to write must not fail again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -89,3 +89,21 @@ def test_a_command_runs_where_its_output_is_closed(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, env=manage_environment(tmp_path), timeout=60, check=False)
 
     assert done.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("command", ["check", "help", "version"])
+def test_a_disk_that_takes_no_output_is_said_in_one_line(command: str, tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*MANAGE, command],
+            cwd=ROOT,
+            env=manage_environment(tmp_path),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+
+    assert done.returncode == 1
+    assert b"the disk is full" in done.stderr
+    assert done.stderr.count(b"\n") == 1
