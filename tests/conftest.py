@@ -46,6 +46,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.iter_markers("lab")) or any(item.iter_markers("browser")):
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=OUT_OF_TIME))
+    # The session's lab runs from its first test to the last: beside labs of other tests it would only take their time.
+    shares = {item.path for item in items if "lab" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path in shares)
 
 
 def pytest_collection_finish() -> None:

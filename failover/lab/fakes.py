@@ -21,7 +21,7 @@ class FakeReplica:
         self.region = region
         self.incarnation = incarnation
         self.deliver: Deliver = tuple
-        self.puts = 0
+        self.puts = self.reads = 0
         self._tables = dict(tables)
         self._items: dict[str, dict[Key, Item]] = {table: {} for table in tables}
         self._streams: dict[str, list[Item]] = {table: [] for table in tables}
@@ -43,10 +43,6 @@ class FakeReplica:
         """What the table holds, whether the engine answers or not."""
         return dict(self._items[table])
 
-    def history(self, table: str) -> tuple[Item, ...]:
-        """Every record of the table's stream in this incarnation."""
-        return tuple(self._streams[table])
-
     def end_of_stream(self, table: str) -> Cursor:
         """A mark behind the last record."""
         self._call()
@@ -55,6 +51,7 @@ class FakeReplica:
     def read(self, cursor: Cursor) -> Page:
         """Everything behind the mark. A mark of another incarnation is lost."""
         self._call()
+        self.reads += 1
         incarnation, table, place = cursor.iterators[0].split("/")
         if int(incarnation) != self.incarnation:
             raise CursorLost(f"{self.region}: a cursor of incarnation {incarnation} in {self.incarnation}")

@@ -16,6 +16,10 @@ from failover.lab.errors import CursorLost
 from failover.lab.replicator import Item, Key, Stamp, later, missing, stamp_of, to_copy
 
 DAY_MS = 86_400_000.0
+SILENT, SELDOM = 10, 4
+"""A stream that said nothing at so many steps is read at every fourth: a look costs an engine a millisecond of CPU, and
+a laptop that only waits for a class should not be busy.
+"""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class Link:
         self._wall = wall
         self._pair: tuple[int, int] | None = None
         self._cursors: dict[str, Cursor] = {}
+        self._silent: dict[str, int] = {}
         self._waiting: deque[tuple[float, str, Key, Item]] = deque()
         self._pending: dict[tuple[str, Key], Item] = {}
         self._stats = LinkStats()
@@ -126,6 +131,7 @@ class Link:
     def _forget(self) -> None:
         self._pair = None
         self._cursors.clear()
+        self._silent.clear()
         self._waiting.clear()
         self._pending.clear()
         self._stats = replace(self._stats, backlog=0)
@@ -141,7 +147,8 @@ class Link:
 
     def _read(self, source: Replica) -> None:
         for each in self._sources:
-            while True:
+            silent = self._silent[each.table] = self._silent.get(each.table, 0) + 1
+            while silent <= SILENT or silent % SELDOM == 0:
                 page = source.read(self._cursors[each.table])
                 self._cursors[each.table] = page.cursor
                 for key, item in to_copy(page.images, source=source.region, names=each.names).items():
@@ -149,6 +156,7 @@ class Link:
                 self._stats = replace(self._stats, read=self._stats.read + len(page.images))
                 if not page.images:
                     break
+                self._silent[each.table] = 0
 
     def _ripen(self, read_by: float) -> None:
         """What was read by then (epoch seconds) may be written; of an item's images only the latest is."""

@@ -26,7 +26,7 @@ from failover.lab.errors import CursorLost, LabError, ReplicaDown
 from failover.lab.function import Function, FunctionFailed, environment
 from failover.lab.link import Cursor
 
-POLL_S = 0.1
+POLL_S, SELDOM_S = 0.1, 0.2  # the latter while nothing happens
 BATCH = 5_000  # records an event, 4 MB: a function that was behind is told of much at once (AWS: 10,000 or 6 MB)
 YIELDS = 4  # after a batch records are collected for so many times as long as it took, ...
 WINDOW_S = 0.4  # ... and no longer: a shard that many vote in is counted once for all of them, and votes come first
@@ -105,8 +105,10 @@ class EventSourceMapping:
         self._sweep: Future[dict[str, Any]] | None = None
         self.stats = Stats()
 
-    def step(self, replica: Streamed) -> None:
-        """Reads what is new and hands in what waits. Raises ReplicaDown, FunctionFailed; nothing is lost then."""
+    def step(self, replica: Streamed) -> bool:
+        """Reads what is new and hands in what waits; whether there was anything. Raises ReplicaDown, FunctionFailed;
+        nothing is lost then.
+        """
         if replica.incarnation != self._incarnation:
             # An iterator does not outlive its engine, and neither does the address that the function was given.
             self._begin(replica)
@@ -118,14 +120,16 @@ class EventSourceMapping:
             read, self._cursor = replica.records(self._cursor)
         except CursorLost:
             self._cursor = None
-            return
+            return True
         self._waiting += read
         self.stats = replace(self.stats, waiting=len(self._waiting))
         if self._monotonic() < self._not_before:
-            return
+            return True
         self._schedule(replica)
-        if self._waiting:
-            self._hand_in(replica)
+        if not self._waiting:
+            return False
+        self._hand_in(replica)
+        return True
 
     def end(self) -> None:
         """Ends the function; the next step starts another."""
@@ -249,13 +253,13 @@ class Triggers:
         ]
 
     def _follow(self, name: str, region: str) -> None:
-        mapping, trouble = self._mappings[name, region], ""
-        while not self._closing.wait(POLL_S):
+        mapping, trouble, busy = self._mappings[name, region], "", True
+        while not self._closing.wait(POLL_S if busy else SELDOM_S):
             replica = self._replica_of(region)
             if replica is None:
                 continue
             try:
-                mapping.step(replica)
+                busy = mapping.step(replica)
                 trouble = ""
             except (ReplicaDown, ClientError, LabError) as error:
                 if str(error) != trouble and not self._closing.is_set():

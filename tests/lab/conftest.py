@@ -10,7 +10,7 @@ from tests.lab.fronts import RTT_MS, EchoServer
 from tests.lab.support import OwnLab, own_lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnLab]:
     with own_lab(tmp_path_factory.mktemp("own-lab")) as lab:
         yield lab

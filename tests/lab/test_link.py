@@ -4,7 +4,7 @@ import pytest
 
 from failover.lab.errors import ReplicaDown
 from failover.lab.fakes import FakeReplica
-from failover.lab.link import Link, Source
+from failover.lab.link import SELDOM, SILENT, Link, Source
 from failover.lab.replicator import Stamp, stamp_of
 
 TABLE, NAMES = "votes", ("voter",)
@@ -195,3 +195,20 @@ def test_a_delayed_item_is_not_lost_when_the_target_is_down_as_it_ripens():
         delayed.step(12.0)
     delayed.west.fail_after(None)
     assert delayed.step(12.1) == {"ann": 1}
+
+
+def test_a_stream_that_was_silent_is_read_less_often_until_something_comes():
+    east, west, there = replica("east"), replica("west"), link()
+    for _ in range(SILENT + 3):
+        there.step(east, west, paused=False)
+    reads = east.reads
+    for _ in range(2 * SELDOM):
+        there.step(east, west, paused=False)
+    assert east.reads - reads == 2
+    write(east, "ann", 1)
+    for _ in range(SELDOM):
+        there.step(east, west, paused=False)
+    assert west.contents(TABLE) == east.contents(TABLE)
+    reads = east.reads
+    there.step(east, west, paused=False)
+    assert east.reads > reads

@@ -1,4 +1,4 @@
-"""Half an hour of virtual time with random faults every few seconds, a thousand times: no rule is ever broken.
+"""Half an hour of virtual time with random faults every few seconds, many times: no rule is ever broken.
 
 What `tests.core.rules` and `tests.core.calls` look at in every step of each of them:
 
@@ -20,7 +20,8 @@ What `tests.core.rules` and `tests.core.calls` look at in every step of each of 
 - View, status, events and what is explained agree with each other.
 - Whatever happened, ten minutes of calm bring everything back: then nothing happens any more, and no alarm is left.
 
-Spread over the processors that there are. A failure names its seed: `half_hour(SEED)` is that story again.
+Spread over the processors that there are. A failure names its seed: `half_hour(SEED)` is that story again. Each run has
+the same 120 stories; `HALF_HOURS=1000` asks for so many, as after a change of the engine.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ from tests.core.places import Fault
 from tests.core.rules import Inspector
 from tests.core.world import TICK_S, World
 
-SEEDS = 1000
-GROUPS = 5
+SEEDS = int(os.environ.get("HALF_HOURS", "120"))
+GROUPS = max(1, SEEDS // 40)
 CHUNK = 5
 MINUTES = 30
 CROWDS = (4, 8, 12)
@@ -108,7 +109,7 @@ def test_in_half_an_hour_of_random_faults_no_rule_is_broken(group: int, processe
     seen = sum(
         processes.map(half_hours, [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]), Counter[str]()
     )
-    assert len(seeds) == SEEDS / GROUPS
+    assert seeds
     # Rules that are never put to the test would hold for nothing.
     expected = {"circuit-opened", "circuit-half-open", "circuit-closed", "failover", "failback", "switched"}
     expected |= {"routing-pinned", "routing-auto", "lag-alarm", "configuration-alarm", "configuration-cleared"}
