@@ -9,4 +9,4 @@ class FailoverAppConfig(AppConfig):
     name = "failover"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401  (registers on import)
+        from failover import checks  # noqa: F401  (registers on import)

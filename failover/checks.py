@@ -14,8 +14,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from .adapters.sdk_settings import sdk_problems
-from .conf import ConfigurationError, FailoverConfig
+from failover.adapters.sdk_settings import sdk_problems
+from failover.conf import ConfigurationError, FailoverConfig
 
 
 @register(Tags.compatibility)

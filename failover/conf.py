@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .core.config import TableMode
+from failover.core.config import TableMode
 
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 PORT = re.compile(r"[0-9]{1,5}")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from . import wiring
-from .adapters.runner import RegionBusy
-from .core.errors import Attempt, ErrorClass, Failure, NoRegionAnswered, Outcome, RefusedEverywhere
-from .core.interfaces import Bound, Success
+from failover import wiring
+from failover.adapters.runner import RegionBusy
+from failover.core.errors import Attempt, ErrorClass, Failure, NoRegionAnswered, Outcome, RefusedEverywhere
+from failover.core.interfaces import Bound, Success
 
 T = TypeVar("T")
 

@@ -7,10 +7,10 @@ import threading
 from contextlib import suppress
 from dataclasses import replace
 
-from .adapters.host_files import HostFiles
-from .core.interfaces import Clock
-from .core.reports import WorkerReport
-from .core.router import Router
+from failover.adapters.host_files import HostFiles
+from failover.core.interfaces import Clock
+from failover.core.reports import WorkerReport
+from failover.core.router import Router
 
 log = logging.getLogger(__name__)
 PERIOD_S = 0.2  # a flip must reach every worker within a second of the decision; the monitor needs most of it

@@ -15,15 +15,15 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
-from . import trace, wiring
-from .adapters.binding import RegionNotBound, bind, bound_region
-from .adapters.clock import SystemClock
-from .adapters.control_store import read_decisions, write_decision, write_event
-from .adapters.errors import classify
-from .adapters.models import PutResult, RegionalModel, TableSpec, stamp, tables
-from .core import text
-from .core.breaker import CircuitState
-from .core.errors import (
+from failover import trace, wiring
+from failover.adapters.binding import RegionNotBound, bind, bound_region
+from failover.adapters.clock import SystemClock
+from failover.adapters.control_store import read_decisions, write_decision, write_event
+from failover.adapters.errors import classify
+from failover.adapters.models import PutResult, RegionalModel, TableSpec, stamp, tables
+from failover.core import text
+from failover.core.breaker import CircuitState
+from failover.core.errors import (
     Attempt,
     FailoverError,
     NoRegionAnswered,
@@ -33,16 +33,16 @@ from .core.errors import (
     RoutingRefused,
     RoutingSuperseded,
 )
-from .core.events import Event
-from .core.health import HealthState
-from .core.interfaces import Bound, Clock, Consistency, Routed
-from .core.phrases import phrase
-from .core.policy import CLOCKS_DIFFER_S, Decision, Mode, actor_name, checked_reason, latest
-from .core.policy import refuse_pin as policy_refuse_pin
-from .core.routing_log import superseded
-from .core.status import StatusDocument
-from .fanout import ask, ask_sparingly
-from .refresher import Refresher
+from failover.core.events import Event
+from failover.core.health import HealthState
+from failover.core.interfaces import Bound, Clock, Consistency, Routed
+from failover.core.phrases import phrase
+from failover.core.policy import CLOCKS_DIFFER_S, Decision, Mode, actor_name, checked_reason, latest
+from failover.core.policy import refuse_pin as policy_refuse_pin
+from failover.core.routing_log import superseded
+from failover.core.status import StatusDocument
+from failover.fanout import ask, ask_sparingly
+from failover.refresher import Refresher
 
 __all__ = [
     "Attempt",

@@ -9,9 +9,9 @@ from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from . import gateway
-from .adapters.control_store import read_decisions
-from .core.interfaces import Bound
+from failover import gateway
+from failover.adapters.control_store import read_decisions
+from failover.core.interfaces import Bound
 
 log = logging.getLogger(__name__)
 

@@ -21,14 +21,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from . import wiring
-from .core.breaker import CircuitState
-from .core.errors import Outcome
-from .core.events import EventKind
-from .core.health import HealthState
-from .core.reports import LATENCY_BOUNDS_MS, RegionReport, WorkerReport
-from .core.status import StatusDocument
-from .core.totals import Totals, counted
+from failover import wiring
+from failover.core.breaker import CircuitState
+from failover.core.errors import Outcome
+from failover.core.events import EventKind
+from failover.core.health import HealthState
+from failover.core.reports import LATENCY_BOUNDS_MS, RegionReport, WorkerReport
+from failover.core.status import StatusDocument
+from failover.core.totals import Totals, counted
 
 Labels = TypeVar("Labels", bound=tuple[str, ...])
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from .core.errors import Attempt
-from .trace import tracing
+from failover.core.errors import Attempt
+from failover.trace import tracing
 
 
 class ServedByMiddleware:

@@ -17,25 +17,25 @@ import threading
 import zlib
 from typing import assert_never
 
-from . import wiring
-from .adapters import control_store, dns
-from .adapters.binding import Connections
-from .adapters.clients import make_clients
-from .adapters.clock import SystemClock
-from .adapters.models import Stamp, use_connections
-from .adapters.runner import PooledRunner
-from .conf import FailoverConfig
-from .core.breaker import CircuitState
-from .core.errors import FailoverError
-from .core.events import Event, EventKind
-from .core.interfaces import Clock
-from .core.policy import Decision, latest
-from .core.reports import HostView
-from .core.text import harmless
-from .core.totals import Totals, counted, folded, with_canary, with_event
-from .core.watch import Watch
-from .outbox import Outbox
-from .rounds import EVENTS_SHOWN, RegionRounds, Seen
+from failover import wiring
+from failover.adapters import control_store, dns
+from failover.adapters.binding import Connections
+from failover.adapters.clients import make_clients
+from failover.adapters.clock import SystemClock
+from failover.adapters.models import Stamp, use_connections
+from failover.adapters.runner import PooledRunner
+from failover.conf import FailoverConfig
+from failover.core.breaker import CircuitState
+from failover.core.errors import FailoverError
+from failover.core.events import Event, EventKind
+from failover.core.interfaces import Clock
+from failover.core.policy import Decision, latest
+from failover.core.reports import HostView
+from failover.core.text import harmless
+from failover.core.totals import Totals, counted, folded, with_canary, with_event
+from failover.core.watch import Watch
+from failover.outbox import Outbox
+from failover.rounds import EVENTS_SHOWN, RegionRounds, Seen
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from .core.events import Event
+from failover.core.events import Event
 
 log = logging.getLogger(__name__)
 WAITING_MOST = 1000

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from .adapters import control_store
-from .adapters.probes import Probe
-from .core.errors import ErrorClass, Failure, Outcome
-from .core.events import Event
-from .core.health import Canary
-from .core.interfaces import Bound, Success
-from .core.phrases import phrase
-from .core.policy import Decision
+from failover.adapters import control_store
+from failover.adapters.probes import Probe
+from failover.core.errors import ErrorClass, Failure, Outcome
+from failover.core.events import Event
+from failover.core.health import Canary
+from failover.core.interfaces import Bound, Success
+from failover.core.phrases import phrase
+from failover.core.policy import Decision
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from .monitor import Monitor
+    from failover.monitor import Monitor
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

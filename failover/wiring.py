@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from .adapters import dns
-from .adapters.binding import Connections
-from .adapters.clients import SPARE, make_clients, reach_s
-from .adapters.clock import SystemClock
-from .adapters.control_store import read_decisions
-from .adapters.dns_cache import AddressBook, AddressCache
-from .adapters.host_files import HostFiles
-from .adapters.models import use_connections
-from .adapters.runner import PooledRunner
-from .adapters.sdk_settings import sdk_problems
-from .conf import ConfigurationError, FailoverConfig
-from .core.config import RouterConfig
-from .core.interfaces import Clock
-from .core.regions import Region
-from .core.router import Router
-from .follower import Follower
+from failover.adapters import dns
+from failover.adapters.binding import Connections
+from failover.adapters.clients import SPARE, make_clients, reach_s
+from failover.adapters.clock import SystemClock
+from failover.adapters.control_store import read_decisions
+from failover.adapters.dns_cache import AddressBook, AddressCache
+from failover.adapters.host_files import HostFiles
+from failover.adapters.models import use_connections
+from failover.adapters.runner import PooledRunner
+from failover.adapters.sdk_settings import sdk_problems
+from failover.conf import ConfigurationError, FailoverConfig
+from failover.core.config import RouterConfig
+from failover.core.interfaces import Clock
+from failover.core.regions import Region
+from failover.core.router import Router
+from failover.follower import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class PollsConfig(AppConfig):
-    """Importing `polls.models` registers the tables with the gateway; there are no SQL models here."""
+    """Importing `polls.surveys.models` registers the tables with the gateway; there are no SQL models here."""
 
     name = "polls"

@@ -2,7 +2,8 @@
 
 from django.urls import path, register_converter
 
-from . import codes, views
+from polls import views
+from polls.surveys import codes
 
 
 class CodeConverter:

@@ -23,8 +23,7 @@ from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
 from polls.views import kept
-
-from .proxies import parsed
+from surveyapp.proxies import parsed
 
 SALT = "surveyapp.known-browser"
 AGE_S = 365 * 24 * 3600

@@ -19,8 +19,8 @@ from django.utils.cache import patch_vary_headers
 
 from failover.gateway import NoRegionAnswered
 from polls.views import kept
+from polls.views.api.problems import in_place_of, no_region_problem
 from polls.views.common import no_region
-from polls.views.problems import in_place_of, no_region_problem
 
 SPEECHLESS = frozenset({"application/json", "application/openmetrics-text", "image/svg+xml", "text/plain"})
 """Content types whose keys and values are fixed by contract: they are the same in every language."""

@@ -19,8 +19,8 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from failover import gateway, wiring
 from failover.conf import FailoverConfig
-from polls import selectors
-from polls.models import SurveyRow
+from polls.surveys import selectors
+from polls.surveys.models import SurveyRow
 from tests.faults import fault
 from tests.processes import running, wait_while_running
 from tests.waiting import wait_until

@@ -19,9 +19,8 @@ from pynamodb.connection.table import TableConnection
 from pynamodb.exceptions import GetError
 from pynamodb.models import Model
 
+from failover.adapters.errors import NothingRead
 from failover.core.errors import FailoverError
-
-from .errors import NothingRead
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -14,11 +14,10 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
+from failover.adapters.clock import SystemClock
+from failover.adapters.replies import CheckedParsers
+from failover.adapters.transport import Transport
 from failover.conf import FailoverConfig
-
-from .clock import SystemClock
-from .replies import CheckedParsers
-from .transport import Transport
 
 if TYPE_CHECKING:
     from botocore.session import Session

@@ -12,10 +12,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from failover.adapters.clock import SystemClock
 from failover.core.interfaces import Clock
 from failover.core.phrases import Phrase, phrase
-
-from .clock import SystemClock
 
 TIME = re.compile(r"\b\d{8}T\d{6}Z\b")
 TIMELY = re.compile(r"Signature (?:expired|not yet current)")

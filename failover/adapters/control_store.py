@@ -16,14 +16,13 @@ from typing import Any, TypeVar
 from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.exceptions import AttributeDeserializationError
 
+from failover.adapters.binding import bound_region
+from failover.adapters.models import RegionalModel
 from failover.core.events import Event, EventKind
 from failover.core.phrases import Phrase, from_json, to_json
 from failover.core.policy import Decision
 from failover.core.reports import decision_from_json, decision_to_json
 from failover.core.text import harmless_json
-
-from .binding import bound_region
-from .models import RegionalModel
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

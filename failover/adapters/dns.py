@@ -20,13 +20,12 @@ from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
+from failover.adapters import nameserver as dns_server
+from failover.adapters.clock import SystemClock
+from failover.adapters.dial import AddressInfo
+from failover.adapters.dns_cache import AddressCache, Answer, Served
+from failover.adapters.nameserver import Silence, in_turn
 from failover.core.interfaces import Clock
-
-from . import nameserver as dns_server
-from .clock import SystemClock
-from .dial import AddressInfo
-from .dns_cache import AddressCache, Answer, Served
-from .nameserver import Silence, in_turn
 
 _original = socket.getaddrinfo
 LOCALHOST = ("127.0.0.1", "::1")

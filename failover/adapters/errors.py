@@ -15,11 +15,10 @@ import botocore.exceptions as sdk
 from botocore.parsers import ResponseParserError
 from pynamodb.exceptions import PynamoDBException
 
+from failover.adapters.clock_skew import clock_skew
+from failover.adapters.nameserver import ErrorAnswer, Silence
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.phrases import Phrase, phrase
-
-from .clock_skew import clock_skew
-from .nameserver import ErrorAnswer, Silence
 
 # Refused for now, and not applied; the control plane's and a key's throttling among them.
 THROTTLED = frozenset(

@@ -14,11 +14,10 @@ from pynamodb.exceptions import PutError
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
+from failover.adapters.binding import Connections, bound_region, table_description
+from failover.adapters.clock import SystemClock
+from failover.adapters.errors import is_condition_failure
 from failover.core.interfaces import Clock
-
-from .binding import Connections, bound_region, table_description
-from .clock import SystemClock
-from .errors import is_condition_failure
 
 ModelT = TypeVar("ModelT", bound="RegionalModel")
 

@@ -18,10 +18,9 @@ import dns.rdatatype
 from dns.message import Message
 from dns.rdatatype import RdataType
 
+from failover.adapters.clock import SystemClock
+from failover.adapters.dns_cache import Answer
 from failover.core.interfaces import Clock
-
-from .clock import SystemClock
-from .dns_cache import Answer
 
 EAI_NODATA = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
 FAMILIES = (dns.rdatatype.AAAA, dns.rdatatype.A)

@@ -13,16 +13,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from failover.adapters.dial import Dialer
+from failover.adapters.dns import Resolver, numeric
+from failover.adapters.dns_cache import Served
+from failover.adapters.errors import classify, dns_detail, no_handshake
+from failover.adapters.transport import tls_context
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.health import Canary, Layer
 from failover.core.interfaces import Clock
 from failover.core.phrases import phrase
-
-from .dial import Dialer
-from .dns import Resolver, numeric
-from .dns_cache import Served
-from .errors import classify, dns_detail, no_handshake
-from .transport import tls_context
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

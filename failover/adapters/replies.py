@@ -16,7 +16,7 @@ from typing import Any
 from botocore.model import Shape
 from botocore.parsers import ResponseParser, ResponseParserFactory
 
-from .errors import TruncatedReply
+from failover.adapters.errors import TruncatedReply
 
 NEEDED = {
     "BatchGetItemOutput": {"Responses", "UnprocessedKeys"},

@@ -17,14 +17,13 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from failover.adapters.binding import bind
+from failover.adapters.clock import SystemClock
+from failover.adapters.errors import classify
+from failover.adapters.transport import connections_made_since
 from failover.core.errors import ErrorClass, FailoverError, Failure, Outcome
 from failover.core.interfaces import Bound, Clock, Handle, Success
 from failover.core.phrases import phrase
-
-from .binding import bind
-from .clock import SystemClock
-from .errors import classify
-from .transport import connections_made_since
 
 T = TypeVar("T")
 _clock: Clock = SystemClock()

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 import botocore.session
 from botocore.credentials import EnvProvider
 
+from failover.adapters.clients import make_client
 from failover.conf import FailoverConfig, Problem
-
-from .clients import make_client
 
 READ = ("AWS_", "REQUESTS_CA_BUNDLE", "SSL")
 FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}

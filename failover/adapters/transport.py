@@ -31,9 +31,8 @@ import botocore.session
 from botocore.awsrequest import AWSResponse
 from botocore.httpsession import get_cert_path
 
+from failover.adapters.dial import Dialer
 from failover.core.interfaces import Clock
-
-from .dial import Dialer
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest

@@ -3,12 +3,12 @@
 from django import template
 from django.utils.safestring import SafeString
 
-from polls.markdown import render
+from polls.surveys.markdown import render
 
 register = template.Library()
 
 
 @register.filter
 def markdown(text: str) -> SafeString:
-    """Markdown without HTML; see polls/markdown.py."""
+    """Markdown without HTML; see polls/surveys/markdown.py."""
     return render(text)

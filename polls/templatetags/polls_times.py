@@ -2,7 +2,7 @@
 
 from django import template
 
-from ..local_times import with_offset
+from polls.common.local_times import with_offset
 
 register = template.Library()
 register.filter("with_offset", with_offset)

@@ -12,11 +12,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from failover import gateway
-
-from .. import selectors, services, words
-from ..known import Known
-from ..surveys import Survey
-from . import kept
+from polls.ballots import services
+from polls.common import wording
+from polls.common.freshness import Known
+from polls.surveys import selectors
+from polls.surveys.survey import Survey
+from polls.views import kept
 
 RETRY_S = 2  # a page that found no region asks to be loaded again after so many seconds
 
@@ -83,8 +84,8 @@ def no_region(request: HttpRequest, error: gateway.NoRegionAnswered) -> HttpResp
 
 def failures(error: gateway.NoRegionAnswered) -> list[str]:
     """A sentence for each region that was tried, and one more where all of them refuse."""
-    attempts = words.told_once([services.attempt_json(attempt) for attempt in error.attempts])
-    each = [words.failed(attempt["region"], attempt["outcome"]) for attempt in attempts]
+    attempts = wording.told_once([services.attempt_json(attempt) for attempt in error.attempts])
+    each = [wording.failed(attempt["region"], attempt["outcome"]) for attempt in attempts]
     mistake = _("This service is set up wrongly: please tell your instructor.")
     return [mistake, *each] if isinstance(error, gateway.RefusedEverywhere) else each
 

@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
-from . import builder, kept
-from .survey import again as ballot_again
+from polls.views import kept
+from polls.views.instructor import builder
+from polls.views.public.ballot import again as ballot_again
 
 # Pages that only take forms, and where such a form is found.
 START = {

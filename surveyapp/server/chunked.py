@@ -7,8 +7,8 @@ from enum import Enum, auto
 
 from gunicorn.http.body import CHUNK_EXT_RE
 
-from .limits import Limits
-from .refusals import refused
+from surveyapp.server.limits import Limits
+from surveyapp.server.refusals import refused
 
 LONGEST_LINE, LONGEST_TRAILERS = 256, 8_190
 SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})" + CHUNK_EXT_RE.pattern)

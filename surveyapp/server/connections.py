@@ -7,9 +7,9 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from .incoming import Incoming
-from .limits import Limits
-from .reply import Reply
+from surveyapp.server.incoming import Incoming
+from surveyapp.server.limits import Limits
+from surveyapp.server.reply import Reply
 
 
 class Connection:

@@ -9,9 +9,9 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 
-from .chunked import ChunkedBody
-from .limits import Limits
-from .refusals import Refused, refused
+from surveyapp.server.chunked import ChunkedBody
+from surveyapp.server.limits import Limits
+from surveyapp.server.refusals import Refused, refused
 
 HEAD_ENDS = b"\r\n\r\n"
 

@@ -9,9 +9,8 @@ from typing import Any
 from gunicorn.http import wsgi
 
 from failover.adapters.clock import SystemClock
-
-from .connections import Connection
-from .reply import Reply
+from surveyapp.server.connections import Connection
+from surveyapp.server.reply import Reply
 
 FAILED = (
     b"HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 26\r\n\r\n"

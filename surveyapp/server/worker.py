@@ -19,12 +19,11 @@ from typing import Any
 from gunicorn.workers import base
 
 from failover.adapters.clock import SystemClock
-
-from . import limits
-from .connections import Connection, Connections
-from .incoming import Incoming
-from .refusals import Refused, refused
-from .service import Service
+from surveyapp.server import limits
+from surveyapp.server.connections import Connection, Connections
+from surveyapp.server.incoming import Incoming
+from surveyapp.server.refusals import Refused, refused
+from surveyapp.server.service import Service
 
 RECEIVED = 64 * 1024
 TICK_S = 0.25

@@ -10,8 +10,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 
 from surveyapp import logs
-
-from . import values
+from surveyapp.settings import values
 
 values.refuse_harm()
 values.unset_empty("AWS_")  # botocore takes an empty AWS_CA_BUNDLE for a file without a name

@@ -13,8 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from failover.core.disk import is_unwritable
 from failover.lab import environment, files
-
-from . import values
+from surveyapp.settings import values
 
 values.refuse_harm()
 environment.isolate(os.environ)
@@ -66,9 +65,9 @@ os.environ.setdefault("FAILOVER_HOLD_S", "5")
 os.environ.setdefault("DJANGO_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 os.environ.setdefault("DJANGO_TIME_ZONE", environment.time_zone())
 
-from .base import *  # noqa: E402, F403  (the environment above must be in place before base reads it)
-from .base import FAILOVER as BASE_FAILOVER  # noqa: E402  (the same order)
-from .base import INSTALLED_APPS as BASE_APPS  # noqa: E402  (the same order)
+from surveyapp.settings.base import *  # noqa: E402, F403  (the environment above must be in place before base reads it)
+from surveyapp.settings.base import FAILOVER as BASE_FAILOVER  # noqa: E402  (the same order)
+from surveyapp.settings.base import INSTALLED_APPS as BASE_APPS  # noqa: E402  (the same order)
 
 # Not read from the environment: no variable may open the lab to the network, and none may shut production in.
 FAILOVER = {**BASE_FAILOVER, "LOOPBACK_ONLY": "yes", "CLOSED": closed}

@@ -3,10 +3,9 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from surveyapp import logs
-
-from . import values
-from .base import *  # noqa: F403  (Django's own way to layer settings)
-from .base import ALLOWED_HOSTS, BASE_DIR, LOG_LEVEL
+from surveyapp.settings import values
+from surveyapp.settings.base import *  # noqa: F403  (Django's own way to layer settings)
+from surveyapp.settings.base import ALLOWED_HOSTS, BASE_DIR, LOG_LEVEL
 
 SECRET_KEY = values.secret("DJANGO_SECRET_KEY")
 if not ALLOWED_HOSTS:

@@ -24,10 +24,12 @@ from failover.adapters.provision import create_missing
 from failover.conf import FailoverConfig
 from failover.lab.config import LabConfig
 from failover.lab.engines import Engine
-from polls import definitions, services, tallies, vote_ids
-from polls.counting import Shard
-from polls.models import BallotRow, shard_key, voter_key
-from polls.surveys import Survey
+from polls.ballots import services, vote_ids
+from polls.surveys import definitions
+from polls.surveys.models import BallotRow, shard_key, voter_key
+from polls.surveys.survey import Survey
+from polls.tallies import store
+from polls.tallies.ports import Shard
 from tests.bench.engine import REGIONS
 
 FIRST, SECOND = REGIONS
@@ -97,7 +99,7 @@ def _copy(data: Path, other: Path) -> None:
 
 def count(survey: Survey) -> None:
     """Counts every shard, as the region's function does, without the rests that leave the machine to voters."""
-    projector, scheme = tallies.projector(FIRST), tallies.scheme_of(survey)
+    projector, scheme = store.projector(FIRST), store.scheme_of(survey)
     for number in range(survey.shards):
         projector.recount(Shard(survey.code, survey.round, number), scheme)
 

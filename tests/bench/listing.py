@@ -10,12 +10,12 @@ from typing import Any
 
 from failover import gateway, wiring
 from failover.conf import FailoverConfig
-from polls import definitions, listing, selectors
-from polls.listing import Shelf
-from polls.merge import Row, change, put_on
-from polls.models import ListingRow, SurveyRow
-from polls.packing import packed
-from polls.surveys import first_values, from_row
+from polls.surveys import definitions, listing, selectors
+from polls.surveys.listing import Shelf
+from polls.surveys.merge import Row, change, put_on
+from polls.surveys.models import ListingRow, SurveyRow
+from polls.surveys.packing import packed
+from polls.surveys.survey import first_values, from_row
 from tests.bench.engine import REGIONS
 from tests.bench.measure import interleaved
 from tests.bench.report import Aim, Judged

@@ -86,7 +86,8 @@ BALLOTS: list[tuple[str, dict[str, Any]]] = [
 
 def make() -> None:
     """Every survey with its ballots, one closed, one deleted, and two written on two sides of a partition."""
-    from polls import definitions, services
+    from polls.ballots import services
+    from polls.surveys import definitions
 
     made = {
         code: services.survey_create(definition=definitions.parse({**raw, "code": code}))
@@ -104,10 +105,10 @@ def make() -> None:
 def _split(code: str) -> None:
     """Writes two versions, neither of which knows of the other."""
     from failover import gateway
-    from polls import selectors
-    from polls.merge import change, put_on
-    from polls.models import SurveyRow
-    from polls.packing import packed
+    from polls.surveys import selectors
+    from polls.surveys.merge import change, put_on
+    from polls.surveys.models import SurveyRow
+    from polls.surveys.packing import packed
 
     row = selectors.found_now(code).row
     question = SURVEYS[code]["questions"][0]

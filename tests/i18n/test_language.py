@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import translation
 from django.utils.formats import date_format
 
-from polls import selectors, services
-from polls.surveys import Survey
+from polls.ballots import services
+from polls.surveys import selectors
+from polls.surveys.survey import Survey
 from tests.i18n import catalogue
 from tests.polls.builder_form import fields
 from tests.polls.clocks import in_days

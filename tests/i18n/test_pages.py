@@ -12,13 +12,14 @@ from django.test import Client
 from django.utils.html import escape
 
 from failover import gateway
-from polls import definitions, links, listing, selectors, services
-from polls.definition_reader import Reader
-from polls.listing import Shelf
-from polls.merge import change, put_on
-from polls.models import SurveyRow
-from polls.packing import packed
-from polls.surveys import Survey
+from polls.ballots import services, voting_links
+from polls.surveys import definitions, listing, selectors
+from polls.surveys.listing import Shelf
+from polls.surveys.merge import change, put_on
+from polls.surveys.models import SurveyRow
+from polls.surveys.packing import packed
+from polls.surveys.reader import Reader
+from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.i18n.pseudo import leftovers
 from tests.polls.builder_form import fields
@@ -105,7 +106,7 @@ def test_students_pages(make: Callable[..., Survey], pseudo_language: None) -> N
         yield "closed", student.get(f"/s/{closed.code}/")
         yield "not open yet", student.get(f"/s/{waits.code}/")
         yield "a link is needed", student.get(f"/s/{by_link.code}/")
-        yield "a link of another survey", student.get(f"/s/{by_link.code}/link/{links.make(open_)}/")
+        yield "a link of another survey", student.get(f"/s/{by_link.code}/link/{voting_links.make(open_)}/")
         yield "not to be changed", student.post(f"/s/{fixed.code}/", _with(fixed, q1="o1"), follow=True)
         yield "voted, and not to be changed", student.get(f"/s/{fixed.code}/")
         gone = student.get(f"/s/{deleted.code}/")

@@ -28,10 +28,11 @@ from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome,
 from failover.core.interfaces import Success
 from failover.lab.client import LabClient
 from failover.wiring import router_config
-from polls import definitions, selectors, services, vote_ids
-from polls.ballot_reads import read_replica
-from polls.models import BallotRow, shard_key, voter_key
-from polls.surveys import Survey
+from polls.ballots import services, vote_ids
+from polls.ballots.bulk_reads import read_replica
+from polls.surveys import definitions, selectors
+from polls.surveys.models import BallotRow, shard_key, voter_key
+from polls.surveys.survey import Survey
 from tests.conftest import Lab, lab_in, rows_held
 from tests.polls.conftest import QUESTIONS
 from tests.waiting import wait_until

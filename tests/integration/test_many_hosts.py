@@ -22,9 +22,10 @@ from failover import gateway
 from failover.adapters import control_store
 from failover.lab.client import LabClient
 from failover.lab.gate import FrontLoop
-from polls import definitions, selectors, services, vote_ids
-from polls.models import SurveyRow
-from polls.surveys import Survey
+from polls.ballots import services, vote_ids
+from polls.surveys import definitions, selectors
+from polls.surveys.models import SurveyRow
+from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.integration.demo import EAST, PHONES, WEST
 from tests.integration.hosts import (

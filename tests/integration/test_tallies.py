@@ -15,9 +15,11 @@ from failover import gateway
 from failover.lab.client import LabClient
 from failover.lab.function import Function, environment
 from failover.lab.triggers import TALLY, scheduled
-from polls import audit, definitions, selectors, services, tallies
-from polls.models import TallyRow
-from polls.surveys import Survey
+from polls.ballots import services
+from polls.surveys import definitions, selectors
+from polls.surveys.models import TallyRow
+from polls.surveys.survey import Survey
+from polls.tallies import audit, store
 from tests.conftest import Lab
 from tests.polls.conftest import QUESTIONS
 from tests.waiting import wait_until
@@ -45,7 +47,7 @@ def function(lab: Lab, region: str) -> dict[str, object]:
 def kept(survey: Survey, region: str) -> tuple[int, dict[str, int]]:
     """Voters, and the first question's counts, by a region's tallies."""
     with gateway.at(region):
-        found = tallies.read_round(survey.code, survey.round, consistent=True)
+        found = store.read_round(survey.code, survey.round, consistent=True)
     shards = [stored.tally for stored in found.shards.values()]
     options = {option: sum(tally.chosen["q1"][option] for tally in shards) for option in ("o1", "o2")}
     return sum(tally.voters for tally in shards), options
@@ -124,7 +126,7 @@ def test_the_commands_find_what_no_signal_told_of_and_put_it_right(lab: Lab, wir
     call_command("survey", "audit", survey.code, stdout=out)
     assert [line.split("\t")[1] for line in out.getvalue().splitlines()] == ["equal", "equal"]
     with gateway.at("us-west-2"):
-        wrong = next(row for row in TallyRow.query(f"{survey.code}#1") if row.shard != tallies.COMPARED)
+        wrong = next(row for row in TallyRow.query(f"{survey.code}#1") if row.shard != store.COMPARED)
         wrong.counts = {**wrong.counts, "voters": 77}
         wrong.put()
     with pytest.raises(CommandError):

@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 from typing import Any
 
-from polls.surveys import Survey
+from polls.surveys.survey import Survey
 
 
 class Fields(HTMLParser):

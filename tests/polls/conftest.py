@@ -10,9 +10,10 @@ from django.test import Client
 
 from failover import gateway
 from failover.wiring import Wired
-from polls import definitions, services
-from polls.selectors import SurveyUnknown
-from polls.surveys import Survey
+from polls.ballots import services
+from polls.surveys import definitions
+from polls.surveys.selectors import SurveyUnknown
+from polls.surveys.survey import Survey
 from tests.conftest import rows_held
 from tests.waiting import wait_until
 

@@ -7,8 +7,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from polls import codes, selectors
-from polls.surveys import Survey
+from polls.surveys import codes, selectors
+from polls.surveys.survey import Survey
 from tests.polls.clocks import in_days
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from polls.answers import AnswerInvalid, check, check_all, digest
-from polls.definitions import Kind, Option, Question
+from polls.ballots.answers import AnswerInvalid, check, check_all, digest
+from polls.surveys.definitions import Kind, Option, Question
 
 OPTIONS = (Option("o1", "one"), Option("o2", "two"), Option("o3", "three"))
 SINGLE = Question("q1", "S", Kind.SINGLE, True, OPTIONS)

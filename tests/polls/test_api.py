@@ -10,8 +10,10 @@ from django.http import HttpResponse
 from django.test import Client
 
 from failover import gateway
-from polls import limits, selectors, services, vote_ids
-from polls.surveys import Survey
+from polls.ballots import services, vote_ids
+from polls.common import limits
+from polls.surveys import selectors
+from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.waiting import wait_until
 

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterable
 
 from failover.core.fakes import FakeClock
-from polls.aside import AGAIN_S, Aside
-from polls.counting import Shard
+from polls.tallies.large_shards import AGAIN_S, Aside
+from polls.tallies.ports import Shard
 from tests.waiting import wait_until
 
 FIRST, SECOND, THIRD = (Shard("CODE", 1, number) for number in range(3))

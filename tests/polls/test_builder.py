@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polls import builder, builder_draft
-from polls.builder import ORDER, Conflict
-from polls.definitions import Definition, parse, to_json
+from polls.builder import drafts, joining
+from polls.builder.joining import ORDER, Conflict
+from polls.surveys.definitions import Definition, parse, to_json
 
 SURVEY = {
     "title": "T",
@@ -32,23 +32,23 @@ def with_questions(*numbers: int, **texts: str) -> Definition:
 
 
 def join(base: Definition, mine: Definition, theirs: Definition) -> tuple[Definition | None, list[str]]:
-    merged, conflicts = builder.joined(builder.parts(base), builder.parts(mine), builder.parts(theirs))
-    return (None if conflicts else parse(builder.assembled(merged))), [conflict.name for conflict in conflicts]
+    merged, conflicts = joining.joined(joining.parts(base), joining.parts(mine), joining.parts(theirs))
+    return (None if conflicts else parse(joining.assembled(merged))), [conflict.name for conflict in conflicts]
 
 
 def test_a_form_that_is_saved_as_it_was_shown_changes_nothing():
     before = survey(help="**hi**", opens_at="2026-03-31T14:00:07Z", results="hidden", access="link")
-    assert parse(builder_draft.document(builder_draft.of(before), before)) == before
+    assert parse(drafts.document(drafts.of(before), before)) == before
 
 
 def test_an_option_keeps_its_id_when_it_moves_or_when_its_words_change_and_a_new_one_never_takes_an_old_id():
     before = ["red", "green", "blue"]
-    by_text = {item["text"]: item["id"] for item in builder_draft.options(["blue", "red", "green"], before)}
+    by_text = {item["text"]: item["id"] for item in drafts.options(["blue", "red", "green"], before)}
     assert by_text == {"red": "o1", "green": "o2", "blue": "o3"}
-    assert [item["id"] for item in builder_draft.options(["red", "verde", "blue"], before)] == ["o1", "o2", "o3"]
-    shorter = builder_draft.options(["red", "blue"], before)
+    assert [item["id"] for item in drafts.options(["red", "verde", "blue"], before)] == ["o1", "o2", "o3"]
+    shorter = drafts.options(["red", "blue"], before)
     assert [item["id"] for item in shorter] == ["o1", "o3"]
-    longer = builder_draft.options(["red", "blue", "black"], shorter)
+    longer = drafts.options(["red", "blue", "black"], shorter)
     assert [item["id"] for item in longer[:2]] == ["o1", "o3"]
     assert longer[2]["id"] not in {"o1", "o2", "o3"}
 
@@ -56,25 +56,25 @@ def test_an_option_keeps_its_id_when_it_moves_or_when_its_words_change_and_a_new
 @given(st.lists(st.sampled_from("abcdefg"), unique=True, min_size=2), st.lists(st.sampled_from("abcdefg"), unique=True))
 def test_no_two_options_share_an_id_and_what_is_still_there_keeps_its_own(before: list[str], after: list[str]):
     old = {text: f"o{place}" for place, text in enumerate(before, 1)}
-    found = builder_draft.options(after, before)
+    found = drafts.options(after, before)
     assert len({item["id"] for item in found}) == len(after)
     assert all(item["id"] == old[item["text"]] for item in found if item["text"] in old)
 
 
 def test_a_grid_is_a_rating_for_each_statement_with_the_same_labels():
-    made = builder_draft.grid("I like it\n\n It works \n", "4", "no\nyes")
-    definition = parse(builder_draft.document(builder_draft.Draft(title="T", questions=tuple(made)), None))
+    made = drafts.grid("I like it\n\n It works \n", "4", "no\nyes")
+    definition = parse(drafts.document(drafts.Draft(title="T", questions=tuple(made)), None))
     assert [question.text for question in definition.questions] == ["I like it", "It works"]
     assert {(question.scale, question.labels) for question in definition.questions} == {(4, ("no", "yes"))}
     assert len({question.id for question in definition.questions}) == 2
 
 
 def test_a_question_moves_up_and_down_and_not_beyond_the_ends():
-    draft = builder_draft.of(survey())
-    ids = [question.id for question in builder_draft.moved(draft, 2, -1).questions]
+    draft = drafts.of(survey())
+    ids = [question.id for question in drafts.moved(draft, 2, -1).questions]
     assert ids == ["q1", "q3", "q2"]
-    assert builder_draft.moved(draft, 0, -1) == draft
-    assert builder_draft.moved(draft, 2, 1) == draft
+    assert drafts.moved(draft, 0, -1) == draft
+    assert drafts.moved(draft, 2, 1) == draft
 
 
 def test_changes_of_different_parts_are_both_kept():
@@ -94,11 +94,11 @@ def test_two_who_change_one_part_are_told_and_two_who_agree_are_not():
 
 def test_to_change_what_somebody_else_removed_is_a_conflict_and_either_can_be_chosen():
     base = with_questions(1, 2)
-    parts = [builder.parts(one) for one in (base, with_questions(1, 2, q2="mine"), with_questions(1))]
-    merged, conflicts = builder.joined(*parts)
+    parts = [joining.parts(one) for one in (base, with_questions(1, 2, q2="mine"), with_questions(1))]
+    merged, conflicts = joining.joined(*parts)
     assert [conflict.name for conflict in conflicts] == ["question:q2"]
     for choice, texts in (("mine", ["Question 1", "mine"]), ("theirs", ["Question 1"])):
-        settled = builder.assembled(builder.resolved(merged, conflicts, {"question:q2": choice}))
+        settled = joining.assembled(joining.resolved(merged, conflicts, {"question:q2": choice}))
         assert [question["text"] for question in settled["questions"]] == texts
 
 
@@ -130,10 +130,10 @@ def test_who_joins_first_makes_no_difference_to_whether_there_is_a_conflict(a: l
 
 def test_words_may_change_under_votes_and_what_votes_point_at_may_not():
     base = survey()
-    assert builder.breaks(base, survey(title="x", help="y", results="hidden")) == []
-    assert builder.breaks(with_questions(1, 2), with_questions(3, 2, 1, q1="other words")) == []
-    assert [one.field for one in builder.breaks(base, survey(allow_change=False))] == ["allow_change"]
-    removed = builder.breaks(with_questions(1, 2), with_questions(1))
+    assert joining.breaks(base, survey(title="x", help="y", results="hidden")) == []
+    assert joining.breaks(with_questions(1, 2), with_questions(3, 2, 1, q1="other words")) == []
+    assert [one.field for one in joining.breaks(base, survey(allow_change=False))] == ["allow_change"]
+    removed = joining.breaks(with_questions(1, 2), with_questions(1))
     assert [(one.field, one.question) for one in removed] == [("", "")]
     assert "removed" in removed[0].text
     full = to_json(base)["questions"]
@@ -142,13 +142,13 @@ def test_words_may_change_under_votes_and_what_votes_point_at_may_not():
         ({"kind": "multiple"}, "kind", "another kind"),
     ):
         changed = parse({**SURVEY, "questions": [{**full[0], **change}, *full[1:]]})
-        found = builder.breaks(base, changed)
+        found = joining.breaks(base, changed)
         assert [(one.field, one.question) for one in found] == [(field, full[0]["id"])]
         assert words in found[0].text
     rescaled = parse({**SURVEY, "questions": [full[0], {**full[1], "scale": 7}, full[2]]})
-    assert "another scale" in builder.breaks(base, rescaled)[0].text
+    assert "another scale" in joining.breaks(base, rescaled)[0].text
 
 
 def test_a_conflict_over_an_option_of_the_survey_that_one_side_took_back_can_be_settled():
     merged, conflicts = {"title": "T", "help": "theirs", ORDER: []}, [Conflict("help", None, "theirs")]
-    assert "help" not in builder.resolved(merged, conflicts, {"help": "mine"})
+    assert "help" not in joining.resolved(merged, conflicts, {"help": "mine"})

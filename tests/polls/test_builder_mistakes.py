@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import Client
 
-from polls.surveys import Survey
+from polls.surveys.survey import Survey
 from tests.polls.builder_form import edit, fields
 from tests.polls.test_builder_pages import vote
 

@@ -9,8 +9,9 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from polls import codes, definitions, selectors, services
-from polls.surveys import Survey
+from polls.ballots import services
+from polls.surveys import codes, definitions, selectors
+from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.polls.builder_form import edit, fields
 from tests.polls.clocks import in_days

@@ -2,7 +2,7 @@
 
 import pytest
 
-from polls.cached import MOST_KEYS, Cached, Held, Made
+from polls.common.caching import MOST_KEYS, Cached, Held, Made
 
 
 class Down(Exception):

@@ -5,9 +5,9 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polls import definitions
-from polls.charts import Average, Part, chart
-from polls.tally import Tally
+from polls.results.charts import Average, Part, chart
+from polls.surveys import definitions
+from polls.tallies.tally import Tally
 
 WHOLES = st.integers(1, 100_000)
 

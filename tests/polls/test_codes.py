@@ -2,7 +2,7 @@
 
 import pytest
 
-from polls import codes
+from polls.surveys import codes
 
 
 def test_codes_that_we_make_have_no_characters_that_look_alike():

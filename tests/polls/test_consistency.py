@@ -14,8 +14,9 @@ from django.http import HttpResponse
 from django.test import Client
 
 from failover.gateway import Consistency
-from polls import selectors, services
-from polls.surveys import Survey
+from polls.ballots import services
+from polls.surveys import selectors
+from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.polls.test_pages import hidden, text, url
 from tests.waiting import wait_until

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from failover import gateway
-from polls import markdown
-from polls.definitions import Access, DefinitionInvalid, Visibility, parse, to_json
-from polls.merge import Row, change
-from polls.surveys import State, first_values, from_row
+from polls.surveys import markdown
+from polls.surveys.definitions import Access, DefinitionInvalid, Visibility, parse, to_json
+from polls.surveys.merge import Row, change
+from polls.surveys.survey import State, first_values, from_row
 
 RATING = {"text": "How?", "kind": "rating", "scale": 3}
 MINIMAL = {"title": "T", "questions": [RATING]}

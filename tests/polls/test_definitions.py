@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from polls.definitions import DefinitionInvalid, Kind, Option, parse, to_json
+from polls.surveys.definitions import DefinitionInvalid, Kind, Option, parse, to_json
 
 MINIMAL = {"title": "T", "questions": [{"text": "Q", "kind": "single", "options": ["a", "b"]}]}
 

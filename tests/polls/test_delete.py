@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failover import gateway
-from polls import definitions, selectors, services
-from polls.merge import Row, change, merge, put_on
-from polls.models import SurveyRow
-from polls.packing import packed
-from polls.surveys import Survey, first_values, from_row, tombstone
+from polls.ballots import services
+from polls.surveys import definitions, selectors
+from polls.surveys.merge import Row, change, merge, put_on
+from polls.surveys.models import SurveyRow
+from polls.surveys.packing import packed
+from polls.surveys.survey import Survey, first_values, from_row, tombstone
 from tests.conftest import Lab
 from tests.waiting import wait_until
 

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polls import csv_export, definitions, vote_ids
-from polls.merge import Cast
-from polls.surveys import State, Survey
-from polls.tally import count
+from polls.ballots import vote_ids
+from polls.results import csv_export
+from polls.surveys import definitions
+from polls.surveys.merge import Cast
+from polls.surveys.survey import State, Survey
+from polls.tallies.tally import count
 
 DEFINITION = definitions.parse(
     {

@@ -12,8 +12,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
 
-from polls import guesses, limits
-from polls.surveys import Survey
+from polls.common import guesses, limits
+from polls.surveys.survey import Survey
 from surveyapp.logs import FORMATTERS, RouteNotPath
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]

@@ -3,7 +3,7 @@
 import pytest
 
 from failover.gateway import Consistency, Routed
-from polls.ballot_reads import together
+from polls.ballots.bulk_reads import together
 
 EVENTUAL, STRONG, ASKED = Consistency.EVENTUAL, Consistency.STRONG, Consistency.STRONG_ELSE_EVENTUAL
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from polls import links, selectors, services
-from polls.surveys import Survey
+from polls.ballots import services, voting_links
+from polls.surveys import selectors
+from polls.surveys.survey import Survey
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 
@@ -39,33 +40,33 @@ def counted(survey: Survey) -> list[Any]:
 
 
 def test_a_link_is_a_voter_of_its_survey_only(closed_shop: Survey, survey: Survey):
-    token = links.make(closed_shop)
-    voter = links.voter(token, closed_shop)
+    token = voting_links.make(closed_shop)
+    voter = voting_links.voter(token, closed_shop)
     assert voter is not None
     assert token not in voter
-    assert links.voter(token, survey) is None
-    assert links.voter(token, replace(closed_shop, born=7)) is None
-    assert links.voter(token, replace(closed_shop, round=7)) == voter
+    assert voting_links.voter(token, survey) is None
+    assert voting_links.voter(token, replace(closed_shop, born=7)) is None
+    assert voting_links.voter(token, replace(closed_shop, round=7)) == voter
 
 
 @pytest.mark.parametrize("forge", [lambda t: "A" + t[1:], lambda t: t[:-1] + "!", lambda t: t[:-1], lambda t: ""])
 def test_a_link_that_we_did_not_make_is_nobody(closed_shop: Survey, forge: Callable[[str], str]):
-    made = links.make(closed_shop)
+    made = voting_links.make(closed_shop)
     if not made.startswith("A"):
-        assert links.voter(forge(made), closed_shop) is None
+        assert voting_links.voter(forge(made), closed_shop) is None
 
 
 def test_the_same_link_in_two_browsers_is_one_vote_and_the_last_one_counts(closed_shop: Survey):
-    token = links.make(closed_shop)
+    token = voting_links.make(closed_shop)
     assert "Your vote is recorded" in vote(Client(), closed_shop, token, "o1").content.decode()
     assert "Your vote is changed" in vote(Client(), closed_shop, token, "o2").content.decode()
-    vote(Client(), closed_shop, links.make(closed_shop), "o1")
+    vote(Client(), closed_shop, voting_links.make(closed_shop), "o1")
     assert sorted(counted(closed_shop)) == ["o1", "o2"]
 
 
 def test_where_votes_cannot_be_changed_a_second_browser_is_told_so(make_survey: Callable[..., Survey]):
     survey = make_survey(access="link", allow_change=False)
-    token = links.make(survey)
+    token = voting_links.make(survey)
     both = Client(), Client()
     pages = [hidden(browser.get(f"/s/{survey.code}/link/{token}/")) for browser in both]
     replies = [
@@ -77,7 +78,7 @@ def test_where_votes_cannot_be_changed_a_second_browser_is_told_so(make_survey: 
 
 
 def test_a_browser_without_cookies_votes_by_link(closed_shop: Survey):
-    page = hidden(Client().get(f"/s/{closed_shop.code}/link/{links.make(closed_shop)}/"))
+    page = hidden(Client().get(f"/s/{closed_shop.code}/link/{voting_links.make(closed_shop)}/"))
     assert Client().post(f"/s/{closed_shop.code}/", {**page, "q_q1": "o1"}).status_code == 302
     assert counted(closed_shop) == ["o1"]
 
@@ -96,7 +97,7 @@ def test_without_a_link_nobody_votes_where_links_are_asked_for(closed_shop: Surv
 
 
 def test_the_api_takes_a_link_as_the_voter(closed_shop: Survey):
-    token = links.make(closed_shop)
+    token = voting_links.make(closed_shop)
     address = f"/api/v1/surveys/{closed_shop.code}/ballots"
 
     def post(voter: str) -> Any:
@@ -105,7 +106,7 @@ def test_the_api_takes_a_link_as_the_voter(closed_shop: Survey):
 
     refused = post("somebody-else")
     assert (refused.status_code, refused.json()["reason"]) == (403, "link")
-    voter = links.voter(token, closed_shop)
+    voter = voting_links.voter(token, closed_shop)
     assert voter is not None
     assert post(voter).status_code == 403
     assert post(token).status_code == 201
@@ -114,7 +115,7 @@ def test_the_api_takes_a_link_as_the_voter(closed_shop: Survey):
 
 
 def test_after_a_reset_a_link_votes_again_also_from_a_page_of_the_round_before(closed_shop: Survey):
-    token, browser = links.make(closed_shop), Client()
+    token, browser = voting_links.make(closed_shop), Client()
     vote(browser, closed_shop, token, "o1")
     old_page = hidden(browser.get(f"/s/{closed_shop.code}/"))
     second = services.survey_reset(code=closed_shop.code)
@@ -134,7 +135,7 @@ def test_an_instructor_gets_as_many_links_as_asked_for(
     assert reply["Content-Type"].startswith(content)
     tokens = re.findall(rf"/s/{closed_shop.code}/link/([\w-]+)/", reply.content.decode())
     assert len(set(tokens)) == 7
-    assert all(links.voter(token, closed_shop) for token in tokens)
+    assert all(voting_links.voter(token, closed_shop) for token in tokens)
     slips = reply.content.decode().count("data:image/svg+xml")
     assert slips == (7 if kind == "page" else 0)
     for wrong in ("0", "501", "-1", "x", "", "9" * 5000):

@@ -13,13 +13,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from failover import gateway, wiring
-from polls import definitions, listing, selectors, services, tallies
-from polls.listing import Listed, Shelf
-from polls.merge import Row, change, merge, put_on
-from polls.models import ListingRow, SurveyRow
-from polls.packing import packed, unpacked
-from polls.paging import Place
-from polls.surveys import Survey, defined_values, first_values, from_row, tombstone
+from polls.ballots import services
+from polls.common.paging import Place
+from polls.surveys import definitions, listing, selectors
+from polls.surveys.listing import Listed, Shelf
+from polls.surveys.merge import Row, change, merge, put_on
+from polls.surveys.models import ListingRow, SurveyRow
+from polls.surveys.packing import packed, unpacked
+from polls.surveys.survey import Survey, defined_values, first_values, from_row, tombstone
+from polls.tallies import store as tallies
 from tests.conftest import Lab
 from tests.polls.conftest import QUESTIONS
 from tests.properties.test_stored_properties import FIELDS

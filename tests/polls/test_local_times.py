@@ -7,7 +7,9 @@ from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polls import builder_draft, definitions, local_times
+from polls.builder import drafts
+from polls.common import local_times
+from polls.surveys import definitions
 
 BERLIN = "Europe/Berlin"
 FIRST, SECOND = datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
@@ -22,7 +24,7 @@ def survey(**more: object) -> definitions.Definition:
 def test_a_field_that_nobody_touched_keeps_its_instant_in_every_zone(zone: str, second: int):
     before = survey(opens_at=datetime.fromtimestamp(second, UTC).isoformat())
     with timezone.override(zone):
-        saved = definitions.parse(builder_draft.document(builder_draft.of(before), before))
+        saved = definitions.parse(drafts.document(drafts.of(before), before))
     assert saved.opens_at == before.opens_at
 
 
@@ -77,13 +79,13 @@ def test_an_hour_that_does_not_exist_is_known(zone: str, text: str, absent: bool
         ("1e9", "time with its zone"),
     ],
 )
-@pytest.mark.parametrize("field", builder_draft.TIMES)
+@pytest.mark.parametrize("field", drafts.TIMES)
 def test_a_time_that_cannot_be_meant_is_named_at_its_field(field: str, typed: str, said: str):
-    draft = builder_draft.of(survey())
-    draft = builder_draft.replace(draft, **{field: typed})
+    draft = drafts.of(survey())
+    draft = drafts.replace(draft, **{field: typed})
     with timezone.override(BERLIN), translation.override("en"):
         with pytest.raises(definitions.DefinitionInvalid) as refused:
-            definitions.parse(builder_draft.document(draft, None))
-        (mistake,) = builder_draft.explained(draft, refused.value.mistakes)
+            definitions.parse(drafts.document(draft, None))
+        (mistake,) = drafts.explained(draft, refused.value.mistakes)
     assert mistake.field == field
     assert said.partition("”")[2] in mistake.what

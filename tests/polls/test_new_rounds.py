@@ -9,9 +9,11 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from polls import cached, selectors, services
-from polls.merge import change, put_on
-from polls.surveys import Survey
+from polls.ballots import services
+from polls.common import caching
+from polls.surveys import selectors
+from polls.surveys.merge import change, put_on
+from polls.surveys.survey import Survey
 from tests.polls.builder_form import edit, fields
 
 
@@ -25,7 +27,7 @@ def test_whoever_asks_for_the_newest_gets_a_reading_that_began_afterwards():
             assert may_end.wait(60)
         return len(read)
 
-    newest: cached.Newest[str, int] = cached.Newest(reading)
+    newest: caching.Newest[str, int] = caching.Newest(reading)
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(newest.get, "CODE")
         assert begun.wait(60)

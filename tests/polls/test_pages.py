@@ -10,8 +10,10 @@ from django.http import HttpResponse
 from django.test import Client
 
 from failover import gateway
-from polls import guesses, limits, selectors, services
-from polls.surveys import Survey
+from polls.ballots import services
+from polls.common import guesses, limits
+from polls.surveys import selectors
+from polls.surveys.survey import Survey
 from polls.views.common import survey_url
 from tests.conftest import Lab
 from tests.waiting import wait_until

@@ -14,8 +14,10 @@ from django.http import HttpResponse
 from django.test import Client
 
 from failover import gateway
-from polls import moderation, selectors, services
-from polls.surveys import Survey
+from polls.ballots import services
+from polls.results import moderation
+from polls.surveys import selectors
+from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.waiting import wait_until
 

@@ -8,7 +8,8 @@ from tests.processes import ROOT
 
 def test_counting_and_merging_import_nothing_but_the_standard_library():
     program = (
-        "import sys; before = set(sys.modules); import polls.tally, polls.merge, polls.vote_ids;"
+        "import sys; before = set(sys.modules);"
+        "import polls.tallies.tally, polls.surveys.merge, polls.ballots.vote_ids;"
         "names = {name.partition('.')[0] for name in set(sys.modules) - before};"
         "print(*sorted(names - set(sys.stdlib_module_names)))"
     )

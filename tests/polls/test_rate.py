@@ -1,6 +1,6 @@
 """A voter has a burst and then one vote a second; others are not held up."""
 
-from polls.rate import MOST_VOTERS, RateLimit
+from polls.common.rate import MOST_VOTERS, RateLimit
 
 
 class Time:

@@ -4,10 +4,10 @@ import pytest
 
 from failover import gateway
 from failover.core.fakes import FakeClock
-from polls import definitions, expiry
-from polls.merge import Row, change, merge, put_on
-from polls.retention import DAY_S, KEPT_S, LEAST_S, VOTES_S, begun
-from polls.surveys import Shut, State, Survey, first_values, from_row
+from polls.surveys import definitions, expiry
+from polls.surveys.merge import Row, change, merge, put_on
+from polls.surveys.retention import DAY_S, KEPT_S, LEAST_S, VOTES_S, begun
+from polls.surveys.survey import Shut, State, Survey, first_values, from_row
 
 BEGAN = 1_800_000_000
 DEFINITION = definitions.parse({"title": "T", "questions": [{"text": "Why?", "kind": "text"}]})

@@ -14,13 +14,17 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from failover import gateway
-from polls import audit, definitions, moderation, rounds, selectors, services, survey_services
-from polls.ballot_reads import read_replica
-from polls.merge import change
-from polls.retention import DAY_S
-from polls.services import ServiceRefused, TimesTooLate
-from polls.surveys import State, Survey
-from polls.voted import maybe_voted
+from polls.ballots import services
+from polls.ballots.any_votes import maybe_voted
+from polls.ballots.bulk_reads import read_replica
+from polls.ballots.services import ServiceRefused, TimesTooLate
+from polls.results import moderation, past_rounds
+from polls.surveys import definitions, selectors
+from polls.surveys import services as survey_services
+from polls.surveys.merge import change
+from polls.surveys.retention import DAY_S
+from polls.surveys.survey import State, Survey
+from polls.tallies import audit
 from tests.polls.builder_form import edit, fields
 from tests.polls.clocks import AheadClock
 from tests.waiting import wait_until
@@ -156,11 +160,11 @@ def test_each_round_expires_for_itself(survey: Survey, instructor: Client, days:
     second = services.survey_reset(code=survey.code)
     assert post(second, "voter-0002").status_code == 201
     counted(second, 1)
-    assert rounds.with_votes(second) == [(1, 1)]
+    assert past_rounds.with_votes(second) == [(1, 1)]
     days(366)
-    assert rounds.with_votes(second) == []
+    assert past_rounds.with_votes(second) == []
     assert selectors.results(second).value.tally.voters == 1
-    first = rounds.of(second, 1)
+    first = past_rounds.of(second, 1)
     assert first is not None
     assert selectors.ballots(first).value == []
     compared = instructor.get(f"/s/{survey.code}/present/?q=1&compare=1")

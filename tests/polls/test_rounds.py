@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from polls import definitions, rounds, selectors, services
-from polls.surveys import Survey, defined_values
+from polls.ballots import services
+from polls.results import past_rounds
+from polls.surveys import definitions, selectors
+from polls.surveys.survey import Survey, defined_values
 from tests.waiting import wait_until
 
 DEFINITION = definitions.parse(
@@ -26,11 +28,11 @@ DEFINITION = definitions.parse(
 
 def test_what_is_no_longer_asked_is_shown_by_its_id_and_the_rest_in_todays_words():
     then = {"q1": ["o2", "o9"], "q2": ["1", "2", "3", "4"], "q3": [], "q7": ["o1"], "q8": []}
-    found = rounds.asked(DEFINITION.questions, then)
+    found = past_rounds.asked(DEFINITION.questions, then)
     assert [question.text for question in found] == ["Which?", "How?", "Why?", "q7", "q8"]
     assert [option.text for option in found[0].options] == ["two", "o9"]
     assert {question.id: [option.id for option in question.choices] for question in found} == then
-    assert rounds.asked(DEFINITION.questions, {"q1": ["o1", "o2"]}) == DEFINITION.questions[:1]
+    assert past_rounds.asked(DEFINITION.questions, {"q1": ["o1", "o2"]}) == DEFINITION.questions[:1]
 
 
 def sent(instructor: Client, path: str) -> str:
@@ -44,7 +46,7 @@ def test_a_round_before_a_change_of_questions_is_exported_with_everything_that_w
 ):
     answers: dict[str, Any] = {"q1": "o2", "q3": 4, "q4": "=because"}
     services.ballot_cast(survey=survey, voter="voter-0001", vote_id=services.name_vote(), answers=answers)
-    wait_until(lambda: rounds.with_votes(replace(survey, round=2)) == [(1, 1)], within=20, what="the vote is counted")
+    wait_until(lambda: past_rounds.with_votes(replace(survey, round=2)) == [(1, 1)], within=20, what="a counted vote")
     raw = defined_values(survey.definition)["questions"]
     found = selectors.found_now(survey.code)
     values = {"questions": raw[1:], "allow_change": False}

@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 
 from failover import gateway
 from polls import admin_urls, urls
-from polls.surveys import Survey
+from polls.surveys.survey import Survey
 from tests.conftest import Lab
 
 pytestmark = pytest.mark.lab

@@ -6,11 +6,12 @@ import pytest
 
 from failover import gateway
 from failover.wiring import Wired
-from polls import definitions, models, selectors, services, vote_ids, writers
-from polls.ballot_reads import read_replica
-from polls.models import BallotRow, SurveyRow, mark_key, shard_key, voter_key
-from polls.services import CastStatus, ServiceRefused
-from polls.surveys import State, Survey
+from polls.ballots import region_marks, services, vote_ids
+from polls.ballots.bulk_reads import read_replica
+from polls.ballots.services import CastStatus, ServiceRefused
+from polls.surveys import definitions, models, selectors
+from polls.surveys.models import BallotRow, SurveyRow, mark_key, shard_key, voter_key
+from polls.surveys.survey import State, Survey
 from tests.conftest import Lab
 from tests.waiting import wait_until
 
@@ -32,7 +33,7 @@ def written_elsewhere(survey: Survey, vote_id: str, answers: dict, *, voter: str
     """The same voter's ballot as the other region wrote it, once replication has brought it everywhere."""
     shard = shard_key(survey.code, survey.round, voter, survey.shards)
     with gateway.at("us-west-2"):
-        writers.others(survey, "us-west-2")  # as any vote there does
+        region_marks.others(survey, "us-west-2")  # as any vote there does
         BallotRow(
             shard,
             voter_key(voter, "us-west-2"),
@@ -49,7 +50,7 @@ def written_elsewhere(survey: Survey, vote_id: str, answers: dict, *, voter: str
 
     mark = mark_key(survey.code, survey.round, "us-west-2")
     wait_until(arrived, within=10, what="the ballot is replicated")
-    writers.forget()  # another process wrote it
+    region_marks.forget()  # another process wrote it
 
 
 def test_a_first_vote_is_recorded_with_its_way(survey: Survey):

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.core import signing
 from django.test import Client
 
-from polls.surveys import Survey
+from polls.surveys.survey import Survey
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 

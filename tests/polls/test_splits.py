@@ -8,11 +8,13 @@ from django.test import Client
 
 from failover import gateway
 from failover.lab.client import LabClient
-from polls import builder, definitions, selectors, services, splits
-from polls.merge import Row, change, merge, put_on, rivals
-from polls.models import SurveyRow
-from polls.packing import packed
-from polls.surveys import State, Survey, first_values, from_row, is_whole, tombstone
+from polls.ballots import services
+from polls.builder import joining, partitions
+from polls.surveys import definitions, selectors
+from polls.surveys.merge import Row, change, merge, put_on, rivals
+from polls.surveys.models import SurveyRow
+from polls.surveys.packing import packed
+from polls.surveys.survey import State, Survey, first_values, from_row, is_whole, tombstone
 from tests.conftest import Lab, rows_held
 from tests.polls.builder_form import edit, fields
 from tests.waiting import wait_until
@@ -33,9 +35,9 @@ def survey_of(*rows: Row) -> Survey:
     return from_row("CODE", Row(1, merge(rows).fields, merge(rows).versions))
 
 
-def split_of(*rows: Row) -> splits.Split:
+def split_of(*rows: Row) -> partitions.Split:
     row = merge(rows)
-    found = splits.find(row, survey_of(*rows))
+    found = partitions.find(row, survey_of(*rows))
     assert found is not None
     return found
 
@@ -49,11 +51,11 @@ def test_only_what_differs_is_asked_and_each_part_may_come_from_another_side():
     west = written(FIRST, "west", 6, questions=[*QUESTIONS[::-1], {"id": "q3", "text": "More?", "kind": "text"}])
     split = split_of(FIRST, east, west)
     assert [side.regions for side in split.sides] == [("west",), ("east",)]
-    assert splits.differing(split.parts) == ["question:q2", "question:q3", builder.ORDER]
-    made = definitions.parse(splits.chosen(split.parts, {"question:q2": 1, "question:q3": 0, builder.ORDER: 1}))
+    assert partitions.differing(split.parts) == ["question:q2", "question:q3", joining.ORDER]
+    made = definitions.parse(partitions.chosen(split.parts, {"question:q2": 1, "question:q3": 0, joining.ORDER: 1}))
     assert made.title == "East"  # only one of both changed it
     assert [question.text for question in made.questions] == ["Which?", "Why, east?", "More?"]
-    without = definitions.parse(splits.chosen(split.parts, {"question:q2": 0, "question:q3": 1, builder.ORDER: 0}))
+    without = definitions.parse(partitions.chosen(split.parts, {"question:q2": 0, "question:q3": 1, joining.ORDER: 0}))
     assert [question.text for question in without.questions] == ["Why?", "Which?"]
 
 
@@ -61,7 +63,7 @@ def test_three_sides_are_shown_together():
     sides = [written(FIRST, region, at, title=region) for at, region in enumerate(("north", "south", "west"), start=5)]
     split = split_of(FIRST, *sides)
     assert [side.definition.title for side in split.sides] == ["west", "south", "north"]
-    assert splits.chosen(split.parts, {"title": 2})["title"] == "north"
+    assert partitions.chosen(split.parts, {"title": 2})["title"] == "north"
 
 
 def test_two_who_wrote_the_same_have_nothing_to_choose():

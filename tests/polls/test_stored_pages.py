@@ -13,11 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from failover import gateway
-from polls import builder_save, definitions, moderation, selectors, services, tallies
-from polls.definitions import Definition, DefinitionInvalid
-from polls.models import BallotRow, SurveyRow, TallyRow, round_key, shard_key, voter_key
-from polls.services import ServiceRefused
-from polls.surveys import State, Survey
+from polls.ballots import services
+from polls.ballots.services import ServiceRefused
+from polls.builder import saving
+from polls.results import moderation
+from polls.surveys import definitions, selectors
+from polls.surveys.definitions import Definition, DefinitionInvalid
+from polls.surveys.models import BallotRow, SurveyRow, TallyRow, round_key, shard_key, voter_key
+from polls.surveys.survey import State, Survey
+from polls.tallies import store
 from tests.polls.builder_form import edit, fields
 from tests.properties.test_stored_properties import ANY, FIELDS
 
@@ -82,7 +86,7 @@ def test_two_editors_who_save_opening_and_closing_at_once_do_not_contradict_each
     def save(mine: Definition) -> None:
         start.wait()
         try:
-            outcomes.append(builder_save.survey_edit(code=survey.code, base=base, mine=mine))
+            outcomes.append(saving.survey_edit(code=survey.code, base=base, mine=mine))
         except (DefinitionInvalid, ServiceRefused) as error:
             outcomes.append(error)
 
@@ -175,11 +179,11 @@ def test_two_saves_that_together_are_too_large_are_not_both_stored(make_survey: 
         full = {**full, "questions": [*full["questions"][:place], question, *full["questions"][place + 1 :]]}
         place += 1
     longer = edited(base, help="ж" * 400)
-    builder_save.survey_edit(code=survey.code, base=base, mine=definitions.parse(full))
+    saving.survey_edit(code=survey.code, base=base, mine=definitions.parse(full))
     with pytest.raises(ServiceRefused):  # as it was sent by somebody who had read it before
         services.survey_change(code=survey.code, values={"help": longer.help}, since=before.row)
     with pytest.raises(DefinitionInvalid, match="larger than 200 KB"):
-        builder_save.survey_edit(code=survey.code, base=base, mine=longer)
+        saving.survey_edit(code=survey.code, base=base, mine=longer)
     assert now(survey).help == ""
 
 
@@ -272,7 +276,7 @@ def test_no_json_in_any_row_makes_a_page_fail(
             counted_at=0,
             expires_at=until,
         ).put()
-        assert tallies.RegionTallies(EAST).scheme(survey.code) is not None
+        assert store.RegionTallies(EAST).scheme(survey.code) is not None
     found = selectors.read_now(survey.code)
     gone = found is None or found.survey.deleted
     for path in PAGES:

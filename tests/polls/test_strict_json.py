@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polls.strict_json import Malformed, loads
+from polls.common.strict_json import Malformed, loads
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from failover import gateway
-from polls import codes, selectors, services
-from polls.surveys import Survey
+from polls.ballots import services
+from polls.surveys import codes, selectors
+from polls.surveys.survey import Survey
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.lab

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from failover.core.fakes import FakeClock
-from polls.counting import Scheme, Shard, Unreachable
-from polls.fakes import FakeRegion, FakeTallies
-from polls.merge import Cast
-from polls.models import shard_key, shard_place
-from polls.projector import IDLE_ROUNDS, LARGE, LIVELY_S, REST, SMALL_REST_S, Projector
-from polls.tallies import shard_of
-from polls.tally import Tally, count, total
+from polls.surveys.merge import Cast
+from polls.surveys.models import shard_key, shard_place
+from polls.tallies.fakes import FakeRegion, FakeTallies
+from polls.tallies.ports import Scheme, Shard, Unreachable
+from polls.tallies.recount import IDLE_ROUNDS, LARGE, LIVELY_S, REST, SMALL_REST_S, Projector
+from polls.tallies.store import shard_of
+from polls.tallies.tally import Tally, count, total
 
 SCHEME = Scheme("CODE", 1, 2, {"q1": ["o1", "o2"]}, may_change=True, expires_at=2_000_000_000, is_open=True)
 FIRST, SECOND = Shard("CODE", 1, 0), Shard("CODE", 1, 1)

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from failover import gateway
-from polls import services, texts
-from polls.counting import Shard
-from polls.merge import Cast
-from polls.selectors import results
-from polls.surveys import Survey
-from polls.tallies import RegionTallies
+from polls.ballots import services
+from polls.results import texts
+from polls.surveys.merge import Cast
+from polls.surveys.selectors import results
+from polls.surveys.survey import Survey
+from polls.tallies.ports import Shard
+from polls.tallies.store import RegionTallies
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.lab

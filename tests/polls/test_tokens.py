@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.core import signing
 
-from polls import tokens
-from polls.tokens import PageToken, Vote
+from polls.ballots import tokens
+from polls.ballots.tokens import PageToken, Vote
 
 
 def test_a_token_comes_back_as_it_was():

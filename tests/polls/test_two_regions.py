@@ -4,7 +4,7 @@ import pytest
 
 from failover.lab.replicator import CONDITION
 from failover.wiring import Wired
-from polls.models import BallotRow
+from polls.surveys.models import BallotRow
 from tests.polls.two_regions import EAST, WEST, holds
 
 VOTER = "voter-0001"

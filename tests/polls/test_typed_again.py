@@ -11,8 +11,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from failover import gateway
-from polls import listing, selectors, services
-from polls.surveys import Survey
+from polls.ballots import services
+from polls.surveys import listing, selectors
+from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.polls.builder_form import edit, fields
 from tests.polls.test_pages import assert_sound, hidden, stored, text, url

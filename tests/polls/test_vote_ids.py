@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polls.vote_ids import AHEAD_MS, BEHIND_MS, is_timely, is_valid, mint, order, time_ms
+from polls.ballots.vote_ids import AHEAD_MS, BEHIND_MS, is_timely, is_valid, mint, order, time_ms
 
 TIMES = st.integers(0, 2**47)
 BITS = st.integers(0, 2**74 - 1)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from failover import gateway
 from failover.core.fakes import FakeClock
-from polls import browsers, links, voters
-from polls.surveys import State, Survey
-from polls.tokens import PageToken, Vote
-from polls.views.survey import _vote_id as name_of_ballot
-from polls.vote_ids import mint, time_ms
+from polls.ballots import browsers, voters, voting_links
+from polls.ballots.tokens import PageToken, Vote
+from polls.ballots.vote_ids import mint, time_ms
+from polls.surveys.survey import State, Survey
+from polls.views.public.ballot import _vote_id as name_of_ballot
 
 NOW_MS = 1_800_000_000_000
 SURVEY = Survey("VOTERS", "t", (), True, State.OPEN, 3, 64, 2_000_000_000, born=2)
@@ -96,8 +96,8 @@ def test_a_page_of_an_earlier_round_names_nobody_any_more():
 
 @pytest.mark.parametrize("issuer", ["", "elsewhere"])
 def test_a_voting_link_names_its_voter_before_everything_else_and_in_every_round(issuer: str):
-    link, browser = links.make(SURVEY), browsers.new()
-    name = links.voter(link, SURVEY)
+    link, browser = voting_links.make(SURVEY), browsers.new()
+    name = voting_links.voter(link, SURVEY)
     page = PageToken(SURVEY.code, SURVEY.round, "whoever", issuer, link)
     for survey, cookie in itertools.product((SURVEY, replace(SURVEY, round=4)), (None, browser)):
         voter = voters.of_ballot(survey, page, cookie)
@@ -108,11 +108,11 @@ def test_a_voting_link_names_its_voter_before_everything_else_and_in_every_round
 
 
 def test_two_links_in_one_browser_are_two_voters_and_the_last_one_stays():
-    first, second = links.make(SURVEY), links.make(SURVEY)
+    first, second = voting_links.make(SURVEY), voting_links.make(SURVEY)
     browser = browsers.new()
     pages = [PageToken.make(SURVEY.code, SURVEY.round, "x", link=link) for link in (first, second)]
     names = [voters.of_ballot(SURVEY, page, browser).name for page in pages]
-    assert names == [links.voter(first, SURVEY), links.voter(second, SURVEY)]
+    assert names == [voting_links.voter(first, SURVEY), voting_links.voter(second, SURVEY)]
     voted = browser.voted(SURVEY, names[0], vote(1), link=first).voted(SURVEY, names[1], vote(2), link=second)
     assert [voters.of_ballot(SURVEY, page, voted).name for page in pages] == names
     assert voters.of_page(SURVEY, voted).name == names[1]
@@ -123,8 +123,8 @@ def test_the_cookie_stays_small_whatever_the_number_of_surveys():
     browser, sizes = browsers.new(), set()
     for number in range(200):
         survey = replace(SURVEY, code=f"TERM{number:08}", round=99_999)
-        link = links.make(survey)
-        name = links.voter(link, survey)
+        link = voting_links.make(survey)
+        name = voting_links.voter(link, survey)
         assert name is not None
         browser = browser.voted(survey, name, Vote(mint(NOW_MS + number, 1), "0123456789abcdef"), link=link)
         sizes.add(len(browser.dumps()))

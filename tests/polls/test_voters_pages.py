@@ -10,8 +10,9 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 
-from polls import browsers, links, selectors, services, tokens
-from polls.surveys import Survey
+from polls.ballots import browsers, services, tokens, voting_links
+from polls.surveys import selectors
+from polls.surveys.survey import Survey
 from tests.polls.test_pages import hidden, send, stored, text, url
 
 pytestmark = pytest.mark.lab
@@ -160,24 +161,24 @@ def test_the_link_that_a_browser_votes_by_is_its_voter_on_every_page_of_that_sur
 ):
     survey = make_survey()
     open_before = browser.get(url(survey))
-    link = links.make(survey)
+    link = voting_links.make(survey)
     send(browser, survey, browser.get(url(survey, f"link/{link}/")), q_q1="o1")
     receipt = text(browser.get(url(survey, "receipt/")))
     assert url(survey, f"link/{link}/") in receipt
     send(browser, survey, open_before, q_q1="o2")
     send(browser, survey, browser.get(url(survey)), q_q1="o2")
-    assert [cast.voter for cast in selectors.ballots(survey).value] == [links.voter(link, survey)]
+    assert [cast.voter for cast in selectors.ballots(survey).value] == [voting_links.voter(link, survey)]
     assert stored(survey) == [{"q1": "o2"}]
 
 
 def test_by_the_api_a_link_is_its_voter_where_no_link_is_needed_either(survey: Survey):
-    link = links.make(survey)
+    link = voting_links.make(survey)
     body: dict[str, Any] = {"voter": link, "answers": {"q1": "o1"}}
     reply = Client().post(f"/api/v1/surveys/{survey.code}/ballots", body, content_type="application/json")
     assert reply.status_code == 201
     page = Client().get(url(survey, f"link/{link}/"))
     assert "You have voted" in text(page)
-    assert [cast.voter for cast in selectors.ballots(survey).value] == [links.voter(link, survey)]
+    assert [cast.voter for cast in selectors.ballots(survey).value] == [voting_links.voter(link, survey)]
 
 
 def test_after_a_reset_both_tabs_are_one_new_voter(browser: Client, survey: Survey):

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from failover.core.errors import NoRegionAnswered
-from polls import services, vote_ids, writers
-from polls.models import mark_key
-from polls.services import CastStatus
-from polls.surveys import State, Survey
+from polls.ballots import region_marks, services, vote_ids
+from polls.ballots.services import CastStatus
+from polls.surveys.models import mark_key
+from polls.surveys.survey import State, Survey
 from tests.polls.two_regions import EAST, WEST, Tiny, TinyRegion, Weather, two_regions
 
 SURVEY = Survey("MARKED", "t", (), True, State.OPEN, 1, 64, 2_000_000_000)
@@ -28,7 +28,7 @@ class Calls:
             return play(operation, request)
 
         monkeypatch.setattr(region, "_make_api_call", call)
-        monkeypatch.setattr(writers, "FRESH_S", 3600.0)  # however long the test takes, nobody looks at the marks again
+        monkeypatch.setattr(region_marks, "FRESH_S", 3600.0)  # however long the test takes
 
     def read(self) -> list[str]:
         made, self._made[:] = list(self._made), []
@@ -40,7 +40,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
     with two_regions(tmp_path_factory.mktemp("run")) as tiny:
         tiny.begin("ELSE")
         yield tiny
-    writers.forget()
+    region_marks.forget()
 
 
 def cast(voter: str, number: int = 0) -> services.Receipt:
@@ -75,7 +75,7 @@ def test_another_process_sees_the_mark_where_it_sees_the_ballot(tiny: Tiny) -> N
     assert cast("voter-0001").region == WEST
     tiny.regions[EAST].weather = Weather.FINE
     tiny.replicate()
-    writers.forget()  # what this process knew: from here on it is another one
+    region_marks.forget()  # what this process knew: from here on it is another one
 
     again = cast("voter-0001", 1)
 
@@ -96,14 +96,14 @@ def test_what_a_process_wrote_elsewhere_it_knows_at_once(tiny: Tiny, monkeypatch
 
 def test_a_mark_that_was_lost_with_its_region_is_set_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_000.0]
-    monkeypatch.setattr(writers.gateway.clock, "monotonic", lambda: now[0], raising=False)
+    monkeypatch.setattr(region_marks.gateway.clock, "monotonic", lambda: now[0], raising=False)
     cast("voter-0001")
     east = tiny.regions[EAST]
     east.items.clear()
     cast("voter-0002")
     assert len(east.items) == 1, "within a second nobody looks"
 
-    now[0] += writers.FRESH_S
+    now[0] += region_marks.FRESH_S
     cast("voter-0003")
 
     assert len(east.items) == 3
@@ -120,10 +120,10 @@ def test_a_mark_is_no_ballot(tiny: Tiny) -> None:
 
 
 def test_no_more_rounds_are_known_than_fit(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writers, "MOST_ROUNDS", 2)
+    monkeypatch.setattr(region_marks, "MOST_ROUNDS", 2)
     for number in range(1, 5):
         survey = Survey("MARKED", "t", (), True, State.OPEN, number, 64, 2_000_000_000)
         services.ballot_cast(survey=survey, voter="voter-0001", vote_id=IDS[0], answers={"q1": "o1"})
 
-    assert sorted(number for _, number in writers._known) == [3, 4]
-    assert len(writers._looked) == 2
+    assert sorted(number for _, number in region_marks._known) == [3, 4]
+    assert len(region_marks._looked) == 2

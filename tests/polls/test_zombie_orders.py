@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from failover.adapters import models
 from failover.core.errors import NoRegionAnswered
 from failover.core.fakes import FakeClock
-from polls import vote_ids
-from polls.answers import digest as digest_of
-from polls.merge import merge_ballots, stands
-from polls.services import CastStatus, ServiceRefused, ballot_cast
-from polls.surveys import State, Survey
+from polls.ballots import vote_ids
+from polls.ballots.answers import digest as digest_of
+from polls.ballots.services import CastStatus, ServiceRefused, ballot_cast
+from polls.surveys.merge import merge_ballots, stands
+from polls.surveys.survey import State, Survey
 from tests.polls.two_regions import WEST, Tiny, Weather, two_regions
 
 VOTER = "voter-0001"

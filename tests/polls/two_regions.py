@@ -27,9 +27,9 @@ from failover.core.interfaces import Bound, Success
 from failover.core.regions import Region
 from failover.core.router import Router
 from failover.lab.replicator import CONDITION, Item, Key, key_of, missing, stamp_of
-from polls import writers
-from polls.merge import Cast
-from polls.models import BallotRow, mark_key
+from polls.ballots import region_marks
+from polls.surveys.merge import Cast
+from polls.surveys.models import BallotRow, mark_key
 
 EAST, WEST = "us-east-1", "us-west-2"
 KEYS = ("shard", "voter_region")
@@ -162,7 +162,7 @@ class TinyRegion:
         return [BallotRow.from_raw_data(item).cast() for item in self.ballots().values()]
 
     def ballots(self) -> dict[Key, Item]:
-        """The items that are no marks of a region's first ballot (polls/writers.py)."""
+        """The items that are no marks of a region's first ballot (polls/ballots/region_marks.py)."""
         return {key: item for key, item in self.items.items() if not item["shard"]["S"].startswith("writers#")}
 
     def close(self) -> None:
@@ -184,7 +184,7 @@ class Tiny:
         """Without ballots, each region marked in itself alone as one that takes them in the first round of `code`, and
         nobody knows that yet.
         """
-        writers.forget()
+        region_marks.forget()
         for region in self.regions.values():
             region.items.clear()
             shard, place = mark_key(code, 1, region.name)

@@ -7,7 +7,7 @@ from zlib import crc32
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from polls.paging import Entry, Place, Read, by_code, read_behind, turn
+from polls.common.paging import Entry, Place, Read, by_code, read_behind, turn
 
 REGIONS = ("east", "west", "north")
 HOURS = 3_600_000_000  # microseconds: clocks that are ahead or behind

@@ -6,12 +6,14 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from polls import builder, builder_draft, definitions, stored, tallies, tally
-from polls.csv_export import anonymous, ballot_rows, lines, result_rows
-from polls.merge import Cast, change, merge, put_on
-from polls.models import StoredJSON
-from polls.packing import packed, unpacked
-from polls.surveys import DEFINED, State, first_values, from_row, is_whole
+from polls.builder import drafts, joining
+from polls.results.csv_export import anonymous, ballot_rows, lines, result_rows
+from polls.surveys import definitions, stored
+from polls.surveys.merge import Cast, change, merge, put_on
+from polls.surveys.models import StoredJSON
+from polls.surveys.packing import packed, unpacked
+from polls.surveys.survey import DEFINED, State, first_values, from_row, is_whole
+from polls.tallies import store, tally
 
 NAMES = st.sampled_from(
     [*DEFINED, "state", "archived", "born", "shards", "expires_at", "deleted:1", "hidden-text:q1.0", "theme"]
@@ -57,18 +59,18 @@ def test_any_json_in_any_property_of_any_region_is_read_shown_and_counted(rows: 
     json.dumps(survey.as_json())
     if survey.deleted:
         return
-    builder_draft.of(survey.definition)
+    drafts.of(survey.definition)
     assert survey.state_at(0.0) in State
     assert survey.state in State
     assert isinstance(survey.waits, bool)
     assert survey.kept_until
-    assert builder.breaks(survey.definition, survey.definition) == []
+    assert joining.breaks(survey.definition, survey.definition) == []
     again = stored.read(definitions.to_json(survey.definition), survey.code)
     assert again.definition == survey.definition
     assert again.unread <= survey.unread  # what was understood is understood again
     stored.mistakes(survey.definition)
     cast = Cast("voter-0001", "no vote's name", "", {"q1": answer, "q2": answer})
-    scheme = tallies.scheme_of(survey)
+    scheme = store.scheme_of(survey)
     counted = tally.total(
         [tally.count([cast], options=scheme.options, may_change=scheme.may_change)], options=scheme.options
     )

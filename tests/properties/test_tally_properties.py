@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polls.merge import Cast
-from polls.tally import count, percent
+from polls.surveys.merge import Cast
+from polls.tallies.tally import count, percent
 
 OPTIONS = {"q1": ["o1", "o2"], "q2": ["o1", "o2", "o3"], "q3": ["1", "2", "3"], "q4": []}
 ANSWERS = st.fixed_dictionaries(

@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from failover.core.fakes import FakeClock
-from polls.counting import Scheme, Shard, Unreachable
-from polls.fakes import FakeRegion, FakeTallies
-from polls.merge import Cast
-from polls.projector import Projector
-from polls.tally import count
+from polls.surveys.merge import Cast
+from polls.tallies.fakes import FakeRegion, FakeTallies
+from polls.tallies.ports import Scheme, Shard, Unreachable
+from polls.tallies.recount import Projector
+from polls.tallies.tally import count
 
 SCHEME = Scheme("CODE", 1, 2, {"q1": ["o1", "o2"]}, may_change=True, expires_at=2_000_000_000, is_open=True)
 SHARDS = [Shard("CODE", 1, number) for number in range(SCHEME.shards)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from polls.merge import Row, change, merge, overtaken, put_on, rivals
+from polls.surveys.merge import Row, change, merge, overtaken, put_on, rivals
 
 REGIONS = ("east", "west", "south")
 NAME = "title"

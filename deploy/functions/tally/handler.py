@@ -27,8 +27,8 @@ if __name__ == "__main__":
 from django.conf import settings
 
 from failover import gateway
-from polls import tallies
-from polls.aside import Aside
+from polls.tallies import store
+from polls.tallies.large_shards import Aside
 
 REGION = os.environ["AWS_REGION"]
 
@@ -45,7 +45,7 @@ settings.configure(
     },
 )
 
-projector = tallies.projector(REGION, large_rest=float(os.environ.get("TALLY_LARGE_REST", "0")))
+projector = store.projector(REGION, large_rest=float(os.environ.get("TALLY_LARGE_REST", "0")))
 
 
 def handler(event: dict[str, Any], _context: object = None, *, aside: Aside | None = None) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def handler(event: dict[str, Any], _context: object = None, *, aside: Aside | No
     if "Records" not in event:
         swept = projector.sweep(everything=bool(event.get("detail", {}).get("everything")))
         return {"rounds": swept.rounds, "shards": swept.shards, "corrected": swept.corrected}
-    told = [(record, tallies.shard_of(key_of(record))) for record in event["Records"]]
+    told = [(record, store.shard_of(key_of(record))) for record in event["Records"]]
     shards = [shard for _record, shard in told if shard is not None]
     failed = projector.count(shards, aside=aside.put if aside else None)
     numbers = [record["dynamodb"]["SequenceNumber"] for record, shard in told if shard in failed]

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
+from failover.dashboard.panels import alarms, events, regions, replication, routing, sentence, why
 from failover.dashboard.reading import Reading
-
-from . import alarms, events, regions, replication, routing, sentence, why
 
 
 @dataclass(frozen=True, slots=True)

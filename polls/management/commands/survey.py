@@ -8,11 +8,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from failover import gateway
-from polls import audit, codes, definitions, expiry, listing, rounds, selectors, services, strict_json, words
-from polls.ballot_reads import read_replica
-from polls.listing import Shelf
-from polls.models import DatabaseError
-from polls.surveys import State, Survey
+from polls.ballots import services
+from polls.ballots.bulk_reads import read_replica
+from polls.common import strict_json, wording
+from polls.results import past_rounds
+from polls.surveys import codes, definitions, expiry, listing, selectors
+from polls.surveys.listing import Shelf
+from polls.surveys.models import DatabaseError
+from polls.surveys.survey import State, Survey
+from polls.tallies import audit
 
 
 class Command(BaseCommand):
@@ -128,7 +132,7 @@ class Command(BaseCommand):
             self._print(survey.as_json())
             return
         if options["round"] is not None:
-            past = rounds.of(survey, options["round"])
+            past = past_rounds.of(survey, options["round"])
             if past is None:
                 raise CommandError(f"{survey.code} has the rounds {survey.born} to {survey.round}")
             survey = past
@@ -150,7 +154,7 @@ class Command(BaseCommand):
         if survey.is_gone:
             self.stderr.write(expiry.gone(survey))
         if known.degraded:
-            self.stderr.write(words.degraded(known))
+            self.stderr.write(wording.degraded(known))
 
     def list(self, _options: dict[str, Any]) -> None:
         """Prints a line a survey, the latest change first, the archive last."""

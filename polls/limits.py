@@ -1,9 +1,0 @@
-"""The limits of this process, shared by the pages and the API."""
-
-from failover import gateway
-
-from .guesses import Guesses
-from .rate import RateLimit
-
-votes = RateLimit(lambda: gateway.clock.monotonic())
-guesses = Guesses(lambda: gateway.clock.monotonic())

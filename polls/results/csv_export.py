@@ -1,0 +1,141 @@
+"""Results and ballots as rows of a spreadsheet. Nothing in them can run as a formula, and nothing tells who voted."""
+
+import csv
+import hashlib
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from polls.ballots import vote_ids
+from polls.results.charts import charts
+from polls.surveys.definitions import Kind, Question
+from polls.surveys.merge import Cast
+from polls.surveys.survey import Survey
+from polls.tallies.tally import Tally
+
+BOM = "\ufeff"  # without it, Excel takes UTF-8 for the system's old encoding
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what spreadsheets take for a formula's start
+
+OURS = ("ballot", "minute_utc")  # columns that are no question's
+
+Row = Sequence[object]
+
+
+@dataclass(frozen=True)
+class AnonymousBallot:
+    """A ballot under a number that holds in one export only, and the minute in which it was given (ISO 8601, UTC)."""
+
+    number: int
+    minute: str
+    answers: dict[str, Any]
+
+
+class _Line:
+    """A file for csv.writer that hands back each line instead of keeping it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def safe(cell: object) -> object:
+    """A cell that a spreadsheet shows as it stands: a text that would be a formula gets an apostrophe in front.
+
+    Blanks in front do not hide a formula from every program, so they do not hide it here.
+    """
+    if isinstance(cell, str) and (cell.startswith(FORMULA) or cell.lstrip().startswith(FORMULA)):
+        return f"'{cell}"
+    return cell
+
+
+def lines(rows: Iterable[Row], *, bom: bool = False, separator: str = ",") -> Iterator[str]:
+    """CSV (RFC 4180), a line at a time, so that a large export is never in memory as a whole. With semicolons, numbers
+    have a decimal comma: where a spreadsheet expects the one it expects the other, and takes 12.5 for the 12th of May.
+    """
+    writer = csv.writer(_Line(), delimiter=separator)
+    if bom:
+        yield BOM
+    for row in rows:
+        yield str(writer.writerow([_number(cell) if separator == ";" else safe(cell) for cell in row]))
+
+
+def _number(cell: object) -> object:
+    return str(cell).replace(".", ",") if isinstance(cell, float) else safe(cell)
+
+
+def result_rows(survey: Survey, tally: Tally) -> Iterator[Row]:
+    """A row an option; a free text has one row that says how many answered."""
+    yield [
+        "question_id", "question", "kind", "option_id", "option", "count", "percent_of_answers", "percent_of_voters",
+        "answered", "voters", "average",
+    ]  # fmt: skip
+    for drawn in charts(survey, tally):
+        question = drawn.question
+        average = "" if drawn.average is None else drawn.average.exact
+        end = [drawn.answered, drawn.voters, average]
+        if not drawn.bars:
+            yield [question.id, question.text, question.kind.value, "", "", "", "", "", *end]
+        for bar in drawn.bars:
+            shares = [bar.now.count, bar.now.answers.percent, bar.now.voters.percent]
+            yield [question.id, question.text, question.kind.value, bar.id, bar.text, *shares, *end]
+
+
+def ballot_rows(survey: Survey, ballots: Iterable[AnonymousBallot]) -> Iterator[Row]:
+    """A row for each voter. Columns are named by the ids of questions and options, which never change: `q1` and
+    `q1.text` are the option that was chosen, as its id and in words, `q2.o1` is 1 or 0 where several could be chosen.
+    A question whose id is a name of ours gets a dot. One that a voter left out is empty.
+    """
+    questions = survey.questions
+    yield [*OURS, *(name for question in questions for name in _columns(question))]
+    for ballot in ballots:
+        cells = (cell for question in questions for cell in _cells(question, ballot.answers.get(question.id)))
+        yield [ballot.number, ballot.minute, *cells]
+
+
+def anonymous(casts: Iterable[Cast]) -> Iterator[AnonymousBallot]:
+    """Ballots without whoever cast them: numbered by the minute and, within it, in an order that is drawn anew for
+    each export, so that neither two exports nor two rounds can be laid side by side.
+    """
+    key = secrets.token_bytes(16)
+
+    def place(cast: Cast) -> tuple[Any, bytes]:
+        return minute_of(cast.vote_id), hashlib.blake2b(cast.voter.encode(), key=key).digest()
+
+    for number, cast in enumerate(sorted(casts, key=place), 1):
+        minute = minute_of(cast.vote_id).strftime("%Y-%m-%dT%H:%MZ")
+        yield AnonymousBallot(number, minute, dict(cast.answers))
+
+
+def minute_of(vote_id: str) -> datetime:
+    """When a vote was given, to the minute: no closer, so that nobody is found by when they voted. What is no vote's
+    name, or of no time that has a date, counts as of 1970.
+    """
+    try:
+        return datetime.fromtimestamp(vote_ids.time_ms(vote_id) // 60_000 * 60, UTC)
+    except (ValueError, OverflowError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _columns(question: Question) -> list[str]:
+    name = f"{question.id}." if question.id in OURS else question.id  # no id has a dot
+    match question.kind:
+        case Kind.SINGLE:
+            return [name, f"{question.id}.text"]
+        case Kind.MULTIPLE:
+            return [f"{question.id}.{option.id}" for option in question.options]
+        case Kind.RATING | Kind.TEXT:
+            return [name]
+
+
+def _cells(question: Question, answer: Any) -> list[object]:
+    if answer is None:
+        return [""] * len(_columns(question))
+    match question.kind:
+        case Kind.SINGLE:
+            return [answer, next((option.text for option in question.options if option.id == answer), "")]
+        case Kind.MULTIPLE:
+            chosen = answer if isinstance(answer, list) else [answer]
+            return [int(option.id in chosen) for option in question.options]
+        case Kind.RATING | Kind.TEXT:
+            return [answer]

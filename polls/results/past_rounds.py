@@ -1,0 +1,71 @@
+"""Rounds that are over: their ballots are kept until they expire, and so are the tallies that were made of them.
+
+The questions may have been changed since. What they were is not kept, but the tallies name every question and option of
+their time: what is no longer asked is shown by its id, and nothing that was voted is left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from failover import gateway
+from polls.surveys import selectors
+from polls.surveys.definitions import Kind, Option, Question
+from polls.surveys.survey import State, Survey
+from polls.tallies import store
+
+MOST_READ = 100  # rounds; a round costs a read
+MOST_LISTED = 20  # the latest; who resets more often finds the others by their number
+
+
+def of(survey: Survey, number: int) -> Survey | None:
+    """The survey as it was asked and counted in round `number`; None for a round that it never had. Raises
+    NoRegionAnswered.
+    """
+    if number == survey.round:
+        return survey
+    if not survey.born <= number < survey.round:
+        return None
+    past = survey.in_round(number)
+    kept = gateway.read(lambda bound: store.read_round(survey.code, number, consistent=bound.strong)).value.shards
+    counted = None if past.is_gone else max(kept.values(), key=lambda stored: stored.counted_at, default=None)
+    return replace(
+        past,
+        switch=State.CLOSED,
+        allow_change=counted.may_change if counted else survey.allow_change,
+        questions=asked(survey.questions, counted.options) if counted else survey.questions,
+    )
+
+
+def asked(now: Sequence[Question], then: Mapping[str, Sequence[str]]) -> tuple[Question, ...]:
+    """The questions of a round whose options by question id are `then`: the words are today's, where there are any."""
+    known = {question.id: question for question in now}
+    return tuple(_asked(known.get(name), name, options) for name, options in then.items())
+
+
+def _asked(now: Question | None, name: str, options: Sequence[str]) -> Question:
+    if now is None:
+        return Question(name, name, Kind.MULTIPLE if options else Kind.TEXT, options=_named(options))
+    if [option.id for option in now.choices] == list(options):
+        return now
+    if now.kind in (Kind.SINGLE, Kind.MULTIPLE) and options:
+        words = {option.id: option for option in now.options}
+        return replace(now, options=tuple(words.get(option, Option(option, option)) for option in options))
+    return Question(name, now.text, Kind.MULTIPLE if options else Kind.TEXT, options=_named(options))
+
+
+def _named(options: Sequence[str]) -> tuple[Option, ...]:
+    return tuple(Option(option, option) for option in options)
+
+
+def with_votes(survey: Survey) -> list[tuple[int, int]]:
+    """The rounds before this one that have votes and have not expired, the latest first, with the number of voters; of
+    the last MOST_READ rounds. Raises NoRegionAnswered.
+    """
+    found: list[tuple[int, int]] = []
+    first = max(survey.born, survey.round - MOST_READ)
+    for last in range(survey.round - 1, first - 1, -MOST_LISTED):
+        past = [survey.in_round(number) for number in range(last, max(first, last - MOST_LISTED + 1) - 1, -1)]
+        found += [(number, count) for (_code, number), count in selectors.voters(past).items() if count]
+        if len(found) >= MOST_LISTED:
+            break
+    return found[:MOST_LISTED]

@@ -1,0 +1,49 @@
+"""What an instructor is told of a survey that is not as it should be: what breaks a rule, since two changes that were
+made at once do not go together, and what this version does not understand.
+"""
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from polls.surveys import stored
+from polls.surveys.survey import DEFINED, Survey
+
+
+def times(opens_at: datetime | None, closes_at: datetime | None) -> str:
+    """Why these times never let anybody vote; empty when they do."""
+    if opens_at is None or closes_at is None or opens_at < closes_at:
+        return ""
+    return _("It needs repair: it closes before it opens, so nobody can vote. Edit it, or open it with the button.")
+
+
+def unread(names: frozenset[str]) -> str:
+    """What it means that these properties are not understood; empty when there are none."""
+    if not names:
+        return ""
+    parts = ", ".join(sorted(part_names().get(name, name[:50]) for name in names))
+    return _(
+        "Parts of this survey are not understood here (%(parts)s): a newer version of this program may have made it. "
+        "They are kept as they are."
+    ) % {"parts": parts}
+
+
+def mistakes(survey: Survey) -> list[str]:
+    """Everything that is wrong with it, a sentence each: the whole survey is read for this."""
+    found = [mistake.words for mistake in stored.mistakes(survey.definition)]
+    return [*found, unread(survey.unread)] if survey.unread else found
+
+
+def part_names() -> dict[str, str]:
+    """What the properties of a survey are called, in the order in which authors meet them."""
+    names = {
+        "title": _("Title"),
+        "help": _("Help text"),
+        "questions": _("Questions"),
+        "allow_change": _("Votes may be changed"),
+        "results": _("Results"),
+        "access": _("Who may vote"),
+        "opens_at": _("Opens at"),
+        "closes_at": _("Closes at"),
+    }
+    return {name: names[name] for name in DEFINED}

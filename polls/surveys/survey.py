@@ -1,0 +1,285 @@
+"""A survey as it stands: its definition, and what instructors have done with it since."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from failover import gateway
+from polls.surveys import definitions, stored
+from polls.surveys.definitions import Access, Definition, Question, Visibility
+from polls.surveys.merge import FIRST_BORN, Row, rivals
+from polls.surveys.retention import EXPIRES, LEAST_S, WARNING_S, begun
+
+MOST_SHARDS = 4_096  # a stored number beyond this is none
+LONGEST_NUMBER = 12  # digits of a round
+LATEST_S = 250_000_000_000  # in the year 9892: what is later is no date in every time zone
+SHARDS = 64  # for a new survey; fixed for its whole life
+TOMBSTONE = "deleted:"  # begins the name of the property that says that a survey is deleted
+HIDDEN_TEXT = "hidden-text:"  # begins the name of a property that says in which round a free text is hidden
+THIS_ROUND = "results-now"  # the property that says what an instructor revealed or hid, and in which round
+SWITCHES = frozenset({"state", "archived", "born", "shards", THIS_ROUND})
+DEFINED = ("title", "allow_change", "questions", "help", "results", "access", "opens_at", "closes_at")
+
+
+class State(StrEnum):
+    """Whether votes are taken."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Shut(StrEnum):
+    """Why votes are not taken: the API's words."""
+
+    CLOSED = "closed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A survey in its current round. `expires_at` is when this round's ballots expire, in seconds since the epoch, 0
+    where that is not known; `expiries` says it of every round that is known.
+
+    `switch` is what an instructor's hand last set; with `opens_at` and `closes_at` it gives `state`. `born` is the
+    round in which a survey under this code began (again): what was deleted before is another survey. `deleted` leaves
+    nothing but the code and the round. `hidden_texts` are the marks (moderation.py) of this round's free texts that the
+    projector does not show. `split` names what
+    was written on two sides of a split, each without knowledge of the other: somebody has to choose (partitions.py).
+    `results` is what its author set, and `revealed` what an instructor's hand did in this round: shown, hidden, or
+    nothing (None). `unread` names the properties that hold what this version does not understand, `votable` is false
+    where no ballot can be taken for that reason (stored.py), and `document` is the survey JSON as it is stored.
+    """
+
+    code: str
+    title: str
+    questions: tuple[Question, ...]
+    allow_change: bool
+    switch: State
+    round: int
+    shards: int
+    expires_at: int
+    help: str = ""
+    results: Visibility = Visibility.SHOWN
+    access: Access = Access.OPEN
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+    archived: bool = False
+    deleted: bool = False
+    born: int = field(default=FIRST_BORN, compare=False)
+    hidden_texts: frozenset[str] = frozenset()
+    split: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
+    votable: bool = True
+    revealed: Visibility | None = None
+    expiries: Mapping[int, int] = field(default_factory=dict, compare=False)
+    document: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __hash__(self) -> int:
+        """Cheap, since a survey is the key of what many look at: two surveys are seldom those of one round."""
+        return hash((self.code, self.round))
+
+    @property
+    def state(self) -> State:
+        """Whether votes are taken now: no scheduler opens or closes anything, whoever looks reads the clock."""
+        return self.state_at(gateway.clock.wall())
+
+    def state_at(self, now_s: float) -> State:
+        """Whether votes are taken at a time, in seconds since the epoch."""
+        return State.OPEN if self.shut_at(now_s) is None else State.CLOSED
+
+    def shut_at(self, now_s: float) -> Shut | None:
+        """Why votes are not taken at a time, in seconds since the epoch; None while they are."""
+        if now_s >= self.expires_at - LEAST_S:
+            return Shut.EXPIRED
+        early = self.opens_at is not None and now_s < self.opens_at.timestamp()
+        late = self.closes_at is not None and now_s >= self.closes_at.timestamp()
+        closed = self.switch is State.CLOSED or self.deleted or not self.votable or early or late
+        return Shut.CLOSED if closed else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether votes are taken now."""
+        return self.state is State.OPEN
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether this round takes no more votes because it began 185 days ago: only a new round takes any."""
+        return self.shut_at(gateway.clock.wall()) is Shut.EXPIRED
+
+    @property
+    def expires_soon(self) -> bool:
+        """Whether this round's time for votes ends within 30 days."""
+        return not self.is_expired and gateway.clock.wall() >= self.expires_at - LEAST_S - WARNING_S
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether this round's ballots have expired, whichever of them the database has removed by now."""
+        return gateway.clock.wall() >= self.expires_at
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether only instructors may see this round's results now."""
+        return (self.revealed or self.results) is Visibility.HIDDEN
+
+    @property
+    def votes_until(self) -> datetime:
+        """When this round's time for votes ends."""
+        return datetime.fromtimestamp(max(0, self.expires_at - LEAST_S), UTC)
+
+    @property
+    def kept_until(self) -> datetime:
+        """When this round's ballots expire."""
+        return datetime.fromtimestamp(self.expires_at, UTC)
+
+    def in_round(self, number: int) -> "Survey":
+        """The survey with another round's number and expiry."""
+        return replace(self, round=number, expires_at=self.expiries.get(number, 0))
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is closed only because its time has not come: not where it would close before it opens."""
+        if self.switch is State.CLOSED or not self.votable or self.opens_at is None or self.is_expired:
+            return False
+        comes = self.closes_at is None or self.opens_at < self.closes_at
+        return comes and gateway.clock.wall() < self.opens_at.timestamp()
+
+    @property
+    def definition(self) -> Definition:
+        """What its author wrote."""
+        return Definition(
+            self.title,
+            self.questions,
+            self.allow_change,
+            self.code,
+            self.help,
+            self.results,
+            self.access,
+            self.opens_at,
+            self.closes_at,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The survey JSON; as it is stored, where this version does not understand all of it."""
+        if self.unread & self.document.keys():
+            return {**self.document, "code": self.code}
+        return definitions.to_json(self.definition)
+
+    @property
+    def option_ids(self) -> dict[str, list[str]]:
+        """What can be chosen in each question, as the tally wants it."""
+        return {question.id: [option.id for option in question.choices] for question in self.questions}
+
+
+def is_whole(row: Row) -> bool:
+    """Whether these rows describe a survey. A region that took a change before it heard of the survey has a row that
+    says no more than the change; while the others are away, that is no survey.
+    """
+    gone = bool(row.value(tombstone(row.born)))
+    return row.round > 0 and (gone or row.value("questions") is not None)
+
+
+def from_row(code: str, row: Row) -> Survey:
+    """The survey that merged rows describe, of which `is_whole` is true. Never fails, whatever they hold."""
+    shards = _within(row.value("shards"), 1, MOST_SHARDS, SHARDS)
+    expiries = _expiries(row)
+    expires_at = expiries.get(row.round, 0)
+    if row.value(tombstone(row.born)):
+        return Survey(code, "", (), True, State.CLOSED, row.round, shards, expires_at, deleted=True, born=row.born)
+    document = {name: row.value(name) for name in DEFINED if row.value(name) is not None}
+    found = stored.read(document, code)
+    definition, switch = found.definition, row.value("state")
+    unread = found.unread | {name for name in row.fields if not is_known(name)}
+    if switch not in list(State):
+        switch, unread = State.CLOSED, unread | {"state"}
+    return Survey(
+        code,
+        definition.title,
+        definition.questions,
+        definition.allow_change,
+        State(switch),
+        row.round,
+        shards,
+        expires_at,
+        definition.help,
+        definition.results,
+        definition.access,
+        definition.opens_at,
+        definition.closes_at,
+        archived=row.value("archived") is True,
+        born=min(row.born, row.round),
+        hidden_texts=frozenset(
+            name.removeprefix(HIDDEN_TEXT)
+            for name, entry in row.fields.items()
+            if name.startswith(HIDDEN_TEXT) and entry.value == row.round
+        ),
+        split=frozenset(name for name in row.versions if rivals(row, name)),
+        unread=unread,
+        votable=found.votable,
+        revealed=_revealed(row),
+        expiries=expiries,
+        document=document,
+    )
+
+
+def _within(value: Any, least: int, most: int, default: int) -> int:
+    """A stored whole number; `default` for what is none, or out of bounds."""
+    return value if type(value) is int and least <= value <= most else default
+
+
+def shown_now(number: int, results: Visibility) -> dict[str, Any]:
+    """The property that says that an instructor revealed or hid the results of a round: it holds for that round."""
+    return {THIS_ROUND: f"{number}:{results.value}"}
+
+
+def _revealed(row: Row) -> Visibility | None:
+    said = {f"{row.round}:{word.value}": word for word in Visibility}
+    value = row.value(THIS_ROUND)
+    return said.get(value) if isinstance(value, str) else None
+
+
+def _expiries(row: Row) -> dict[int, int]:
+    """When the rounds expire, of which that is known."""
+    numbers = {name.removeprefix(EXPIRES): row.value(name) for name in row.fields if name.startswith(EXPIRES)}
+    found = {int(n): at for n, at in numbers.items() if n.isascii() and n.isdecimal() and len(n) < LONGEST_NUMBER}
+    return {number: at for number, at in found.items() if type(at) is int and 0 <= at <= LATEST_S}
+
+
+def is_known(name: str) -> bool:
+    """Whether this version has a property of this name."""
+    return name in DEFINED or name in SWITCHES or name.startswith((HIDDEN_TEXT, TOMBSTONE, EXPIRES))
+
+
+def tombstone(born: int) -> str:
+    """The property that says that the survey which began in round `born` is deleted.
+
+    It has a name of its own for each survey under a code, and nothing ever takes it back: neither a change nor a reset
+    made where the deletion was not yet known can raise the dead.
+    """
+    return f"{TOMBSTONE}{born}"
+
+
+def is_tombstone(name: str) -> bool:
+    """Whether a property says that a survey is deleted."""
+    return name.startswith(TOMBSTONE)
+
+
+def defined_values(definition: Definition) -> dict[str, Any]:
+    """A definition as properties of the row: each is merged by itself, None where nothing is said."""
+    document = definitions.to_json(definition)
+    return {name: document.get(name) for name in DEFINED}
+
+
+def first_values(
+    definition: Definition, *, now_s: float, born: int = 1, switch: State = State.OPEN
+) -> Mapping[str, Any]:
+    """The properties of a survey that is just made."""
+    return {
+        **defined_values(definition),
+        "state": switch.value,
+        "archived": False,
+        "born": born,
+        "shards": SHARDS,
+        **begun(born, now_s),
+    }

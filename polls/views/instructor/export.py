@@ -1,0 +1,130 @@
+"""Results and ballots to take away, as CSV or JSON: for staff, and without anything that tells who voted."""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.decorators import staff_member_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from failover import gateway
+from polls.ballots.bulk_reads import read_ahead
+from polls.common import wording
+from polls.common.freshness import Known
+from polls.results import csv_export, past_rounds
+from polls.surveys import expiry, selectors
+from polls.surveys.survey import Survey
+from polls.views.common import no_region, with_survey
+from polls.views.public.results import consistency, document, say_where
+
+CHUNK_BYTES = 32 * 1024  # sent at once; a line at a time would cost a system call a voter
+
+
+@never_cache
+@staff_member_required
+@require_safe
+@with_survey
+def export(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
+    """What can be taken away, and what it tells about voters; of the current round, or of ?round=N."""
+    survey = known.value
+    try:
+        past, ahead = past_rounds.with_votes(survey), read_ahead(survey)
+    except gateway.NoRegionAnswered as error:
+        return no_region(request, error)
+    number = _number(request, survey)
+    context = {
+        **admin.site.each_context(request),
+        "survey": survey,
+        "round": number,
+        "gone": expiry.gone(survey.in_round(number)),
+        "rounds": [(survey.round, None), *past] if past else [],
+        "degraded": wording.degraded(ahead),
+    }
+    return render(request, "polls/results_export.html", context)
+
+
+@never_cache
+@staff_member_required
+@require_safe
+def export_file(request: HttpRequest, code: str, what: str, kind: str) -> HttpResponseBase:
+    """A round's "results" (counts) or "ballots" (one a voter), as "csv" or "json": the current one's, or ?round=N."""
+    parts_of = {"results": _results, "ballots": _ballots}[what]
+
+    def send(request: HttpRequest, known: Known[Survey]) -> HttpResponseBase:
+        number = _number(request, known.value)
+        try:
+            survey = past_rounds.of(known.value, number) or known.value
+            parts, found = parts_of(survey, kind, _spreadsheet(request))
+        except gateway.NoRegionAnswered as error:
+            return no_region(request, error)
+        return _download(survey, what, kind, parts, found)
+
+    return with_survey(send)(request, code=code)
+
+
+def _number(request: HttpRequest, survey: Survey) -> int:
+    """The round that is asked for, the current one by default. Raises Http404 for one that the survey never had."""
+    typed = request.GET.get("round", str(survey.round))
+    number = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 10 else 0
+    if not survey.born <= number <= survey.round:
+        raise Http404(_("%(code)s has no such round.") % {"code": survey.code})
+    return number
+
+
+def _spreadsheet(request: HttpRequest) -> dict[str, Any]:
+    """How a spreadsheet wants its CSV: ?bom=1 for Excel, ?separator=semicolon where a comma parts decimals."""
+    semicolon = request.GET.get("separator") == "semicolon"
+    return {"bom": request.GET.get("bom") == "1", "separator": ";" if semicolon else ","}
+
+
+def _results(survey: Survey, kind: str, form: dict[str, Any]) -> tuple[Iterable[str], Known[Any]]:
+    found = selectors.results(survey)
+    if kind == "csv":
+        return csv_export.lines(csv_export.result_rows(survey, found.value.tally), **form), found
+    return [json.dumps(document(survey, found), ensure_ascii=False, indent=2)], found
+
+
+def _ballots(survey: Survey, kind: str, form: dict[str, Any]) -> tuple[Iterable[str], Known[Any]]:
+    """All are read before the first is sent: a region that fails on the way makes an error page and not half a file."""
+    found = selectors.ballots(survey)
+    ballots = csv_export.anonymous(found.value)
+    if kind == "csv":
+        return csv_export.lines(csv_export.ballot_rows(survey, ballots), **form), found
+    return _ballots_json(survey, ballots, found), found
+
+
+def _ballots_json(survey: Survey, ballots: Iterable[csv_export.AnonymousBallot], found: Known[Any]) -> Iterator[str]:
+    about = {"code": survey.code, "round": survey.round, "title": survey.title, "consistency": consistency(found)}
+    head = json.dumps(about, ensure_ascii=False)
+    yield f'{head[:-1]}, "ballots": ['
+    for place, ballot in enumerate(ballots):
+        line: dict[str, Any] = {"ballot": ballot.number, "minute": ballot.minute, "answers": ballot.answers}
+        yield ("\n" if place == 0 else ",\n") + json.dumps(line, ensure_ascii=False)
+    yield "\n]}\n"
+
+
+def _download(survey: Survey, what: str, kind: str, parts: Iterable[str], found: Known[Any]) -> StreamingHttpResponse:
+    """A file that is sent while it is made; its name says what it is and when it was taken."""
+    content_type = "text/csv; charset=utf-8" if kind == "csv" else "application/json"
+    response = StreamingHttpResponse(_chunks(parts), content_type=content_type)
+    day = datetime.fromtimestamp(gateway.clock.wall(), UTC).strftime("%Y-%m-%d")
+    response["Content-Disposition"] = f'attachment; filename="{survey.code}-round-{survey.round}-{what}-{day}.{kind}"'
+    say_where(response, found)
+    return response
+
+
+def _chunks(parts: Iterable[str]) -> Iterator[bytes]:
+    held = bytearray()
+    for part in parts:
+        held += part.encode()
+        if len(held) >= CHUNK_BYTES:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)

@@ -1,0 +1,91 @@
+"""The receipt of a vote. It comes from a short-lived signed cookie that each vote overwrites; after that, and in a
+browser that voted while it was not listening, the ballot itself is read back.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from failover import gateway
+from polls.ballots import browsers, services
+from polls.ballots.browsers import Browser
+from polls.common import wording
+from polls.common.freshness import Known
+from polls.surveys import selectors
+from polls.surveys.survey import Survey
+from polls.views.common import with_survey
+
+SALT = "polls.receipt"
+AGE_S = 3600
+
+
+def redirect_to_receipt(
+    request: HttpRequest, survey: Survey, done: services.Receipt, *, cookies: bool
+) -> HttpResponseRedirect:
+    """Leads to the receipt. In a browser without `cookies` its address carries it: a receipt is no right to vote."""
+    text = signing.dumps(done.as_json(), salt=SALT, compress=True)
+    response = redirect("polls:receipt", code=survey.code)
+    if not cookies:
+        response["Location"] += f"?r={text}"
+    response.set_cookie(
+        settings.RECEIPT_COOKIE_NAME,
+        text,
+        max_age=AGE_S,
+        path=reverse("polls:join") + "s/",
+        httponly=True,
+        secure=request.is_secure(),
+        samesite="Lax",
+    )
+    return response
+
+
+@never_cache
+@require_safe
+@with_survey
+def receipt(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
+    """What came of this browser's last vote, in words."""
+    survey, browser = known.value, browsers.of(request)
+    vote = _read(request.GET.get("r", ""), survey) or _read(
+        request.COOKIES.get(settings.RECEIPT_COOKIE_NAME, ""), survey
+    )
+    unread = False
+    if vote is None and browser is not None:
+        try:
+            vote = _read_back(survey, browser)
+        except gateway.NoRegionAnswered:
+            unread = True
+    context = {
+        "survey": survey,
+        "receipt": vote,
+        "story": wording.story(vote["attempts"], vote["region"]) if vote and "region" in vote else [],
+        "recorded_at": datetime.fromisoformat(vote["recorded_at"]) if vote and "recorded_at" in vote else None,
+        "unread": unread,
+        "was_reset": browser is not None and browser.voted_before(survey),
+        "without_cookies": browser is None,
+        "link": browser.link_for(survey) if browser is not None else "",
+    }
+    return render(request, "polls/receipt.html", context)
+
+
+def _read(text: str, survey: Survey) -> dict[str, Any] | None:
+    """The receipt that we signed, when it is one of this survey's current round."""
+    try:
+        vote: dict[str, Any] = signing.loads(text, salt=SALT)
+    except signing.BadSignature:
+        return None
+    return vote if (vote["code"], vote["round"]) == (survey.code, survey.round) else None
+
+
+def _read_back(survey: Survey, browser: Browser) -> dict[str, Any] | None:
+    """What the regions hold of this browser's voter: that there is a vote, and its name. Raises NoRegionAnswered."""
+    ballot = selectors.ballot_get(survey, browser.voter(survey)).value
+    if ballot is None:
+        return None
+    return {"vote_id": ballot.vote_id, "status": "recorded"}
