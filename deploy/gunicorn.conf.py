@@ -15,7 +15,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from gunicorn import glogging
 
-from failover import lifeline, wiring
+from failover import wiring
+from failover.adapters import lifeline
 from failover.conf import FailoverConfig
 from surveyapp import logs
 from surveyapp.server import limits

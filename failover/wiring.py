@@ -26,10 +26,10 @@ from failover.adapters.runner import PooledRunner
 from failover.adapters.sdk_settings import sdk_problems
 from failover.conf import ConfigurationError, FailoverConfig
 from failover.core.config import RouterConfig
-from failover.core.interfaces import Clock
+from failover.core.ports import Clock
 from failover.core.regions import Region
 from failover.core.router import Router
-from failover.follower import Follower
+from failover.worker.follower import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from failover.metrics import metrics
+from failover.web.metrics import metrics
 
 urlpatterns = [
     path("", include("polls.urls")),
@@ -12,6 +12,6 @@ urlpatterns = [
     path("admin/failover/", include("failover.dashboard.urls")),
     path("admin/", admin.site.urls),
     path("language/", set_language, name="set-language"),
-    path("healthz/", include("failover.healthz")),
+    path("healthz/", include("failover.web.healthz")),
     path("metrics", metrics),
 ]

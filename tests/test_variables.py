@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from failover.lab.config import LabConfig
-from failover.lab.demo_config import DemoConfig
+from failover.lab.demo.config import DemoConfig
 from failover.lab.environment import DEMO, isolate
 from failover.lab.errors import LabError
 from tests.deploy_check import ROOT, production_environment

@@ -15,7 +15,7 @@ CLOCKLESS = [
     for path in (ROOT / folder).rglob("*.py")
     if not path.is_relative_to(ROOT / "failover" / "lab")
     and not path.is_relative_to(ROOT / "failover" / "drills")
-    and path not in (ROOT / "failover" / "adapters" / "clock.py", ROOT / "failover" / "monitor.py")
+    and path not in (ROOT / "failover" / "adapters" / "clock.py", ROOT / "failover" / "process.py")
 ]
 
 
@@ -60,7 +60,7 @@ def test_nobody_but_the_clock_adapter_the_monitor_the_lab_and_the_drills_reads_a
 
 def test_production_settings_load_neither_the_lab_nor_the_drills(tmp_path: Path) -> None:
     program = (
-        "import django, sys; django.setup(); import surveyapp.urls, surveyapp.wsgi, failover.monitor;"
+        "import django, sys; django.setup(); import surveyapp.urls, surveyapp.wsgi, failover.monitor.process;"
         "from django.core.management import get_commands; commands = get_commands();"
         "assert 'monitor' in commands and 'survey' in commands;"
         "assert not {'fault', 'lab', 'demo', 'students'} & set(commands), commands;"

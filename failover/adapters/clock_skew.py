@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from failover.adapters.clock import SystemClock
-from failover.core.interfaces import Clock
 from failover.core.phrases import Phrase, phrase
+from failover.core.ports import Clock
 
 TIME = re.compile(r"\b\d{8}T\d{6}Z\b")
 TIMELY = re.compile(r"Signature (?:expired|not yet current)")

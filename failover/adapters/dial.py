@@ -18,7 +18,7 @@ from ipaddress import IPv6Address, ip_address
 from itertools import zip_longest
 from typing import Any
 
-from failover.core.interfaces import Clock
+from failover.core.ports import Clock
 
 AddressInfo = tuple[Any, ...]
 """What `getaddrinfo` returns for each address: (family, type, protocol, canonical name, socket address)."""

@@ -25,7 +25,7 @@ from failover.adapters.clock import SystemClock
 from failover.adapters.dial import AddressInfo
 from failover.adapters.dns_cache import AddressCache, Answer, Served
 from failover.adapters.nameserver import Silence, in_turn
-from failover.core.interfaces import Clock
+from failover.core.ports import Clock
 
 _original = socket.getaddrinfo
 LOCALHOST = ("127.0.0.1", "::1")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from failover.core.interfaces import Clock
+from failover.core.ports import Clock
 
 log = logging.getLogger(__name__)
 

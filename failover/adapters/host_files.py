@@ -18,9 +18,16 @@ from typing import Any
 
 from failover.core.config import RouterConfig
 from failover.core.disk import is_unwritable
-from failover.core.reports import HostView, WorkerReport, report_from_json, report_to_json, view_from_json, view_to_json
-from failover.core.status import StatusDocument
-from failover.core.totals import Totals, totals_from_json, totals_to_json
+from failover.core.exchange.reports import (
+    HostView,
+    WorkerReport,
+    report_from_json,
+    report_to_json,
+    view_from_json,
+    view_to_json,
+)
+from failover.core.exchange.totals import Totals, totals_from_json, totals_to_json
+from failover.core.status.types import StatusDocument
 
 
 @dataclass(frozen=True)

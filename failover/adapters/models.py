@@ -17,7 +17,7 @@ from pynamodb.models import Model
 from failover.adapters.binding import Connections, bound_region, table_description
 from failover.adapters.clock import SystemClock
 from failover.adapters.errors import is_condition_failure
-from failover.core.interfaces import Clock
+from failover.core.ports import Clock
 
 ModelT = TypeVar("ModelT", bound="RegionalModel")
 

@@ -20,7 +20,7 @@ from dns.rdatatype import RdataType
 
 from failover.adapters.clock import SystemClock
 from failover.adapters.dns_cache import Answer
-from failover.core.interfaces import Clock
+from failover.core.ports import Clock
 
 EAI_NODATA = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
 FAMILIES = (dns.rdatatype.AAAA, dns.rdatatype.A)

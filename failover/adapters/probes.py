@@ -19,9 +19,9 @@ from failover.adapters.dns_cache import Served
 from failover.adapters.errors import classify, dns_detail, no_handshake
 from failover.adapters.transport import tls_context
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.health import Canary, Layer
-from failover.core.interfaces import Clock
 from failover.core.phrases import phrase
+from failover.core.ports import Clock
+from failover.core.signals.health import Canary, Layer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -22,8 +22,8 @@ from failover.adapters.clock import SystemClock
 from failover.adapters.errors import classify
 from failover.adapters.transport import connections_made_since
 from failover.core.errors import ErrorClass, FailoverError, Failure, Outcome
-from failover.core.interfaces import Bound, Clock, Handle, Success
 from failover.core.phrases import phrase
+from failover.core.ports import Bound, Clock, Handle, Success
 
 T = TypeVar("T")
 _clock: Clock = SystemClock()

@@ -32,7 +32,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.httpsession import get_cert_path
 
 from failover.adapters.dial import Dialer
-from failover.core.interfaces import Clock
+from failover.core.ports import Clock
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest

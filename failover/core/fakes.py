@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.interfaces import Bound, Handle, Success
+from failover.core.ports import Bound, Handle, Success
 
 T = TypeVar("T")
 

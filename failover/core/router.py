@@ -10,8 +10,6 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from failover.core.attempts import Attempts, Choice, Job, Trace
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import (
     Attempt,
@@ -22,11 +20,13 @@ from failover.core.errors import (
     OutcomeUnknown,
     RefusedEverywhere,
 )
-from failover.core.interfaces import Bound, Clock, Consistency, Routed, Runner, Success
-from failover.core.lanes import Lane, Ticket
-from failover.core.policy import Decision, Plan, latest, plan
+from failover.core.exchange.reports import HostCircuit, HostView, WorkerReport
+from failover.core.ports import Bound, Clock, Consistency, Routed, Runner, Success
 from failover.core.regions import Region, by_priority
-from failover.core.reports import HostCircuit, HostView, WorkerReport
+from failover.core.routing.attempts import Attempts, Choice, Job, Trace
+from failover.core.routing.plan import Decision, Plan, latest, plan
+from failover.core.routing.region_slots import Lane, Ticket
+from failover.core.signals.breaker import CircuitState
 
 __all__ = ["Router", "RouterConfig"]
 

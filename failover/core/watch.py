@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
-from failover.core.detector import Sample
-from failover.core.documents import status_document
 from failover.core.errors import refusals
 from failover.core.events import AUTOMATIC, Event, EventKind, new_id
-from failover.core.evidence import Evidence
-from failover.core.facts import Misconfiguration, RegionFacts
-from failover.core.health import Canary
-from failover.core.lag import Lag, LagMeter
-from failover.core.pace import Rival
-from failover.core.past import Serving
+from failover.core.exchange.reports import HostView, RegionReport, WorkerReport
 from failover.core.phrases import phrase
-from failover.core.policy import Decision, Plan, latest, plan
 from failover.core.regions import Region, by_priority
-from failover.core.reports import HostView, RegionReport, WorkerReport
-from failover.core.routing_log import routed, superseded
-from failover.core.status import StatusDocument
+from failover.core.routing.plan import Decision, Plan, latest, plan
+from failover.core.signals.breaker import CircuitState
+from failover.core.signals.error_rate import Sample
+from failover.core.signals.health import Canary
+from failover.core.signals.lag import Lag, LagMeter
+from failover.core.signals.latency import Rival
+from failover.core.status.document import status_document
+from failover.core.status.routing_log import routed, superseded
+from failover.core.status.types import StatusDocument
+from failover.core.watching.evidence import Evidence
+from failover.core.watching.facts import Misconfiguration, RegionFacts
+from failover.core.watching.restart import Serving
 
 _CIRCUIT_EVENTS = {
     CircuitState.OPEN: EventKind.CIRCUIT_OPENED,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from failover import gateway
 from failover.core.config import RouterConfig
-from failover.core.status import StatusDocument
+from failover.core.status.types import StatusDocument
 from failover.dashboard.figures import ago
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from failover.core.status import CheckDocument, RegionDocument, StatusDocument
+from failover.core.status.types import CheckDocument, RegionDocument, StatusDocument
 from failover.dashboard.figures import NOTHING, ago, duration, percent
 
 LAYERS = ("dns", "connect", "write", "read")

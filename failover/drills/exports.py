@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from failover.drills.ledger import differences
+from failover.drills.checker import differences
 from failover.drills.verdict import Ballot, Store
 
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"

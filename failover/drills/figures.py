@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import ceil
 
-from failover.drills.records import Ledger, Receipt, Try
+from failover.drills.ledger import Ledger, Receipt, Try
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

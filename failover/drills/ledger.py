@@ -1,188 +1,200 @@
-"""What became of every acknowledged vote: the ledger of what was sent against the ballots that the application exports.
+"""The ledger: what the students sent and what they were told, one JSON object a line, only ever appended.
 
-Pure. Which of a voter's two votes is the later one is decided by the text of their names alone, never by a clock.
+A vote is written down before it is sent and its reply when it has come, so whatever dies in between, the ledger never
+holds an acknowledgement that nobody received, and never misses a vote that may have arrived.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from failover.drills.figures import first_receipts, latency_ms, regions_served, worst_ms
-from failover.drills.records import Ledger, Receipt
-from failover.drills.verdict import Ballot, Problem, Store, Verdict, Wrong
+
+class Intent(StrEnum):
+    """Why a vote is sent."""
+
+    FIRST = "first"
+    CHANGE = "change"
+    REPEAT = "repeat"
+    """The student's last vote once more, on purpose: the same name, the same answers."""
 
 
-def check(ledger: Ledger, store: Store, *, alone: bool = False, first_look: Iterable[Ballot] | None = None) -> Verdict:
-    """Compare. `alone`: no other people voted in this survey, so every ballot must be the ledger's.
-
-    `first_look` is a region's rows from before the regions converged; acknowledged votes that it lacks and the store
-    has are `late`.
-    """
-    rows = [*store.merged, *(ballot for region in store.raw.values() for ballot in region)]
-    held = _latest(ledger, store.merged)
-    receipts = [one for one in first_receipts(ledger) if one.round == store.round]
-    gone = [one for one in receipts if not _covered(ledger, one, held)]
-    missed_at_first = set() if first_look is None else _missing(ledger, receipts, _latest(ledger, first_look))
-    gone_ids = {one.vote_id for one in gone}
-    acknowledged = {one.vote_id for one in ledger.receipts}
-    refused = {one.vote_id for one in ledger.refused} - acknowledged
-    problems = (
-        *_lost(ledger, gone, held),
-        *_duplicated(ledger, store, alone=alone),
-        *_foreign(ledger, rows, alone=alone),
-        *_half_written(ledger, rows),
-        *_unequal(ledger, store, alone=alone),
-        *_merged_wrongly(ledger, store, alone=alone),
-        *_unchecked(ledger, store.round),
-    )
-    return Verdict(
-        attempted=len(ledger.votes),
-        acknowledged=len(acknowledged),
-        refused=len(refused),
-        failed=len(ledger.votes) - len(acknowledged) - len(refused),
-        found=len(receipts) - len(gone),
-        late=len(missed_at_first - gone_ids),
-        recorded_unacknowledged=len({one.vote_id for one in rows} & (ledger.votes.keys() - acknowledged)),
-        regions=regions_served(ledger),
-        latency=latency_ms(ledger),
-        worst_ms=worst_ms(ledger),
-        problems=problems,
-    )
+class LedgerDamaged(ValueError):
+    """A ledger that cannot be believed: the message names the line."""
 
 
-def differences(one: Iterable[Ballot], other: Iterable[Ballot]) -> tuple[Ballot, ...]:
-    """The rows that only one of two replicas has, or that they have with different contents."""
-    left, right = ({_row(ballot): ballot for ballot in side} for side in (one, other))
-    return tuple({**left, **right}[key] for key in sorted(left.keys() ^ right.keys()))
+@dataclass(frozen=True)
+class Run:
+    """Whose ledger it is. Every voter of a run starts with `voters`, so that other people may vote meanwhile."""
+
+    code: str
+    voters: str
+    may_change: bool
+    at: float
 
 
-def _row(ballot: Ballot) -> tuple[str, str, str, str]:
-    """A row with everything that must be equal, in a form that sorts."""
-    return ballot.voter, ballot.written_in, ballot.vote_id, _text(ballot.answers)
+@dataclass(frozen=True)
+class Sent:
+    """A vote that is about to be sent for the first time, or to be repeated on purpose. `at`: epoch seconds."""
+
+    voter: str
+    vote_id: str
+    answers: Mapping[str, Any]
+    intent: Intent
+    at: float
 
 
-def _text(answers: Mapping[str, Any]) -> str:
-    return repr(sorted(answers.items()))
+@dataclass(frozen=True)
+class Try:
+    """One request that ended. `http` is 0 when no reply came; `said` is the reply's own word or the error."""
+
+    vote_id: str
+    number: int
+    http: int
+    said: str
+    ms: float
+    at: float
+
+    @property
+    def failed(self) -> bool:
+        """No reply, or one that asks for a repeat. A refusal (409, 422) is an answer."""
+        return self.http == 0 or self.http == 429 or self.http >= 500
 
 
-def _latest(ledger: Ledger, ballots: Iterable[Ballot]) -> dict[str, str]:
-    """Each voter's highest vote_id of those that they sent: what nobody sent replaces nothing."""
-    latest: dict[str, str] = {}
-    for ballot in ballots:
-        sent = ledger.votes.get(ballot.vote_id)
-        if sent is not None and sent.voter == ballot.voter:
-            latest[ballot.voter] = max(ballot.vote_id, latest.get(ballot.voter, ""))
-    return latest
+@dataclass(frozen=True)
+class Receipt:
+    """A vote was acknowledged. `ms` counts from the first try; `attempts`: which regions the application asked."""
+
+    vote_id: str
+    round: int
+    region: str
+    status: str
+    http: int
+    attempts: tuple[Mapping[str, Any], ...]
+    tries: int
+    ms: float
+    at: float
 
 
-def _covered(ledger: Ledger, receipt: Receipt, held: Mapping[str, str]) -> bool:
-    """The vote itself stands, or a later one of the same voter."""
-    return held.get(ledger.votes[receipt.vote_id].voter, "") >= receipt.vote_id
+@dataclass(frozen=True)
+class Refused:
+    """A vote that the application will not take, however often it is sent: the survey is closed, the form is wrong."""
+
+    vote_id: str
+    http: int
+    reason: str
+    at: float
 
 
-def _missing(ledger: Ledger, receipts: Sequence[Receipt], held: Mapping[str, str]) -> set[str]:
-    return {one.vote_id for one in receipts if not _covered(ledger, one, held)}
+@dataclass(frozen=True)
+class GaveUp:
+    """The student stopped repeating; whether the vote is recorded, nobody told them."""
+
+    vote_id: str
+    tries: int
+    ms: float
+    at: float
 
 
-def _ours(ledger: Ledger, ballots: Iterable[Ballot], *, alone: bool) -> list[Ballot]:
-    """The ballots that must be the ledger's."""
-    return [one for one in ballots if alone or one.voter.startswith(ledger.run.voters)]
+Entry = Run | Sent | Try | Receipt | Refused | GaveUp
+_KINDS: dict[str, type[Entry]] = {
+    "run": Run,
+    "sent": Sent,
+    "try": Try,
+    "acknowledged": Receipt,
+    "refused": Refused,
+    "gave-up": GaveUp,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
-def _lost(ledger: Ledger, gone: Sequence[Receipt], held: Mapping[str, str]) -> list[Problem]:
-    problems = []
-    for receipt in gone:
-        voter = ledger.votes[receipt.vote_id].voter
-        told = f"{voter}'s vote {receipt.vote_id}, acknowledged by {receipt.region},"
-        if voter in held:
-            text = f"{told} was reverted to {held[voter]}"
-            problems.append(Problem(Wrong.REVERTED, voter, receipt.vote_id, text))
-        else:
-            problems.append(Problem(Wrong.ABSENT, voter, receipt.vote_id, f"{told} is not there"))
-    return problems
+def to_line(entry: Entry) -> str:
+    """One line, without its end."""
+    return json.dumps({"line": _NAMES[type(entry)], **asdict(entry)}, separators=(",", ":"), ensure_ascii=False)
 
 
-def _duplicated(ledger: Ledger, store: Store, *, alone: bool) -> list[Problem]:
-    """One ballot a voter when merged; one row a voter and region of writing in each replica."""
-    problems = []
-    for place, ballots in {"the merged ballots": store.merged, **store.raw}.items():
-        keys = Counter((one.voter, one.written_in) for one in _ours(ledger, ballots, alone=alone))
-        for (voter, _region), times in keys.items():
-            if times > 1:
-                held = next(one.vote_id for one in ballots if one.voter == voter)
-                text = f"{voter} has {times} ballots in {place}"
-                problems.append(Problem(Wrong.DUPLICATED, voter, held, text))
-    return problems
+def from_line(text: str) -> Entry:
+    """Raises ValueError, KeyError or TypeError for a line that `to_line` did not write."""
+    members = json.loads(text)
+    kind = _KINDS[members.pop("line")]
+    if kind is Sent:
+        members["intent"] = Intent(members["intent"])
+    if kind is Receipt:
+        members["attempts"] = tuple(members["attempts"])
+    return kind(**members)
 
 
-def _foreign(ledger: Ledger, rows: Sequence[Ballot], *, alone: bool) -> list[Problem]:
-    """A voter of this run with a vote that was never sent, or a vote of this run under another voter's name."""
-    problems = {}
-    for ballot in rows:
-        sent = ledger.votes.get(ballot.vote_id)
-        ours = alone or ballot.voter.startswith(ledger.run.voters)
-        if (sent is None and ours) or (sent is not None and sent.voter != ballot.voter):
-            text = f"{ballot.voter} has the ballot {ballot.vote_id}, which they never sent"
-            problems[ballot.voter, ballot.vote_id] = Problem(Wrong.FROM_NOWHERE, ballot.voter, ballot.vote_id, text)
-    return list(problems.values())
+@dataclass(frozen=True)
+class Ledger:
+    """A whole ledger in order. `votes` has each vote once, by its name; a deliberate repeat is in `sent` only."""
 
+    run: Run
+    sent: tuple[Sent, ...] = ()
+    tries: tuple[Try, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    votes: Mapping[str, Sent] = field(default_factory=dict)
 
-def _half_written(ledger: Ledger, rows: Sequence[Ballot]) -> list[Problem]:
-    problems = {}
-    for ballot in rows:
-        sent = ledger.votes.get(ballot.vote_id)
-        if sent is not None and dict(sent.answers) != dict(ballot.answers):
-            text = f"{ballot.voter} sent {dict(sent.answers)} as {ballot.vote_id}, and {dict(ballot.answers)} is there"
-            problems[ballot.vote_id] = Problem(Wrong.HALF_WRITTEN, ballot.voter, ballot.vote_id, text)
-    return list(problems.values())
-
-
-def _unequal(ledger: Ledger, store: Store, *, alone: bool) -> list[Problem]:
-    """Every replica against the first."""
-    problems = []
-    (first, reference), *others = store.raw.items() or [("", ())]
-    for region, ballots in others:
-        ours = _ours(ledger, ballots, alone=alone), _ours(ledger, reference, alone=alone)
-        for ballot in differences(*ours):
-            row = f"{ballot.voter}'s row of {ballot.written_in} ({ballot.vote_id})"
-            text = f"{row} is not the same in {first} and {region}"
-            problems.append(Problem(Wrong.UNEQUAL, ballot.voter, ballot.vote_id, text))
-    return problems
-
-
-def _merged_wrongly(ledger: Ledger, store: Store, *, alone: bool) -> list[Problem]:
-    """Read off the first replica: where another one differs, that is said already."""
-    if not store.raw:
-        return []
-    region, rows = next(iter(store.raw.items()))
-    pick = max if ledger.run.may_change else min
-    stands: dict[str, str] = {}
-    for row in _ours(ledger, rows, alone=alone):
-        stands[row.voter] = pick(row.vote_id, stands.get(row.voter, row.vote_id))
-    merged = {one.voter: one.vote_id for one in _ours(ledger, store.merged, alone=alone)}
-    return [
-        Problem(
-            Wrong.MERGED_WRONG,
-            voter,
-            stands.get(voter, ""),
-            f"{voter}'s rows in {region} come to {stands.get(voter, 'nothing')}, "
-            f"and are merged to {merged.get(voter, 'nothing')}",
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Ledger:
+        """Sorts the entries out. Raises LedgerDamaged when one contradicts another."""
+        parts: dict[type[Entry], list[Any]] = {kind: [] for kind in _KINDS.values()}
+        votes: dict[str, Sent] = {}
+        for number, entry in enumerate(entries, 1):
+            if isinstance(entry, Sent):
+                first = votes.setdefault(entry.vote_id, entry)
+                if (first.voter, first.answers) != (entry.voter, entry.answers):
+                    raise LedgerDamaged(f"line {number}: {entry.vote_id} was sent before with another content")
+            elif not isinstance(entry, Run) and entry.vote_id not in votes:
+                raise LedgerDamaged(f"line {number}: a reply about {entry.vote_id}, which was not sent")
+            parts[type(entry)].append(entry)
+        if len(parts[Run]) != 1:
+            raise LedgerDamaged(f"a ledger is of one run, not of {len(parts[Run])}")
+        return cls(
+            run=parts[Run][0],
+            sent=tuple(parts[Sent]),
+            tries=tuple(parts[Try]),
+            receipts=tuple(parts[Receipt]),
+            refused=tuple(parts[Refused]),
+            votes=votes,
         )
-        for voter in sorted(stands.keys() | merged.keys())
-        if stands.get(voter) != merged.get(voter)
-    ]
+
+    @classmethod
+    def read(cls, path: Path) -> Ledger:
+        """Raises LedgerDamaged. A last line without its end was never finished, and says nothing."""
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        entries = []
+        for number, line in enumerate(lines, 1):
+            try:
+                entries.append(from_line(line))
+            except (ValueError, KeyError, TypeError) as error:
+                raise LedgerDamaged(f"{path}, line {number}: {error}") from error
+        return cls.of(entries)
 
 
-def _unchecked(ledger: Ledger, number: int) -> list[Problem]:
-    return [
-        Problem(
-            Wrong.UNCHECKED,
-            ledger.votes[one.vote_id].voter,
-            one.vote_id,
-            f"{one.vote_id} was acknowledged in round {one.round}, and the export is of round {number}",
-        )
-        for one in first_receipts(ledger)
-        if one.round != number
-    ]
+class LedgerFile:
+    """Appends entries to a new file; each is with the operating system when `write` returns. A context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A ledger is never continued: two runs in one file could not be told apart.
+        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+
+    def write(self, entry: Entry) -> None:
+        """Append one line."""
+        os.write(self._handle, f"{to_line(entry)}\n".encode())
+
+    def __enter__(self) -> LedgerFile:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        os.close(self._handle)

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from failover.drills.records import GaveUp, Intent, LedgerFile, Receipt, Refused, Run, Sent, Try
+from failover.drills.ledger import GaveUp, Intent, LedgerFile, Receipt, Refused, Run, Sent, Try
 from failover.drills.vote_names import name_vote
 
 FASTEST = 200.0

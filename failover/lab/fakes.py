@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from failover.lab.errors import CursorLost, ReplicaDown
-from failover.lab.link import Cursor, Page, Source
-from failover.lab.replicator import Item, Key, Stamp, key_of, later, stamp_of
+from failover.lab.replication.link import Cursor, Page, Source
+from failover.lab.replication.rules import Item, Key, Stamp, key_of, later, stamp_of
 
 Deliver = Callable[[tuple[Item, ...]], tuple[Item, ...]]
 

@@ -16,21 +16,21 @@ from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any
 
-from failover import lifeline
+from failover.adapters import lifeline
 from failover.lab import files
 from failover.lab.config import LabConfig, TableSpec
-from failover.lab.control import ControlServer
-from failover.lab.dns import NameServer
-from failover.lab.engines import refuse_another_engine
+from failover.lab.control.server import ControlServer
+from failover.lab.engine.engine import refuse_another_engine
+from failover.lab.engine.replica import EngineReplica
 from failover.lab.errors import LabStopping, LabUnsaved
-from failover.lab.faults import FaultBook
-from failover.lab.front import FrontTls
-from failover.lab.gate import FrontLoop
-from failover.lab.kinds import World
+from failover.lab.faults.book import FaultBook
+from failover.lab.faults.kinds import World
+from failover.lab.functions.triggers import Trigger, Triggers
+from failover.lab.network.dns import NameServer
+from failover.lab.network.front import FrontTls
+from failover.lab.network.gate import FrontLoop
 from failover.lab.region import Region, RegionState
-from failover.lab.replica import EngineReplica
-from failover.lab.replication import Replication
-from failover.lab.triggers import Trigger, Triggers
+from failover.lab.replication.threads import Replication
 
 log = logging.getLogger(__name__)
 ALIVE = (RegionState.STARTING, RegionState.RESYNCING, RegionState.RUNNING)
@@ -212,7 +212,7 @@ def _certificates(config: LabConfig) -> dict[str, FrontTls]:
     """What each region's front shows, by region; nothing in a lab without TLS."""
     if not config.tls:
         return {}
-    from failover.lab.certificates import make_certificates  # loads a whole cryptography library
+    from failover.lab.network.certificates import make_certificates  # loads a whole cryptography library
 
     return make_certificates(config.lab_dir, config.regions)
 

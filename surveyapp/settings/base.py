@@ -50,7 +50,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "surveyapp.middleware.PolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "failover.middleware.ServedByMiddleware",
+    "failover.web.middleware.ServedByMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "surveyapp.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -14,7 +14,7 @@ from failover import gateway, wiring
 from failover.adapters.control_store import ControlRow
 from failover.adapters.runner import PooledRunner
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.interfaces import Bound, Success
+from failover.core.ports import Bound, Success
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 

@@ -11,8 +11,8 @@ from failover.adapters import control_store
 from failover.adapters.binding import bind
 from failover.adapters.control_store import EVENT, HEARTBEAT, ROUTING
 from failover.core.events import AUTOMATIC, Event, EventKind
-from failover.core.policy import Decision
-from failover.core.reports import decision_to_json
+from failover.core.exchange.reports import decision_to_json
+from failover.core.routing.plan import Decision
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 

@@ -15,7 +15,7 @@ from failover import gateway
 from failover.adapters import control_store
 from failover.adapters.control_store import ControlRow
 from failover.core.events import AUTOMATIC, Event, EventKind
-from failover.core.policy import Decision, latest
+from failover.core.routing.plan import Decision, latest
 from tests.adapters.faulty import EAST, WEST
 from tests.waiting import wait_until
 

@@ -14,9 +14,9 @@ from dnslib import DNSRecord
 
 from failover import gateway, wiring
 from failover.adapters.control_store import ControlRow
-from failover.core.breaker import CircuitState
 from failover.core.errors import Outcome
-from failover.core.reports import HostCircuit, HostView
+from failover.core.exchange.reports import HostCircuit, HostView
+from failover.core.signals.breaker import CircuitState
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST, Network
 

@@ -22,7 +22,7 @@ from failover.adapters.control_store import ControlRow
 from failover.adapters.dns_cache import AddressCache
 from failover.adapters.errors import classify
 from failover.core.errors import ErrorClass, Outcome
-from failover.lab.dns import DnsMode, NameServer
+from failover.lab.network.dns import DnsMode, NameServer
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST
 from tests.waiting import wait_until

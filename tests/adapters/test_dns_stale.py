@@ -24,7 +24,7 @@ from failover.adapters.errors import classify
 from failover.adapters.probes import Probe
 from failover.core.errors import ErrorClass, Outcome
 from failover.core.fakes import FakeClock
-from failover.core.health import Canary, Verdict
+from failover.core.signals.health import Canary, Verdict
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST
 

@@ -11,12 +11,12 @@ import pytest
 
 from failover.adapters.clock import SystemClock
 from failover.adapters.runner import PooledRunner
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import NoRegionAnswered, Outcome
-from failover.core.interfaces import Bound, Routed
+from failover.core.ports import Bound, Routed
 from failover.core.regions import Region
 from failover.core.router import Router
+from failover.core.signals.breaker import CircuitState
 from tests.waiting import wait_until
 
 EAST, WEST = "us-east-1", "us-west-2"

@@ -18,8 +18,8 @@ from failover.adapters.probes import Probe
 from failover.adapters.runner import PooledRunner
 from failover.conf import FailoverConfig
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.health import Canary, Verdict
-from failover.core.interfaces import Bound
+from failover.core.ports import Bound
+from failover.core.signals.health import Canary, Verdict
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST
 from tests.processes import free_port

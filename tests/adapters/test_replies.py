@@ -18,8 +18,8 @@ from failover.adapters.models import PutResult
 from failover.adapters.probes import Probe
 from failover.adapters.runner import PooledRunner
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.health import Verdict
-from failover.core.interfaces import Bound, Success
+from failover.core.ports import Bound, Success
+from failover.core.signals.health import Verdict
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 

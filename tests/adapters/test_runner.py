@@ -13,7 +13,7 @@ from failover.adapters.binding import RegionNotBound, bind, bound_region
 from failover.adapters.control_store import ControlRow
 from failover.adapters.runner import DaemonPool, PooledRunner, RegionBusy
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.interfaces import Bound, Success
+from failover.core.ports import Bound, Success
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 from tests.waiting import wait_until

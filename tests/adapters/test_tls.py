@@ -22,7 +22,7 @@ from failover.adapters.errors import classify
 from failover.adapters.probes import Probe
 from failover.conf import FailoverConfig
 from failover.core.errors import ErrorClass, Outcome
-from failover.core.health import Canary, Verdict
+from failover.core.signals.health import Canary, Verdict
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST
 from tests.adapters.test_errors import ITEM, put, raised_by

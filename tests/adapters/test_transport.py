@@ -20,7 +20,7 @@ from failover.adapters.clock import SystemClock
 from failover.adapters.errors import classify
 from failover.adapters.transport import MOST_IDLE_S, Transport, _Connection, _is_stale, connections_made_since
 from failover.core.errors import ErrorClass, Outcome
-from failover.core.interfaces import Clock
+from failover.core.ports import Clock
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, Behaviour
 from tests.adapters.test_dial import NO_FAMILY, ShiftedClock

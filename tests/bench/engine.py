@@ -12,11 +12,11 @@ from pathlib import Path
 from failover import gateway
 from failover.adapters.host_files import HostFiles
 from failover.adapters.provision import create_missing
-from failover.core.status import StatusDocument
-from failover.lab.client import LabClient
+from failover.core.status.types import StatusDocument
 from failover.lab.config import LabConfig
-from failover.lab.engines import Engine
-from failover.lab.replica import client
+from failover.lab.control.client import LabClient
+from failover.lab.engine.engine import Engine
+from failover.lab.engine.replica import client
 from tests.processes import free_port, running, wait_while_running
 from tests.waiting import wait_until
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from failover import gateway, wiring
 from failover.conf import FailoverConfig
 from failover.lab.config import LabConfig
-from failover.lab.engines import Engine
+from failover.lab.engine.engine import Engine
 from tests.bench.engine import REGIONS, make_table
 from tests.bench.measure import interleaved
 from tests.bench.report import Aim, Row, p99

@@ -23,7 +23,7 @@ from failover import gateway, wiring
 from failover.adapters.provision import create_missing
 from failover.conf import FailoverConfig
 from failover.lab.config import LabConfig
-from failover.lab.engines import Engine
+from failover.lab.engine.engine import Engine
 from polls.ballots import services, vote_ids
 from polls.surveys import definitions
 from polls.surveys.models import BallotRow, shard_key, voter_key

@@ -9,7 +9,7 @@ from failover.adapters.clock import SystemClock
 from failover.adapters.runner import PooledRunner
 from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.interfaces import Bound, Runner, Success
+from failover.core.ports import Bound, Runner, Success
 from failover.core.regions import Region
 from failover.core.router import Router
 from tests.bench.measure import cost_of, interleaved

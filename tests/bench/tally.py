@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from failover.lab.replica import client
+from failover.lab.engine.replica import client
 from tests.bench.engine import REGIONS, Demo
 from tests.bench.large import BIG, FEW, MANY, SMALL
 from tests.bench.report import Aim, Judged, Row, p99

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from failover.drills.records import Ledger
+from failover.drills.ledger import Ledger
 from tests.browser import walk
 from tests.browser.conftest import (
     AXE,

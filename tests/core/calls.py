@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
-from failover.core.interfaces import Bound, Consistency
+from failover.core.ports import Bound, Consistency
 from tests.core.places import SLOW_S, Fault
 from tests.core.world import Worker, World
 

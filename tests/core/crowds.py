@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from failover.core.breaker import CircuitState
 from failover.core.errors import Attempt, Outcome
-from failover.core.lanes import MOST_PATIENCE
-from failover.core.reports import WorkerReport
+from failover.core.exchange.reports import WorkerReport
+from failover.core.routing.region_slots import MOST_PATIENCE
+from failover.core.signals.breaker import CircuitState
 from tests.core.places import Fault
 from tests.core.world import Host, Worker, World
 

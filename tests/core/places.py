@@ -10,9 +10,9 @@ from random import Random
 
 from failover.core.errors import ErrorClass
 from failover.core.fakes import FakeClock, ScriptedRunner, Step, answers, fails
-from failover.core.health import Canary, Layer
-from failover.core.interfaces import Bound
-from failover.core.policy import Decision
+from failover.core.ports import Bound
+from failover.core.routing.plan import Decision
+from failover.core.signals.health import Canary, Layer
 
 SLOW_S = 0.8
 """What an answer takes in a slow region."""

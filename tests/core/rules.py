@@ -6,11 +6,11 @@ import json
 from collections import Counter, deque
 from functools import partial
 
-from failover.core.breaker import CircuitState
 from failover.core.errors import Attempt, Outcome
 from failover.core.events import AUTOMATIC, Event, EventKind
-from failover.core.reports import report_from_json, report_to_json, view_from_json, view_to_json
-from failover.core.status import StatusDocument
+from failover.core.exchange.reports import report_from_json, report_to_json, view_from_json, view_to_json
+from failover.core.signals.breaker import CircuitState
+from failover.core.status.types import StatusDocument
 from tests.core.calls import make_call
 from tests.core.crowds import Crowd
 from tests.core.places import Fault

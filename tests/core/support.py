@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass
 from failover.core.events import Event
+from failover.core.exchange.reports import (
+    HostCircuit,
+    HostView,
+    RegionReport,
+    WorkerReport,
+    view_from_json,
+    view_to_json,
+)
 from failover.core.fakes import FakeClock, ScriptedRunner
-from failover.core.health import Canary, Layer
-from failover.core.interfaces import Bound
-from failover.core.policy import Decision, Mode
+from failover.core.ports import Bound
 from failover.core.regions import Region
-from failover.core.reports import HostCircuit, HostView, RegionReport, WorkerReport, view_from_json, view_to_json
 from failover.core.router import Router
-from failover.core.status import ExplainDocument
+from failover.core.routing.plan import Decision, Mode
+from failover.core.signals.breaker import CircuitState
+from failover.core.signals.health import Canary, Layer
+from failover.core.status.types import ExplainDocument
 from failover.core.watch import Watch
 
 EAST, WEST = "us-east-1", "us-west-2"

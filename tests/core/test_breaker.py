@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from failover.core.breaker import Circuit, CircuitState, closed, half_opened, on_failure, on_success, opened, worse
+from failover.core.signals.breaker import (
+    Circuit,
+    CircuitState,
+    closed,
+    half_opened,
+    on_failure,
+    on_success,
+    opened,
+    worse,
+)
 from tests.core.support import CONFIG
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED

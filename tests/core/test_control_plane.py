@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from failover.core.policy import CLOCKS_DIFFER_S, latest
+from failover.core.routing.plan import CLOCKS_DIFFER_S, latest
 from tests.core.places import Fault
 from tests.core.rules import Inspector
 from tests.core.support import EAST, WEST, Post, decision

@@ -8,10 +8,10 @@ import pytest
 
 from failover.core.errors import ErrorClass
 from failover.core.events import AUTOMATIC, Event, EventKind
-from failover.core.health import Canary, Layer
 from failover.core.phrases import phrase
 from failover.core.regions import Region
-from failover.core.status import StatusDocument
+from failover.core.signals.health import Canary, Layer
+from failover.core.status.types import StatusDocument
 from tests.core.support import EAST, GOOD, REGIONS, WEST, Post, decision, failing, met, passing
 from tests.core.test_explain_pace import usual
 from tests.core.test_slow import slowed

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
-from failover.core.detector import Sample, over_threshold
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.interfaces import Success
-from failover.core.lanes import Lane, Ticket
-from failover.core.reports import RegionReport
+from failover.core.exchange.reports import RegionReport
+from failover.core.ports import Success
+from failover.core.routing.region_slots import Lane, Ticket
+from failover.core.signals.breaker import CircuitState
+from failover.core.signals.error_rate import Sample, over_threshold
 
 CONFIG = RouterConfig(share=16, hold_s=60.0, hold_cap_s=720.0)
 """Held for longer than what is soon, and nobody is hurried."""

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
+from failover.core.signals.breaker import CircuitState
 from tests.core.support import EAST, Post, failing, met
 from tests.core.test_slow import Day
 from tests.processes import ROOT

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from failover.core.breaker import CircuitState
+from failover.core.signals.breaker import CircuitState
 from tests.core.support import EAST, WEST, decision, failing
 from tests.core.test_explain import Row, read
 from tests.core.test_slow import Day

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
-from failover.core.health import Canary
+from failover.core.signals.breaker import CircuitState
+from failover.core.signals.health import Canary
 from tests.core.support import EAST, REGIONS, WEST, Post, failing, met, passing
 from tests.core.test_explain import read
 from tests.core.test_slow import canary, slowed

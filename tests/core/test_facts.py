@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from failover.core.errors import ErrorClass
-from failover.core.facts import RegionFacts
-from failover.core.health import Canary, Layer
 from failover.core.regions import Region
+from failover.core.signals.health import Canary, Layer
+from failover.core.watching.facts import RegionFacts
 from tests.core.support import EAST, GOOD, REGIONS, WEST, Post, denied, failing, passing
 from tests.core.test_slow import canary
 

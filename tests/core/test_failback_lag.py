@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.events import EventKind
+from failover.core.signals.breaker import CircuitState
 from tests.core.support import EAST, WEST, Bench, Post, failing, met, passing, where
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED

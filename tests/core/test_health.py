@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from failover.core.detector import Sample, Window
 from failover.core.errors import ErrorClass
-from failover.core.health import Canary, Health, HealthState, Layer, Verdict, on_canary, state_of
+from failover.core.signals.error_rate import Sample, Window
+from failover.core.signals.health import Canary, Health, HealthState, Layer, Verdict, on_canary, state_of
 from tests.core.support import CONFIG, GOOD, denied, failing, passing
 
 

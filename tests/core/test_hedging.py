@@ -9,14 +9,14 @@ import pytest
 
 from failover.adapters.clock import SystemClock
 from failover.adapters.runner import PooledRunner
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig, TableMode
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome
 from failover.core.fakes import answers, fails
-from failover.core.hedging import REMEMBERED, Hedger
-from failover.core.interfaces import Bound, Consistency, RacingRunner, Runner, Success
+from failover.core.ports import Bound, Consistency, RacingRunner, Runner, Success
 from failover.core.regions import Region
 from failover.core.router import Router
+from failover.core.routing.hedging import REMEMBERED, Hedger
+from failover.core.signals.breaker import CircuitState
 from tests.core.support import CONFIG, EAST, REGIONS, WEST, Bench, decision, where
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED

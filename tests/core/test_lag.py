@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from failover.core.lag import MOST_BEATS, Lag, LagMeter, LagState
+from failover.core.signals.lag import MOST_BEATS, Lag, LagMeter, LagState
 from tests.core.support import CONFIG
 
 

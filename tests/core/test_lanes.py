@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.interfaces import Success
-from failover.core.lanes import Lane, Ticket
+from failover.core.ports import Success
+from failover.core.routing.region_slots import Lane, Ticket
+from failover.core.signals.breaker import CircuitState
 from tests.core.support import CONFIG
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-from failover.core.breaker import CircuitState
 from failover.core.errors import ErrorClass, NoRegionAnswered, OutcomeUnknown
 from failover.core.events import EventKind
 from failover.core.fakes import FakeClock, answers, fails
-from failover.core.interfaces import Bound
-from failover.core.policy import latest
+from failover.core.ports import Bound
+from failover.core.routing.plan import latest
+from failover.core.signals.breaker import CircuitState
 from tests.core.support import CONFIG, EAST, WEST, Bench, Post, decision, failing, met, passing, where
 from tests.core.test_hedging import LATE, practised, read
 

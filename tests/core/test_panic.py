@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass, NoRegionAnswered, OutcomeUnknown
+from failover.core.exchange.reports import HostCircuit, HostView
 from failover.core.fakes import ScriptedRunner, answers, fails
-from failover.core.interfaces import Bound
-from failover.core.reports import HostCircuit, HostView
+from failover.core.ports import Bound
 from failover.core.router import Router
+from failover.core.signals.breaker import CircuitState
 from tests.core.support import EAST, REGIONS, WEST, Bench, Post, failing, met, passing, where
 from tests.core.turns import TurnClock
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from failover.core.breaker import CircuitState
 from failover.core.errors import ErrorClass, Failure, NoRegionAnswered, Outcome, OutcomeUnknown
+from failover.core.exchange.reports import WorkerReport
 from failover.core.fakes import Step, answers, fails
-from failover.core.interfaces import Bound
-from failover.core.reports import WorkerReport
+from failover.core.ports import Bound
+from failover.core.signals.breaker import CircuitState
 from failover.core.watch import Watch
 from tests.core.support import CONFIG, EAST, REGIONS, WEST, Bench, passing, where
 

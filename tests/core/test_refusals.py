@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from failover.core.breaker import CircuitState
 from failover.core.errors import ErrorClass, Failure, NoRegionAnswered, Outcome, OutcomeUnknown, RefusedEverywhere
+from failover.core.exchange.reports import RegionReport, WorkerReport, report_from_json, report_to_json
 from failover.core.fakes import Step, answers, fails
-from failover.core.interfaces import Consistency
-from failover.core.reports import RegionReport, WorkerReport, report_from_json, report_to_json
+from failover.core.ports import Consistency
+from failover.core.signals.breaker import CircuitState
 from tests.core.support import EAST, WEST, Bench, Post, decision, denied, met, passing, where
 
 A, B, C, D, E = (

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig, TableMode
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
+from failover.core.exchange.reports import HostCircuit, HostView
 from failover.core.fakes import answers, fails
-from failover.core.interfaces import Bound, Consistency, Routed
-from failover.core.reports import HostCircuit, HostView
+from failover.core.ports import Bound, Consistency, Routed
+from failover.core.signals.breaker import CircuitState
 from tests.core.support import CONFIG, EAST, WEST, Bench, decision, where
 
 A, B, C, D = ErrorClass.NOT_SENT, ErrorClass.UNKNOWN, ErrorClass.REFUSED, ErrorClass.CALLER

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from failover.core.events import Event, EventKind
-from failover.core.policy import Decision
-from failover.core.routing_log import routed, superseded
+from failover.core.routing.plan import Decision
+from failover.core.status.routing_log import routed, superseded
 from tests.core.support import EAST, WEST, decision
 
 PIN, AUTO = decision(WEST, id="d2", at=2.0), decision(None, id="d3", at=3.0)

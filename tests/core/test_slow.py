@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.events import EventKind
-from failover.core.health import Canary, Layer
+from failover.core.exchange.reports import LATENCY_BOUNDS_MS, RegionReport
 from failover.core.regions import Region
-from failover.core.reports import LATENCY_BOUNDS_MS, RegionReport
+from failover.core.signals.breaker import CircuitState
+from failover.core.signals.health import Canary, Layer
 from tests.core.support import CONFIG, EAST, GOOD, WEST, Post, decision, failing
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass, Outcome
-from failover.core.fakes import answers, fails
-from failover.core.reports import (
+from failover.core.exchange.reports import (
     HostCircuit,
     HostView,
     RegionReport,
@@ -23,6 +21,8 @@ from failover.core.reports import (
     view_from_json,
     view_to_json,
 )
+from failover.core.fakes import answers, fails
+from failover.core.signals.breaker import CircuitState
 from tests.core.support import EAST, WEST, Bench, decision, where
 
 NOTHING = RegionReport()

@@ -7,9 +7,9 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from failover.core.breaker import CircuitState
-from failover.core.health import Canary, Layer
 from failover.core.regions import Region
+from failover.core.signals.breaker import CircuitState
+from failover.core.signals.health import Canary, Layer
 from failover.core.watch import Watch
 from tests.core.support import CONFIG, EAST, GOOD, REGIONS, WEST, Post, decision, failing, met, passing
 from tests.core.test_watch import opened_by_canaries, opened_by_traffic

@@ -9,13 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.core.breaker import CircuitState
 from failover.core.errors import ErrorClass, Outcome
 from failover.core.events import AUTOMATIC, Event, EventKind
-from failover.core.fakes import answers, fails
-from failover.core.health import Canary, Layer
-from failover.core.reports import RegionReport, WorkerReport
-from failover.core.totals import (
+from failover.core.exchange.reports import RegionReport, WorkerReport
+from failover.core.exchange.totals import (
     NAMES_KEPT,
     Totals,
     counted,
@@ -25,6 +22,9 @@ from failover.core.totals import (
     with_canary,
     with_event,
 )
+from failover.core.fakes import answers, fails
+from failover.core.signals.breaker import CircuitState
+from failover.core.signals.health import Canary, Layer
 from tests.core.support import EAST, WEST, Bench, where
 
 

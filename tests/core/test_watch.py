@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass
 from failover.core.events import AUTOMATIC, EventKind
-from failover.core.health import Canary, Layer
 from failover.core.regions import Region
+from failover.core.signals.breaker import CircuitState
+from failover.core.signals.health import Canary, Layer
 from failover.core.watch import FORGET_WORKERS_S, Watch
 from tests.core.support import CONFIG, EAST, GOOD, REGIONS, WEST, Post, decision, denied, failing, met, passing
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.events import Event
-from failover.core.policy import Decision, latest
+from failover.core.exchange.reports import HostView, WorkerReport
 from failover.core.regions import Region
-from failover.core.reports import HostView, WorkerReport
 from failover.core.router import Router
+from failover.core.routing.plan import Decision, latest
+from failover.core.signals.breaker import CircuitState
 from failover.core.watch import Watch
 from tests.core.places import SAYS_NOTHING, Fault, Place, WorldRunner
 from tests.core.turns import TurnClock

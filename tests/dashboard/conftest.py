@@ -10,7 +10,7 @@ from django.test import Client
 from failover import gateway, wiring
 from failover.adapters.control_store import write_decision
 from failover.conf import FailoverConfig
-from failover.core.status import StatusDocument
+from failover.core.status.types import StatusDocument
 from tests.dashboard.documents import EAST, WEST, publish
 
 Publish = Callable[[Callable[[float], StatusDocument]], StatusDocument]

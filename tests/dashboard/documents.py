@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from failover.core.phrases import Phrase, from_json, phrase, to_json
-from failover.core.status import StatusDocument, iso
+from failover.core.status.types import StatusDocument, iso
 
 EAST, WEST = "us-east-1", "us-west-2"
 _DNS_FAILS = phrase("{layer} fails ({detail})", layer=phrase("DNS"), detail="the name has no address")

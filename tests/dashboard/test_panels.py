@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.core.status import StatusDocument
+from failover.core.status.types import StatusDocument
 from failover.dashboard.figures import ago, duration, percent, words
 from failover.dashboard.panels import PANELS, alarms, events, regions, render_all, replication, routing, sentence, why
 from failover.dashboard.reading import Reading, age_of

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from failover.core.status import StatusDocument
+from failover.core.status.types import StatusDocument
 from tests.dashboard.conftest import Publish
 from tests.dashboard.documents import EAST, WEST, east_down, healthy, pinned
 

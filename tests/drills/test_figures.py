@@ -3,7 +3,7 @@
 import pytest
 
 from failover.drills.figures import first_receipts, latency_ms, percentile, regions_served, rto_ms, waits_ms, worst_ms
-from failover.drills.records import Try
+from failover.drills.ledger import Try
 from tests.drills.worlds import EAST, START, WEST, World
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from failover.drills.ledger import check
+from failover.drills.checker import check
 from failover.drills.verdict import Ballot, Store, Verdict, Wrong
 from tests.drills.worlds import EAST, START, WEST, World, edited, everywhere, without
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from failover.drills.ledger import check
+from failover.drills.checker import check
 from failover.drills.verdict import Ballot, Store, Wrong
 from tests.drills.worlds import EAST, WEST, World, edited, everywhere, without
 

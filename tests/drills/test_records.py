@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from failover.drills.records import (
+from failover.drills.ledger import (
     Entry,
     GaveUp,
     Intent,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from failover.drills.records import Intent, Ledger, LedgerFile
+from failover.drills.ledger import Intent, Ledger, LedgerFile
 from failover.drills.students import FASTEST, LONGEST_S, CannotVote, Class, Load, answers, loopback
 from tests.drills.server import SURVEY, application
 from tests.waiting import wait_until

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from failover.drills.records import Ledger
+from failover.drills.ledger import Ledger
 from failover.drills.students import Progress
 from tests.drills.server import application
 from tests.processes import manage

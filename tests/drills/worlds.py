@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from failover.drills.records import Intent, Ledger, Receipt, Refused, Run, Sent, Try
+from failover.drills.ledger import Intent, Ledger, Receipt, Refused, Run, Sent, Try
 from failover.drills.verdict import Ballot, Store
 from failover.drills.vote_names import name_vote
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from failover import gateway, wiring
-from failover.core.breaker import CircuitState
-from failover.core.reports import HostCircuit, HostView
+from failover.core.exchange.reports import HostCircuit, HostView
+from failover.core.signals.breaker import CircuitState
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 from tests.waiting import wait_until

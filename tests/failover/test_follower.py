@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from failover.adapters.host_files import HostFiles
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass, NoRegionAnswered
+from failover.core.exchange.reports import HostCircuit, HostView
 from failover.core.fakes import FakeClock, ScriptedRunner, fails
-from failover.core.interfaces import Bound
-from failover.core.policy import Decision
+from failover.core.ports import Bound
 from failover.core.regions import Region
-from failover.core.reports import HostCircuit, HostView
 from failover.core.router import Router
-from failover.follower import Follower
+from failover.core.routing.plan import Decision
+from failover.core.signals.breaker import CircuitState
+from failover.worker.follower import Follower
 from tests.adapters.faulty import EAST, WEST
 from tests.disks import fill, make_room, small_disk
 from tests.failover.clocks import SteppedClock

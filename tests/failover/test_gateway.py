@@ -17,11 +17,11 @@ from failover.adapters import control_store, models
 from failover.adapters.binding import Connections
 from failover.adapters.clients import make_clients
 from failover.adapters.control_store import ControlRow
-from failover.core.breaker import CircuitState
 from failover.core.events import EventKind
-from failover.core.policy import Decision, latest
-from failover.core.reports import HostCircuit, HostView
-from failover.core.status import StatusDocument
+from failover.core.exchange.reports import HostCircuit, HostView
+from failover.core.routing.plan import Decision, latest
+from failover.core.signals.breaker import CircuitState
+from failover.core.status.types import StatusDocument
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 from tests.conftest import Lab

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from failover.adapters.host_files import HostFiles, Published
-from failover.core.reports import HostView, WorkerReport
-from failover.core.status import StatusDocument
-from failover.core.totals import Totals, folded
+from failover.core.exchange.reports import HostView, WorkerReport
+from failover.core.exchange.totals import Totals, folded
+from failover.core.status.types import StatusDocument
 from tests.processes import ROOT
 
 NOTHING: StatusDocument = {}  # type: ignore[typeddict-item]  # what people read does not matter here
@@ -24,7 +24,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from failover.adapters.host_files import HostFiles
-from failover.core.reports import WorkerReport
+from failover.core.exchange.reports import WorkerReport
 files = HostFiles(Path(sys.argv[1]))
 files.hold("7-1")
 files.write_report("7-1", WorkerReport(1.0, 2.0, {}, calls=3, answered=3))

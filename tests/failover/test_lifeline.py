@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from failover import lifeline
+from failover.adapters import lifeline
 from tests.processes import ROOT
 from tests.waiting import wait_until
 

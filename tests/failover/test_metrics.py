@@ -18,11 +18,11 @@ from failover.adapters.host_files import HostFiles
 from failover.conf import FailoverConfig
 from failover.core.errors import ErrorClass
 from failover.core.events import AUTOMATIC, Event, EventKind
+from failover.core.exchange.reports import WorkerReport
+from failover.core.exchange.totals import Totals, folded, with_canary, with_event
 from failover.core.fakes import answers, fails
-from failover.core.health import Canary, Layer
-from failover.core.reports import WorkerReport
-from failover.core.totals import Totals, folded, with_canary, with_event
-from failover.metrics import HostCollector
+from failover.core.signals.health import Canary, Layer
+from failover.web.metrics import HostCollector
 from tests.core.support import Bench, where
 from tests.dashboard.documents import EAST, WEST, east_down, healthy, pinned, publish
 from tests.deploy_check import ROOT

@@ -10,9 +10,9 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 
-from failover import trace
 from failover.core.errors import Attempt, ErrorClass, Outcome
-from failover.middleware import ServedByMiddleware
+from failover.web.middleware import ServedByMiddleware
+from failover.worker import trace
 from surveyapp.logs import JsonFormatter
 from tests.adapters.faulty import EAST, WEST
 

@@ -17,13 +17,13 @@ from failover import gateway
 from failover.adapters import control_store
 from failover.adapters.binding import bind
 from failover.adapters.host_files import HostFiles
-from failover.core.breaker import CircuitState
-from failover.core.past import Past, Serving
-from failover.core.policy import Decision
-from failover.core.reports import HostCircuit, HostView, RegionReport, WorkerReport, decision_to_json
-from failover.core.status import StatusDocument, iso
-from failover.lab.client import LabClient
-from failover.monitor import Monitor as WatchingMonitor
+from failover.core.exchange.reports import HostCircuit, HostView, RegionReport, WorkerReport, decision_to_json
+from failover.core.routing.plan import Decision
+from failover.core.signals.breaker import CircuitState
+from failover.core.status.types import StatusDocument, iso
+from failover.core.watching.restart import Past, Serving
+from failover.lab.control.client import LabClient
+from failover.monitor.process import Monitor as WatchingMonitor
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 from tests.conftest import Lab

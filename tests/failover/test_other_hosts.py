@@ -6,8 +6,8 @@ import pytest
 
 from failover.adapters.control_store import Beat
 from failover.core.fakes import FakeClock
-from failover.monitor import FORGET_HOSTS_S, Monitor
-from failover.rounds import Seen
+from failover.monitor.process import FORGET_HOSTS_S, Monitor
+from failover.monitor.region_thread import Seen
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 

@@ -12,9 +12,9 @@ import pytest
 
 from failover.adapters.clients import make_clients
 from failover.core.events import AUTOMATIC, Event, EventKind
-from failover.monitor import Monitor
-from failover.outbox import Outbox
-from failover.rounds import RegionRounds
+from failover.monitor.outbox import Outbox
+from failover.monitor.process import Monitor
+from failover.monitor.region_thread import RegionRounds
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 

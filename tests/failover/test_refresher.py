@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from failover.refresher import Refresher
+from failover.gateway.refresher import Refresher
 from tests.failover.clocks import SteppedClock
 
 PERIOD_S, IDLE_S = 1.0, 10.0

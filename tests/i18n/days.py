@@ -6,12 +6,12 @@ from collections.abc import Callable
 from failover.adapters.dns_cache import Served
 from failover.adapters.errors import DNS_DETAIL
 from failover.adapters.probes import NOT_REACHED, _resolved
-from failover.core.breaker import CircuitState
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.health import Canary, Layer
-from failover.core.lanes import said
 from failover.core.phrases import phrase
-from failover.core.status import StatusDocument, iso
+from failover.core.routing.region_slots import said
+from failover.core.signals.breaker import CircuitState
+from failover.core.signals.health import Canary, Layer
+from failover.core.status.types import StatusDocument, iso
 from tests.core.support import EAST, GOOD, WEST, Post, decision, met, passing
 from tests.core.test_slow import Day
 

@@ -8,9 +8,9 @@ from django.test import Client
 from django.utils import translation
 
 from failover.core.events import EventKind
+from failover.core.exchange.reports import view_from_json, view_to_json
 from failover.core.phrases import Phrase, counted, from_json, phrase, to_json
-from failover.core.reports import view_from_json, view_to_json
-from failover.core.status import StatusDocument
+from failover.core.status.types import StatusDocument
 from failover.dashboard import names
 from failover.dashboard.language import text_of, translated
 from failover.dashboard.panels import render_all

@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 
 from failover.drills import exports
-from failover.drills.ledger import check
-from failover.drills.records import Ledger
+from failover.drills.checker import check
+from failover.drills.ledger import Ledger
 from failover.drills.verdict import Ballot, Store, Verdict
 from failover.drills.vote_names import name_vote
-from failover.lab.client import LabClient
+from failover.lab.control.client import LabClient
 from tests.faults import fault
 from tests.processes import free_port, manage, manage_environment, running, wait_while_running
 from tests.waiting import wait_until

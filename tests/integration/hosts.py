@@ -22,8 +22,8 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from failover.adapters.host_files import HostFiles
-from failover.lab.gate import FrontLoop, Gate
-from failover.lab.manners import Manner
+from failover.lab.network.gate import FrontLoop, Gate
+from failover.lab.network.manners import Manner
 from tests.conftest import Lab
 from tests.integration.demo import PHONES, Demo, named
 from tests.processes import ROOT, free_port, manage, manage_environment, running

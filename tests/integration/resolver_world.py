@@ -24,7 +24,7 @@ from failover import gateway, wiring
 from failover.adapters import dns
 from failover.adapters.control_store import ControlRow
 from failover.conf import FailoverConfig
-from failover.lab.dns import DnsMode, NameServer
+from failover.lab.network.dns import DnsMode, NameServer
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 

@@ -23,10 +23,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from failover import gateway, wiring
-from failover.core.breaker import CircuitState
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
-from failover.core.interfaces import Success
-from failover.lab.client import LabClient
+from failover.core.ports import Success
+from failover.core.signals.breaker import CircuitState
+from failover.lab.control.client import LabClient
 from failover.wiring import router_config
 from polls.ballots import services, vote_ids
 from polls.ballots.bulk_reads import read_replica

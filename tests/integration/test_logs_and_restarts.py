@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from failover.lab.client import LabClient
+from failover.lab.control.client import LabClient
 from tests.integration.demo import EAST, PHONES, WEST, Demo, demo_and_process, named
 from tests.waiting import wait_until
 

@@ -20,8 +20,8 @@ import pytest
 
 from failover import gateway
 from failover.adapters import control_store
-from failover.lab.client import LabClient
-from failover.lab.gate import FrontLoop
+from failover.lab.control.client import LabClient
+from failover.lab.network.gate import FrontLoop
 from polls.ballots import services, vote_ids
 from polls.surveys import definitions, selectors
 from polls.surveys.models import SurveyRow

@@ -12,9 +12,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from failover import gateway
-from failover.lab.client import LabClient
-from failover.lab.function import Function, environment
-from failover.lab.triggers import TALLY, scheduled
+from failover.lab.control.client import LabClient
+from failover.lab.functions.function import Function, environment
+from failover.lab.functions.triggers import TALLY, scheduled
 from polls.ballots import services
 from polls.surveys import definitions, selectors
 from polls.surveys.models import TallyRow

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from failover.drills.records import Intent, Ledger, Receipt, Run, Sent
+from failover.drills.ledger import Intent, Ledger, Receipt, Run, Sent
 from tests.integration.demo import EAST, WEST, Demo, named
 from tests.processes import stopped
 from tests.waiting import wait_until

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from failover.lab.gate import FrontLoop, Gate
+from failover.lab.network.gate import FrontLoop, Gate
 from tests.lab.fronts import RTT_MS, EchoServer
 from tests.lab.support import OwnLab, own_lab
 

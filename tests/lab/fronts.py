@@ -6,7 +6,7 @@ import socketserver
 import threading
 import time
 
-from failover.lab.gate import Gate
+from failover.lab.network.gate import Gate
 
 RTT_MS = 80.0
 """How far away the far region is."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from failover.lab.kinds import KINDS
+from failover.lab.faults.kinds import KINDS
 from tests.lab.support import EAST, OwnLab
 from tests.processes import manage
 

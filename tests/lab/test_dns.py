@@ -7,7 +7,7 @@ import pytest
 from dnslib import QTYPE, RCODE, DNSRecord
 
 from failover.lab.config import account_host, endpoint_host
-from failover.lab.dns import TTL_S, DnsMode, NameServer
+from failover.lab.network.dns import TTL_S, DnsMode, NameServer
 from tests.lab.support import EAST, WEST
 
 

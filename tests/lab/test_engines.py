@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from failover.lab.config import EngineKind, LabConfig
-from failover.lab.engines import LEASH, Engine, clear_leftover, refuse_another_engine
+from failover.lab.engine.engine import LEASH, Engine, clear_leftover, refuse_another_engine
+from failover.lab.engine.leash import UNSAVED
 from failover.lab.errors import LabError
-from failover.lab.leash import UNSAVED
 from tests.lab.support import lives
 from tests.waiting import wait_until
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from failover.lab.config import LabConfig
-from failover.lab.dns import NameServer
 from failover.lab.errors import FaultRefused, LabError
-from failover.lab.faults import FaultBook
-from failover.lab.gate import FrontLoop
-from failover.lab.kinds import FaultKind, Milliseconds, Order, World
+from failover.lab.faults.book import FaultBook
+from failover.lab.faults.kinds import FaultKind, Milliseconds, Order, World
+from failover.lab.network.dns import NameServer
+from failover.lab.network.gate import FrontLoop
 from failover.lab.region import Region
-from failover.lab.replication import Replication
+from failover.lab.replication.threads import Replication
 from tests.lab.support import EAST, TABLES, WEST
 from tests.waiting import wait_until
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from failover.lab.gate import FrontLoop, Gate
-from failover.lab.manners import Manner
+from failover.lab.network.gate import FrontLoop, Gate
+from failover.lab.network.manners import Manner
 from tests.lab.fronts import RTT_MS, connect, exchange, is_cut
 from tests.waiting import wait_until
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from failover.lab import outside, verify
 from failover.lab.errors import FaultRefused
-from failover.lab.kinds import KINDS, FaultKind
+from failover.lab.faults import outside, verify
+from failover.lab.faults.kinds import KINDS, FaultKind
 from tests.lab.fronts import is_cut
 from tests.lab.support import EAST, WEST, OwnLab, key, lives, own_lab, seen_while_it_lasts_only, stamped
 from tests.waiting import wait_until

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from failover.lab.certificates import make_certificates
 from failover.lab.config import account_host, endpoint_host
-from failover.lab.kinds import KINDS, FaultKind
-from failover.lab.outside import Line, region_of
+from failover.lab.faults.kinds import KINDS, FaultKind
+from failover.lab.faults.outside import Line, region_of
+from failover.lab.network.certificates import make_certificates
 from tests.integration.demo import demo_in, named
 from tests.lab.support import EAST, WEST, OwnLab, own_lab, seen_while_it_lasts_only
 

@@ -4,8 +4,8 @@ import pytest
 
 from failover.lab.errors import ReplicaDown
 from failover.lab.fakes import FakeReplica
-from failover.lab.link import SELDOM, SILENT, Link, Source
-from failover.lab.replicator import Stamp, stamp_of
+from failover.lab.replication.link import SELDOM, SILENT, Link, Source
+from failover.lab.replication.rules import Stamp, stamp_of
 
 TABLE, NAMES = "votes", ("voter",)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from failover.lab.gate import FrontLoop, Gate
-from failover.lab.manners import Manner
-from failover.lab.pipe import DRIP_S
+from failover.lab.network.gate import FrontLoop, Gate
+from failover.lab.network.manners import Manner
+from failover.lab.network.pipe import DRIP_S
 from tests.lab.fronts import connect, exchange, is_cut
 from tests.waiting import wait_until
 

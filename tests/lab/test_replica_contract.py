@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from failover.lab.engine.replica import EngineReplica
 from failover.lab.errors import ReplicaDown
 from failover.lab.fakes import FakeReplica
-from failover.lab.link import Replica, Source
-from failover.lab.replica import EngineReplica
-from failover.lab.replicator import Stamp, key_of, stamp_of
+from failover.lab.replication.link import Replica, Source
+from failover.lab.replication.rules import Stamp, key_of, stamp_of
 from tests.lab.support import EAST, OwnLab, key_names_of
 
 TABLE = "survey-tallies"  # the lab does not replicate it, so nobody else writes to it

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from failover.lab.link import Cursor
-from failover.lab.triggers import WINDOW_S, EventSourceMapping, Trigger
+from failover.lab.functions.triggers import WINDOW_S, EventSourceMapping, Trigger
+from failover.lab.replication.link import Cursor
 
 FUNCTION = """
 import json, sys

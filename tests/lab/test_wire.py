@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from failover.lab.wire import DENIED, THROTTLED, UNAVAILABLE, Refusal, Requests
+from failover.lab.network.wire import DENIED, THROTTLED, UNAVAILABLE, Refusal, Requests
 
 ONE = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nX-Amz-Target: y\r\n\r\nhello"
 LIKE_A_HEAD = b"POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\nhe\r\n\r\n"

@@ -16,8 +16,8 @@ from django.test import Client, override_settings
 from django.urls import include, path
 
 from failover import gateway, wiring
-from failover.core.breaker import CircuitState
-from failover.core.reports import HostCircuit, HostView
+from failover.core.exchange.reports import HostCircuit, HostView
+from failover.core.signals.breaker import CircuitState
 from tests.adapters import faulty
 from tests.adapters.faulty import EAST, WEST
 

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from failover import gateway
-from failover.lab.client import LabClient
+from failover.lab.control.client import LabClient
 from polls.ballots import services
 from polls.builder import joining, partitions
 from polls.surveys import definitions, selectors

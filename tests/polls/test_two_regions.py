@@ -2,7 +2,7 @@
 
 import pytest
 
-from failover.lab.replicator import CONDITION
+from failover.lab.replication.rules import CONDITION
 from failover.wiring import Wired
 from polls.surveys.models import BallotRow
 from tests.polls.two_regions import EAST, WEST, holds

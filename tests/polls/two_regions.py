@@ -23,10 +23,10 @@ from failover.conf import FailoverConfig
 from failover.core.config import RouterConfig
 from failover.core.errors import Failure
 from failover.core.fakes import FakeClock
-from failover.core.interfaces import Bound, Success
+from failover.core.ports import Bound, Success
 from failover.core.regions import Region
 from failover.core.router import Router
-from failover.lab.replicator import CONDITION, Item, Key, key_of, missing, stamp_of
+from failover.lab.replication.rules import CONDITION, Item, Key, key_of, missing, stamp_of
 from polls.ballots import region_marks
 from polls.surveys.merge import Cast
 from polls.surveys.models import BallotRow, mark_key

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from failover.core.policy import latest
+from failover.core.routing.plan import latest
 from tests.core.places import Fault
 from tests.core.rules import Inspector
 from tests.core.world import Host, World

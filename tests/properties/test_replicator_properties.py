@@ -8,8 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from failover.lab.errors import ReplicaDown
 from failover.lab.fakes import FakeReplica
-from failover.lab.link import Link, Source
-from failover.lab.replicator import Item, Stamp, key_of, later, missing, stamp_of, to_copy
+from failover.lab.replication.link import Link, Source
+from failover.lab.replication.rules import Item, Stamp, key_of, later, missing, stamp_of, to_copy
 
 REGIONS = ("east", "west")
 TABLE = "votes"

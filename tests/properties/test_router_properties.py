@@ -12,15 +12,15 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failover.core.breaker import CircuitState
 from failover.core.config import RouterConfig
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
+from failover.core.exchange.reports import HostCircuit, HostView
 from failover.core.fakes import FakeClock, ScriptedRunner, Step, answers, fails
-from failover.core.interfaces import Bound, Consistency
-from failover.core.policy import Decision
+from failover.core.ports import Bound, Consistency
 from failover.core.regions import Region
-from failover.core.reports import HostCircuit, HostView
 from failover.core.router import Router
+from failover.core.routing.plan import Decision
+from failover.core.signals.breaker import CircuitState
 from tests.core.turns import TurnClock
 
 NAMES = ("us-east-1", "us-west-2", "eu-west-1", "ap-south-1")

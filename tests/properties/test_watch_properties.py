@@ -10,10 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from failover.core.config import RouterConfig
 from failover.core.events import AUTOMATIC, Event, EventKind
-from failover.core.health import Canary, Verdict
-from failover.core.policy import Decision
+from failover.core.exchange.reports import RegionReport, WorkerReport, view_from_json, view_to_json
 from failover.core.regions import Region
-from failover.core.reports import RegionReport, WorkerReport, view_from_json, view_to_json
+from failover.core.routing.plan import Decision
+from failover.core.signals.health import Canary, Verdict
 from failover.core.watch import Watch
 from tests.core.support import denied, failing, passing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from failover.core.status import AlarmDocument
+from failover.core.status.types import AlarmDocument
 from failover.dashboard.figures import words
 from failover.dashboard.language import text_of
 from failover.dashboard.reading import Reading

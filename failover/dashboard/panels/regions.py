@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from failover.core.status import CheckDocument, RegionDocument, StatusDocument
+from failover.core.status.types import CheckDocument, RegionDocument, StatusDocument
 from failover.dashboard.figures import Tone, duration, percent, state_word, tone
 from failover.dashboard.language import text_of
 from failover.dashboard.reading import Reading

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
-from failover.core.status import StatusDocument
+from failover.core.status.types import StatusDocument
 from failover.dashboard.language import translated
 from failover.dashboard.reading import Reading, moment
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from failover.core.phrases import Phrase
-from failover.core.status import StatusDocument
+from failover.core.status.types import StatusDocument
 from failover.dashboard.figures import Tone, tone
 from failover.dashboard.language import made, translated
 from failover.dashboard.reading import Reading, moment

@@ -8,7 +8,7 @@ from typing import Literal
 
 from django.utils.translation import gettext as _
 
-from failover.core.status import ExplainDocument
+from failover.core.status.types import ExplainDocument
 from failover.dashboard.figures import Tone, duration, number, percent, words
 from failover.dashboard.language import text_of
 from failover.dashboard.reading import Reading

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from failover import lifeline, wiring
-from failover.monitor import Monitor, MonitorRunning
+from failover import wiring
+from failover.adapters import lifeline
+from failover.monitor.process import Monitor, MonitorRunning
 
 
 class Command(BaseCommand):

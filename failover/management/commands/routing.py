@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from failover import gateway
 from failover.core.errors import FailoverError, RoutingRefused, RoutingSuperseded
-from failover.core.policy import checked_reason
+from failover.core.routing.plan import checked_reason
 from failover.dashboard.sentences import told
 
 MISUSED = 2

@@ -13,10 +13,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from failover.conf import FailoverConfig
+from failover.drills.checker import check
 from failover.drills.exports import ExportFailed, converged, survey_of
 from failover.drills.figures import percentile, regions_served, waits_ms
-from failover.drills.ledger import check
-from failover.drills.records import Ledger, LedgerDamaged, LedgerFile
+from failover.drills.ledger import Ledger, LedgerDamaged, LedgerFile
 from failover.drills.students import CannotVote, Class, Load, loopback
 from failover.lab.files import DEMO_LOCK, is_running
 

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from failover.lab.demo import Demo
-from failover.lab.demo_config import DemoConfig
+from failover.lab.demo.config import DemoConfig
+from failover.lab.demo.demo import Demo
 from failover.lab.errors import LabError
 from failover.lab.files import write_whole
 

@@ -6,11 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from failover.lab import verify
-from failover.lab.client import LabClient
+from failover.lab.control.client import LabClient
 from failover.lab.errors import LabError
-from failover.lab.faults import LONGEST_S
-from failover.lab.kinds import DEFAULT_S, KINDS
+from failover.lab.faults import verify
+from failover.lab.faults.book import LONGEST_S
+from failover.lab.faults.kinds import DEFAULT_S, KINDS
 
 
 class Command(BaseCommand):

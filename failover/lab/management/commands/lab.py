@@ -10,10 +10,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from failover.lab.config import LabConfig
+from failover.lab.engine.leash import UNSAVED
 from failover.lab.errors import LabError, LabUnsaved
+from failover.lab.functions.triggers import TALLY
 from failover.lab.lab import run_lab
-from failover.lab.leash import UNSAVED
-from failover.lab.triggers import TALLY
 
 STDERR = 2
 

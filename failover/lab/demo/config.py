@@ -1,0 +1,111 @@
+"""What `make demo` may be told, read and checked once."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from failover.core.text import harm
+from failover.lab.errors import LabError
+from failover.lab.network.addresses import Network, network
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """What `make demo` may be told. The web tier listens on `listens`; `shown` are the hosts that phones may open, the
+    likeliest first; `hosts` are all that the application answers to.
+    """
+
+    lab_dir: Path
+    port: int
+    listens: tuple[str, ...]
+    shown: tuple[str, ...]
+    hosts: tuple[str, ...]
+    workers: int
+    password: str
+
+    @property
+    def url(self) -> str:
+        """The start page, under the likeliest host."""
+        return self.urls[0]
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The start page under each host that phones may open."""
+        return tuple(f"http://{host}:{self.port}/" for host in self.shown)
+
+    @property
+    def bind(self) -> str:
+        """Where gunicorn listens."""
+        return ",".join(f"{host}:{self.port}" for host in self.listens)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the local network may come in."""
+        return self.listens != (LOOPBACK,)
+
+    @classmethod
+    def from_env(
+        cls, environ: Mapping[str, str], *, lab_dir: Path, password: str, reachable: Network | None = None
+    ) -> DemoConfig:
+        """Reads PORT, HOST, WORKERS and STACKS. Raises LabError, in one line, for what cannot be used."""
+        if (character := harm(password)) is not None:
+            raise LabError(f"DEMO_PASSWORD: holds a character that cannot be typed: {character}")
+        if (environ.get("STACKS") or "1") != "1":
+            raise LabError(f"STACKS={environ['STACKS']}: this version runs one web stack")
+        reachable = reachable or network()
+        listens, shown = _listening(environ.get("HOST") or LOOPBACK, reachable.addresses)
+        names = () if listens == (LOOPBACK,) else reachable.names
+        config = cls(
+            lab_dir=lab_dir,
+            port=_whole(environ, "PORT", 8000, 1, 65_535),
+            listens=listens,
+            shown=(*shown, *names),
+            hosts=tuple(dict.fromkeys([*shown, *names, LOOPBACK, "localhost", "[::1]"])),
+            workers=_whole(environ, "WORKERS", 2, 1, 64),
+            password=password,
+        )
+        _refuse_port_in_use(config)
+        return config
+
+
+def _listening(host: str, own: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Where to listen for a HOST, and the addresses to show. Raises LabError."""
+    if host in (LOOPBACK, "localhost"):
+        return (LOOPBACK,), (LOOPBACK,)
+    if host in ("lan", EVERYWHERE):
+        if not own:
+            raise LabError(f"HOST={host}: this machine has no address in a local network; is its Wi-Fi on?")
+        return (EVERYWHERE,), own
+    if host in own:
+        return (host, LOOPBACK), (host,)  # the demo itself and the students' command come over loopback
+    has = f": it has {', '.join(own)}" if own else ""
+    raise LabError(
+        f"HOST={host}: must be 127.0.0.1, lan to open the web tier to the local network, or an address of this "
+        f"machine{has}"
+    )
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isdecimal() or len(text) > 9 or not low <= int(text) <= high:
+        raise LabError(f"{name}={text}: must be a whole number from {low} to {high}")
+    return int(text)
+
+
+def _refuse_port_in_use(config: DemoConfig) -> None:
+    for host in config.listens:
+        with socket.socket() as probe:
+            # As gunicorn binds: a port in TIME_WAIT is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, config.port))
+            except OSError as error:
+                raise LabError(
+                    f"port {config.port} cannot be used: {error.strerror}; choose another with PORT=..."
+                ) from None

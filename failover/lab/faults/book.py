@@ -1,0 +1,191 @@
+"""The book of faults: one a region at a time, every one with an end, so that nobody has to remember to clear it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from failover.lab.errors import FaultRefused, LabError, LabStopping
+from failover.lab.faults.kinds import KINDS, FaultKind, Order, World
+
+LONGEST_S = 3600.0
+IDLE_S = 60.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault that is in force. ``until`` is on the monotonic clock; ``cut`` counts connections that were reset.
+
+    ``ending`` once its time is over; a fault that could not be mended stays so until somebody clears it.
+    """
+
+    order: Order
+    until: float
+    cut: int = 0
+    ending: bool = False
+
+    def row(self) -> dict[str, Any]:
+        """The fault as the state document shows it."""
+        return {
+            "region": self.order.region,
+            "kind": self.order.kind,
+            "seconds": self.order.seconds,
+            "remaining_s": round(max(0.0, self.until - time.monotonic()), 1),
+            "keep_connections": self.order.keep_connections,
+            "ms": self.order.ms,
+            "cut": self.cut,
+        }
+
+
+class FaultBook:
+    """Which fault is in force in which region. Decides under a lock; breaks and mends a region outside it."""
+
+    def __init__(self, world: World, *, kinds: Sequence[FaultKind] = KINDS) -> None:
+        self._world = world
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._active: dict[str, Fault] = {}
+        self._at_work = {region: threading.Lock() for region in world.regions}
+        self._lock = threading.Lock()
+        self._changed = threading.Event()
+        self._closing = False
+        self._clerk = threading.Thread(target=self._expire, name="fault-clerk", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch for ends."""
+        self._clerk.start()
+
+    def close(self) -> None:
+        """Mend everything but the engines, which are about to stop anyway, and take no more orders."""
+        with self._lock:
+            self._closing = True
+            self._active.clear()
+        self._changed.set()
+
+    def active(self) -> list[dict[str, Any]]:
+        """Every fault in force."""
+        with self._lock:
+            return [fault.row() for fault in self._active.values()]
+
+    def set(self, order: Order) -> dict[str, Any]:
+        """Break a region. Raises FaultRefused, with nothing changed, when that cannot be done."""
+        order = self._checked(order)
+        kind = self._kinds[order.kind]
+        if not self._at_work[order.region].acquire(blocking=False):
+            raise FaultRefused(f"{order.region} is being broken or mended right now: try again in a moment")
+        try:
+            with self._lock:
+                if self._closing:
+                    raise FaultRefused("the lab is stopping")
+                if present := self._active.get(order.region):
+                    left = present.row()["remaining_s"]
+                    raise FaultRefused(
+                        f"{present.order.kind} is in force in {order.region} for another {left:.0f} s: clear it first"
+                    )
+                fault = Fault(order, until=time.monotonic() + order.seconds)
+                self._active[order.region] = fault
+            try:
+                fault = replace(fault, cut=kind.apply(self._world, order))
+            except LabError:
+                with self._lock:
+                    self._active.pop(order.region, None)
+                kind.restore(self._world, order.region)
+                raise
+            with self._lock:
+                self._active[order.region] = fault
+        finally:
+            self._at_work[order.region].release()
+        self._changed.set()
+        log.info("fault %s set in %s for %g s", order.kind, order.region, order.seconds)
+        return fault.row()
+
+    def clear(self, region: str | None = None) -> list[dict[str, Any]]:
+        """Mend one region, or all; returns the faults that were in force.
+
+        Raises FaultRefused for an unknown region, and LabError for one that could not be mended, after the others were.
+        """
+        if region is not None and region not in self._world.regions:
+            raise FaultRefused(self._unknown_region(region))
+        with self._lock:
+            doomed = [fault for name, fault in self._active.items() if region in (None, name)]
+        mended, trouble = [], []
+        for fault in doomed:
+            try:
+                if self._mend(fault):
+                    mended.append(fault.row())
+            except LabError as error:
+                trouble.append(f"{fault.order.kind} in {fault.order.region} could not be mended: {error}")
+        if trouble:
+            raise LabError("; ".join(trouble))
+        return mended
+
+    def _mend(self, fault: Fault) -> bool:
+        order = fault.order
+        with self._at_work[order.region]:
+            with self._lock:
+                present = self._active.get(order.region)
+                if self._closing or present is None or present.order is not order:
+                    return False
+            self._kinds[order.kind].restore(self._world, order.region)
+            with self._lock:
+                self._active.pop(order.region, None)
+        log.info("fault %s in %s is over", order.kind, order.region)
+        return True
+
+    def _expire(self) -> None:
+        while not self._closing:
+            with self._lock:
+                now = time.monotonic()
+                waiting = [fault for fault in self._active.values() if not fault.ending]
+                due = [fault for fault in waiting if fault.until <= now]
+                next_end = min((fault.until for fault in waiting), default=now + IDLE_S)
+                for fault in due:
+                    self._active[fault.order.region] = replace(fault, ending=True)
+            for fault in due:
+                # Each in a thread of its own: one that takes long must not keep another from ending.
+                threading.Thread(target=self._end, args=(fault,), name="fault-end", daemon=True).start()
+            if not due:
+                self._changed.wait(max(0.0, next_end - now))
+                self._changed.clear()
+
+    def _end(self, fault: Fault) -> None:
+        try:
+            self._mend(fault)
+        except LabStopping:
+            return
+        except LabError as error:
+            log.error("%s in %s could not be mended: %s", fault.order.kind, fault.order.region, error)
+
+    def _checked(self, order: Order) -> Order:
+        """The order, with its kind's own milliseconds where none were given. Raises FaultRefused."""
+        if order.region not in self._world.regions:
+            raise FaultRefused(self._unknown_region(order.region))
+        kind = self._kinds.get(order.kind)
+        if kind is None:
+            raise FaultRefused(f"unknown fault {order.kind!r}: known are {', '.join(self._kinds)}")
+        if kind.needs_tls and not self._world.tls:
+            raise FaultRefused(f"{order.kind} needs a lab with TLS: start it with LAB_TLS=1")
+        if order.keep_connections and not kind.cuts:
+            raise FaultRefused(f"{order.kind} cuts no connections, so there are none to keep")
+        if not 0 < order.seconds <= LONGEST_S:
+            raise FaultRefused(f"a fault lasts more than 0 and at most {LONGEST_S:.0f} s, not {order.seconds:g}")
+        return replace(order, ms=_milliseconds(kind, order))
+
+    def _unknown_region(self, region: str) -> str:
+        return f"unknown region {region!r}: known are {', '.join(self._world.regions)}"
+
+
+def _milliseconds(kind: FaultKind, order: Order) -> int | None:
+    if kind.ms is None:
+        if order.ms is not None:
+            raise FaultRefused(f"{order.kind} takes no milliseconds")
+        return None
+    asked = kind.ms.usual if order.ms is None else order.ms
+    if not kind.ms.least <= asked <= kind.ms.most:
+        raise FaultRefused(f"{order.kind} takes {kind.ms.least} to {kind.ms.most} milliseconds, not {asked}")
+    return asked

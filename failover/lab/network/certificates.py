@@ -1,0 +1,42 @@
+"""The lab's own certificate authority: made anew at each start, and known to the application by one file.
+
+Every key lives in this process alone. The authority's is never written; a front's passes through a file that its owner
+alone may read, because Python's TLS takes certificates from nowhere else.
+"""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+import trustme
+
+from failover.lab.config import account_host, endpoint_host
+from failover.lab.files import CA, write_whole
+from failover.lab.network.front import FrontTls
+
+ANOTHER_NAME = "another-name.lab.invalid"
+
+
+def make_certificates(lab_dir: Path, regions: Sequence[str]) -> dict[str, FrontTls]:
+    """What each region's front shows: a certificate for both of its names, and one for another name. Writes the
+    authority's certificate, which is no secret, to ``lab_dir / CA``."""
+    folder = (lab_dir / CA).parent
+    shutil.rmtree(folder, ignore_errors=True)  # of a lab that was killed
+    folder.mkdir(mode=0o700)
+    authority = trustme.CA(organization_name="surveyapp lab")
+    write_whole(lab_dir / CA, authority.cert_pem.bytes().decode())
+    wrong = _context(authority.issue_cert(ANOTHER_NAME), folder)
+    return {
+        region: FrontTls(_context(authority.issue_cert(endpoint_host(region), account_host(region)), folder), wrong)
+        for region in regions
+    }
+
+
+def _context(certificate: trustme.LeafCert, folder: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with certificate.private_key_and_cert_chain_pem.tempfile(dir=str(folder)) as path:  # mode 0600, gone at once
+        context.load_cert_chain(path)
+    return context

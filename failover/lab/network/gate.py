@@ -1,0 +1,117 @@
+"""The front for everybody who is not on its event loop: one loop in a thread of its own, and a gate a region."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from failover.lab.network.front import Front, FrontTls
+from failover.lab.network.manners import Manner
+
+T = TypeVar("T")
+CALL_TIMEOUT_S = 5.0
+
+
+class FrontLoop:
+    """The event loop that all fronts share, in a daemon thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="fronts", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run on the loop and wait for the result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_TIMEOUT_S)
+
+    def stop(self) -> None:
+        """End the loop and its thread, and what still waits there (a client that never finishes its handshake)."""
+        if self._thread.is_alive():
+            self.run(_cancel_all())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(CALL_TIMEOUT_S)
+        self._loop.close()
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Gate:
+    """Opens a region's front only while its engine is ready, and lets a fault say how connections are treated."""
+
+    def __init__(self, loop: FrontLoop, rtt_ms: float, tls: FrontTls | None = None) -> None:
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._front = Front(rtt_ms, tls)
+        self._ready = False
+        self._manner = Manner.SERVE
+
+    @property
+    def port(self) -> int:
+        """The port that the application knows."""
+        return self._front.port
+
+    @property
+    def rtt_ms(self) -> float:
+        """The distance, ms, without what a fault adds."""
+        return self._front.rtt_ms
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a new connection is accepted."""
+        return self._front.is_open
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._front.connections)
+
+    def ready(self, engine_port: int) -> None:
+        """The engine behind this port has its tables and its data."""
+        with self._lock:
+            self._front.engine_port = engine_port
+            self._ready = True
+            self._settle()
+
+    def not_ready(self) -> int:
+        """The engine is going or gone: shut and cut. Returns how many connections were cut."""
+        with self._lock:
+            self._ready = False
+            self._settle()
+            return self.cut()
+
+    def treat(self, manner: Manner) -> None:
+        """A fault says how new connections are treated, or lets go (Manner.SERVE)."""
+        with self._lock:
+            self._manner = manner
+            self._settle()
+
+    def slow(self, added_ms: float) -> None:
+        """Lengthen the round trip, of open connections too; 0 for the distance as it is."""
+        self._front.added_ms = added_ms
+
+    def cut(self) -> int:
+        """Reset every open connection; returns how many there were."""
+
+        async def cut() -> int:
+            return self._front.cut()
+
+        return self._loop.run(cut())
+
+    def end(self) -> None:
+        """Give everything back."""
+        self._loop.run(self._front.end())
+
+    def _settle(self) -> None:
+        # A network that drops packets does so whether or not there is an engine behind it.
+        answers = self._ready or self._manner is Manner.BLACKHOLE
+        self._loop.run(self._front.treat(self._manner if answers else Manner.REFUSE))

@@ -1,0 +1,97 @@
+"""How a front may treat a new connection, and the treatments that need no engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol
+
+from failover.lab.network.sockets import reset
+from failover.lab.network.wire import Refusal, Requests
+
+
+class Manner(StrEnum):
+    """What a new connection meets. Open ones keep the manner that they met."""
+
+    SERVE = "serve"
+    REFUSE = "refuse"
+    """The port is closed."""
+    BLACKHOLE = "blackhole"
+    """Attempts to connect are dropped."""
+    HANG = "hang"
+    """Accepted, and never answered; nothing reaches the engine."""
+    DRIP = "drip"
+    """The engine's reply comes a byte at a time."""
+    RESET = "reset"
+    """Reset as soon as a request begins to arrive; nothing reaches the engine."""
+    LOST_REPLY = "lost-reply"
+    """The engine does what it was asked, and the connection is reset in place of its reply."""
+    HTTP_503 = "http-503"
+    THROTTLE = "throttle"
+    DENY = "deny"
+    TLS_HANG = "tls-hang"
+    """Accepted, and the handshake never answered."""
+    TLS_RESET = "tls-reset"
+    """Reset amid the handshake."""
+    TLS_WRONG_CERTIFICATE = "tls-wrong-certificate"
+    """A certificate for another name."""
+
+
+class Cuttable(Protocol):
+    """An open connection, as a front remembers it."""
+
+    @property
+    def manner(self) -> Manner: ...
+    def cut(self) -> None:
+        """Reset it."""
+
+
+class Mute(asyncio.Protocol):
+    """Takes whatever comes and says nothing. ``connections`` is the front's list of who is there."""
+
+    def __init__(self, manner: Manner, connections: set[Cuttable]) -> None:
+        self.manner = manner
+        self._connections = connections
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+            self._connections.add(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._connections.discard(self)
+
+    def cut(self) -> None:
+        """Reset it."""
+        self._connections.discard(self)
+        if self._transport:
+            reset(self._transport)
+
+
+class Resetting(Mute):
+    """Resets the connection at the first byte."""
+
+    def data_received(self, _data: bytes) -> None:
+        self.cut()
+
+
+class Answering(Mute):
+    """Refuses every request in the engine's place, ``trip_s()`` seconds later: the region's round trip."""
+
+    def __init__(
+        self, manner: Manner, connections: set[Cuttable], refusal: Refusal, trip_s: Callable[[], float]
+    ) -> None:
+        super().__init__(manner, connections)
+        self._requests = Requests()
+        self._refusal = refusal
+        self._trip_s = trip_s
+
+    def data_received(self, data: bytes) -> None:
+        for _ in range(self._requests.feed(data)):
+            asyncio.get_running_loop().call_later(self._trip_s(), self._refuse)
+
+    def _refuse(self) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.write(self._refusal.as_bytes())
