@@ -3,7 +3,7 @@
 PynamoDB caches one connection per model class and ignores later changes of `Meta.region`, so the classmethod
 `_get_connection` is overridden to return the connection of the region that is bound. It is a private name, like
 `Model._get_schema`, and `_get_save_args` in models.py; PynamoDB is pinned, and
-`tests/adapters/test_binding.py` fails loudly when an upgrade changes one.
+`tests/failover/adapters/test_binding.py` fails loudly when an upgrade changes one.
 """
 
 from __future__ import annotations

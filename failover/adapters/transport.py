@@ -7,7 +7,7 @@ tries, and one for a whole reply. The SDK still builds, signs and reads the mess
 Proxies of the environment are not used: a region is reached directly, as its canary reaches it.
 
 `Transport` takes the place of `client._endpoint.http_session`, a private name: botocore is pinned, and
-`tests/adapters/test_transport.py` fails loudly when an upgrade changes it.
+`tests/failover/adapters/test_transport.py` fails loudly when an upgrade changes it.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ from typing import Any
 
 from dnslib import DNSRecord
 
-from tests.adapters import faulty
 from tests.bench.engine import REGIONS
 from tests.bench.report import Aim, Judged, Row
+from tests.failover.adapters import faulty
 from tests.processes import ROOT
 
 CALLS, EVERY, WARM = 100_000, 5_000, 20_000

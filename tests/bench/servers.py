@@ -9,8 +9,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.adapters.faulty import server
 from tests.bench.students import read_reply
+from tests.failover.adapters.faulty import server
 
 
 @dataclass

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from failover import wiring
 from failover.conf import ConfigurationError, FailoverConfig
 from failover.core.config import RouterConfig, TableMode
-from tests.adapters import faulty
+from tests.failover.adapters import faulty
 
 GOOD = {"REGIONS": "us-east-1,us-west-2", "RUN_DIR": "/tmp/run"}  # noqa: S108  (nothing is written there)
 

@@ -18,8 +18,8 @@ import pytest
 
 from failover import gateway
 from failover.conf import FailoverConfig
-from tests.adapters.faulty import EAST, WEST
 from tests.conftest import Lab
+from tests.failover.adapters.faulty import EAST, WEST
 from tests.processes import ROOT, manage_environment
 
 README = (ROOT / "failover" / "README.md").read_text()

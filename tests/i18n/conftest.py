@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.dashboard.conftest import monitor, run_dir, staff
+from tests.failover.dashboard.conftest import monitor, run_dir, staff
 from tests.i18n import pseudo
 from tests.polls.conftest import browser, instructor, make_survey, survey
 

@@ -15,7 +15,7 @@ from failover.dashboard import names
 from failover.dashboard.language import text_of, translated
 from failover.dashboard.panels import render_all
 from failover.dashboard.reading import Reading
-from tests.dashboard.conftest import Publish
+from tests.failover.dashboard.conftest import Publish
 from tests.i18n.days import DAYS, Post, at, document
 from tests.i18n.pseudo import leftovers
 

@@ -15,8 +15,8 @@ from polls.ballots import services
 from polls.surveys import selectors
 from polls.surveys.survey import Survey
 from tests.i18n import catalogue
-from tests.polls.builder_form import fields
 from tests.polls.clocks import in_days
+from tests.polls.views.builder_form import fields
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]

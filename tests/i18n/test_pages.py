@@ -22,8 +22,8 @@ from polls.surveys.reader import Reader
 from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.i18n.pseudo import leftovers
-from tests.polls.builder_form import fields
 from tests.polls.clocks import in_days
+from tests.polls.views.builder_form import fields
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]

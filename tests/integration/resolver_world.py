@@ -25,8 +25,8 @@ from failover.adapters import dns
 from failover.adapters.control_store import ControlRow
 from failover.conf import FailoverConfig
 from failover.lab.network.dns import DnsMode, NameServer
-from tests.adapters import faulty
-from tests.adapters.faulty import EAST, WEST
+from tests.failover.adapters import faulty
+from tests.failover.adapters.faulty import EAST, WEST
 
 TIMEOUT_S = 0.5
 PRINTER = "127.0.0.7"

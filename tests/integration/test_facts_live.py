@@ -4,7 +4,7 @@ real TLS, real engines, and the real gateway in this process.
 For each: the order of the regions, what the attempts came to, the circuit, what the caller gets, and that the call
 ended by its deadline, which is a promise and no speed figure. Afterwards every acknowledged vote is found in both
 regions, and none is doubled. What no engine answers by itself (AccessDenied, expired credentials,
-RequestLimitExceeded ...) is in tests/adapters/test_errors.py, over sockets.
+RequestLimitExceeded ...) is in tests/failover/adapters/test_errors.py, over sockets.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ from tests.integration.hosts import (
     settled,
     stopped_host,
 )
-from tests.polls.builder_form import edit, fields
+from tests.polls.views.builder_form import edit, fields
 from tests.processes import manage
 from tests.waiting import wait_until
 

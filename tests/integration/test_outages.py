@@ -16,7 +16,7 @@ import pytest
 
 from failover.drills.checker import check
 from failover.drills.figures import first_receipts, rto_ms
-from tests.drills.server import application
+from tests.failover.drills.server import application
 from tests.integration.demo import EAST, WEST, Demo, Students, assert_no_vote_failed, demo_in, named
 from tests.integration.zombies import Zombies, frozen_in_mid_burst
 from tests.waiting import wait_until

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.faulty import EAST, WEST
+from tests.failover.adapters.faulty import EAST, WEST
 from tests.integration.resolver_world import PRINTER, TIMEOUT_S
 from tests.processes import ROOT, manage_environment
 

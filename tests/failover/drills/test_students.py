@@ -1,0 +1,196 @@
+"""Students against a real server on loopback: one vote has one name, however often it takes."""
+
+import asyncio
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from failover.drills.ledger import Intent, Ledger, LedgerFile
+from failover.drills.students import FASTEST, LONGEST_S, CannotVote, Class, Load, answers, loopback
+from tests.failover.drills.server import SURVEY, application
+from tests.waiting import wait_until
+
+ONE_VOTE = Load(rate=200, seconds=0.005)
+
+
+def lesson(url: str, path: Path, load: Load = ONE_VOTE, *, seed: int = 1) -> Ledger:
+    """Lets a class vote and reads what it wrote down."""
+    with LedgerFile(path / "ledger.jsonl") as book:
+        asyncio.run(Class(url, "DEMO20", book, random.Random(seed)).vote(load))
+    return Ledger.read(path / "ledger.jsonl")
+
+
+def test_a_vote_is_written_down_with_its_receipt(tmp_path: Path) -> None:
+    with application() as app:
+        ledger = lesson(app.url, tmp_path)
+    (vote,), (receipt,) = ledger.votes.values(), ledger.receipts
+    assert app.received == [{"voter": vote.voter, "vote_id": vote.vote_id, "answers": vote.answers}]
+    assert vote.voter.startswith(ledger.run.voters)
+    assert (receipt.vote_id, receipt.round, receipt.region, receipt.tries, receipt.http) == (
+        vote.vote_id,
+        3,
+        "us-east-1",
+        1,
+        201,
+    )
+    assert vote.at <= receipt.at
+    assert receipt.ms > 0
+
+
+@pytest.mark.parametrize(
+    "first_reply",
+    [
+        "drop",
+        (503, {}, {"detail": "No region answered in time."}),
+        (503, {"Retry-After": "0"}, {"detail": "No region answered in time."}),
+        (429, {"Retry-After": "0"}, {"detail": "Too many votes."}),
+        (500, {}, ["not an object"]),
+        "other",
+        (200, {}, {"hello": "world"}),
+    ],
+    ids=["lost reply", "503", "503 with Retry-After", "429", "500", "receipt of another vote", "200 without receipt"],
+)
+def test_a_vote_without_a_receipt_is_repeated_under_the_same_name(tmp_path: Path, first_reply: object) -> None:
+    with application([first_reply]) as app:
+        ledger = lesson(app.url, tmp_path)
+    assert len(app.received) == 2
+    assert app.received[0] == app.received[1]
+    assert [one.failed for one in ledger.tries] == [True, False]
+    assert ledger.receipts[0].tries == 2
+
+
+def test_a_refused_vote_is_not_repeated(tmp_path: Path) -> None:
+    with application([(409, {}, {"reason": "closed", "detail": "Closed."})]) as app:
+        ledger = lesson(app.url, tmp_path)
+    assert len(app.received) == 1
+    assert [one.reason for one in ledger.refused] == ["closed"]
+    assert not ledger.receipts
+    assert not ledger.tries[0].failed
+
+
+def test_a_student_gives_up_after_a_bounded_number_of_tries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("failover.drills.students.MOST_TRIES", 3)
+    busy = (503, {"Retry-After": "0"}, {"detail": "No region answered in time."})
+    with application([busy] * 10) as app:
+        ledger = lesson(app.url, tmp_path)
+    assert len(app.received) == 3
+    assert len(set(app.names())) == 1
+    assert not ledger.receipts
+    assert '"line":"gave-up"' in (tmp_path / "ledger.jsonl").read_text()
+
+
+def test_a_student_gives_up_rather_than_waits_beyond_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("failover.drills.students.GIVE_UP_S", 1.0)
+    with application([(503, {"Retry-After": "9999"}, {})]) as app:
+        lesson(app.url, tmp_path)
+    assert len(app.received) == 1
+
+
+def test_a_class_votes_changes_and_repeats_as_its_ledger_says(tmp_path: Path) -> None:
+    load = Load(rate=200, seconds=0.5, changes=0.3, repeats=0.2)
+    with application() as app:
+        ledger = lesson(app.url, tmp_path, load)
+    assert len(app.received) == load.votes == len(ledger.sent)
+    assert Counter(app.names()) == Counter(sent.vote_id for sent in ledger.sent)
+    by_voter: dict[str, list[str]] = {}
+    for sent in ledger.sent:
+        names = by_voter.setdefault(sent.voter, [])
+        match sent.intent:
+            case Intent.FIRST:
+                assert not names
+            case Intent.CHANGE:
+                assert sent.vote_id > names[-1]
+            case Intent.REPEAT:
+                assert sent.vote_id == names[-1]
+        names.append(sent.vote_id)
+    assert {sent.intent for sent in ledger.sent} == set(Intent)
+
+
+def test_nobody_changes_a_vote_where_votes_cannot_be_changed(tmp_path: Path) -> None:
+    with application(allow_change=False) as app:
+        ledger = lesson(app.url, tmp_path, Load(rate=200, seconds=0.3, changes=0.5, repeats=0.2))
+    assert Intent.CHANGE not in {sent.intent for sent in ledger.sent}
+    assert not ledger.run.may_change
+
+
+def test_the_load_does_not_wait_for_slow_replies(tmp_path: Path) -> None:
+    with application([(503, {"Retry-After": "1"}, {})] * 40) as app:
+        ledger = lesson(app.url, tmp_path, Load(rate=100, seconds=0.4, changes=0, repeats=0))
+    starts = [sent.at for sent in ledger.sent]
+    assert len(app.received) == 80
+    # Every vote was begun before the first repeat could have been acknowledged.
+    assert max(starts) < min(receipt.at for receipt in ledger.receipts)
+
+
+def test_a_class_that_is_stopped_waits_for_what_is_under_way(tmp_path: Path) -> None:
+    async def stopped_after_three_votes(lesson: Class) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lesson.vote(Load(rate=100, seconds=60)))
+            await asyncio.to_thread(wait_until, lambda: len(app.received) >= 3, within=10, what="three requests")
+            lesson.stop()
+
+    with application([(503, {"Retry-After": "0"}, {})] * 3) as app:
+        with LedgerFile(tmp_path / "ledger.jsonl") as book:
+            asyncio.run(stopped_after_three_votes(Class(app.url, "DEMO20", book)))
+        ledger = Ledger.read(tmp_path / "ledger.jsonl")
+    assert 0 < len(ledger.votes) < 60 * 100
+    assert {one.vote_id for one in ledger.receipts} == set(ledger.votes)
+
+
+def test_answers_have_the_form_in_which_the_application_keeps_them() -> None:
+    questions = SURVEY["questions"]
+    assert isinstance(questions, list)
+    for seed in range(50):
+        given = answers(questions, random.Random(seed))
+        assert given["q1"] in ("o1", "o2")
+        assert given["q2"] == sorted(set(given["q2"]))
+        assert given["q2"]
+        assert given["q3"] in range(1, 6)
+        assert given["q4"] == given["q4"].strip()
+
+
+def test_an_unknown_survey_is_one_line_before_any_vote(tmp_path: Path) -> None:
+    with application() as app, LedgerFile(tmp_path / "ledger.jsonl") as book:
+        with pytest.raises(CannotVote, match="NOPE cannot be read"):
+            asyncio.run(Class(app.url, "NOPE", book).vote(ONE_VOTE))
+        assert not app.received
+
+
+def test_an_application_that_does_not_run_is_one_line(tmp_path: Path) -> None:
+    with application() as app:
+        pass
+    with LedgerFile(tmp_path / "ledger.jsonl") as book, pytest.raises(CannotVote, match="does not answer"):
+        asyncio.run(Class(app.url, "DEMO20", book).vote(ONE_VOTE))
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8000/", "http://localhost:8000", "http://[::1]:8000", "http://127.9.9.9/"]
+)
+def test_students_vote_on_this_machine(url: str) -> None:
+    assert loopback(url) == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://example.com/", "http://10.0.0.1/", "http://127.0.0.1.example.com/", "ftp://127.0.0.1/", "127.0.0.1", ""],
+)
+def test_students_vote_nowhere_else(url: str) -> None:
+    with pytest.raises(CannotVote, match="this machine only"):
+        loopback(url)
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds"),
+    [(0, 1), (-1, 1), (FASTEST + 1, 1), (1, 0), (1, LONGEST_S + 1), (float("nan"), 1), (1, float("nan"))],
+)
+def test_a_load_is_bounded(rate: float, seconds: float) -> None:
+    with pytest.raises(CannotVote):
+        Load(rate=rate, seconds=seconds)
+
+
+@pytest.mark.parametrize(("changes", "repeats"), [(-0.1, 0), (0, -0.1), (0.6, 0.6)])
+def test_shares_are_shares(changes: float, repeats: float) -> None:
+    with pytest.raises(CannotVote):
+        Load(changes=changes, repeats=repeats)

@@ -1,0 +1,101 @@
+"""``manage.py fault`` and ``manage.py lab``: what a person reads, and the exit code that a script reads."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from failover.lab.faults.kinds import KINDS
+from tests.failover.lab.support import EAST, OwnLab
+from tests.processes import manage
+
+pytestmark = pytest.mark.lab
+
+
+def said_by(settings, cloud: OwnLab, *arguments: str) -> str:
+    settings.LAB_DIR = cloud.dir
+    out = StringIO()
+    call_command("fault", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_a_fault_is_set_checked_from_outside_listed_and_cleared(cloud: OwnLab, settings):
+    done = manage("fault", EAST, "dns-empty", "--for", "120", lab_dir=cloud.dir)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("dns-empty in us-east-1 for 120 s. Seen from outside: the nameserver answers NOERROR")
+    assert "with 0 addresses for dynamodb.us-east-1.amazonaws.com" in done.stdout
+    listed = said_by(settings, cloud, "--list")
+    assert listed.startswith("us-east-1  dns-empty  ends in 1")
+    cleared = said_by(settings, cloud, "--clear", EAST)
+    assert "dns-empty in us-east-1 is over. Seen from outside: the nameserver answers NOERROR with 1 addr" in cleared
+    assert said_by(settings, cloud, "--list").startswith("Nothing is broken.\nKinds of faults:\n")
+    assert said_by(settings, cloud, "--clear", EAST) == "Nothing is broken in us-east-1.\n"
+
+
+def test_the_list_has_a_line_for_every_kind(cloud: OwnLab, settings):
+    told = said_by(settings, cloud, "--list").splitlines()[2:]
+    assert [line.split()[0] for line in told] == [kind.name for kind in KINDS]
+    assert all(len(line.split()) > 3 and len(line) <= 120 for line in told)
+
+
+def test_the_list_shows_the_milliseconds_of_a_fault_that_has_some(cloud: OwnLab, settings):
+    cloud.client.set_fault(EAST, "latency", seconds=60, ms=250)
+    assert said_by(settings, cloud, "--list").startswith("us-east-1  latency  250 ms  ends in ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        pytest.param(("mars", "refuse"), "unknown region 'mars': known are us-east-1, us-west-2", id="a region"),
+        pytest.param((EAST, "flood"), "unknown fault 'flood': known are dns-empty", id="a kind"),
+        pytest.param((EAST, "refuse", "--ms", "5"), "refuse takes no milliseconds", id="milliseconds it does not use"),
+        pytest.param((EAST, "latency", "--ms", "0"), "latency takes 1 to 60000 milliseconds, not 0", id="too few"),
+        pytest.param(
+            (EAST, "replication-delay", "--ms", "100"),
+            "replication-delay takes 500 to 600000 milliseconds, not 100",
+            id="less than can be seen",
+        ),
+        pytest.param(
+            (EAST, "freeze", "--keep-connections"),
+            "freeze cuts no connections, so there are none to keep",
+            id="connections to keep where none are cut",
+        ),
+        pytest.param((EAST, "tls-hang"), "tls-hang needs a lab with TLS: start it with LAB_TLS=1", id="no TLS"),
+        pytest.param(
+            (EAST, "refuse", "--for", "0"), "a fault lasts more than 0 and at most 3600 s, not 0", id="no time"
+        ),
+        pytest.param((EAST,), "say REGION KIND, --list, or --clear [REGION]", id="a region and no kind"),
+        pytest.param((), "say REGION KIND, --list, or --clear [REGION]", id="nothing"),
+        pytest.param(("--clear", "mars"), "unknown region 'mars'", id="an unknown region to clear"),
+        pytest.param(("--clear", EAST, "refuse"), "--clear takes at most a region", id="a kind to clear"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_changes_nothing(cloud: OwnLab, settings, arguments, line: str):
+    settings.LAB_DIR = cloud.dir
+    with pytest.raises(CommandError) as refusal:
+        call_command("fault", *arguments)
+    assert line in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert cloud.region(EAST)["faults"] == []
+
+
+def test_a_second_fault_is_refused_on_stderr_and_the_first_stays(cloud: OwnLab):
+    cloud.client.set_fault(EAST, "refuse", seconds=60)
+    done = manage("fault", EAST, "dns-empty", lab_dir=cloud.dir)
+    assert (done.returncode, done.stdout) == (1, "")
+    (said,) = done.stderr.splitlines()
+    assert "refuse is in force in us-east-1 for another" in said
+    assert [row["kind"] for row in cloud.region(EAST)["faults"]] == ["refuse"]
+
+
+def test_without_a_running_lab_the_command_says_how_to_start_one(tmp_path: Path, settings):
+    settings.LAB_DIR = tmp_path
+    with pytest.raises(CommandError, match=r"^no lab is running in LAB_DIR=.*: start `make demo`$"):
+        call_command("fault", EAST, "refuse")
+
+
+def test_a_second_lab_in_the_same_directory_is_refused_by_the_command(cloud: OwnLab, settings):
+    settings.LAB_DIR = cloud.dir
+    with pytest.raises(CommandError, match=rf"^a lab \(pid {cloud.process.pid}\) is already running in "):
+        call_command("lab")
