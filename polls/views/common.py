@@ -58,13 +58,13 @@ def staff_survey(view: Callable[[HttpRequest, Survey], HttpResponse]) -> Callabl
 
 def gone(request: HttpRequest, code: str) -> HttpResponse:
     """410: there was a survey, and its instructor deleted it."""
-    return render(request, "polls/gone.html", {"code": code}, status=410)
+    return render(request, "polls/public/gone.html", {"code": code}, status=410)
 
 
 def too_many_guesses(request: HttpRequest, typed: str = "") -> HttpResponse:
     """429: a code that is not looked up now, because too many were tried that nobody has."""
     mistake = _("Too many codes were tried that do not exist. Wait a few seconds, then try again.")
-    response = render(request, "polls/join.html", {"typed": typed[:40], "mistake": mistake}, status=429)
+    response = render(request, "polls/public/join.html", {"typed": typed[:40], "mistake": mistake}, status=429)
     response["Retry-After"] = str(RETRY_S)
     return response
 
@@ -77,7 +77,7 @@ def no_region(request: HttpRequest, error: gateway.NoRegionAnswered) -> HttpResp
         "retry_s": RETRY_S,
         "typed": kept.typed(request),
     }
-    response = render(request, "polls/no_region.html", context, status=503)
+    response = render(request, "polls/public/no_region.html", context, status=503)
     response["Retry-After"] = str(RETRY_S)
     return response
 

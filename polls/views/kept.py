@@ -69,7 +69,7 @@ def sign_in(
         "typed": typed(request),
         "locked_out": locked_out,
     }
-    return render(request, "polls/sign_in.html", context, status=403)
+    return render(request, "polls/instructor/sign_in.html", context, status=403)
 
 
 def same_origin(request: HttpRequest) -> bool:

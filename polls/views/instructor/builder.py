@@ -105,7 +105,7 @@ def edit(request: HttpRequest, survey: Survey) -> HttpResponse:
 @staff_survey
 def preview(request: HttpRequest, survey: Survey) -> HttpResponse:
     """The survey as a student sees it; nothing can be sent."""
-    return render(request, "polls/survey.html", {"survey": survey, "form": BallotForm(survey), "preview": True})
+    return render(request, "polls/public/ballot.html", {"survey": survey, "form": BallotForm(survey), "preview": True})
 
 
 @staff_posts
@@ -171,7 +171,7 @@ def page(
         "zone": timezone.get_current_timezone_name(),
         **state,
     }
-    return render(request, "polls/builder.html", context, status=status)
+    return render(request, "polls/builder/builder.html", context, status=status)
 
 
 def dump_base(definition: Definition) -> str:

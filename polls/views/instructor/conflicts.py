@@ -79,7 +79,7 @@ def _page(
     ]
     return render(
         request,
-        "polls/builder_conflict.html",
+        "polls/builder/conflict.html",
         {**admin.site.each_context(request), **context, "conflicts": shown},
         status=status,
     )

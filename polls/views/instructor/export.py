@@ -46,7 +46,7 @@ def export(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
         "rounds": [(survey.round, None), *past] if past else [],
         "degraded": wording.degraded(ahead),
     }
-    return render(request, "polls/results_export.html", context)
+    return render(request, "polls/results/export.html", context)
 
 
 @never_cache

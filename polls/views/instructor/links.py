@@ -67,7 +67,7 @@ def _page(
         "phones_cannot_open": made is not None and not phones_can_open(made[0]),
         "most": voting_links.MOST,
     }
-    return render(request, "polls/builder_links.html", context, status=status)
+    return render(request, "polls/instructor/links.html", context, status=status)
 
 
 def _slip(link: str) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def survey_list(request: HttpRequest) -> HttpResponse:
         "mistakes": mistakes,
         "region": known.region,
     }
-    response = render(request, "polls/admin_list.html", context, status=422 if mistakes else 200)
+    response = render(request, "polls/instructor/list.html", context, status=422 if mistakes else 200)
     response["X-Served-Region"] = known.region
     return response
 
@@ -103,7 +103,7 @@ def survey_reset(request: HttpRequest, survey: Survey) -> HttpResponse:
     then = request.POST.get("then", "")
     switch = State(then) if then in list(State) else None
     service = partial(services.survey_reset, ends=ends, switch=switch)
-    return _typed(request, survey, service, done, "polls/admin_reset.html")
+    return _typed(request, survey, service, done, "polls/instructor/reset.html")
 
 
 @never_cache
@@ -112,7 +112,7 @@ def survey_reset(request: HttpRequest, survey: Survey) -> HttpResponse:
 @staff_survey
 def survey_delete(request: HttpRequest, survey: Survey) -> HttpResponse:
     """Delete it for good, after the code was typed."""
-    return _typed(request, survey, services.survey_delete, _("%(code)s is deleted."), "polls/admin_delete.html")
+    return _typed(request, survey, services.survey_delete, _("%(code)s is deleted."), "polls/instructor/delete.html")
 
 
 def _typed(

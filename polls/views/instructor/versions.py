@@ -115,4 +115,4 @@ def _page(
         ],
         **state,
     }
-    return render(request, "polls/builder_split.html", context, status=status)
+    return render(request, "polls/builder/partition.html", context, status=status)

@@ -241,4 +241,4 @@ def _page(
         "written": form.written() if request.method == "POST" else [],  # where no form is shown that holds it
         **state,
     }
-    return render(request, "polls/survey.html", context, status=status)
+    return render(request, "polls/public/ballot.html", context, status=status)

@@ -16,11 +16,11 @@ def join(request: HttpRequest) -> HttpResponse:
     typed = request.GET.get("code", "")
     if gateway.text.is_empty(typed):
         mistake = _("Enter the code that your instructor shows.") if "code" in request.GET else ""
-        return render(request, "polls/join.html", {"mistake": mistake}, status=400 if mistake else 200)
+        return render(request, "polls/public/join.html", {"mistake": mistake}, status=400 if mistake else 200)
     code = codes.from_typed(typed)
     if code is None:
         mistake = _("A code has 4 to 12 letters and digits.")
-        return render(request, "polls/join.html", {"typed": typed[:40], "mistake": mistake}, status=400)
+        return render(request, "polls/public/join.html", {"typed": typed[:40], "mistake": mistake}, status=400)
     try:
         selectors.survey_get(code)
     except selectors.TooManyGuesses:
@@ -29,7 +29,7 @@ def join(request: HttpRequest) -> HttpResponse:
         mistake = _("No survey has the code %(code)s. Check it on the screen in front.") % {"code": code}
         if codes.looks_alike(code):
             mistake += " " + _("O and 0 look alike, and so do I, L and 1.")
-        return render(request, "polls/join.html", {"typed": typed[:40], "mistake": mistake}, status=404)
+        return render(request, "polls/public/join.html", {"typed": typed[:40], "mistake": mistake}, status=404)
     except gateway.NoRegionAnswered:
         pass  # the survey's own page says what is wrong, and asks again
     link = codes.link_typed(typed)

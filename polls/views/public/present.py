@@ -87,10 +87,10 @@ def present(request: HttpRequest, known: Known[Survey]) -> HttpResponseBase:
     except gateway.NoRegionAnswered as error:
         return no_region(request, error)
     if request.headers.get("HX-Target") == "stage":
-        response = Fragment.of(render_to_string("polls/present_live.html", context, request)).reply(request)
+        response = Fragment.of(render_to_string("polls/present/live.html", context, request)).reply(request)
         response["Cache-Control"] = "no-cache"
     else:
-        response = render(request, "polls/present.html", {**context, **_controls(request, survey, stage)})
+        response = render(request, "polls/present/present.html", {**context, **_controls(request, survey, stage)})
         add_never_cache_headers(response)
     patch_vary_headers(response, ["HX-Target", "Cookie"])
     say_when(response, found)

@@ -71,7 +71,7 @@ def receipt(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
         "without_cookies": browser is None,
         "link": browser.link_for(survey) if browser is not None else "",
     }
-    return render(request, "polls/receipt.html", context)
+    return render(request, "polls/public/receipt.html", context)
 
 
 def _read(text: str, survey: Survey) -> dict[str, Any] | None:

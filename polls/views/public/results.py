@@ -103,7 +103,7 @@ def results(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
         context["query"] = f"?for={FOR_THE_CLASS}" if for_class else ""
         context["notice"] = expiry.notice(survey) if instructor else ""
         context["presents"] = for_class and is_instructor(request)
-        response = render(request, "polls/results.html", context)
+        response = render(request, "polls/results/results.html", context)
     patch_vary_headers(response, ["HX-Request", "Cookie"])
     response["Cache-Control"] = "no-cache"
     say_when(response, found)
@@ -219,7 +219,7 @@ def _context(survey: Survey, found: Known[selectors.Results], instructor: bool) 
 
 def _live(survey: Survey, found: Known[selectors.Results], instructor: bool) -> str:
     """The part of the page that is asked for again; it says nothing that is this request's alone."""
-    return render_to_string("polls/results_live.html", _context(survey, found, instructor))
+    return render_to_string("polls/results/live.html", _context(survey, found, instructor))
 
 
 def say_when(response: HttpResponse, found: Known[Any]) -> None:
