@@ -18,10 +18,10 @@ from pynamodb.exceptions import AttributeDeserializationError
 
 from failover.adapters.binding import bound_region
 from failover.adapters.models import RegionalModel
+from failover.core.decisions import Decision
 from failover.core.events import Event, EventKind
 from failover.core.exchange.reports import decision_from_json, decision_to_json
 from failover.core.phrases import Phrase, from_json, to_json
-from failover.core.routing.plan import Decision
 from failover.core.text import harmless_json
 
 T = TypeVar("T")

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from failover.core.config import RouterConfig
+from failover.core.decisions import Decision, latest
 from failover.core.errors import (
     Attempt,
     ErrorClass,
@@ -24,7 +25,7 @@ from failover.core.exchange.reports import HostCircuit, HostView, WorkerReport
 from failover.core.ports import Bound, Clock, Consistency, Routed, Runner, Success
 from failover.core.regions import Region, by_priority
 from failover.core.routing.attempts import Attempts, Choice, Job, Trace
-from failover.core.routing.plan import Decision, Plan, latest, plan
+from failover.core.routing.plan import Plan, plan
 from failover.core.routing.region_slots import Lane, Ticket
 from failover.core.signals.breaker import CircuitState
 

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 
 from failover.core.config import RouterConfig
+from failover.core.decisions import Decision, latest
 from failover.core.errors import refusals
 from failover.core.events import AUTOMATIC, Event, EventKind, new_id
 from failover.core.exchange.reports import HostView, RegionReport, WorkerReport
+from failover.core.exchange.restart import Serving
 from failover.core.phrases import phrase
 from failover.core.regions import Region, by_priority
-from failover.core.routing.plan import Decision, Plan, latest, plan
+from failover.core.routing.plan import Plan, plan
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.error_rate import Sample
 from failover.core.signals.health import Canary
@@ -26,7 +28,6 @@ from failover.core.status.routing_log import routed, superseded
 from failover.core.status.types import StatusDocument
 from failover.core.watching.evidence import Evidence
 from failover.core.watching.facts import Misconfiguration, RegionFacts
-from failover.core.watching.restart import Serving
 
 _CIRCUIT_EVENTS = {
     CircuitState.OPEN: EventKind.CIRCUIT_OPENED,

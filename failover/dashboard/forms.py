@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from failover.core.routing.plan import LONGEST_REASON, checked_reason
+from failover.core.decisions import LONGEST_REASON, checked_reason
 from failover.dashboard.language import translated
 
 

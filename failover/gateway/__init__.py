@@ -22,6 +22,7 @@ from failover.adapters.control_store import read_decisions, write_decision, writ
 from failover.adapters.errors import classify
 from failover.adapters.models import PutResult, RegionalModel, TableSpec, stamp, tables
 from failover.core import text
+from failover.core.decisions import CLOCKS_DIFFER_S, Decision, Mode, actor_name, checked_reason, latest
 from failover.core.errors import (
     Attempt,
     FailoverError,
@@ -35,7 +36,6 @@ from failover.core.errors import (
 from failover.core.events import Event
 from failover.core.phrases import phrase
 from failover.core.ports import Bound, Clock, Consistency, Routed
-from failover.core.routing.plan import CLOCKS_DIFFER_S, Decision, Mode, actor_name, checked_reason, latest
 from failover.core.routing.plan import refuse_pin as policy_refuse_pin
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import HealthState

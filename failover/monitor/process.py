@@ -25,12 +25,12 @@ from failover.adapters.clock import SystemClock
 from failover.adapters.models import Stamp, use_connections
 from failover.adapters.runner import PooledRunner
 from failover.conf import FailoverConfig
+from failover.core.decisions import Decision, latest
 from failover.core.errors import FailoverError
 from failover.core.events import Event, EventKind
 from failover.core.exchange.reports import HostView
 from failover.core.exchange.totals import Totals, counted, folded, with_canary, with_event
 from failover.core.ports import Clock
-from failover.core.routing.plan import Decision, latest
 from failover.core.signals.breaker import CircuitState
 from failover.core.text import harmless
 from failover.core.watch import Watch

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from failover.adapters import control_store
 from failover.adapters.probes import Probe
+from failover.core.decisions import Decision
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.events import Event
 from failover.core.phrases import phrase
 from failover.core.ports import Bound, Success
-from failover.core.routing.plan import Decision
 from failover.core.signals.health import Canary
 
 if TYPE_CHECKING:

@@ -24,8 +24,9 @@ from prometheus_client.registry import Collector
 from failover import wiring
 from failover.core.errors import Outcome
 from failover.core.events import EventKind
-from failover.core.exchange.reports import LATENCY_BOUNDS_MS, RegionReport, WorkerReport
+from failover.core.exchange.reports import RegionReport, WorkerReport
 from failover.core.exchange.totals import Totals, counted
+from failover.core.latency_bounds import LATENCY_BOUNDS_MS
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import HealthState
 from failover.core.status.types import StatusDocument

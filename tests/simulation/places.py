@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 
+from failover.core.decisions import Decision
 from failover.core.errors import ErrorClass
 from failover.core.fakes import FakeClock, ScriptedRunner, Step, answers, fails
 from failover.core.ports import Bound
-from failover.core.routing.plan import Decision
 from failover.core.signals.health import Canary, Layer
 
 SLOW_S = 0.8

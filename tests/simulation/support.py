@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from failover.core.config import RouterConfig
+from failover.core.decisions import Decision, Mode
 from failover.core.errors import ErrorClass
 from failover.core.events import Event
 from failover.core.exchange.reports import (
@@ -20,7 +21,6 @@ from failover.core.fakes import FakeClock, ScriptedRunner
 from failover.core.ports import Bound
 from failover.core.regions import Region
 from failover.core.router import Router
-from failover.core.routing.plan import Decision, Mode
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import Canary, Layer
 from failover.core.status.types import ExplainDocument

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from failover.core.routing.plan import latest
+from failover.core.decisions import latest
 from tests.simulation.places import Fault
 from tests.simulation.rules import Inspector
 from tests.simulation.world import Host, World

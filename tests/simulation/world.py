@@ -12,11 +12,11 @@ from dataclasses import replace
 from random import Random
 
 from failover.core.config import RouterConfig
+from failover.core.decisions import Decision, latest
 from failover.core.events import Event
 from failover.core.exchange.reports import HostView, WorkerReport
 from failover.core.regions import Region
 from failover.core.router import Router
-from failover.core.routing.plan import Decision, latest
 from failover.core.signals.breaker import CircuitState
 from failover.core.watch import Watch
 from tests.simulation.places import SAYS_NOTHING, Fault, Place, WorldRunner

@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from failover.core.decisions import Decision
 from failover.core.errors import Outcome
-from failover.core.phrases import Phrase, from_json, to_json
-from failover.core.routing.plan import Decision
-from failover.core.signals.breaker import CircuitState
-from failover.core.watching.restart import (
+from failover.core.exchange.restart import (
     Past,
     Serving,
     past_from_json,
@@ -22,9 +20,10 @@ from failover.core.watching.restart import (
     serving_from_json,
     serving_to_json,
 )
+from failover.core.latency_bounds import LATENCY_BOUNDS_MS
+from failover.core.phrases import Phrase, from_json, to_json
+from failover.core.signals.breaker import CircuitState
 
-LATENCY_BOUNDS_MS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000, 3000)
-"""Upper bounds of the latency histogram's buckets in ms; one more bucket follows for everything above."""
 CALLS = ("calls", "answered", "refused", "unanswered", "failed_over", "denied")
 """A worker's counters of calls."""
 

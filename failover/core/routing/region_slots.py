@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass, Failure
-from failover.core.exchange.reports import LATENCY_BOUNDS_MS, RegionReport
+from failover.core.exchange.reports import RegionReport
+from failover.core.latency_bounds import LATENCY_BOUNDS_MS
 from failover.core.phrases import phrase
 from failover.core.ports import Success
 from failover.core.signals import breaker

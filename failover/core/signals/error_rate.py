@@ -10,7 +10,7 @@ from itertools import pairwise
 from operator import add, sub
 
 from failover.core.config import RouterConfig
-from failover.core.exchange.reports import LATENCY_BOUNDS_MS
+from failover.core.latency_bounds import LATENCY_BOUNDS_MS
 
 BUCKETS = 24
 _MIDDLES_MS = (*((low + high) / 2 for low, high in pairwise((0, *LATENCY_BOUNDS_MS))), LATENCY_BOUNDS_MS[-1])

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import tzinfo
 from functools import reduce
 
+from failover.core.decisions import Decision
 from failover.core.events import AUTOMATIC, Event
 from failover.core.phrases import counted, phrase, to_json
-from failover.core.routing.plan import Decision, Plan
+from failover.core.routing.plan import Plan
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.error_rate import over_threshold
 from failover.core.signals.health import Canary

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from failover.core.decisions import Decision
 from failover.core.events import Event, EventKind
 from failover.core.phrases import phrase
-from failover.core.routing.plan import Decision
 
 
 def superseded(loser: Decision, winner: Decision) -> Event:

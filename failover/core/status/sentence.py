@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 
+from failover.core.decisions import Decision
 from failover.core.phrases import Phrase, phrase
-from failover.core.routing.plan import Decision, Plan
+from failover.core.routing.plan import Plan
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import Verdict
 from failover.core.watching.facts import Misconfiguration, RegionFacts

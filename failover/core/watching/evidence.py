@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from operator import add, sub
 
 from failover.core.config import RouterConfig
-from failover.core.exchange.reports import LATENCY_BOUNDS_MS, HostCircuit, RegionReport
+from failover.core.exchange.reports import HostCircuit, RegionReport
+from failover.core.exchange.restart import remembered, resumed
+from failover.core.latency_bounds import LATENCY_BOUNDS_MS
 from failover.core.phrases import Phrase, phrase
 from failover.core.regions import Region
 from failover.core.signals import breaker
@@ -18,7 +20,6 @@ from failover.core.signals.health import Canary, Health, Verdict, on_canary
 from failover.core.signals.lag import Lag
 from failover.core.signals.latency import PaceMeter, Rival, Slowness
 from failover.core.watching.facts import RegionFacts
-from failover.core.watching.restart import remembered, resumed
 
 CANARIES_TIMED = 5
 """How many of the latest canaries say what a call takes in a region that has no traffic; the slowest of them counts."""

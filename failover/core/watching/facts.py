@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from failover.core.config import RouterConfig
 from failover.core.phrases import Phrase, phrase
-from failover.core.routing.plan import Failback, failback
 from failover.core.signals.breaker import Circuit, CircuitState
 from failover.core.signals.error_rate import Sample
 from failover.core.signals.health import Health, HealthState, Verdict, state_of
 from failover.core.signals.lag import Lag, LagState
 from failover.core.signals.latency import Slowness
+from failover.core.watching.failback import Failback, failback
 
 
 @dataclass(frozen=True, slots=True)

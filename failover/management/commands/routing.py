@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from failover import gateway
+from failover.core.decisions import checked_reason
 from failover.core.errors import FailoverError, RoutingRefused, RoutingSuperseded
-from failover.core.routing.plan import checked_reason
 from failover.dashboard.sentences import told
 
 MISUSED = 2

@@ -10,9 +10,9 @@ import pytest
 from failover.adapters import control_store
 from failover.adapters.binding import bind
 from failover.adapters.control_store import EVENT, HEARTBEAT, ROUTING
+from failover.core.decisions import Decision
 from failover.core.events import AUTOMATIC, Event, EventKind
 from failover.core.exchange.reports import decision_to_json
-from failover.core.routing.plan import Decision
 from tests.failover.adapters import faulty
 from tests.failover.adapters.faulty import EAST, WEST
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from failover import gateway
 from failover.adapters import control_store
 from failover.adapters.control_store import ControlRow
+from failover.core.decisions import Decision, latest
 from failover.core.events import AUTOMATIC, Event, EventKind
-from failover.core.routing.plan import Decision, latest
 from tests.failover.adapters.faulty import EAST, WEST
 from tests.waiting import wait_until
 

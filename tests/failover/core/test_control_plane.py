@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from failover.core.routing.plan import CLOCKS_DIFFER_S, latest
+from failover.core.decisions import CLOCKS_DIFFER_S, latest
 from tests.simulation.places import Fault
 from tests.simulation.rules import Inspector
 from tests.simulation.support import EAST, WEST, Post, decision

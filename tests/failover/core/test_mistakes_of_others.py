@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 
+from failover.core.decisions import latest
 from failover.core.errors import ErrorClass, NoRegionAnswered, OutcomeUnknown
 from failover.core.events import EventKind
 from failover.core.fakes import FakeClock, answers, fails
 from failover.core.ports import Bound
-from failover.core.routing.plan import latest
 from failover.core.signals.breaker import CircuitState
 from tests.failover.core.routing.test_hedging import LATE, practised, read
 from tests.simulation.support import CONFIG, EAST, WEST, Bench, Post, decision, failing, met, passing, where

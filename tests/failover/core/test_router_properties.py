@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failover.core.config import RouterConfig
+from failover.core.decisions import Decision
 from failover.core.errors import Attempt, ErrorClass, NoRegionAnswered, Outcome, OutcomeUnknown
 from failover.core.exchange.reports import HostCircuit, HostView
 from failover.core.fakes import FakeClock, ScriptedRunner, Step, answers, fails
 from failover.core.ports import Bound, Consistency
 from failover.core.regions import Region
 from failover.core.router import Router
-from failover.core.routing.plan import Decision
 from failover.core.signals.breaker import CircuitState
 from tests.simulation.turns import TurnClock
 

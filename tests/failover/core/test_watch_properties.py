@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from failover.core.config import RouterConfig
+from failover.core.decisions import Decision
 from failover.core.events import AUTOMATIC, Event, EventKind
 from failover.core.exchange.reports import RegionReport, WorkerReport, view_from_json, view_to_json
 from failover.core.regions import Region
-from failover.core.routing.plan import Decision
 from failover.core.signals.health import Canary, Verdict
 from failover.core.watch import Watch
 from tests.simulation.support import denied, failing, passing

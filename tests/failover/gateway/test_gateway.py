@@ -17,9 +17,9 @@ from failover.adapters import control_store, models
 from failover.adapters.binding import Connections
 from failover.adapters.clients import make_clients
 from failover.adapters.control_store import ControlRow
+from failover.core.decisions import Decision, latest
 from failover.core.events import EventKind
 from failover.core.exchange.reports import HostCircuit, HostView
-from failover.core.routing.plan import Decision, latest
 from failover.core.signals.breaker import CircuitState
 from failover.core.status.types import StatusDocument
 from tests.conftest import Lab

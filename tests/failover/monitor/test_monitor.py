@@ -17,11 +17,11 @@ from failover import gateway
 from failover.adapters import control_store
 from failover.adapters.binding import bind
 from failover.adapters.host_files import HostFiles
+from failover.core.decisions import Decision
 from failover.core.exchange.reports import HostCircuit, HostView, RegionReport, WorkerReport, decision_to_json
-from failover.core.routing.plan import Decision
+from failover.core.exchange.restart import Past, Serving
 from failover.core.signals.breaker import CircuitState
 from failover.core.status.types import StatusDocument, iso
-from failover.core.watching.restart import Past, Serving
 from failover.lab.control.client import LabClient
 from failover.monitor.process import Monitor as WatchingMonitor
 from tests.conftest import Lab

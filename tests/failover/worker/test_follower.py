@@ -11,13 +11,13 @@ import pytest
 
 from failover.adapters.host_files import HostFiles
 from failover.core.config import RouterConfig
+from failover.core.decisions import Decision
 from failover.core.errors import ErrorClass, NoRegionAnswered
 from failover.core.exchange.reports import HostCircuit, HostView
 from failover.core.fakes import FakeClock, ScriptedRunner, fails
 from failover.core.ports import Bound
 from failover.core.regions import Region
 from failover.core.router import Router
-from failover.core.routing.plan import Decision
 from failover.core.signals.breaker import CircuitState
 from failover.worker.follower import Follower
 from tests.disks import fill, make_room, small_disk

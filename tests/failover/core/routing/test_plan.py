@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from failover.core.decisions import Decision, latest
 from failover.core.regions import Region, by_priority
-from failover.core.routing.plan import Decision, Failback, failback, latest, plan, refuse_pin
+from failover.core.routing.plan import plan, refuse_pin
 from failover.core.signals.breaker import Circuit, CircuitState, opened
 from failover.core.signals.health import Health, HealthState, on_canary
+from failover.core.watching.failback import Failback, failback
 from tests.simulation.support import CONFIG, EAST, REGIONS, WEST, decision, passing
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED

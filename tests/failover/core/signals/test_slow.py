@@ -10,7 +10,8 @@ import pytest
 
 from failover.core.config import RouterConfig
 from failover.core.events import EventKind
-from failover.core.exchange.reports import LATENCY_BOUNDS_MS, RegionReport
+from failover.core.exchange.reports import RegionReport
+from failover.core.latency_bounds import LATENCY_BOUNDS_MS
 from failover.core.regions import Region
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import Canary, Layer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from failover.core.decisions import Decision
 from failover.core.events import Event, EventKind
-from failover.core.routing.plan import Decision
 from failover.core.status.routing_log import routed, superseded
 from tests.simulation.support import EAST, WEST, decision
 

@@ -10,8 +10,8 @@ import pytest
 
 from failover.core.config import RouterConfig
 from failover.core.exchange.reports import HostCircuit, HostView, view_from_json, view_to_json
+from failover.core.exchange.restart import Past, Serving
 from failover.core.signals.breaker import CircuitState
-from failover.core.watching.restart import Past, Serving
 from tests.simulation.support import CONFIG, EAST, WEST, Post, decision, failing, met, passing
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED
