@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from polls.urls import CodeConverter
+from polls.surveys.codes import CodeConverter
 from polls.views.instructor import builder, export, links, surveys, versions
 
 register_converter(CodeConverter, "survey_code")

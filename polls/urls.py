@@ -3,25 +3,7 @@
 from django.urls import path, register_converter
 
 from polls import views
-from polls.surveys import codes
-
-
-class CodeConverter:
-    """A join code as people type it; whatever cannot be one is an address that does not exist."""
-
-    regex = "[^/]+"
-
-    def to_python(self, value: str) -> str:
-        """The code in capitals."""
-        code = codes.normalise(value)
-        if code is None:
-            raise ValueError
-        return code
-
-    def to_url(self, value: str) -> str:
-        """A code is its own address."""
-        return value
-
+from polls.surveys.codes import CodeConverter
 
 register_converter(CodeConverter, "code")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from failover import gateway
-from polls.surveys.models import BallotRow, shard_prefix
+from polls.ballots.models import BallotRow, shard_prefix
 from polls.surveys.survey import Survey
 
 SHARDS_A_CALL = 8  # 8 round trips to a region 70 ms away are within one call's time

@@ -13,8 +13,9 @@ from functools import cache, partial
 from typing import Any, TypeVar
 
 from failover import gateway
+from polls.ballots.models import BallotRow, ballot_page, shard_prefix
 from polls.common.freshness import Known
-from polls.surveys.models import BallotRow, Page, ballot_page, shard_prefix
+from polls.common.models import Page
 from polls.surveys.survey import Survey
 
 T = TypeVar("T")

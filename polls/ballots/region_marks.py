@@ -12,7 +12,7 @@ from collections import OrderedDict
 from threading import Lock
 
 from failover import gateway
-from polls.surveys.models import BallotRow, mark_key
+from polls.ballots.models import BallotRow, mark_key
 from polls.surveys.survey import Survey
 
 FRESH_S = 1.0

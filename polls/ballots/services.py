@@ -1,5 +1,5 @@
 """Writes, as plain keyword-only functions. Each goes through the gateway, so it lands in a region that works, and may
-be repeated in any. What instructors do to a survey is in services.py and stands here by the same names.
+be repeated in any.
 """
 
 import secrets
@@ -14,44 +14,12 @@ from django.utils.translation import gettext as _
 from failover import gateway
 from polls.ballots import region_marks, vote_ids
 from polls.ballots.answers import digest as digest_of
-from polls.surveys import expiry, selectors
-from polls.surveys.merge import Cast, stands
-from polls.surveys.models import BallotRow
-from polls.surveys.services import (
-    ServiceRefused,
-    TimesTooLate,
-    survey_archive,
-    survey_change,
-    survey_close,
-    survey_create,
-    survey_delete,
-    survey_hide,
-    survey_open,
-    survey_reset,
-    survey_reveal,
-)
+from polls.ballots.merge import Cast, stands
+from polls.ballots.models import BallotRow
+from polls.ballots.selectors import ballot_keys
+from polls.surveys import expiry
+from polls.surveys.services import ServiceRefused
 from polls.surveys.survey import Shut, Survey
-
-__all__ = [
-    "CastRefused",
-    "CastStatus",
-    "Receipt",
-    "ServiceRefused",
-    "TimesTooLate",
-    "attempt_json",
-    "ballot_cast",
-    "digest_of",
-    "name_vote",
-    "survey_archive",
-    "survey_change",
-    "survey_close",
-    "survey_create",
-    "survey_delete",
-    "survey_hide",
-    "survey_open",
-    "survey_reset",
-    "survey_reveal",
-]
 
 
 class CastStatus(StrEnum):
@@ -118,7 +86,7 @@ def ballot_cast(*, survey: Survey, voter: str, vote_id: str, answers: Mapping[st
         case Shut.EXPIRED:
             raise ServiceRefused(Shut.EXPIRED, expiry.refused())
     digest = digest_of(answers)
-    keys = dict(zip(gateway.regions(), selectors.ballot_keys(survey, voter), strict=True))
+    keys = dict(zip(gateway.regions(), ballot_keys(survey, voter), strict=True))
 
     def op(bound: gateway.Bound) -> CastStatus | CastRefused:
         shard, place = keys[bound.region]

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polls.ballots import services
 from polls.ballots.any_votes import maybe_voted
 from polls.builder import joining, saving
 from polls.builder.joining import ORDER, QUESTION, Parts
 from polls.surveys import selectors, stored
 from polls.surveys.definitions import Definition
 from polls.surveys.merge import Row, rivals
+from polls.surveys.services import survey_change
 from polls.surveys.survey import Survey, defined_values
 
 
@@ -124,4 +124,4 @@ def survey_settle(
     if broken and not new_round and maybe_voted(found.survey):
         raise saving.BreaksCounts(broken)
     values = {name: value for name, value in defined_values(definition).items() if name in found.survey.split}
-    return services.survey_change(code=code, values=values, since=found.row, new_round=bool(broken) and new_round)
+    return survey_change(code=code, values=values, since=found.row, new_round=bool(broken) and new_round)

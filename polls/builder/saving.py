@@ -5,12 +5,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from polls.ballots import services
 from polls.ballots.any_votes import maybe_voted
 from polls.builder import joining
 from polls.builder.joining import Break, Conflict, Parts
 from polls.surveys import definitions, selectors
 from polls.surveys.definitions import Definition
+from polls.surveys.services import ServiceRefused, survey_change
 from polls.surveys.survey import Survey, defined_values
 
 TRIES = 3  # each reads the survey again
@@ -79,13 +79,11 @@ def survey_edit(
         if found.survey.unread & values.keys() and not replace_unread:
             raise NotUnderstood
         try:
-            return services.survey_change(
-                code=code, values=values, since=found.row, new_round=bool(broken) and new_round
-            )
-        except services.ServiceRefused as refusal:
+            return survey_change(code=code, values=values, since=found.row, new_round=bool(broken) and new_round)
+        except ServiceRefused as refusal:
             if refusal.reason != "conflict":  # somebody saved between our reading and our writing
                 raise
-    raise services.ServiceRefused("conflict", _("Others are changing this survey all the time. Try again."))
+    raise ServiceRefused("conflict", _("Others are changing this survey all the time. Try again."))
 
 
 def _changed(old: Definition, new: Definition) -> dict[str, Any]:

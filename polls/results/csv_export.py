@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from polls.ballots import vote_ids
+from polls.ballots.merge import Cast
 from polls.results.charts import charts
 from polls.surveys.definitions import Kind, Question
-from polls.surveys.merge import Cast
 from polls.surveys.survey import Survey
 from polls.tallies.tally import Tally
 

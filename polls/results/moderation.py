@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from django.utils.translation import gettext as _
 
 from failover import gateway
-from polls.ballots import services
 from polls.common.caching import Cached
 from polls.common.freshness import Known
 from polls.results import texts
 from polls.surveys import selectors
+from polls.surveys.services import ServiceRefused, survey_change
 from polls.surveys.survey import HIDDEN_TEXT, Survey
 
 FRESH_S = 1.0
@@ -83,10 +83,10 @@ def set_hidden(*, code: str, mark: str, hidden: bool) -> Survey:
     name = HIDDEN_TEXT + mark
     marks = sum(1 for field in known.row.fields if field.startswith(HIDDEN_TEXT))
     if name not in known.row.fields and marks >= MOST_HIDDEN:
-        raise services.ServiceRefused(
+        raise ServiceRefused(
             "too-many", _("%(most)d texts of this survey were hidden; more cannot be.") % {"most": MOST_HIDDEN}
         )
-    return services.survey_change(code=code, values={name: known.survey.round if hidden else 0}, since=known.row)
+    return survey_change(code=code, values={name: known.survey.round if hidden else 0}, since=known.row)
 
 
 def _read(wanted: _Wanted) -> Known[texts.TextPage]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from failover import gateway
-from polls.surveys import selectors
+from polls.results.selectors import voters
 from polls.surveys.definitions import Kind, Option, Question
 from polls.surveys.survey import State, Survey
 from polls.tallies import store
@@ -65,7 +65,7 @@ def with_votes(survey: Survey) -> list[tuple[int, int]]:
     first = max(survey.born, survey.round - MOST_READ)
     for last in range(survey.round - 1, first - 1, -MOST_LISTED):
         past = [survey.in_round(number) for number in range(last, max(first, last - MOST_LISTED + 1) - 1, -1)]
-        found += [(number, count) for (_code, number), count in selectors.voters(past).items() if count]
+        found += [(number, count) for (_code, number), count in voters(past).items() if count]
         if len(found) >= MOST_LISTED:
             break
     return found[:MOST_LISTED]

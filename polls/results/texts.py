@@ -9,9 +9,9 @@ from functools import partial
 from django.utils.crypto import salted_hmac
 
 from failover import gateway
+from polls.ballots.merge import Cast, merge_ballots
+from polls.ballots.models import BallotRow, shard_prefix
 from polls.common.freshness import Known
-from polls.surveys.merge import Cast, merge_ballots
-from polls.surveys.models import BallotRow, shard_prefix
 from polls.surveys.survey import Survey
 from polls.tallies import store
 

@@ -56,3 +56,20 @@ def looks_alike(code: str) -> bool:
 def _plain(text: str) -> str:
     """Full-width letters as ordinary ones, and nothing that nobody sees."""
     return gateway.text.likeness(unicodedata.normalize("NFKC", text))
+
+
+class CodeConverter:
+    """A join code as people type it; whatever cannot be one is an address that does not exist."""
+
+    regex = "[^/]+"
+
+    def to_python(self, value: str) -> str:
+        """The code in capitals."""
+        code = normalise(value)
+        if code is None:
+            raise ValueError
+        return code
+
+    def to_url(self, value: str) -> str:
+        """A code is its own address."""
+        return value

@@ -16,10 +16,11 @@ from typing import Any
 
 from failover import gateway
 from polls.common.freshness import Known
+from polls.common.models import DatabaseError
 from polls.common.paging import Entry, Place, Read, by_code, turn
 from polls.surveys import selectors, stored
 from polls.surveys.merge import Row, canonical, merge, rivals
-from polls.surveys.models import DatabaseError, ListingRow, SurveyRow, shelf_page, shelf_places, unlisted_page
+from polls.surveys.models import ListingRow, SurveyRow, shelf_page, shelf_places, unlisted_page
 from polls.surveys.packing import packed, unpacked
 from polls.surveys.retention import EXPIRES, expiry_name
 from polls.surveys.survey import (

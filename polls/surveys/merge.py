@@ -16,10 +16,10 @@ from polls.surveys.version_vector import Name, Version, Versions, joined
 
 JSON = Any  # what json.loads returns; the shapes are checked where they enter (definitions.py, answers.py)
 
-
 # What an author writes and can lose: of these it is kept who had seen what. Everything else is a switch that anybody
 # sees and can set again, or is written once.
 AUTHORED = frozenset({"title", "help", "questions", "allow_change", "access"})
+
 FIRST_BORN = 1  # the round in which the first survey under a code begins
 
 
@@ -166,36 +166,3 @@ def rivals(row: Row, name: str) -> dict[Name, Version]:
         for called, version in sorted(row.versions[name].kept.items(), reverse=True)
         if version.born == stands.born and canonical(version.value) != canonical(stands.value)
     }
-
-
-@dataclass(frozen=True)
-class Cast:
-    """One ballot row: what a voter said in one region."""
-
-    voter: str
-    vote_id: str
-    digest: str
-    answers: Mapping[str, JSON]
-
-    @property
-    def rank(self) -> tuple[str, str]:
-        """By the time of voting; equal ids with different answers by digest, so that every reader agrees."""
-        return self.vote_id, self.digest
-
-
-def stands(casts: Iterable[Cast], *, may_change: bool) -> Cast | None:
-    """Which of one voter's ballots counts: the last, or the first where votes may not be changed; None when there is
-    none.
-    """
-    return (max if may_change else min)(casts, key=lambda cast: cast.rank, default=None)
-
-
-def merge_ballots(casts: Iterable[Cast], *, may_change: bool) -> dict[str, Cast]:
-    """One ballot a voter, from rows in any order and any number."""
-    merged: dict[str, Cast] = {}
-    for cast in casts:
-        known = merged.get(cast.voter)
-        winner = cast if known is None else stands((known, cast), may_change=may_change)
-        if winner is not None:
-            merged[cast.voter] = winner
-    return merged

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from polls.surveys.merge import Cast
+from polls.ballots.merge import Cast
 from polls.tallies.ports import Compared, Kept, Scheme, Shard, Stored
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from polls.surveys.merge import Cast
+from polls.ballots.merge import Cast
 from polls.tallies.tally import Tally
 
 

@@ -6,19 +6,15 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from failover import gateway
+from polls.ballots.merge import Cast
+from polls.ballots.models import BallotRow, round_key, shard_place, shard_prefix
+from polls.common.models import DatabaseError
 from polls.common.paging import Place
 from polls.surveys import listing
-from polls.surveys.merge import Cast, Row, merge
-from polls.surveys.models import (
-    BallotRow,
-    DatabaseError,
-    SurveyRow,
-    TallyRow,
-    round_key,
-    shard_place,
-    shard_prefix,
-)
+from polls.surveys.merge import Row, merge
+from polls.surveys.models import SurveyRow
 from polls.surveys.survey import Survey, from_row, is_whole
+from polls.tallies.models import TallyRow
 from polls.tallies.ports import Compared, Kept, Scheme, Shard, Stored, Unreachable
 from polls.tallies.recount import Projector
 from polls.tallies.tally import Tally

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from polls.surveys.merge import Cast, merge_ballots
+from polls.ballots.merge import Cast, merge_ballots
 
 
 @dataclass(frozen=True)

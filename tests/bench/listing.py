@@ -10,7 +10,9 @@ from typing import Any
 
 from failover import gateway, wiring
 from failover.conf import FailoverConfig
-from polls.surveys import definitions, listing, selectors
+from polls.results import selectors as result_selectors
+from polls.results.selectors import voters
+from polls.surveys import definitions, listing
 from polls.surveys.listing import Shelf
 from polls.surveys.merge import Row, change, put_on
 from polls.surveys.models import ListingRow, SurveyRow
@@ -63,8 +65,8 @@ def rows(folder: Path) -> tuple[list[Figure], list[str]]:
 def _timed(config: FailoverConfig, read: Callable[[], None]) -> float:
     """Milliseconds of the second time: connections are open then, as in a worker that serves."""
     with wiring.using(config):
-        selectors._voters_counted = type(selectors._voters_counted)(
-            selectors._voters, fresh_s=0.0, monotonic=time.monotonic, survives=gateway.NoRegionAnswered
+        result_selectors._voters_counted = type(result_selectors._voters_counted)(
+            result_selectors._voters, fresh_s=0.0, monotonic=time.monotonic, survives=gateway.NoRegionAnswered
         )
         read()
         began = time.perf_counter()
@@ -75,7 +77,7 @@ def _timed(config: FailoverConfig, read: Callable[[], None]) -> float:
 def _page() -> None:
     page = listing.page().value
     assert len(page.surveys) == listing.PAGE
-    selectors.voters([listed.survey for listed in page.surveys])
+    voters([listed.survey for listed in page.surveys])
 
 
 def _full() -> None:

@@ -88,16 +88,14 @@ def make() -> None:
     """Every survey with its ballots, one closed, one deleted, and two written on two sides of a partition."""
     from polls.ballots import services
     from polls.surveys import definitions
+    from polls.surveys.services import survey_close, survey_create, survey_delete
 
-    made = {
-        code: services.survey_create(definition=definitions.parse({**raw, "code": code}))
-        for code, raw in SURVEYS.items()
-    }
+    made = {code: survey_create(definition=definitions.parse({**raw, "code": code})) for code, raw in SURVEYS.items()}
     for number, (code, answers) in enumerate(BALLOTS):
         voter, vote_id = f"walker-{number:03}", services.name_vote()
         services.ballot_cast(survey=made[code], voter=voter, vote_id=vote_id, answers=answers)
-    services.survey_close(code="SHUT22")
-    services.survey_delete(code="GONE22")
+    survey_close(code="SHUT22")
+    survey_delete(code="GONE22")
     for code in ("SPLIT2", "KEYED3"):
         _split(code)
 

@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import translation
 from django.utils.formats import date_format
 
+from polls.ballots import selectors as ballot_selectors
 from polls.ballots import services
-from polls.surveys import selectors
+from polls.results import selectors as result_selectors
 from polls.surveys.survey import Survey
 from tests.i18n import catalogue
 from tests.polls.clocks import in_days
@@ -36,7 +37,7 @@ def voted(survey: Survey) -> Survey:
         )
 
     def counted() -> bool:
-        return selectors.results(survey).value.tally.voters == 3
+        return result_selectors.results(survey).value.tally.voters == 3
 
     wait_until(counted, within=15, what="the votes are counted")
     return survey
@@ -100,7 +101,7 @@ def test_a_ballot_that_is_being_filled_in_changes_its_language_and_loses_nothing
     assert language(browser.get("/", headers=ENGLISH)) == ("de", "de")
     sent = browser.post(where, {**again, "q_q1": "o1", "q_q2": ["o1", "o3"]}, headers=ENGLISH)
     assert sent["Location"].endswith("/receipt/")
-    ballots = [ballot.answers for ballot in selectors.ballots(survey).value]
+    ballots = [ballot.answers for ballot in ballot_selectors.ballots(survey).value]
     assert ballots == [{"q1": "o1", "q2": ["o1", "o3"], "q3": 4, "q4": "half a sent"}]
 
 

@@ -13,12 +13,21 @@ from django.utils.html import escape
 
 from failover import gateway
 from polls.ballots import services, voting_links
+from polls.results.selectors import results
 from polls.surveys import definitions, listing, selectors
 from polls.surveys.listing import Shelf
 from polls.surveys.merge import change, put_on
 from polls.surveys.models import SurveyRow
 from polls.surveys.packing import packed
 from polls.surveys.reader import Reader
+from polls.surveys.services import (
+    survey_archive,
+    survey_change,
+    survey_close,
+    survey_create,
+    survey_delete,
+    survey_reset,
+)
 from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.i18n.pseudo import leftovers
@@ -47,7 +56,7 @@ def instructor(wired: object) -> Client:
 def make(wired: object) -> Callable[..., Survey]:
     def made(**changes: Any) -> Survey:
         raw = {"title": "Ω", "questions": QUESTIONS, "help": "∀ ∃", **changes}
-        return services.survey_create(definition=definitions.parse(raw))
+        return survey_create(definition=definitions.parse(raw))
 
     return made
 
@@ -77,7 +86,7 @@ def _voted(survey: Survey, **answers: Any) -> None:
     services.ballot_cast(survey=survey, voter="voter-number-one", vote_id=services.name_vote(), answers=answers)
 
     def counted() -> bool:
-        return selectors.results(survey).value.tally.voters == 1
+        return results(survey).value.tally.voters == 1
 
     wait_until(counted, within=15, what="the vote is counted")
 
@@ -85,9 +94,9 @@ def _voted(survey: Survey, **answers: Any) -> None:
 def test_students_pages(make: Callable[..., Survey], pseudo_language: None) -> None:
     open_, closed, fixed = make(), make(), make(allow_change=False)
     by_link, waits, hidden = make(access="link"), make(opens_at=in_days(90)), make(results="hidden")
-    services.survey_close(code=closed.code)
+    survey_close(code=closed.code)
     deleted = make()
-    services.survey_delete(code=deleted.code)
+    survey_delete(code=deleted.code)
 
     def pages() -> Pages:
         student = Client()
@@ -99,7 +108,7 @@ def test_students_pages(make: Callable[..., Survey], pseudo_language: None) -> N
         yield "ballot, mistakes", student.post(f"/s/{open_.code}/", _with(open_, q3="9", q4="7" * 1001))
         yield "receipt", student.post(f"/s/{open_.code}/", _with(open_, q1="o1", q4="Ω"), follow=True)
         yield "ballot again", student.get(f"/s/{open_.code}/")
-        services.survey_reset(code=open_.code)
+        survey_reset(code=open_.code)
         yield "ballot after a reset", student.get(f"/s/{open_.code}/")
         yield "receipt of the round before", student.get(f"/s/{open_.code}/receipt/")
         yield "receipt of nobody", Client().get(f"/s/{closed.code}/receipt/")
@@ -126,9 +135,9 @@ def test_students_pages(make: Callable[..., Survey], pseudo_language: None) -> N
 
 def test_instructors_pages(make: Callable[..., Survey], instructor: Client, pseudo_language: None) -> None:
     survey, hidden, archived = make(), make(results="hidden", closes_at=in_days(90)), make()
-    services.survey_archive(code=archived.code)
+    survey_archive(code=archived.code)
     _voted(survey, q1="o1", q3=2, q4="Ω")
-    before, after = survey, services.survey_reset(code=survey.code)
+    before, after = survey, survey_reset(code=survey.code)
     _voted(after, q1="o2", q3=3, q4="Ω")
     at = f"/admin/surveys/{survey.code}"
 
@@ -184,7 +193,7 @@ def test_pages_of_a_survey_with_two_versions(make: Callable[..., Survey], instru
         theirs = change(was, {"questions": questions[1:], "help": "∃", "results": "hidden"}, now_ms=1)
         SurveyRow(survey.code, elsewhere, round=1, fields=packed(put_on(None, theirs, region=elsewhere))).put()
     ours = {"questions": questions[:2], "help": "∀∀", "results": "shown"}
-    now = services.survey_change(code=survey.code, values=ours, since=was)
+    now = survey_change(code=survey.code, values=ours, since=was)
     services.ballot_cast(survey=now, voter="voter-0001", vote_id=services.name_vote(), answers={"q1": "o1"})
     at = f"/admin/surveys/{survey.code}"
 

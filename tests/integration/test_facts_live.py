@@ -30,8 +30,10 @@ from failover.lab.control.client import LabClient
 from failover.wiring import router_config
 from polls.ballots import services, vote_ids
 from polls.ballots.bulk_reads import read_replica
-from polls.surveys import definitions, selectors
-from polls.surveys.models import BallotRow, shard_key, voter_key
+from polls.ballots.models import BallotRow, shard_key, voter_key
+from polls.ballots.selectors import ballots
+from polls.surveys import definitions
+from polls.surveys.services import survey_create
 from polls.surveys.survey import Survey
 from tests.conftest import Lab, lab_in, rows_held
 from tests.polls.conftest import QUESTIONS
@@ -156,7 +158,7 @@ class Class:
             )
             for voter, names in self.voters(region).items():
                 assert set(names) == {self.sent[voter]}
-            counted = Counter(cast.voter for cast in selectors.ballots(self.survey, region=region).value)
+            counted = Counter(cast.voter for cast in ballots(self.survey, region=region).value)
             assert set(counted.values()) == {1}
             assert self.acknowledged.keys() <= counted.keys()
 
@@ -173,9 +175,7 @@ def voting(lab: Lab, run_dir: Path, patch: pytest.MonkeyPatch) -> Iterator[Class
     client.clear()
     with wiring.using(lab.config(run_dir, **{name: str(value) for name, value in times.items()})) as wired:
         wait_until(lambda: len(rows_held("NONE")) == 2, within=30, what="both regions answer")
-        survey = services.survey_create(
-            definition=definitions.parse({"title": "A survey of facts", "questions": QUESTIONS})
-        )
+        survey = survey_create(definition=definitions.parse({"title": "A survey of facts", "questions": QUESTIONS}))
         try:
             yield Class(client, wired, survey)
         finally:

@@ -22,9 +22,11 @@ from failover import gateway
 from failover.adapters import control_store
 from failover.lab.control.client import LabClient
 from failover.lab.network.gate import FrontLoop
-from polls.ballots import services, vote_ids
+from polls.ballots import selectors as ballot_selectors
+from polls.ballots import vote_ids
 from polls.surveys import definitions, selectors
 from polls.surveys.models import SurveyRow
+from polls.surveys.services import survey_create
 from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.integration.demo import EAST, PHONES, WEST
@@ -314,7 +316,7 @@ def test_what_was_said_last_stands_whichever_hosts_clock_named_it(
             assert browser.post(one.url(page), data=form).headers["Location"] == f"{page}receipt/"
 
     def stands() -> list[tuple[bool, object]]:
-        ballots = selectors.ballots(survey).value
+        ballots = ballot_selectors.ballots(survey).value
         return sorted((ballot.voter != voter, ballot.answers["q1"]) for ballot in ballots)
 
     # On a busy machine a vote may have gone to the other region, whose copy is on its way.
@@ -366,7 +368,7 @@ def test_what_two_hosts_wrote_that_each_reached_one_region_only_is_acknowledged_
 def new_survey() -> Survey:
     """Of one question, made by this process, and known in both regions."""
     raw = {"title": "Split", "questions": [{"text": "Which?", "kind": "single", "options": ["one", "two"]}]}
-    survey = services.survey_create(definition=definitions.parse(raw))
+    survey = survey_create(definition=definitions.parse(raw))
 
     def copied() -> bool:
         with gateway.at(WEST):

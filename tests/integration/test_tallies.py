@@ -16,10 +16,12 @@ from failover.lab.control.client import LabClient
 from failover.lab.functions.function import Function, environment
 from failover.lab.functions.triggers import TALLY, scheduled
 from polls.ballots import services
-from polls.surveys import definitions, selectors
-from polls.surveys.models import TallyRow
+from polls.results.selectors import results
+from polls.surveys import definitions
+from polls.surveys.services import survey_create
 from polls.surveys.survey import Survey
 from polls.tallies import audit, store
+from polls.tallies.models import TallyRow
 from tests.conftest import Lab
 from tests.polls.conftest import QUESTIONS
 from tests.waiting import wait_until
@@ -30,7 +32,7 @@ STUDENTS = 300
 
 @pytest.fixture
 def survey(wired: object) -> Survey:
-    return services.survey_create(definition=definitions.parse({"title": "A class", "questions": QUESTIONS}))
+    return survey_create(definition=definitions.parse({"title": "A class", "questions": QUESTIONS}))
 
 
 def vote(survey: Survey, student: int, choice: int = 0) -> None:
@@ -96,7 +98,7 @@ def test_three_hundred_students_are_counted_once_in_both_regions(lab: Lab, wired
         )
     assert agree(survey)
     assert function(lab, "us-east-1")["pid"] != before["us-east-1"], "the lab started another one"
-    assert selectors.results(survey).value.tally.voters == STUDENTS
+    assert results(survey).value.tally.voters == STUDENTS
 
 
 def test_two_functions_at_once_and_a_replayed_stream_come_to_the_ballots(

@@ -10,9 +10,9 @@ from django.test import Client
 
 from failover import gateway
 from failover.wiring import Wired
-from polls.ballots import services
 from polls.surveys import definitions
 from polls.surveys.selectors import SurveyUnknown
+from polls.surveys.services import survey_close, survey_create
 from polls.surveys.survey import Survey
 from tests.conftest import rows_held
 from tests.waiting import wait_until
@@ -32,7 +32,7 @@ def make_survey(wired: Wired, request: pytest.FixtureRequest) -> Iterator[Callab
 
     def make(**changes: Any) -> Survey:
         raw = {"title": "A survey of tests", "questions": QUESTIONS, **changes}
-        made = services.survey_create(definition=definitions.parse(raw))
+        made = survey_create(definition=definitions.parse(raw))
         codes.append(made.code)
         if breaks_regions:
             everywhere = dict.fromkeys(gateway.regions(), 1)
@@ -43,7 +43,7 @@ def make_survey(wired: Wired, request: pytest.FixtureRequest) -> Iterator[Callab
     if not breaks_regions:
         for code in codes:
             with suppress(SurveyUnknown):  # the lab compares the tallies of what is open with its ballots all the time
-                services.survey_close(code=code)
+                survey_close(code=code)
 
 
 @pytest.fixture

@@ -8,13 +8,22 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from failover import gateway
-from polls.ballots import services
+from polls.ballots import selectors as ballot_selectors
 from polls.ballots.bulk_reads import read_replica
 from polls.common import strict_json, wording
+from polls.common.models import DatabaseError
 from polls.results import past_rounds
 from polls.surveys import codes, definitions, expiry, listing, selectors
 from polls.surveys.listing import Shelf
-from polls.surveys.models import DatabaseError
+from polls.surveys.services import (
+    ServiceRefused,
+    survey_archive,
+    survey_close,
+    survey_create,
+    survey_delete,
+    survey_open,
+    survey_reset,
+)
 from polls.surveys.survey import State, Survey
 from polls.tallies import audit
 
@@ -85,7 +94,7 @@ class Command(BaseCommand):
             action(options)
         except selectors.SurveyUnknown as error:
             raise CommandError(f"no survey has the code {error}") from error
-        except (services.ServiceRefused, gateway.FailoverError) as error:
+        except (ServiceRefused, gateway.FailoverError) as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:
             raise CommandError(f"{options.get('region') or 'the region'} did not answer: {error}") from error
@@ -107,7 +116,7 @@ class Command(BaseCommand):
                 listing.relist()
             kept = selectors.read_now(definition.code) if options["keep"] and definition.code else None
             if kept is None or kept.survey.deleted:
-                self.stdout.write(services.survey_create(definition=definition).code)
+                self.stdout.write(survey_create(definition=definition).code)
                 return
         except strict_json.Malformed as error:
             raise CommandError(f"{file}: {error}") from error
@@ -115,7 +124,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join(f"{file}: {message}" for message in error.messages)) from error
         self.stdout.write(kept.survey.code)
         if options["renew"] and kept.survey.is_expired:
-            survey = services.survey_reset(code=kept.survey.code, ends=kept.survey.round, switch=State.OPEN)
+            survey = survey_reset(code=kept.survey.code, ends=kept.survey.round, switch=State.OPEN)
             self.stdout.write(f"{expiry.votes_ended(kept.survey)} Round {survey.round} begins now.")
 
     def export(self, options: dict[str, Any]) -> None:
@@ -146,7 +155,7 @@ class Command(BaseCommand):
             return
         # Before the merged ballots, which hold whatever the replicas held when they were read, or something later.
         replicas = {name: _rows(survey, name) for name in gateway.regions()} if options["replicas"] else None
-        known = selectors.ballots(survey, region=region)
+        known = ballot_selectors.ballots(survey, region=region)
         ballots = [{"voter": cast.voter, "vote_id": cast.vote_id, "answers": cast.answers} for cast in known.value]
         consistency = {"asked": known.asked.value, "given": known.given.value}
         about = {"code": survey.code, "round": survey.round, "region": known.region, "consistency": consistency}
@@ -174,14 +183,14 @@ class Command(BaseCommand):
         code = _code(options["code"])
         match options["action"]:
             case "open":
-                survey = services.survey_open(code=code)
+                survey = survey_open(code=code)
             case "close":
-                survey = services.survey_close(code=code)
+                survey = survey_close(code=code)
             case "archive":
-                survey = services.survey_archive(code=code)
+                survey = survey_archive(code=code)
             case _:
                 switch = State.OPEN if options["open"] else State.CLOSED if options["close"] else None
-                survey = services.survey_reset(code=code, switch=switch)
+                survey = survey_reset(code=code, switch=switch)
         self.stdout.write(f"{survey.code}\t{survey.state.value}\tround {survey.round}")
 
     def delete(self, options: dict[str, Any]) -> None:
@@ -189,7 +198,7 @@ class Command(BaseCommand):
         code = _code(options["code"])
         if codes.normalise(options["confirm"] or "") != code:
             raise CommandError(f"deleting is for good: repeat the code with --confirm {code}; nothing was changed")
-        services.survey_delete(code=code)
+        survey_delete(code=code)
         self.stdout.write(f"{code}\tdeleted")
 
     def rebuild(self, options: dict[str, Any]) -> None:

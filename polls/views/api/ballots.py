@@ -11,10 +11,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from failover import gateway
 from polls.ballots import answers, services, vote_ids, voting_links
+from polls.ballots.selectors import ballot_get
 from polls.common import limits, strict_json
 from polls.common.freshness import Known
 from polls.surveys import codes, definitions, selectors
 from polls.surveys.definitions import Access
+from polls.surveys.services import ServiceRefused
 from polls.surveys.survey import Survey
 from polls.views.api.problems import no_region_problem, problem
 
@@ -166,10 +168,10 @@ def _record(survey: Survey, voter: str, vote_id: str, given: dict[str, Any], *, 
         done = services.ballot_cast(survey=survey, voter=voter, vote_id=vote_id, answers=given)
         if named_here and done.status is services.CastStatus.SUPERSEDED:
             # Their last vote was named by a host whose clock is ahead of this one's; what they say now is later.
-            last = selectors.ballot_get(survey, voter).value
+            last = ballot_get(survey, voter).value
             vote_id = services.name_vote(last.vote_id if last else None)
             done = services.ballot_cast(survey=survey, voter=voter, vote_id=vote_id, answers=given)
-    except services.ServiceRefused as refusal:
+    except ServiceRefused as refusal:
         return problem(409, str(refusal), reason=refusal.reason, vote_id=vote_id)
     except gateway.NoRegionAnswered as error:
         return no_region_problem(error, vote_id=vote_id)

@@ -19,13 +19,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from failover import gateway
-from polls.ballots import services
 from polls.ballots.forms import BallotForm
 from polls.builder import drafts, saving
 from polls.builder.drafts import Draft, DraftQuestion
 from polls.common import local_times
 from polls.surveys import codes, definitions, expiry, repairs, stored
 from polls.surveys.definitions import Definition
+from polls.surveys.services import ServiceRefused, TimesTooLate, survey_create, survey_open
 from polls.surveys.survey import State, Survey
 from polls.views import language
 from polls.views.common import failures, staff_survey
@@ -254,10 +254,10 @@ def _save(
         return page(request, shown, survey=survey, base=base, broken=found, status=409)
     except definitions.DefinitionInvalid as error:
         # What this author typed, or what does not go together with what others saved.
-        status = 422 if isinstance(error, services.TimesTooLate) else 409
+        status = 422 if isinstance(error, TimesTooLate) else 409
         found = builder_mistakes.of(error.mistakes)
         return page(request, shown, survey=survey, base=base, mistakes=found, status=status)
-    except services.ServiceRefused as refusal:
+    except ServiceRefused as refusal:
         mistakes = [builder_mistakes.of_refusal(refusal)]
         return page(request, shown, survey=survey, base=base, mistakes=mistakes, status=409)
     except gateway.NoRegionAnswered as error:
@@ -300,7 +300,7 @@ def _created_as_asked(request: HttpRequest, mine: Definition) -> Survey:
     spare = codes.normalise(request.POST.get("spare_code", ""))
     saved = _created(mine, spare, switch=switch_of(mine, opens=opens))
     if opens and saved.switch is State.CLOSED:  # the page was sent before, by the other button
-        return services.survey_open(code=saved.code)
+        return survey_open(code=saved.code)
     return saved
 
 
@@ -311,7 +311,7 @@ def _created(mine: Definition, spare: str | None, *, switch: State = State.OPEN)
     """
     if mine.code is None and spare is not None:
         try:
-            return services.survey_create(definition=replace(mine, code=spare), switch=switch)
-        except services.ServiceRefused:
-            return services.survey_create(definition=mine, switch=switch)
-    return services.survey_create(definition=mine, switch=switch)
+            return survey_create(definition=replace(mine, code=spare), switch=switch)
+        except ServiceRefused:
+            return survey_create(definition=mine, switch=switch)
+    return survey_create(definition=mine, switch=switch)

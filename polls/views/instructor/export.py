@@ -14,11 +14,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from failover import gateway
+from polls.ballots import selectors as ballot_selectors
 from polls.ballots.bulk_reads import read_ahead
 from polls.common import wording
 from polls.common.freshness import Known
 from polls.results import csv_export, past_rounds
-from polls.surveys import expiry, selectors
+from polls.results.selectors import results
+from polls.surveys import expiry
 from polls.surveys.survey import Survey
 from polls.views.common import no_region, with_survey
 from polls.views.public.results import consistency, document, say_where
@@ -84,7 +86,7 @@ def _spreadsheet(request: HttpRequest) -> dict[str, Any]:
 
 
 def _results(survey: Survey, kind: str, form: dict[str, Any]) -> tuple[Iterable[str], Known[Any]]:
-    found = selectors.results(survey)
+    found = results(survey)
     if kind == "csv":
         return csv_export.lines(csv_export.result_rows(survey, found.value.tally), **form), found
     return [json.dumps(document(survey, found), ensure_ascii=False, indent=2)], found
@@ -92,7 +94,7 @@ def _results(survey: Survey, kind: str, form: dict[str, Any]) -> tuple[Iterable[
 
 def _ballots(survey: Survey, kind: str, form: dict[str, Any]) -> tuple[Iterable[str], Known[Any]]:
     """All are read before the first is sent: a region that fails on the way makes an error page and not half a file."""
-    found = selectors.ballots(survey)
+    found = ballot_selectors.ballots(survey)
     ballots = csv_export.anonymous(found.value)
     if kind == "csv":
         return csv_export.lines(csv_export.ballot_rows(survey, ballots), **form), found

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from polls.ballots.services import ServiceRefused
 from polls.builder.drafts import Draft
 from polls.builder.joining import Break
 from polls.surveys.mistakes import Mistake
+from polls.surveys.services import ServiceRefused
 
 SURVEY_FIELDS = {"title", "code", "help", "results", "access", "opens_at", "closes_at", "allow_change"}
 QUESTION_FIELDS = {"text", "kind", "required", "options", "scale", "labels", "help"}

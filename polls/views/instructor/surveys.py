@@ -15,11 +15,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from failover import gateway
-from polls.ballots import services
 from polls.ballots.forms import ImportForm
 from polls.common import strict_json
+from polls.results import selectors as result_selectors
 from polls.surveys import codes, definitions, expiry, listing, repairs, selectors
+from polls.surveys import services as survey_services
 from polls.surveys.listing import Shelf
+from polls.surveys.services import ServiceRefused, survey_create
 from polls.surveys.survey import State, Survey
 from polls.views.common import failures, no_region, staff_survey, survey_url
 from polls.views.instructor import builder
@@ -75,20 +77,20 @@ def survey_list(request: HttpRequest) -> HttpResponse:
 @staff_posts
 def survey_open(request: HttpRequest, code: str) -> HttpResponse:
     """Take votes again."""
-    return _changed(request, code, services.survey_open, _("%(code)s is open."))
+    return _changed(request, code, survey_services.survey_open, _("%(code)s is open."))
 
 
 @staff_posts
 def survey_close(request: HttpRequest, code: str) -> HttpResponse:
     """Take no more votes."""
     done = _("%(code)s is closed. Votes count that a region recorded before it could know of it.")
-    return _changed(request, code, services.survey_close, done)
+    return _changed(request, code, survey_services.survey_close, done)
 
 
 @staff_posts
 def survey_archive(request: HttpRequest, code: str) -> HttpResponse:
     """Close it and put it away; its results stay."""
-    return _changed(request, code, services.survey_archive, _("%(code)s is closed and in the archive."))
+    return _changed(request, code, survey_services.survey_archive, _("%(code)s is closed and in the archive."))
 
 
 @never_cache
@@ -102,7 +104,7 @@ def survey_reset(request: HttpRequest, survey: Survey) -> HttpResponse:
     ends = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 10 else None
     then = request.POST.get("then", "")
     switch = State(then) if then in list(State) else None
-    service = partial(services.survey_reset, ends=ends, switch=switch)
+    service = partial(survey_services.survey_reset, ends=ends, switch=switch)
     return _typed(request, survey, service, done, "polls/instructor/reset.html")
 
 
@@ -112,7 +114,9 @@ def survey_reset(request: HttpRequest, survey: Survey) -> HttpResponse:
 @staff_survey
 def survey_delete(request: HttpRequest, survey: Survey) -> HttpResponse:
     """Delete it for good, after the code was typed."""
-    return _typed(request, survey, services.survey_delete, _("%(code)s is deleted."), "polls/instructor/delete.html")
+    return _typed(
+        request, survey, survey_services.survey_delete, _("%(code)s is deleted."), "polls/instructor/delete.html"
+    )
 
 
 def _typed(
@@ -144,7 +148,7 @@ def _address(shelf: Shelf, after: str = "") -> str:
 def _voters(surveys: Sequence[Survey]) -> dict[tuple[str, int], int] | None:
     """None when nobody can count just now: the buttons are worth showing without."""
     try:
-        return selectors.voters(surveys)
+        return result_selectors.voters(surveys)
     except gateway.NoRegionAnswered:
         return None
 
@@ -154,7 +158,7 @@ def _changed(request: HttpRequest, code: str, service: Callable[..., Survey], se
         survey = service(code=code)
     except selectors.SurveyUnknown:
         raise Http404(_("No survey has the code %(code)s.") % {"code": code}) from None
-    except services.ServiceRefused as refusal:
+    except ServiceRefused as refusal:
         messages.error(request, str(refusal))
     except gateway.NoRegionAnswered as error:
         tried = " ".join(failures(error))
@@ -176,12 +180,12 @@ def _import(request: HttpRequest, form: ImportForm) -> list[str]:
     try:
         definition = definitions.parse(strict_json.loads(uploaded.read()))
         switch = builder.switch_of(definition, opens="open" in request.POST)
-        survey = services.survey_create(definition=definition, switch=switch)
+        survey = survey_create(definition=definition, switch=switch)
     except strict_json.Malformed as error:
         return [str(error)]
     except definitions.DefinitionInvalid as error:
         return error.messages
-    except services.ServiceRefused as error:
+    except ServiceRefused as error:
         return [str(error)]
     except gateway.NoRegionAnswered as error:
         return [_("No region took the survey; nothing is certain."), *failures(error)]

@@ -12,9 +12,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from failover import gateway
-from polls.ballots import services
 from polls.builder import partitions, saving
 from polls.surveys import definitions, repairs, selectors
+from polls.surveys.services import ServiceRefused
 from polls.surveys.survey import Survey
 from polls.views.common import failures, no_region, staff_survey
 from polls.views.instructor.conflicts import heading, lines
@@ -67,8 +67,8 @@ def _settled(request: HttpRequest, survey: Survey, split: partitions.Split) -> H
         return _page(request, survey, split, choices=choices, mistake=mistake, not_understood=True, status=409)
     except saving.BreaksCounts as broken:
         return _page(request, survey, split, choices=choices, broken=broken.sentences, status=409)
-    except (partitions.SplitMoved, services.ServiceRefused) as refusal:
-        unreadable = isinstance(refusal, services.ServiceRefused) and refusal.reason == "unreadable"
+    except (partitions.SplitMoved, ServiceRefused) as refusal:
+        unreadable = isinstance(refusal, ServiceRefused) and refusal.reason == "unreadable"
         mistake = str(refusal) if unreadable else _moved()
         return _page(request, survey, split, choices=choices, mistake=mistake, status=409)
     except gateway.NoRegionAnswered as error:

@@ -17,12 +17,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from failover import gateway
 from polls.ballots import answers, browsers, services, tokens, vote_ids, voters
 from polls.ballots.forms import BallotForm
+from polls.ballots.selectors import ballot_get
 from polls.ballots.tokens import PageToken, Vote
 from polls.ballots.voters import Voter
 from polls.common import limits, wording
 from polls.common.freshness import Known
 from polls.surveys import selectors
 from polls.surveys.definitions import Access
+from polls.surveys.services import ServiceRefused
 from polls.surveys.survey import Shut, Survey
 from polls.views import language
 from polls.views.common import failures, with_survey
@@ -122,7 +124,7 @@ def _ballot(
     ballot, unread, degraded = None, False, ""
     if not unseen:
         try:
-            read = selectors.ballot_get(survey, voter.name)
+            read = ballot_get(survey, voter.name)
             ballot, degraded = read.value, wording.degraded(read)
         except gateway.NoRegionAnswered:
             # The page is still worth showing; it says that it could not look.
@@ -170,13 +172,13 @@ def _cast(request: HttpRequest, survey: Survey, form: BallotForm, voter: Voter) 
     try:
         try:
             done = services.ballot_cast(survey=survey, voter=voter.name, vote_id=vote_id, answers=given)
-        except services.ServiceRefused as refusal:
+        except ServiceRefused as refusal:
             if refusal.reason != services.CastRefused.VOTE_ID_REUSED or not survey.allow_change:
                 raise
             # Sent before, and changed on the same page since: what a student did last is what they mean.
             vote_id = services.name_vote(vote_id)
             done = services.ballot_cast(survey=survey, voter=voter.name, vote_id=vote_id, answers=given)
-    except services.ServiceRefused as refusal:
+    except ServiceRefused as refusal:
         if refusal.reason in list(Shut):
             return _page(request, survey, form, voter, too_late=True, status=409)
         return _page(request, survey, form, voter, voted=True, problem=_refusal(refusal), status=409)
@@ -206,7 +208,7 @@ def _vote_id(posted: str | None, voter: Voter, digest: str) -> str:
     return posted if posted > voter.floor else vote_ids.lifted(posted, voter.floor)
 
 
-def _refusal(refusal: services.ServiceRefused) -> str:
+def _refusal(refusal: ServiceRefused) -> str:
     """Why a vote was not taken, for who reads the page and knows of no vote_id."""
     if refusal.reason == services.CastRefused.VOTE_ID_REUSED:
         return _("This page was sent before, with other answers. Those count: votes in this survey cannot be changed.")

@@ -19,13 +19,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from failover import gateway
-from polls.ballots import services
 from polls.common import wording
 from polls.common.freshness import Known
 from polls.results import moderation
 from polls.results.charts import chart
-from polls.surveys import selectors
+from polls.results.selectors import Results, results
 from polls.surveys.definitions import Kind
+from polls.surveys.services import ServiceRefused, survey_close, survey_hide, survey_open, survey_reveal
 from polls.surveys.survey import Survey
 from polls.views.common import failures, no_region, phones_can_open, survey_url, with_survey
 from polls.views.public.results import Fragment, say_when
@@ -37,10 +37,10 @@ NORMAL_ZOOM = 2
 LONGEST_AFTER = 40  # characters that name a page of texts
 
 ACTIONS: dict[str, Callable[..., Survey]] = {
-    "reveal": services.survey_reveal,
-    "hide": services.survey_hide,
-    "open": services.survey_open,
-    "close": services.survey_close,
+    "reveal": survey_reveal,
+    "hide": survey_hide,
+    "open": survey_open,
+    "close": survey_close,
 }
 
 
@@ -82,7 +82,7 @@ def present(request: HttpRequest, known: Known[Survey]) -> HttpResponseBase:
             return redirect_to_login(request.get_full_path(), reverse("admin:login"))
         return _act(request, survey, stage)
     try:
-        found = selectors.results(survey)
+        found = results(survey)
         context = _context(request, survey, stage, found, instructor=instructor)
     except gateway.NoRegionAnswered as error:
         return no_region(request, error)
@@ -98,7 +98,7 @@ def present(request: HttpRequest, known: Known[Survey]) -> HttpResponseBase:
 
 
 def _context(
-    request: HttpRequest, survey: Survey, stage: Stage, found: Known[selectors.Results], *, instructor: bool
+    request: HttpRequest, survey: Survey, stage: Stage, found: Known[Results], *, instructor: bool
 ) -> dict[str, Any]:
     """The live part: what changes while nobody touches anything."""
     url = survey_url(request, survey.code)
@@ -118,7 +118,7 @@ def _context(
     }
     if stage.question:
         question = survey.questions[stage.question - 1]
-        before = selectors.results(survey.in_round(survey.round - 1)) if stage.compare else None
+        before = results(survey.in_round(survey.round - 1)) if stage.compare else None
         context["chart"] = chart(question, found.value.tally, before.value.tally if before else None)
         context["before_voters"] = before.value.tally.voters if before else None
         context["before_round"] = survey.round - 1
@@ -161,7 +161,7 @@ def _act(request: HttpRequest, survey: Survey, stage: Stage) -> HttpResponse:
             moderation.set_hidden(code=survey.code, mark=mark, hidden=action == "hide-text")
         else:
             return HttpResponseBadRequest(_("There is no such button."))
-    except services.ServiceRefused as refusal:
+    except ServiceRefused as refusal:
         messages.error(request, str(refusal))
     except gateway.NoRegionAnswered as error:
         tried = " ".join(failures(error))

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_safe
 from failover import gateway
 from polls.ballots import browsers, services
 from polls.ballots.browsers import Browser
+from polls.ballots.selectors import ballot_get
 from polls.common import wording
 from polls.common.freshness import Known
-from polls.surveys import selectors
 from polls.surveys.survey import Survey
 from polls.views.common import with_survey
 
@@ -85,7 +85,7 @@ def _read(text: str, survey: Survey) -> dict[str, Any] | None:
 
 def _read_back(survey: Survey, browser: Browser) -> dict[str, Any] | None:
     """What the regions hold of this browser's voter: that there is a vote, and its name. Raises NoRegionAnswered."""
-    ballot = selectors.ballot_get(survey, browser.voter(survey)).value
+    ballot = ballot_get(survey, browser.voter(survey)).value
     if ballot is None:
         return None
     return {"vote_id": ballot.vote_id, "status": "recorded"}

@@ -24,7 +24,9 @@ from polls.common import wording
 from polls.common.caching import Made
 from polls.common.freshness import Known
 from polls.results import moderation
+from polls.results import selectors as result_selectors
 from polls.results.charts import charts
+from polls.results.selectors import Results
 from polls.surveys import expiry, selectors
 from polls.surveys.definitions import Kind
 from polls.surveys.survey import State, Survey
@@ -49,7 +51,7 @@ class _Shown:
     language: str | None
 
     @classmethod
-    def of(cls, survey: Survey, found: Known[selectors.Results], instructor: bool = False) -> "_Shown":
+    def of(cls, survey: Survey, found: Known[Results], instructor: bool = False) -> "_Shown":
         return cls(survey, survey.state, found.region, found.at, found.value.current, instructor, get_language())
 
 
@@ -85,7 +87,7 @@ def results(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     survey, for_class = known.value, request.GET.get("for") == FOR_THE_CLASS
     instructor = not for_class and is_instructor(request)
     try:
-        found = selectors.results(survey)
+        found = result_selectors.results(survey)
     except gateway.NoRegionAnswered as error:
         return no_region(request, error)
     if request.headers.get("HX-Request") == "true":
@@ -117,7 +119,7 @@ def results_json(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     """The counts by contract; 403 with "reason": "hidden" while the instructor keeps them back."""
     survey = known.value
     try:
-        found = selectors.results(survey)
+        found = result_selectors.results(survey)
     except gateway.NoRegionAnswered as error:
         return no_region_problem(error)
     response: HttpResponse
@@ -150,7 +152,7 @@ def qr(request: HttpRequest, code: str) -> HttpResponse:
     return response
 
 
-def document(survey: Survey, found: Known[selectors.Results]) -> dict[str, Any]:
+def document(survey: Survey, found: Known[Results]) -> dict[str, Any]:
     """results.json: percent is of the voters who answered the question; `compared_at` is when the region last held its
     counts against all ballots.
     """
@@ -158,7 +160,7 @@ def document(survey: Survey, found: Known[selectors.Results]) -> dict[str, Any]:
     return {**ageless, "age_ms": found.age_ms()}
 
 
-def _ageless(survey: Survey, found: Known[selectors.Results]) -> dict[str, Any]:
+def _ageless(survey: Survey, found: Known[Results]) -> dict[str, Any]:
     compared = _moment(found.value.compared_at)
     return {
         "code": survey.code,
@@ -194,7 +196,7 @@ def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def live_context(survey: Survey, found: Known[selectors.Results]) -> dict[str, Any]:
+def live_context(survey: Survey, found: Known[Results]) -> dict[str, Any]:
     """What the page of the results shows of one reading."""
     age_ms = found.age_ms()
     return {
@@ -211,13 +213,13 @@ def live_context(survey: Survey, found: Known[selectors.Results]) -> dict[str, A
     }
 
 
-def _context(survey: Survey, found: Known[selectors.Results], instructor: bool) -> dict[str, Any]:
+def _context(survey: Survey, found: Known[Results], instructor: bool) -> dict[str, Any]:
     hidden = survey.is_hidden
     concealed = hidden and not instructor
     return {**live_context(survey, found), "instructor": instructor, "hidden": hidden, "concealed": concealed}
 
 
-def _live(survey: Survey, found: Known[selectors.Results], instructor: bool) -> str:
+def _live(survey: Survey, found: Known[Results], instructor: bool) -> str:
     """The part of the page that is asked for again; it says nothing that is this request's alone."""
     return render_to_string("polls/results/live.html", _context(survey, found, instructor))
 

@@ -6,8 +6,8 @@ import pytest
 
 from failover.core.errors import NoRegionAnswered
 from polls.ballots import region_marks, services, vote_ids
+from polls.ballots.models import mark_key
 from polls.ballots.services import CastStatus
-from polls.surveys.models import mark_key
 from polls.surveys.survey import State, Survey
 from tests.polls.ballots.two_regions import EAST, WEST, Tiny, TinyRegion, Weather, two_regions
 

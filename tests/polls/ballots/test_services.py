@@ -6,11 +6,15 @@ import pytest
 
 from failover import gateway
 from failover.wiring import Wired
-from polls.ballots import region_marks, services, vote_ids
+from polls.ballots import models, region_marks, services, vote_ids
 from polls.ballots.bulk_reads import read_replica
-from polls.ballots.services import CastStatus, ServiceRefused
-from polls.surveys import definitions, models, selectors
-from polls.surveys.models import BallotRow, SurveyRow, mark_key, shard_key, voter_key
+from polls.ballots.models import BallotRow, mark_key, shard_key, voter_key
+from polls.ballots.selectors import ballots
+from polls.ballots.services import CastStatus
+from polls.results.selectors import results, voters
+from polls.surveys import definitions, selectors
+from polls.surveys.models import SurveyRow
+from polls.surveys.services import ServiceRefused, survey_close, survey_create, survey_hide, survey_open, survey_reset
 from polls.surveys.survey import State, Survey
 from tests.conftest import Lab
 from tests.waiting import wait_until
@@ -66,26 +70,26 @@ def test_the_same_vote_sent_again_is_one_vote(survey: Survey):
     first = cast(survey, ONE)
     again = cast(survey, ONE, vote_id=first.vote_id)
     assert again.status is CastStatus.ALREADY_RECORDED
-    assert len(selectors.ballots(survey).value) == 1
+    assert len(ballots(survey).value) == 1
 
 
 def test_a_new_name_changes_the_vote(survey: Survey):
     cast(survey, ONE)
     assert cast(survey, TWO).status is CastStatus.CHANGED
-    assert [ballot.answers for ballot in selectors.ballots(survey).value] == [TWO]
+    assert [ballot.answers for ballot in ballots(survey).value] == [TWO]
 
 
 def test_an_older_name_that_comes_late_is_overtaken(survey: Survey):
     old = services.name_vote()
     cast(survey, TWO, vote_id=services.name_vote(old))
     assert cast(survey, ONE, vote_id=old).status is CastStatus.SUPERSEDED
-    assert [ballot.answers for ballot in selectors.ballots(survey).value] == [TWO]
+    assert [ballot.answers for ballot in ballots(survey).value] == [TWO]
 
 
 def test_one_name_cannot_stand_for_two_sets_of_answers(survey: Survey):
     first = cast(survey, ONE)
     assert refused(survey, TWO, vote_id=first.vote_id) == "vote-id-reused"
-    assert [ballot.answers for ballot in selectors.ballots(survey).value] == [ONE]
+    assert [ballot.answers for ballot in ballots(survey).value] == [ONE]
 
 
 def test_two_changes_in_one_millisecond_reach_the_other_region_in_their_order(survey: Survey):
@@ -109,7 +113,7 @@ def test_where_votes_may_not_be_changed_the_first_one_stands(make_survey: Callab
     assert refused(survey, TWO) == "already-voted"
     assert refused(survey, ONE) == "already-voted"
     assert cast(survey, ONE, vote_id=first.vote_id).status is CastStatus.ALREADY_RECORDED
-    assert [ballot.answers for ballot in selectors.ballots(survey).value] == [ONE]
+    assert [ballot.answers for ballot in ballots(survey).value] == [ONE]
 
 
 def test_a_vote_that_the_other_region_holds_is_known_here(survey: Survey):
@@ -117,7 +121,7 @@ def test_a_vote_that_the_other_region_holds_is_known_here(survey: Survey):
     written_elsewhere(survey, vote_id, ONE)
     assert cast(survey, ONE, vote_id=vote_id).status is CastStatus.ALREADY_RECORDED
     assert cast(survey, TWO, vote_id=services.name_vote(vote_id)).status is CastStatus.CHANGED
-    assert [ballot.answers for ballot in selectors.ballots(survey).value] == [TWO]
+    assert [ballot.answers for ballot in ballots(survey).value] == [TWO]
 
 
 def test_the_other_regions_vote_stands_where_votes_may_not_be_changed(make_survey: Callable[..., Survey]):
@@ -127,29 +131,29 @@ def test_the_other_regions_vote_stands_where_votes_may_not_be_changed(make_surve
 
 
 def test_a_closed_survey_takes_no_vote_until_it_is_opened(survey: Survey):
-    closed = services.survey_close(code=survey.code)
+    closed = survey_close(code=survey.code)
     assert closed.state is State.CLOSED
     assert refused(closed, ONE) == "closed"
-    assert cast(services.survey_open(code=survey.code), ONE).status is CastStatus.RECORDED
+    assert cast(survey_open(code=survey.code), ONE).status is CastStatus.RECORDED
 
 
 def test_a_reset_begins_a_round_in_which_everybody_may_vote_again(survey: Survey):
     cast(survey, ONE)
-    fresh = services.survey_reset(code=survey.code)
+    fresh = survey_reset(code=survey.code)
     assert fresh.round == survey.round + 1
-    assert selectors.ballots(fresh).value == []
+    assert ballots(fresh).value == []
     assert cast(fresh, TWO).status is CastStatus.RECORDED
-    assert len(selectors.ballots(survey).value) == 1, "a late vote of the old round lies under the old key"
+    assert len(ballots(survey).value) == 1, "a late vote of the old round lies under the old key"
 
 
 def test_a_change_is_known_at_once_to_the_process_that_made_it(survey: Survey):
     selectors.survey_get(survey.code)
-    services.survey_close(code=survey.code)
+    survey_close(code=survey.code)
     assert not selectors.survey_get(survey.code).value.is_open
 
 
 def test_a_close_reaches_the_other_regions_readers(survey: Survey):
-    services.survey_close(code=survey.code)
+    survey_close(code=survey.code)
 
     def closed_there() -> bool:
         with gateway.at("us-west-2"):
@@ -159,8 +163,8 @@ def test_a_close_reaches_the_other_regions_readers(survey: Survey):
 
 
 def test_making_the_very_same_survey_again_changes_nothing(survey: Survey):
-    services.survey_close(code=survey.code)
-    again = services.survey_create(definition=survey.definition)
+    survey_close(code=survey.code)
+    again = survey_create(definition=survey.definition)
     assert again.state is State.CLOSED
     assert again.round == survey.round
 
@@ -168,14 +172,14 @@ def test_making_the_very_same_survey_again_changes_nothing(survey: Survey):
 def test_a_code_is_never_given_to_another_survey(survey: Survey):
     other = definitions.Definition("Another", survey.questions, True, survey.code)
     with pytest.raises(ServiceRefused) as caught:
-        services.survey_create(definition=other)
+        survey_create(definition=other)
     assert caught.value.reason == "exists"
     assert selectors.survey_get(survey.code).value.title == survey.title
 
 
 def test_a_code_that_nobody_has_cannot_be_changed(wired: Wired):
     with pytest.raises(selectors.SurveyUnknown):
-        services.survey_reset(code="NOSUCH")
+        survey_reset(code="NOSUCH")
 
 
 def test_all_ballots_of_a_round_expire_together(survey: Survey):
@@ -191,15 +195,15 @@ def test_results_count_each_voter_once(survey: Survey):
     cast(survey, TWO, voter="voter-0003")
 
     def counted() -> bool:
-        return selectors.results(survey).value.tally.chosen["q1"] == {"o1": 3, "o2": 1}
+        return results(survey).value.tally.chosen["q1"] == {"o1": 3, "o2": 1}
 
     wait_until(counted, within=10, what="the tallies are level with the ballots")
-    found = selectors.results(survey)
+    found = results(survey)
     assert found.value.tally.voters == 4
     assert found.region in gateway.regions()
 
     def listed() -> bool:
-        return selectors.voters([survey]) == {(survey.code, survey.round): 4}
+        return voters([survey]) == {(survey.code, survey.round): 4}
 
     wait_until(listed, within=10, what="the list of surveys says so too")
 
@@ -209,9 +213,9 @@ def test_a_long_reading_is_many_short_ones_with_the_same_result(make_survey: Cal
     for number in range(5):
         cast(survey, ONE, voter=f"voter-{number:04}")
     cast(other, TWO)
-    in_one_page = sorted(cast.voter for cast in selectors.ballots(survey).value)
+    in_one_page = sorted(cast.voter for cast in ballots(survey).value)
     monkeypatch.setattr(models, "PAGE_ITEMS", 2)
-    assert sorted(cast.voter for cast in selectors.ballots(survey).value) == in_one_page
+    assert sorted(cast.voter for cast in ballots(survey).value) == in_one_page
     assert len(in_one_page) == 5
     rows = read_replica(survey, "us-east-1")
     assert {row.voter for row in rows} <= set(in_one_page)
@@ -219,7 +223,7 @@ def test_a_long_reading_is_many_short_ones_with_the_same_result(make_survey: Cal
 
 def test_an_instructor_changes_a_survey_in_a_region_that_has_no_row_of_it_yet(app: Lab, survey: Survey):
     app.fault("us-east-1", "refuse", "--for", "60")
-    assert services.survey_close(code=survey.code).state == "closed"
-    assert services.survey_reset(code=survey.code).round == 2
-    assert services.survey_open(code=survey.code).is_open
-    assert services.survey_hide(code=survey.code).title == survey.title
+    assert survey_close(code=survey.code).state == "closed"
+    assert survey_reset(code=survey.code).round == 2
+    assert survey_open(code=survey.code).is_open
+    assert survey_hide(code=survey.code).title == survey.title

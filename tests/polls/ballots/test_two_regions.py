@@ -4,7 +4,7 @@ import pytest
 
 from failover.lab.replication.rules import CONDITION
 from failover.wiring import Wired
-from polls.surveys.models import BallotRow
+from polls.ballots.models import BallotRow
 from tests.polls.ballots.two_regions import EAST, WEST, holds
 
 VOTER = "voter-0001"

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from polls.ballots import services, voting_links
-from polls.surveys import selectors
+from polls.ballots import voting_links
+from polls.ballots.selectors import ballots
+from polls.surveys.services import survey_reset
 from polls.surveys.survey import Survey
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
@@ -36,7 +37,7 @@ def vote(browser: Client, survey: Survey, token: str, option: str) -> Any:
 
 
 def counted(survey: Survey) -> list[Any]:
-    return [cast.answers["q1"] for cast in selectors.ballots(survey).value]
+    return [cast.answers["q1"] for cast in ballots(survey).value]
 
 
 def test_a_link_is_a_voter_of_its_survey_only(closed_shop: Survey, survey: Survey):
@@ -118,7 +119,7 @@ def test_after_a_reset_a_link_votes_again_also_from_a_page_of_the_round_before(c
     token, browser = voting_links.make(closed_shop), Client()
     vote(browser, closed_shop, token, "o1")
     old_page = hidden(browser.get(f"/s/{closed_shop.code}/"))
-    second = services.survey_reset(code=closed_shop.code)
+    second = survey_reset(code=closed_shop.code)
     reset = browser.post(f"/s/{closed_shop.code}/", {**old_page, "q_q1": "o2"})
     assert reset.status_code == 409
     assert browser.post(f"/s/{closed_shop.code}/", {**hidden(reset), "q_q1": "o2"}).status_code == 302

@@ -16,8 +16,9 @@ from failover.core.errors import NoRegionAnswered
 from failover.core.fakes import FakeClock
 from polls.ballots import vote_ids
 from polls.ballots.answers import digest as digest_of
-from polls.ballots.services import CastStatus, ServiceRefused, ballot_cast
-from polls.surveys.merge import merge_ballots, stands
+from polls.ballots.merge import merge_ballots, stands
+from polls.ballots.services import CastStatus, ballot_cast
+from polls.surveys.services import ServiceRefused
 from polls.surveys.survey import State, Survey
 from tests.polls.ballots.two_regions import WEST, Tiny, Weather, two_regions
 

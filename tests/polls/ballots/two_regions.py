@@ -28,8 +28,8 @@ from failover.core.regions import Region
 from failover.core.router import Router
 from failover.lab.replication.rules import CONDITION, Item, Key, key_of, missing, stamp_of
 from polls.ballots import region_marks
-from polls.surveys.merge import Cast
-from polls.surveys.models import BallotRow, mark_key
+from polls.ballots.merge import Cast
+from polls.ballots.models import BallotRow, mark_key
 
 EAST, WEST = "us-east-1", "us-west-2"
 KEYS = ("shard", "voter_region")

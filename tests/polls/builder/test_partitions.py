@@ -14,6 +14,7 @@ from polls.surveys import definitions, selectors
 from polls.surveys.merge import Row, change, merge, put_on, rivals
 from polls.surveys.models import SurveyRow
 from polls.surveys.packing import packed
+from polls.surveys.services import survey_change
 from polls.surveys.survey import State, Survey, first_values, from_row, is_whole, tombstone
 from tests.conftest import Lab, rows_held
 from tests.polls.views.builder_form import edit, fields
@@ -171,7 +172,7 @@ def test_a_choice_that_breaks_counts_needs_a_new_round(app: Lab, instructor: Cli
         west = change(found.row, {"questions": raw[1:]}, now_ms=1)
         item = put_on(None, west, region=WEST)
         SurveyRow(survey.code, WEST, round=1, fields=packed(item)).put()
-    now = services.survey_change(code=survey.code, values={"questions": raw[:2]}, since=found.row)
+    now = survey_change(code=survey.code, values={"questions": raw[:2]}, since=found.row)
     services.ballot_cast(survey=now, voter="voter-0001", vote_id=services.name_vote(), answers={"q1": "o1"})
     row = selectors.found_now(survey.code).row
     assert len(rivals(row, "questions")) == 1

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polls.ballots import vote_ids
+from polls.ballots.merge import Cast
 from polls.results import csv_export
 from polls.surveys import definitions
-from polls.surveys.merge import Cast
 from polls.surveys.survey import State, Survey
 from polls.tallies.tally import count
 

@@ -11,6 +11,7 @@ from django.test import Client
 from polls.ballots import services
 from polls.results import past_rounds
 from polls.surveys import definitions, selectors
+from polls.surveys.services import survey_change
 from polls.surveys.survey import Survey, defined_values
 from tests.waiting import wait_until
 
@@ -50,7 +51,7 @@ def test_a_round_before_a_change_of_questions_is_exported_with_everything_that_w
     raw = defined_values(survey.definition)["questions"]
     found = selectors.found_now(survey.code)
     values = {"questions": raw[1:], "allow_change": False}
-    services.survey_change(code=survey.code, values=values, since=found.row, new_round=True)
+    survey_change(code=survey.code, values=values, since=found.row, new_round=True)
 
     export = f"/admin/surveys/{survey.code}/export/"
     page = instructor.get(export).content.decode()

@@ -14,8 +14,10 @@ from django.http import HttpResponse
 from django.test import Client
 
 from failover.gateway import Consistency
-from polls.ballots import services
+from polls.ballots.selectors import ballots
+from polls.results.selectors import results
 from polls.surveys import selectors
+from polls.surveys.services import survey_close
 from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.polls.views.test_pages import hidden, text, url
@@ -43,12 +45,12 @@ def closed(survey: Survey, browser: Client) -> Survey:
     """A survey with one vote, of this browser, that is closed and whose vote both regions hold and have counted."""
     page = browser.get(url(survey))
     assert browser.post(url(survey), {**hidden(page), "q_q1": "o1"}).status_code == 302
-    services.survey_close(code=survey.code)
+    survey_close(code=survey.code)
     shut = selectors.survey_get(survey.code).value
     for region in (EAST, WEST):
-        there = partial(selectors.ballots, shut, region=region)
+        there = partial(ballots, shut, region=region)
         wait_until(lambda look=there: look().value, within=10, what=f"the vote is in {region}")
-    wait_until(lambda: selectors.results(shut).value.tally.voters == 1, within=10, what="the vote is counted")
+    wait_until(lambda: results(shut).value.tally.voters == 1, within=10, what="the vote is counted")
     return shut
 
 
@@ -56,10 +58,10 @@ def closed(survey: Survey, browser: Client) -> Survey:
 def east_is_away(closed: Survey, app: Lab) -> Iterator[Survey]:
     """us-east-1 refuses connections."""
     app.fault(EAST, "refuse")
-    wait_until(lambda: selectors.results(closed).region == WEST, within=10, what="us-west-2 serves")
+    wait_until(lambda: results(closed).region == WEST, within=10, what="us-west-2 serves")
     yield closed
     app.fault("--clear")
-    wait_until(lambda: selectors.results(closed).region == EAST, within=20, what="us-east-1 serves again")
+    wait_until(lambda: results(closed).region == EAST, within=20, what="us-east-1 serves again")
 
 
 def body(response: HttpResponse) -> str:
@@ -127,7 +129,7 @@ def test_the_command_line_warns_beside_what_it_prints(east_is_away: Survey) -> N
 
 
 def test_one_regions_own_replica_is_read_strongly_and_nothing_is_degraded(closed: Survey) -> None:
-    read = selectors.ballots(closed, region=WEST)
+    read = ballots(closed, region=WEST)
 
     assert (read.region, read.asked, read.given, read.degraded) == (
         WEST,
@@ -140,7 +142,7 @@ def test_one_regions_own_replica_is_read_strongly_and_nothing_is_degraded(closed
 def test_who_comes_back_to_their_vote_by_another_region_is_told_so(browser: Client, survey: Survey, app: Lab) -> None:
     page = browser.get(url(survey))
     browser.post(url(survey), {**hidden(page), "q_q1": "o1"})
-    wait_until(lambda: selectors.ballots(survey, region=WEST).value, within=10, what="the vote is in us-west-2")
+    wait_until(lambda: ballots(survey, region=WEST).value, within=10, what="the vote is in us-west-2")
     assert SAID not in text(browser.get(url(survey)))
 
     app.fault(EAST, "refuse")

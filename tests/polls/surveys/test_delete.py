@@ -11,10 +11,20 @@ from hypothesis import strategies as st
 
 from failover import gateway
 from polls.ballots import services
+from polls.ballots.selectors import ballots
 from polls.surveys import definitions, selectors
 from polls.surveys.merge import Row, change, merge, put_on
 from polls.surveys.models import SurveyRow
 from polls.surveys.packing import packed
+from polls.surveys.services import (
+    ServiceRefused,
+    survey_archive,
+    survey_close,
+    survey_create,
+    survey_delete,
+    survey_open,
+    survey_reset,
+)
 from polls.surveys.survey import Survey, first_values, from_row, tombstone
 from tests.conftest import Lab
 from tests.waiting import wait_until
@@ -56,7 +66,7 @@ def begun_again(deleted: Survey) -> Survey:
         return found is not None and found.complete
 
     wait_until(complete, within=20, what="every region answers")
-    return services.survey_create(definition=deleted.definition)
+    return survey_create(definition=deleted.definition)
 
 
 def vote(survey: Survey, voter: str) -> services.Receipt:
@@ -105,7 +115,7 @@ def test_a_deletion_is_typed_and_then_every_page_says_that_it_is_gone(instructor
     assert Client().post(f"{api}ballots", ballot, content_type="application/json").status_code == 410
     instructor.get("/admin/surveys/")  # where it says once that it is deleted
     assert f"survey-{survey.code}" not in instructor.get("/admin/surveys/").content.decode()
-    for change_it in (services.survey_open, services.survey_reset, services.survey_delete, services.survey_archive):
+    for change_it in (survey_open, survey_reset, survey_delete, survey_archive):
         with pytest.raises(selectors.SurveyDeleted):
             change_it(code=survey.code)
 
@@ -120,24 +130,24 @@ def test_the_archive_keeps_results_and_opening_takes_a_survey_out_again(instruct
     assert (found.survey.archived, found.survey.is_open) == (True, False)
     assert f"survey-{survey.code}" not in instructor.get("/admin/surveys/").content.decode()
     assert f"survey-{survey.code}" in instructor.get("/admin/surveys/?shelf=archived").content.decode()
-    assert len(selectors.ballots(found.survey).value) == 1
+    assert len(ballots(found.survey).value) == 1
     instructor.post(f"/admin/surveys/{survey.code}/open/")
-    assert services.survey_open(code=survey.code).archived is False
+    assert survey_open(code=survey.code).archived is False
 
 
 @pytest.mark.lab
 def test_a_deleted_survey_leaves_no_texts_and_an_import_under_its_code_starts_above_its_rounds(survey: Survey):
     for _time in range(2):
-        last = services.survey_reset(code=survey.code)
+        last = survey_reset(code=survey.code)
     vote(last, "voter-0001")
-    services.survey_delete(code=survey.code)
+    survey_delete(code=survey.code)
     converged(survey.code)
     with gateway.at(REGIONS[0]):
         assert "Which?" not in str([item.fields for item in SurveyRow.query(survey.code)])
     again = begun_again(survey)
     assert again.round == last.round + 1
     assert selectors.survey_get(survey.code).value.questions == survey.questions
-    assert selectors.ballots(again).value == []
+    assert ballots(again).value == []
 
 
 @pytest.mark.lab
@@ -161,29 +171,29 @@ def test_a_tombstone_stays_when_the_other_side_of_a_pause_edits_opens_and_resets
 def test_votes_of_the_old_round_never_return_after_a_reset_during_a_pause(app: Lab, survey: Survey):
     vote(survey, "voter-0001")
     app.fault("us-west-2", "replication-pause", "--for", "60")
-    second = services.survey_reset(code=survey.code)
+    second = survey_reset(code=survey.code)
     late = vote(survey, "voter-0002")  # accepted by somebody who could not know
     assert late.round == 1
     vote(second, "voter-0003")
     app.fault("--clear")
     converged(survey.code)
-    assert [cast.voter for cast in selectors.ballots(second).value] == ["voter-0003"]
+    assert [cast.voter for cast in ballots(second).value] == ["voter-0003"]
     # Beginning again above the deleted rounds, not one of them is read.
-    services.survey_delete(code=survey.code)
+    survey_delete(code=survey.code)
     again = begun_again(survey)
     assert again.round == 3
-    assert selectors.ballots(again).value == []
+    assert ballots(again).value == []
 
 
 @pytest.mark.lab
 def test_a_deletion_while_a_region_is_away_holds_right_after_it_returns(app: Lab, survey: Survey):
     converged(survey.code)
     app.fault("us-east-1", "dns-empty", "--for", "60")
-    services.survey_delete(code=survey.code)
+    survey_delete(code=survey.code)
     assert dead(survey.code)
-    again = services.survey_create(definition=survey.definition)
+    again = survey_create(definition=survey.definition)
     assert again.round > 100  # the region that is away may have begun rounds that nobody here knows of
-    services.survey_delete(code=survey.code)
+    survey_delete(code=survey.code)
     app.fault("--clear")
     converged(survey.code)
     assert dead(survey.code)
@@ -207,16 +217,16 @@ def test_a_close_and_a_reset_while_a_region_is_away_hold_right_after_it_returns(
     vote(survey, "voter-0001")
     converged(survey.code)
     app.fault("us-east-1", "refuse", "--for", "60")
-    second = services.survey_reset(code=survey.code)
+    second = survey_reset(code=survey.code)
     vote(second, "voter-0002")
-    services.survey_close(code=survey.code)
+    survey_close(code=survey.code)
     app.fault("--clear")
     now = selectors.found_now(survey.code).survey
     assert (now.round, now.is_open) == (2, False)
-    with pytest.raises(services.ServiceRefused):
+    with pytest.raises(ServiceRefused):
         vote(now, "voter-0003")
     converged(survey.code)
-    assert [cast.voter for cast in selectors.ballots(now).value] == ["voter-0002"]
+    assert [cast.voter for cast in ballots(now).value] == ["voter-0002"]
 
 
 @pytest.mark.lab
@@ -225,11 +235,11 @@ def test_a_close_is_in_force_on_both_sides_of_a_pause_and_a_vote_that_could_not_
 ):
     converged(survey.code)
     app.fault("us-west-2", "replication-pause", "--for", "60")
-    services.survey_close(code=survey.code)
+    survey_close(code=survey.code)
     assert not selectors.found_now(survey.code).survey.is_open
     vote(survey, "voter-0001")  # by somebody who read the survey before
     app.fault("--clear")
     converged(survey.code)
     now = selectors.found_now(survey.code).survey
     assert not now.is_open
-    assert [cast.voter for cast in selectors.ballots(now).value] == ["voter-0001"]
+    assert [cast.voter for cast in ballots(now).value] == ["voter-0001"]

@@ -13,13 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from failover import gateway, wiring
-from polls.ballots import services
 from polls.common.paging import Place
 from polls.surveys import definitions, listing, selectors
 from polls.surveys.listing import Listed, Shelf
 from polls.surveys.merge import Row, change, merge, put_on
 from polls.surveys.models import ListingRow, SurveyRow
 from polls.surveys.packing import packed, unpacked
+from polls.surveys.services import survey_archive, survey_close, survey_delete, survey_open, survey_reset
 from polls.surveys.survey import Survey, defined_values, first_values, from_row, tombstone
 from polls.tallies import store as tallies
 from tests.conftest import Lab
@@ -111,7 +111,7 @@ def test_a_page_of_large_surveys_takes_a_few_small_calls(
 @lab
 def test_pages_hold_every_survey_once_the_latest_change_first(make_survey: Callable[..., Survey]):
     made = [make_survey(title=f"Paged {number}").code for number in range(7)]
-    services.survey_close(code=made[2])
+    survey_close(code=made[2])
     order = [made[2], *(code for code in made[::-1] if code != made[2])]
     found: list[str] = []
     after: str | None = ""
@@ -141,13 +141,13 @@ def test_a_survey_that_ends_a_page_is_not_on_the_next_one_by_its_older_row(make_
 @lab
 def test_a_survey_goes_from_shelf_to_shelf(make_survey: Callable[..., Survey]):
     code = make_survey().code
-    services.survey_archive(code=code)
+    survey_archive(code=code)
     assert shown(code) is None
     assert shown(code, Shelf.ARCHIVED) is not None
-    services.survey_open(code=code)
+    survey_open(code=code)
     assert shown(code, Shelf.ARCHIVED) is None
     assert shown(code) == replace(selectors.found_now(code).survey, questions=(), help="")
-    services.survey_delete(code=code)
+    survey_delete(code=code)
     assert all(shown(code, shelf) is None for shelf in (Shelf.SHOWN, Shelf.ARCHIVED))
 
 
@@ -194,7 +194,7 @@ def test_a_writer_that_is_cut_off_between_both_rows_loses_no_survey_from_the_lis
     found = {listed.survey.code: listed.survey.title for listed in listing.page().value.surveys}
     assert found[known] == "Cut off"
     assert found[new] == "Never listed"
-    services.survey_close(code=new)
+    survey_close(code=new)
     assert shown(new) == replace(selectors.found_now(new).survey, questions=(), help="")
 
 
@@ -237,7 +237,7 @@ def test_a_whole_page_of_large_surveys_whose_small_rows_are_missing_is_shown(
 @lab
 def test_what_an_earlier_version_stored_is_put_into_the_list(make_survey: Callable[..., Survey]):
     old, deleted = make_survey().code, make_survey().code
-    services.survey_delete(code=deleted)
+    survey_delete(code=deleted)
     for code in (old, deleted):
         with gateway.at(EAST):
             (item,) = SurveyRow.query(code, SurveyRow.region == EAST, consistent_read=True)
@@ -270,8 +270,8 @@ def test_the_sweep_reads_only_what_was_changed(wired: wiring.Wired, make_survey:
         assert codes <= {scheme.code for scheme in store.open_schemes()}
     assert set(traffic.calls) == {"Query by-change"}
     assert traffic.bytes < 50_000 + 300 * len(store.open_schemes())
-    services.survey_reset(code=surveys[0].code)
-    services.survey_close(code=surveys[1].code)
+    survey_reset(code=surveys[0].code)
+    survey_close(code=surveys[1].code)
 
     def level() -> bool:
         rounds = {scheme.code: scheme.round for scheme in store.open_schemes()}

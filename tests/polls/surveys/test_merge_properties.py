@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polls.surveys.merge import Cast, Field, Row, change, merge, merge_ballots
+from polls.ballots.merge import Cast, merge_ballots
+from polls.surveys.merge import Field, Row, change, merge
 
 NAMES = st.sampled_from(["title", "state", "expires_at"])
 FIELDS = st.builds(Field, st.sampled_from(["open", "closed", 1, {"a": [1]}, None]), st.integers(0, 3))

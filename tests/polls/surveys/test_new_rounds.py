@@ -9,10 +9,11 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from polls.ballots import services
+from polls.ballots.selectors import ballots
 from polls.common import caching
 from polls.surveys import selectors
 from polls.surveys.merge import change, put_on
+from polls.surveys.services import survey_close, survey_hide, survey_open, survey_reset, survey_reveal
 from polls.surveys.survey import Survey
 from tests.polls.views.builder_form import edit, fields
 
@@ -45,9 +46,9 @@ def stale(survey: Survey, found: selectors.Found) -> None:
 
 @pytest.mark.lab
 def test_a_survey_that_was_just_opened_turns_nobody_away(survey: Survey, browser: Client):
-    services.survey_close(code=survey.code)
+    survey_close(code=survey.code)
     closed = selectors.found_now(survey.code)
-    services.survey_open(code=survey.code)
+    survey_open(code=survey.code)
     stale(survey, closed)
     assert 'id="ballot"' in browser.get(f"/s/{survey.code}/").content.decode()
     stale(survey, closed)
@@ -59,21 +60,21 @@ def test_a_survey_that_was_just_opened_turns_nobody_away(survey: Survey, browser
 @pytest.mark.lab
 def test_a_vote_of_a_new_rounds_page_is_never_put_into_the_round_before(survey: Survey, browser: Client):
     first = selectors.found_now(survey.code)
-    services.survey_reset(code=survey.code)
+    survey_reset(code=survey.code)
     form = {**fields(browser.get(f"/s/{survey.code}/")), "q_q1": "o1"}
     stale(survey, first)
     assert browser.post(f"/s/{survey.code}/", form).status_code == 302
     second = selectors.found_now(survey.code).survey
-    assert (second.round, len(selectors.ballots(second).value)) == (2, 1)
-    assert selectors.ballots(first.survey).value == []
+    assert (second.round, len(ballots(second).value)) == (2, 1)
+    assert ballots(first.survey).value == []
 
 
 @pytest.mark.lab
 def test_a_phone_on_a_closed_survey_is_asked_to_wait_and_finds_out_when_it_opens(survey: Survey, browser: Client):
     form = {**fields(browser.get(f"/s/{survey.code}/")), "q_q1": "o1"}
     assert browser.post(f"/s/{survey.code}/", form).status_code == 302
-    services.survey_close(code=survey.code)
-    services.survey_reset(code=survey.code)
+    survey_close(code=survey.code)
+    survey_reset(code=survey.code)
     page = browser.get(f"/s/{survey.code}/").content.decode()
     late = browser.post(f"/s/{survey.code}/", form).content.decode()
     for text in (page, late):
@@ -83,7 +84,7 @@ def test_a_phone_on_a_closed_survey_is_asked_to_wait_and_finds_out_when_it_opens
         assert f'href="/s/{survey.code}/"' in text
     assert "Please vote again" not in browser.get(f"/s/{survey.code}/receipt/").content.decode()
     assert browser.get(f"/s/{survey.code}/state.json").json() == {"state": "closed", "round": 2}
-    services.survey_open(code=survey.code)
+    survey_open(code=survey.code)
     assert browser.get(f"/s/{survey.code}/state.json").json() == {"state": "open", "round": 2}
     assert "Please vote again" in browser.get(f"/s/{survey.code}/").content.decode()
 
@@ -108,12 +109,12 @@ def test_what_was_revealed_is_hidden_again_in_the_next_round(
     assert not selectors.found_now(hidden.code).survey.is_open
     call_command("survey", "reset", hidden.code, "--open")
     assert selectors.found_now(hidden.code).survey.is_open
-    services.survey_reveal(code=hidden.code)
+    survey_reveal(code=hidden.code)
     form = fields(instructor.get(edit(hidden)))
     instructor.post(edit(hidden), {**form, "results": "shown", "action": "save"})
-    services.survey_hide(code=hidden.code)
+    survey_hide(code=hidden.code)
     assert browser.get(results).status_code == 403
-    services.survey_reset(code=hidden.code)
+    survey_reset(code=hidden.code)
     assert browser.get(results).status_code == 200
 
 
@@ -121,7 +122,7 @@ def test_what_was_revealed_is_hidden_again_in_the_next_round(
 def test_a_reveal_that_meets_a_reset_of_another_region_holds_for_its_own_round(make_survey: Callable[..., Survey]):
     hidden = make_survey(results="hidden")
     before = selectors.found_now(hidden.code).row
-    services.survey_reset(code=hidden.code)
+    survey_reset(code=hidden.code)
     after = selectors.found_now(hidden.code).row
     late = put_on(None, change(before, {"results-now": "1:shown"}, now_ms=after.changed_at + 10), region="us-west-2")
     merged = selectors.Found.of(hidden.code, [after, late], region="us-west-2")

@@ -6,11 +6,12 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from polls.ballots.merge import Cast
 from polls.builder import drafts, joining
+from polls.common.models import StoredJSON
 from polls.results.csv_export import anonymous, ballot_rows, lines, result_rows
 from polls.surveys import definitions, stored
-from polls.surveys.merge import Cast, change, merge, put_on
-from polls.surveys.models import StoredJSON
+from polls.surveys.merge import change, merge, put_on
 from polls.surveys.packing import packed, unpacked
 from polls.surveys.survey import DEFINED, State, first_values, from_row, is_whole
 from polls.tallies import store, tally

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from failover import gateway
 from polls.ballots import services
 from polls.surveys import codes, selectors
+from polls.surveys.services import survey_reveal
 from polls.surveys.survey import Survey
 from tests.waiting import wait_until
 
@@ -151,7 +152,7 @@ def test_a_repeated_import_leaves_what_was_revealed_and_one_that_keeps_leaves_ev
     raw = json.loads(file.read_text()) | {"help": "Read me", "results": "hidden"}
     file.write_text(json.dumps(raw))
     code = run("import", str(file))
-    services.survey_reveal(code=code)
+    survey_reveal(code=code)
     assert run("import", str(file)) == code
     file.write_text(json.dumps(raw | {"help": "Other words"}))
     assert "different survey" in refused("import", str(file))

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from failover.core.fakes import FakeClock
-from polls.surveys.merge import Cast
-from polls.surveys.models import shard_key, shard_place
+from polls.ballots.merge import Cast
+from polls.ballots.models import shard_key, shard_place
 from polls.tallies.fakes import FakeRegion, FakeTallies
 from polls.tallies.ports import Scheme, Shard, Unreachable
 from polls.tallies.recount import IDLE_ROUNDS, LARGE, LIVELY_S, REST, SMALL_REST_S, Projector

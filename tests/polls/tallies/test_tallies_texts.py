@@ -6,9 +6,10 @@ import pytest
 
 from failover import gateway
 from polls.ballots import services
+from polls.ballots.merge import Cast
 from polls.results import texts
-from polls.surveys.merge import Cast
-from polls.surveys.selectors import results
+from polls.results.selectors import results
+from polls.surveys.services import survey_close
 from polls.surveys.survey import Survey
 from polls.tallies.ports import Shard
 from polls.tallies.store import RegionTallies
@@ -86,7 +87,7 @@ def test_no_text_is_lost_where_tallies_do_not_tell_when_it_came(survey: Survey):
     for number in range(30):
         write(survey, number, q4=f"text {number}")
     counted(survey, 30)
-    survey = services.survey_close(code=survey.code)  # no sweep counts it again
+    survey = survey_close(code=survey.code)  # no sweep counts it again
     for region in gateway.regions():
         store = RegionTallies(region)
         for number, stored in store.kept(survey.code, survey.round).shards.items():

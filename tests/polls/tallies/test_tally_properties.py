@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polls.surveys.merge import Cast
+from polls.ballots.merge import Cast
 from polls.tallies.tally import count, percent
 
 OPTIONS = {"q1": ["o1", "o2"], "q2": ["o1", "o2", "o3"], "q3": ["1", "2", "3"], "q4": []}

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from failover.core.fakes import FakeClock
-from polls.surveys.merge import Cast
+from polls.ballots.merge import Cast
 from polls.tallies.fakes import FakeRegion, FakeTallies
 from polls.tallies.ports import Scheme, Shard, Unreachable
 from polls.tallies.recount import Projector

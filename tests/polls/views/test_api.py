@@ -11,8 +11,9 @@ from django.test import Client
 
 from failover import gateway
 from polls.ballots import services, vote_ids
+from polls.ballots.selectors import ballots
 from polls.common import limits
-from polls.surveys import selectors
+from polls.surveys.services import survey_close
 from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.waiting import wait_until
@@ -46,7 +47,7 @@ def assert_problem(reply: HttpResponse, status: int) -> dict[str, Any]:
 
 
 def voters(survey: Survey) -> int:
-    return len(selectors.ballots(survey).value)
+    return len(ballots(survey).value)
 
 
 def test_the_survey_is_shown_with_every_id(api: Client, survey: Survey):
@@ -76,9 +77,7 @@ def test_a_ballot_is_recorded_repeated_changed_and_overtaken(api: Client, survey
     assert (late.status_code, late.json()["status"]) == (200, "superseded")
     changed = post(api, survey, {"voter": VOTER, "answers": {"q1": "o2", "q2": ["o3"], "q3": 4, "q4": "text"}})
     assert (changed.status_code, changed.json()["status"]) == (200, "changed")
-    assert [ballot.answers for ballot in selectors.ballots(survey).value] == [
-        {"q1": "o2", "q2": ["o3"], "q3": 4, "q4": "text"}
-    ]
+    assert [ballot.answers for ballot in ballots(survey).value] == [{"q1": "o2", "q2": ["o3"], "q3": 4, "q4": "text"}]
 
 
 def test_a_change_without_a_name_counts_though_another_hosts_clock_named_the_vote_before_ahead_of_ours(
@@ -89,7 +88,7 @@ def test_a_change_without_a_name_counts_though_another_hosts_clock_named_the_vot
     changed = post(api, survey, {"voter": VOTER, "answers": {**GOOD["answers"], "q1": "o2"}})
     assert (changed.status_code, changed.json()["status"]) == (200, "changed")
     assert changed.json()["vote_id"] > ahead
-    (ballot,) = selectors.ballots(survey).value
+    (ballot,) = ballots(survey).value
     assert (ballot.vote_id, ballot.answers["q1"]) == (changed.json()["vote_id"], "o2")
 
 
@@ -110,7 +109,7 @@ def test_a_second_vote_is_refused_where_votes_may_not_be_changed(api: Client, ma
 
 
 def test_a_closed_survey_takes_nothing(api: Client, survey: Survey):
-    services.survey_close(code=survey.code)
+    survey_close(code=survey.code)
     body = assert_problem(post(api, survey, GOOD), 409)
     assert body["reason"] == "closed"
     assert vote_ids.is_valid(body["vote_id"])

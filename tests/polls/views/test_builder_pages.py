@@ -11,6 +11,7 @@ from django.test import Client
 
 from polls.ballots import services
 from polls.surveys import codes, definitions, selectors
+from polls.surveys.services import ServiceRefused, survey_change, survey_create
 from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.polls.clocks import in_days
@@ -228,11 +229,11 @@ def test_opening_by_hand_forgets_a_time_that_would_keep_it_closed(instructor: Cl
 def test_a_change_that_was_overtaken_between_reading_and_writing_is_refused_and_another_property_is_not(survey: Survey):
     found = selectors.read_now(survey.code)
     assert found is not None
-    services.survey_change(code=survey.code, values={"title": "First"}, since=found.row)
-    with pytest.raises(services.ServiceRefused) as refused:
-        services.survey_change(code=survey.code, values={"title": "Second"}, since=found.row)
+    survey_change(code=survey.code, values={"title": "First"}, since=found.row)
+    with pytest.raises(ServiceRefused) as refused:
+        survey_change(code=survey.code, values={"title": "Second"}, since=found.row)
     assert refused.value.reason == "conflict"
-    services.survey_change(code=survey.code, values={"results": "hidden"}, since=found.row)
+    survey_change(code=survey.code, values={"results": "hidden"}, since=found.row)
     assert (now(survey).title, now(survey).results) == ("First", "hidden")
 
 
@@ -263,7 +264,7 @@ def test_the_largest_survey_there_may_be_is_edited_like_any_other(instructor: Cl
         {"text": next(texts), "kind": "multiple", "options": [next(texts) for _option in range(30)]}
         for _question in range(50)
     ]
-    made = services.survey_create(definition=definitions.parse({"title": "Large", "questions": questions}))
+    made = survey_create(definition=definitions.parse({"title": "Large", "questions": questions}))
     one, other = (fields(instructor.get(edit(made))) for _ in range(2))
     assert instructor.post(edit(made), {**one, "title": "Larger", "action": "save"}).status_code == 302
     page = instructor.post(edit(made), {**other, "title": "Largest", "action": "save"})

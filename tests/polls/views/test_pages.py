@@ -10,9 +10,9 @@ from django.http import HttpResponse
 from django.test import Client
 
 from failover import gateway
-from polls.ballots import services
+from polls.ballots.selectors import ballots
 from polls.common import guesses, limits
-from polls.surveys import selectors
+from polls.surveys.services import survey_close, survey_delete, survey_reset
 from polls.surveys.survey import Survey
 from polls.views.common import survey_url
 from tests.conftest import Lab
@@ -39,7 +39,7 @@ def send(browser: Client, survey: Survey, page: HttpResponse, **answers: Any) ->
 
 
 def stored(survey: Survey) -> list[dict[str, Any]]:
-    return [dict(ballot.answers) for ballot in selectors.ballots(survey).value]
+    return [dict(ballot.answers) for ballot in ballots(survey).value]
 
 
 def assert_sound(page: str) -> None:
@@ -155,7 +155,7 @@ def test_without_the_csrf_token_nothing_is_recorded(browser: Client, survey: Sur
 
 def test_a_closed_survey_says_so_and_takes_nothing(browser: Client, survey: Survey):
     page = browser.get(url(survey))
-    services.survey_close(code=survey.code)
+    survey_close(code=survey.code)
     assert "This survey is closed" in text(browser.get(url(survey)))
     reply = send(browser, survey, page, q_q1="o1")
     assert reply.status_code == 409
@@ -168,7 +168,7 @@ def test_a_closed_survey_says_so_and_takes_nothing(browser: Client, survey: Surv
 
 def test_a_text_that_came_after_the_close_can_still_be_copied(browser: Client, survey: Survey):
     page = browser.get(url(survey))
-    services.survey_close(code=survey.code)
+    survey_close(code=survey.code)
     reply = send(browser, survey, page, q_q1="o1", q_q4="Written for <b>long</b>,\nin two lines")
     assert "Written for &lt;b&gt;long&lt;/b&gt;,<br>in two lines" in text(reply)
     assert "What you wrote" in text(reply)
@@ -178,7 +178,7 @@ def test_a_text_that_came_after_the_close_can_still_be_copied(browser: Client, s
 
 def test_after_a_reset_an_old_page_is_asked_again(browser: Client, survey: Survey):
     page = browser.get(url(survey))
-    fresh = services.survey_reset(code=survey.code)
+    fresh = survey_reset(code=survey.code)
     reply = send(browser, survey, page, q_q1="o2")
     assert reply.status_code == 409
     assert "The survey was reset" in text(reply)
@@ -190,7 +190,7 @@ def test_after_a_reset_an_old_page_is_asked_again(browser: Client, survey: Surve
 
 def test_a_voter_of_an_earlier_round_is_told_of_the_reset(browser: Client, survey: Survey):
     send(browser, survey, browser.get(url(survey)), q_q1="o1")
-    services.survey_reset(code=survey.code)
+    survey_reset(code=survey.code)
     assert "The survey was reset" in text(browser.get(url(survey)))
     assert "belongs to an old round" in text(browser.get(url(survey, "receipt/")))
 
@@ -298,7 +298,7 @@ def test_results_json_follows_the_contract(browser: Client, survey: Survey):
 
 def test_no_cache_keeps_what_results_json_says_nor_that_there_is_nothing_to_say(browser: Client, survey: Survey):
     there = browser.get(url(survey, "results.json"))
-    services.survey_delete(code=survey.code)
+    survey_delete(code=survey.code)
     gone = browser.get(url(survey, "results.json"))
     assert [(reply.status_code, reply["Cache-Control"]) for reply in (there, gone)] == [
         (200, "no-store"),

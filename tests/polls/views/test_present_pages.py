@@ -16,7 +16,9 @@ from django.test import Client
 from failover import gateway
 from polls.ballots import services
 from polls.results import moderation
+from polls.results import selectors as result_selectors
 from polls.surveys import selectors
+from polls.surveys.services import ServiceRefused, survey_hide, survey_reset
 from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.waiting import wait_until
@@ -39,7 +41,7 @@ def cast(survey: Survey, voter: str, **answers: Any) -> None:
 
 def counted(survey: Survey, voters: int) -> None:
     def all_are() -> bool:
-        return selectors.results(survey).value.tally.voters == voters
+        return result_selectors.results(survey).value.tally.voters == voters
 
     wait_until(all_are, within=15, what=f"{voters} votes are counted")
 
@@ -96,7 +98,7 @@ def test_what_the_class_is_shown_holds_no_text_and_nothing_hidden_whoever_shows_
     results = f"/s/{voted.code}/results/"
     assert "=1+1" in text(instructor.get(results))
     assert "=1+1" not in text(instructor.get(f"{results}?for=class"))
-    services.survey_hide(code=voted.code)
+    survey_hide(code=voted.code)
     assert "Only you see these results" in text(instructor.get(results))
     for headers in ({}, {"HX-Request": "true"}):
         page = text(instructor.get(f"{results}?for=class", headers=headers))
@@ -194,7 +196,7 @@ def test_an_unchanged_screen_is_a_304(browser: Client, voted: Survey):
 
 def test_two_rounds_stand_side_by_side(browser: Client, voted: Survey):
     assert "Compare rounds" not in text(browser.get(screen(voted, "?q=1&compare=1")))
-    second = services.survey_reset(code=voted.code)
+    second = survey_reset(code=voted.code)
     cast(second, "voter-one", q1="o1")
     counted(second, 1)
     page = text(browser.get(screen(voted, "?q=1&compare=1")))
@@ -225,7 +227,9 @@ def test_a_screen_without_the_hidden_texts_is_as_full_as_it_was(make_survey: Cal
     for number in range(7):
         cast(survey, f"voter-{number:04}", q1="o1", q4=f"text {number}")
     wait_until(
-        lambda: selectors.results(survey).value.tally.answered["q4"] == 7, within=10, what="seven texts are counted"
+        lambda: result_selectors.results(survey).value.tally.answered["q4"] == 7,
+        within=10,
+        what="seven texts are counted",
     )
 
     def shown(after: str = "") -> moderation.MarkedPage:
@@ -276,7 +280,7 @@ def test_more_texts_cannot_be_hidden_than_a_survey_can_hold(
 ):
     monkeypatch.setattr(moderation, "MOST_HIDDEN", 1)
     moderation.set_hidden(code=voted.code, mark="q4." + "0" * 16, hidden=True)
-    with pytest.raises(services.ServiceRefused, match="cannot be"):
+    with pytest.raises(ServiceRefused, match="cannot be"):
         moderation.set_hidden(code=voted.code, mark="q4." + "1" * 16, hidden=True)
     moderation.set_hidden(code=voted.code, mark="q4." + "0" * 16, hidden=False)
     instructor.post(screen(voted, "?q=4"), {"action": "hide-text", "mark": "q4." + "1" * 16})

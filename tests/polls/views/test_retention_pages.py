@@ -14,15 +14,18 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from failover import gateway
-from polls.ballots import services
+from polls.ballots import selectors as ballot_selectors
 from polls.ballots.any_votes import maybe_voted
 from polls.ballots.bulk_reads import read_replica
-from polls.ballots.services import ServiceRefused, TimesTooLate
+from polls.ballots.selectors import ballot_get
 from polls.results import moderation, past_rounds
+from polls.results import selectors as result_selectors
+from polls.results.selectors import results
 from polls.surveys import definitions, selectors
 from polls.surveys import services as survey_services
 from polls.surveys.merge import change
 from polls.surveys.retention import DAY_S
+from polls.surveys.services import ServiceRefused, TimesTooLate, survey_close, survey_create, survey_open, survey_reset
 from polls.surveys.survey import State, Survey
 from polls.tallies import audit
 from tests.polls.clocks import AheadClock
@@ -55,7 +58,7 @@ def now(survey: Survey) -> Survey:
 
 
 def counted(survey: Survey, voters: int) -> None:
-    wait_until(lambda: selectors.results(survey).value.tally.voters == voters, within=30, what="the votes are counted")
+    wait_until(lambda: results(survey).value.tally.voters == voters, within=30, what="the votes are counted")
 
 
 def told(*arguments: str) -> tuple[str, str]:
@@ -80,8 +83,8 @@ def test_a_vote_of_the_last_day_lives_for_180_days_and_the_next_one_is_refused(
     assert page.status_code == 409
     assert "takes no more votes" in page.content.decode()
     assert "takes no more votes" in browser.get(f"/s/{survey.code}/").content.decode()
-    assert selectors.results(survey).value.survey.state is State.CLOSED
-    assert len(selectors.ballots(survey).value) == 1
+    assert results(survey).value.survey.state is State.CLOSED
+    assert len(ballot_selectors.ballots(survey).value) == 1
 
 
 def test_an_expired_round_is_not_opened_and_a_new_one_takes_votes(
@@ -90,7 +93,7 @@ def test_an_expired_round_is_not_opened_and_a_new_one_takes_votes(
     days(200)
     before = selectors.found_now(survey.code).row
     with pytest.raises(ServiceRefused) as caught:
-        services.survey_open(code=survey.code)
+        survey_open(code=survey.code)
     assert caught.value.reason == "expired"
     with pytest.raises(CommandError, match="took votes until"):
         told("open", survey.code)
@@ -132,13 +135,13 @@ def test_every_reader_goes_by_the_expiry_and_not_by_what_the_database_has_remove
         page = moderation.page(survey, "q4", limit=5, with_hidden=True)
         ballots = instructor.get(f"/admin/surveys/{survey.code}/export/ballots.json")
         return {
-            "results": selectors.results(survey).value.tally.voters,
-            "ballots": len(selectors.ballots(survey).value),
+            "results": results(survey).value.tally.voters,
+            "ballots": len(ballot_selectors.ballots(survey).value),
             "replica": len(read_replica(survey, gateway.regions()[0])),
-            "own ballot": 1 if selectors.ballot_get(survey, "voter-0001").value else 0,
+            "own ballot": 1 if ballot_get(survey, "voter-0001").value else 0,
             "texts": len(page.texts),
             "voted": int(maybe_voted(survey)),
-            "list": selectors.voters([survey])[survey.code, 1],
+            "list": result_selectors.voters([survey])[survey.code, 1],
             "command": len(json.loads(told("export", survey.code, "--ballots")[0])["ballots"]),
             "page": b"".join(ballots.streaming_content).decode().count('"ballot": '),
         }
@@ -157,16 +160,16 @@ def test_each_round_expires_for_itself(survey: Survey, instructor: Client, days:
     assert post(survey).status_code == 201
     counted(survey, 1)
     days(100)
-    second = services.survey_reset(code=survey.code)
+    second = survey_reset(code=survey.code)
     assert post(second, "voter-0002").status_code == 201
     counted(second, 1)
     assert past_rounds.with_votes(second) == [(1, 1)]
     days(366)
     assert past_rounds.with_votes(second) == []
-    assert selectors.results(second).value.tally.voters == 1
+    assert results(second).value.tally.voters == 1
     first = past_rounds.of(second, 1)
     assert first is not None
-    assert selectors.ballots(first).value == []
+    assert ballot_selectors.ballots(first).value == []
     compared = instructor.get(f"/s/{survey.code}/present/?q=1&compare=1")
     assert compared.context["before_voters"] == 0
     assert "expired on" in instructor.get(f"/admin/surveys/{survey.code}/export/?round=1").content.decode()
@@ -183,8 +186,8 @@ def test_times_beyond_the_time_for_votes_are_refused_however_a_survey_is_saved(
     raw = {"title": "T", "questions": [{"text": "Why?", "kind": "text"}]}
     late, fine = {**raw, field: iso(186)}, {**raw, field: iso(184)}
     with pytest.raises(TimesTooLate):
-        services.survey_create(definition=definitions.parse(late))
-    assert services.survey_create(definition=definitions.parse(fine))
+        survey_create(definition=definitions.parse(late))
+    assert survey_create(definition=definitions.parse(fine))
     file = tmp_path / "late.json"
     file.write_text(json.dumps({**late, "code": "LATE2026"}))
     with pytest.raises(CommandError, match="185 days"):
@@ -237,7 +240,7 @@ def test_the_demo_survey_of_an_old_directory_gets_a_new_round_and_says_so(
     days(186)
     assert told("import", "--keep", str(file))[0] == survey.code
     assert now(survey).round == 1
-    services.survey_close(code=survey.code)
+    survey_close(code=survey.code)
     code, line = told("import", "--keep", "--renew", str(file))[0].splitlines()
     assert code == survey.code
     assert "took votes until" in line

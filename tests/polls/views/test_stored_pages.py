@@ -13,15 +13,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from failover import gateway
-from polls.ballots import services
-from polls.ballots.services import ServiceRefused
+from polls.ballots.models import BallotRow, round_key, shard_key, voter_key
 from polls.builder import saving
 from polls.results import moderation
-from polls.surveys import definitions, selectors
+from polls.surveys import definitions, selectors, services
 from polls.surveys.definitions import Definition, DefinitionInvalid
-from polls.surveys.models import BallotRow, SurveyRow, TallyRow, round_key, shard_key, voter_key
+from polls.surveys.models import SurveyRow
+from polls.surveys.services import (
+    ServiceRefused,
+    survey_archive,
+    survey_change,
+    survey_close,
+    survey_delete,
+    survey_hide,
+    survey_open,
+    survey_reset,
+    survey_reveal,
+)
 from polls.surveys.survey import State, Survey
 from polls.tallies import store
+from polls.tallies.models import TallyRow
 from tests.polls.surveys.test_stored_properties import ANY, FIELDS
 from tests.polls.views.builder_form import edit, fields
 
@@ -126,7 +137,7 @@ def test_times_that_contradict_each_other_on_two_sides_of_a_split_can_be_seen_re
     assert instructor.post(edit(survey), {**form, "opens_at": "", "action": "save"}).status_code == 302
     assert now(survey).opens_at is None
     assert "it closes before it opens" not in listed(instructor)
-    services.survey_delete(code=survey.code)
+    survey_delete(code=survey.code)
     assert survey.code not in listed(instructor)
 
 
@@ -181,7 +192,7 @@ def test_two_saves_that_together_are_too_large_are_not_both_stored(make_survey: 
     longer = edited(base, help="ж" * 400)
     saving.survey_edit(code=survey.code, base=base, mine=definitions.parse(full))
     with pytest.raises(ServiceRefused):  # as it was sent by somebody who had read it before
-        services.survey_change(code=survey.code, values={"help": longer.help}, since=before.row)
+        survey_change(code=survey.code, values={"help": longer.help}, since=before.row)
     with pytest.raises(DefinitionInvalid, match="larger than 200 KB"):
         saving.survey_edit(code=survey.code, base=base, mine=longer)
     assert now(survey).help == ""
@@ -203,7 +214,7 @@ def test_a_newer_versions_survey_is_shown_as_such_and_no_save_drops_what_is_not_
     assert "q4-text" not in form
     # A part that is understood may be changed, and everything else stays.
     assert instructor.post(edit(survey), {**form, "help": "Read me", "action": "save"}).status_code == 302
-    services.survey_reset(code=survey.code)
+    survey_reset(code=survey.code)
     after = now(survey)
     assert (after.help, after.document["questions"]) == ("Read me", questions)
     with gateway.at(EAST):
@@ -235,20 +246,20 @@ def test_a_row_that_is_no_json_object_harms_nobody_and_only_a_deletion_replaces_
     assert "West" in listed(instructor)
     closed = instructor.post(f"/admin/surveys/{survey.code}/close/", follow=True)
     assert "cannot be read, so nothing was changed" in closed.content.decode()
-    assert services.survey_delete(code=survey.code).deleted
+    assert survey_delete(code=survey.code).deleted
     with gateway.at(EAST):
         (item,) = SurveyRow.query(survey.code, SurveyRow.region == EAST, consistent_read=True)
         assert item.is_readable
 
 
 def test_what_every_service_writes_is_understood(survey: Survey):
-    services.survey_close(code=survey.code)
-    services.survey_open(code=survey.code)
-    services.survey_hide(code=survey.code)
-    services.survey_reveal(code=survey.code)
+    survey_close(code=survey.code)
+    survey_open(code=survey.code)
+    survey_hide(code=survey.code)
+    survey_reveal(code=survey.code)
     moderation.set_hidden(code=survey.code, mark="q4.0123456789abcdef", hidden=True)
-    services.survey_archive(code=survey.code)
-    assert services.survey_reset(code=survey.code).unread == frozenset()
+    survey_archive(code=survey.code)
+    assert survey_reset(code=survey.code).unread == frozenset()
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

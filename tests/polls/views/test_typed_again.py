@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from failover import gateway
-from polls.ballots import services
 from polls.surveys import listing, selectors
+from polls.surveys.services import survey_delete, survey_open
 from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.polls.views.builder_form import edit, fields
@@ -105,7 +105,7 @@ def test_an_edit_of_a_survey_that_was_deleted_meanwhile_can_be_saved_as_a_new_on
 ):
     form = fields(author.get(edit(survey))) | {"title": f"Changed for an hour, {known}", "action": "save"}
     before = selectors.found_now(survey.code)
-    services.survey_delete(code=survey.code)
+    survey_delete(code=survey.code)
     if not known:  # another process did it, and this one has not looked since
         selectors._surveys.forget()
         selectors._surveys.put(survey.code, before)
@@ -255,7 +255,7 @@ def test_who_was_signed_out_before_a_button_comes_to_the_list(author: Client, su
         {"csrfmiddlewaretoken": fields(author.get("/admin/login/"))["csrfmiddlewaretoken"]},
     )
     assert reply["Location"] == "/admin/login/?next=/admin/surveys/"
-    assert services.survey_open(code=survey.code).is_open
+    assert survey_open(code=survey.code).is_open
 
 
 def test_a_page_whose_beginning_cannot_be_told_keeps_what_was_typed(author: Client, survey: Survey):

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 
-from polls.ballots import browsers, services, tokens, voting_links
-from polls.surveys import selectors
+from polls.ballots import browsers, tokens, voting_links
+from polls.ballots.selectors import ballots
+from polls.surveys.services import survey_reset
 from polls.surveys.survey import Survey
 from tests.polls.views.test_pages import hidden, send, stored, text, url
 
@@ -167,7 +168,7 @@ def test_the_link_that_a_browser_votes_by_is_its_voter_on_every_page_of_that_sur
     assert url(survey, f"link/{link}/") in receipt
     send(browser, survey, open_before, q_q1="o2")
     send(browser, survey, browser.get(url(survey)), q_q1="o2")
-    assert [cast.voter for cast in selectors.ballots(survey).value] == [voting_links.voter(link, survey)]
+    assert [cast.voter for cast in ballots(survey).value] == [voting_links.voter(link, survey)]
     assert stored(survey) == [{"q1": "o2"}]
 
 
@@ -178,14 +179,14 @@ def test_by_the_api_a_link_is_its_voter_where_no_link_is_needed_either(survey: S
     assert reply.status_code == 201
     page = Client().get(url(survey, f"link/{link}/"))
     assert "You have voted" in text(page)
-    assert [cast.voter for cast in selectors.ballots(survey).value] == [voting_links.voter(link, survey)]
+    assert [cast.voter for cast in ballots(survey).value] == [voting_links.voter(link, survey)]
 
 
 def test_after_a_reset_both_tabs_are_one_new_voter(browser: Client, survey: Survey):
     pages = first_pages(browser, survey)
     for page in pages:
         send(browser, survey, page, q_q1="o1")
-    fresh = services.survey_reset(code=survey.code)
+    fresh = survey_reset(code=survey.code)
     again = [send(browser, survey, page, q_q1="o2") for page in pages]
     assert [reply.status_code for reply in again] == [409, 409]
     for reply in again:

@@ -1,0 +1,42 @@
+"""Reads of ballots."""
+
+from failover import gateway
+from polls.ballots.bulk_reads import read_replica, read_round
+from polls.ballots.merge import Cast, merge_ballots, stands
+from polls.ballots.models import BallotRow, shard_key, voter_key
+from polls.common.freshness import Known
+from polls.surveys.survey import Survey
+
+
+def ballot_get(survey: Survey, voter: str) -> Known[Cast | None]:
+    """What a voter said in the current round: strongly read where traffic ordinarily goes, since who has just voted
+    wants to see that vote. None once the round has expired. Raises NoRegionAnswered.
+    """
+    keys = ballot_keys(survey, voter)
+    routed = gateway.read(
+        lambda bound: [item.cast() for item in BallotRow.batch_get(keys, consistent_read=bound.strong)],
+        consistency=gateway.Consistency.STRONG_ELSE_EVENTUAL,
+    )
+    standing = None if survey.is_gone else stands(routed.value, may_change=survey.allow_change)
+    return Known.read(standing, routed, gateway.clock.wall())
+
+
+def ballot_keys(survey: Survey, voter: str) -> list[tuple[str, str]]:
+    """Where a voter's ballots of the current round may lie: one key a region of writing."""
+    shard = shard_key(survey.code, survey.round, voter, survey.shards)
+    return [(shard, voter_key(voter, region)) for region in gateway.regions()]
+
+
+def ballots(survey: Survey, *, region: str | None = None) -> Known[list[Cast]]:
+    """One ballot a voter, by time of voting; from `region`'s replica, or from wherever it is answered. None of a round
+    that has expired. Raises NoRegionAnswered.
+    """
+    if region is not None:
+        asked = given = gateway.Consistency.STRONG
+        rows = read_replica(survey, region)
+    else:
+        read = read_round(survey)
+        rows, region, asked, given = read.value, read.region, read.asked, read.given
+    merged = merge_ballots([row.cast() for row in rows], may_change=survey.allow_change)
+    ordered = sorted(merged.values(), key=lambda cast: cast.rank)
+    return Known(ordered, region, gateway.clock.wall(), asked, given)
