@@ -1,22 +1,7 @@
-"""The pages of the survey, a module for each kind of reader."""
+"""The HTTP edge of `polls`: a module for each page, in a folder for each kind of reader.
 
-from polls.views.api.ballots import api_ballots, api_survey
-from polls.views.public.ballot import by_link, state, survey
-from polls.views.public.join import join
-from polls.views.public.present import present
-from polls.views.public.receipt import receipt
-from polls.views.public.results import qr, results, results_json
-
-__all__ = [
-    "api_ballots",
-    "api_survey",
-    "by_link",
-    "join",
-    "present",
-    "qr",
-    "receipt",
-    "results",
-    "results_json",
-    "state",
-    "survey",
-]
+`public/` is what students and the projector open, `instructor/` is what the staff open below
+/admin/surveys/, and `api/` is the JSON API. The modules beside the folders are shared by the pages.
+A view reads a request, calls one service or selector and renders one template; it holds no rule of
+its own.
+"""
