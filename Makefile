@@ -25,7 +25,7 @@ $(foreach made,$(VENV) $(ENGINE_VENV),$(shell \
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench messages lock clean forget
+.PHONY: help demo test unit check fix bench messages lock clean forget
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,9 +34,19 @@ demo: $(VENV)/.lab $(ENGINE_VENV)/.ok ## Run the demo: two regions, DNS and the 
 	@echo "starting two regions, the monitor and the web tier (about ten seconds) ..."
 	@exec $(BIN)/python manage.py demo
 
-test: $(VENV)/.dev $(ENGINE_VENV)/.ok chromium ## Run every check and every test
-	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+# With T=PATH the tests there run alone, without the checks.
+T :=
+
+test: $(VENV)/.dev $(ENGINE_VENV)/.ok chromium ## Run every check and every test (T=tests/polls/ballots for those alone)
+	@$(if $(T),:,$(MAKE) --no-print-directory check)
+	$(BIN)/python -m pytest $(T)
+
+unit: $(VENV)/.dev ## Run the tests that need neither lab nor browser and take no time, in about a minute
+	$(BIN)/python -m pytest -m "not lab and not browser and not slow"
+
+fix: $(VENV)/.dev ## Format the code, and mend what the linter can mend
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
 
 check: $(VENV)/.dev ## Lint, types, walls, Django's checks, templates
 	$(BIN)/python -m ruff check .
