@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from polls.ballots.any_votes import maybe_voted
 from polls.builder import joining
 from polls.builder.joining import Break, Conflict, Parts
-from polls.surveys import definitions, selectors
+from polls.surveys import reader, selectors
 from polls.surveys.definitions import Definition
 from polls.surveys.services import ServiceRefused, survey_change
 from polls.surveys.survey import Survey, defined_values
@@ -69,7 +69,7 @@ def survey_edit(
         merged, conflicts = joining.joined(joining.parts(base), joining.parts(mine), joining.parts(now))
         if conflicts:
             raise EditConflict(conflicts, now, merged)
-        wanted = definitions.parse({**joining.assembled(merged), "code": code})
+        wanted = reader.parse({**joining.assembled(merged), "code": code})
         broken = joining.breaks(now, wanted)
         if broken and not new_round and maybe_voted(found.survey):
             raise BreaksCounts(broken)

@@ -1,12 +1,10 @@
-"""What a survey asks: its parts, and the survey JSON of import and export (read by reader.py)."""
+"""What a survey asks: its parts, and the survey JSON of import and export (reader.py reads it)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
-
-from django.utils.translation import gettext as _
 
 from polls.surveys.merge import canonical
 from polls.surveys.mistakes import Mistake
@@ -118,19 +116,6 @@ class DefinitionInvalid(ValueError):
     def messages(self) -> list[str]:
         """A sentence a mistake, for whoever wrote the JSON."""
         return [str(mistake) for mistake in self.mistakes]
-
-
-def parse(raw: Any) -> Definition:
-    """Read a survey from parsed JSON. Raises DefinitionInvalid with every mistake at once."""
-    from polls.surveys.reader import Reader  # it is made of what stands here
-
-    reader = Reader()
-    definition = reader.survey(raw)
-    if definition is None or reader.mistakes:
-        raise DefinitionInvalid(reader.mistakes)
-    if is_too_large(to_json(definition)):
-        raise DefinitionInvalid([Mistake(_("The survey is larger than 200 KB."))])
-    return definition
 
 
 def is_too_large(document: Mapping[str, Any]) -> bool:

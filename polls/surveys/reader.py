@@ -19,10 +19,13 @@ from polls.surveys.definitions import (
     SENSIBLE_YEARS,
     Access,
     Definition,
+    DefinitionInvalid,
     Kind,
     Option,
     Question,
     Visibility,
+    is_too_large,
+    to_json,
 )
 from polls.surveys.mistakes import Mistake
 
@@ -33,6 +36,17 @@ QUESTION_NAMES = {"id", "text", "kind", "required", "options", "scale", "help", 
 OPTION_NAMES = {"id", "text"}
 Word = TypeVar("Word", Visibility, Access)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+
+
+def parse(raw: Any) -> Definition:
+    """Read a survey from parsed JSON. Raises DefinitionInvalid with every mistake at once."""
+    reader = Reader()
+    definition = reader.survey(raw)
+    if definition is None or reader.mistakes:
+        raise DefinitionInvalid(reader.mistakes)
+    if is_too_large(to_json(definition)):
+        raise DefinitionInvalid([Mistake(_("The survey is larger than 200 KB."))])
+    return definition
 
 
 class Reader:

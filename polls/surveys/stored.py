@@ -20,11 +20,10 @@ from polls.surveys.definitions import (
     Option,
     Question,
     Visibility,
-    parse,
     to_json,
 )
 from polls.surveys.mistakes import Mistake
-from polls.surveys.reader import OPTION_NAMES, QUESTION_NAMES
+from polls.surveys.reader import OPTION_NAMES, QUESTION_NAMES, parse
 
 LARGEST_SCALE = 100  # more than any version has taken; what is larger is no number of buttons
 SHOWABLE_YEARS = range(2, 9999)  # a time in these is a date in every time zone

@@ -26,7 +26,7 @@ from failover.lab.config import LabConfig
 from failover.lab.engine.engine import Engine
 from polls.ballots import services, vote_ids
 from polls.ballots.models import BallotRow, shard_key, voter_key
-from polls.surveys import definitions
+from polls.surveys import reader
 from polls.surveys.services import survey_create
 from polls.surveys.survey import Survey
 from polls.tallies import store
@@ -59,7 +59,7 @@ def prepare(folder: Path, many: int = MANY) -> None:
             for spec in gateway.tables():
                 create_missing(client, spec)
             for code, number in ((BIG, many), (SMALL, FEW)):
-                survey = survey_create(definition=definitions.parse(_definition(code)))
+                survey = survey_create(definition=reader.parse(_definition(code)))
                 _write(client, BallotRow.Meta.table_name, _ballots(survey, number))
                 count(survey)
             for number, table in ARTICLE.items():

@@ -12,7 +12,7 @@ from failover import gateway, wiring
 from failover.conf import FailoverConfig
 from polls.results import selectors as result_selectors
 from polls.results.selectors import voters
-from polls.surveys import definitions, listing
+from polls.surveys import listing, reader
 from polls.surveys.listing import Shelf
 from polls.surveys.merge import Row, change, put_on
 from polls.surveys.models import ListingRow, SurveyRow
@@ -103,7 +103,7 @@ def _is_everywhere() -> bool:
 def _items() -> Iterator[tuple[str, dict[str, Any]]]:
     options = [f"{place} {'x' * 190}" for place in range(30)]
     questions = [{"text": f"Q{place}", "kind": "single", "options": options} for place in range(28)]
-    values = first_values(definitions.parse({"title": "A large survey", "questions": questions}), now_s=time.time())
+    values = first_values(reader.parse({"title": "A large survey", "questions": questions}), now_s=time.time())
     row = put_on(None, change(Row(), values, now_ms=1, new_round=True), region=REGIONS[0])
     fields, small = packed(row), listing.condensed(row)
     for number in range(SURVEYS):

@@ -87,10 +87,10 @@ BALLOTS: list[tuple[str, dict[str, Any]]] = [
 def make() -> None:
     """Every survey with its ballots, one closed, one deleted, and two written on two sides of a partition."""
     from polls.ballots import services
-    from polls.surveys import definitions
+    from polls.surveys import reader
     from polls.surveys.services import survey_close, survey_create, survey_delete
 
-    made = {code: survey_create(definition=definitions.parse({**raw, "code": code})) for code, raw in SURVEYS.items()}
+    made = {code: survey_create(definition=reader.parse({**raw, "code": code})) for code, raw in SURVEYS.items()}
     for number, (code, answers) in enumerate(BALLOTS):
         voter, vote_id = f"walker-{number:03}", services.name_vote()
         services.ballot_cast(survey=made[code], voter=voter, vote_id=vote_id, answers=answers)

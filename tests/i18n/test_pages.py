@@ -14,7 +14,7 @@ from django.utils.html import escape
 from failover import gateway
 from polls.ballots import services, voting_links
 from polls.results.selectors import results
-from polls.surveys import definitions, listing, selectors
+from polls.surveys import listing, reader, selectors
 from polls.surveys.listing import Shelf
 from polls.surveys.merge import change, put_on
 from polls.surveys.models import SurveyRow
@@ -56,7 +56,7 @@ def instructor(wired: object) -> Client:
 def make(wired: object) -> Callable[..., Survey]:
     def made(**changes: Any) -> Survey:
         raw = {"title": "Ω", "questions": QUESTIONS, "help": "∀ ∃", **changes}
-        return survey_create(definition=definitions.parse(raw))
+        return survey_create(definition=reader.parse(raw))
 
     return made
 
@@ -262,11 +262,11 @@ def test_pages_while_no_region_answers(
     ids=str,
 )
 def test_what_is_wrong_with_a_survey_is_told_in_the_readers_language(raw: Any, pseudo_language: None) -> None:
-    reader = Reader()
-    reader.survey(raw)
+    reading = Reader()
+    reading.survey(raw)
     machine = {"title", "questions", "single", "multiple", "rating", "text", "true", "false", "shown", "hidden"}
-    assert reader.mistakes
-    for mistake in reader.mistakes:
+    assert reading.mistakes
+    for mistake in reading.mistakes:
         assert leftovers(mistake.words, known=frozenset(machine)) == []
 
 

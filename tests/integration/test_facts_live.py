@@ -32,7 +32,7 @@ from polls.ballots import services, vote_ids
 from polls.ballots.bulk_reads import read_replica
 from polls.ballots.models import BallotRow, shard_key, voter_key
 from polls.ballots.selectors import ballots
-from polls.surveys import definitions
+from polls.surveys import reader
 from polls.surveys.services import survey_create
 from polls.surveys.survey import Survey
 from tests.conftest import Lab, lab_in, rows_held
@@ -175,7 +175,7 @@ def voting(lab: Lab, run_dir: Path, patch: pytest.MonkeyPatch) -> Iterator[Class
     client.clear()
     with wiring.using(lab.config(run_dir, **{name: str(value) for name, value in times.items()})) as wired:
         wait_until(lambda: len(rows_held("NONE")) == 2, within=30, what="both regions answer")
-        survey = survey_create(definition=definitions.parse({"title": "A survey of facts", "questions": QUESTIONS}))
+        survey = survey_create(definition=reader.parse({"title": "A survey of facts", "questions": QUESTIONS}))
         try:
             yield Class(client, wired, survey)
         finally:

@@ -24,7 +24,7 @@ from failover.lab.control.client import LabClient
 from failover.lab.network.gate import FrontLoop
 from polls.ballots import selectors as ballot_selectors
 from polls.ballots import vote_ids
-from polls.surveys import definitions, selectors
+from polls.surveys import reader, selectors
 from polls.surveys.models import SurveyRow
 from polls.surveys.services import survey_create
 from polls.surveys.survey import Survey
@@ -368,7 +368,7 @@ def test_what_two_hosts_wrote_that_each_reached_one_region_only_is_acknowledged_
 def new_survey() -> Survey:
     """Of one question, made by this process, and known in both regions."""
     raw = {"title": "Split", "questions": [{"text": "Which?", "kind": "single", "options": ["one", "two"]}]}
-    survey = survey_create(definition=definitions.parse(raw))
+    survey = survey_create(definition=reader.parse(raw))
 
     def copied() -> bool:
         with gateway.at(WEST):

@@ -17,7 +17,7 @@ from failover.lab.functions.function import Function, environment
 from failover.lab.functions.triggers import TALLY, scheduled
 from polls.ballots import services
 from polls.results.selectors import results
-from polls.surveys import definitions
+from polls.surveys import reader
 from polls.surveys.services import survey_create
 from polls.surveys.survey import Survey
 from polls.tallies import audit, store
@@ -32,7 +32,7 @@ STUDENTS = 300
 
 @pytest.fixture
 def survey(wired: object) -> Survey:
-    return survey_create(definition=definitions.parse({"title": "A class", "questions": QUESTIONS}))
+    return survey_create(definition=reader.parse({"title": "A class", "questions": QUESTIONS}))
 
 
 def vote(survey: Survey, student: int, choice: int = 0) -> None:

@@ -10,7 +10,7 @@ from django.test import Client
 
 from failover import gateway
 from failover.wiring import Wired
-from polls.surveys import definitions
+from polls.surveys import reader
 from polls.surveys.selectors import SurveyUnknown
 from polls.surveys.services import survey_close, survey_create
 from polls.surveys.survey import Survey
@@ -32,7 +32,7 @@ def make_survey(wired: Wired, request: pytest.FixtureRequest) -> Iterator[Callab
 
     def make(**changes: Any) -> Survey:
         raw = {"title": "A survey of tests", "questions": QUESTIONS, **changes}
-        made = survey_create(definition=definitions.parse(raw))
+        made = survey_create(definition=reader.parse(raw))
         codes.append(made.code)
         if breaks_regions:
             everywhere = dict.fromkeys(gateway.regions(), 1)

@@ -13,7 +13,7 @@ from polls.ballots.bulk_reads import read_replica
 from polls.common import strict_json, wording
 from polls.common.models import DatabaseError
 from polls.results import past_rounds
-from polls.surveys import codes, definitions, expiry, listing, selectors
+from polls.surveys import codes, definitions, expiry, listing, reader, selectors
 from polls.surveys.listing import Shelf
 from polls.surveys.services import (
     ServiceRefused,
@@ -111,7 +111,7 @@ class Command(BaseCommand):
         if len(data) > definitions.LARGEST_BYTES:
             raise CommandError(f"{file} is larger than 200 KB")
         try:
-            definition = definitions.parse(strict_json.loads(data))
+            definition = reader.parse(strict_json.loads(data))
             if options["keep"]:
                 listing.relist()
             kept = selectors.read_now(definition.code) if options["keep"] and definition.code else None

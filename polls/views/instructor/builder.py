@@ -23,7 +23,7 @@ from polls.ballots.forms import BallotForm
 from polls.builder import drafts, saving
 from polls.builder.drafts import Draft, DraftQuestion
 from polls.common import local_times
-from polls.surveys import codes, definitions, expiry, repairs, stored
+from polls.surveys import codes, definitions, expiry, reader, repairs, stored
 from polls.surveys.definitions import Definition
 from polls.surveys.services import ServiceRefused, TimesTooLate, survey_create, survey_open
 from polls.surveys.survey import State, Survey
@@ -124,7 +124,7 @@ def duplicate(request: HttpRequest, survey: Survey) -> HttpResponse:
         document.pop(name, None)
     try:
         spare = codes.normalise(request.POST.get("spare_code", ""))
-        copy = _created(definitions.parse(document), spare, switch=State.CLOSED)
+        copy = _created(reader.parse(document), spare, switch=State.CLOSED)
     except definitions.DefinitionInvalid:
         messages.error(request, _("It needs repair before it can be copied. Here it is, with what is wrong."))
         return redirect("surveys:edit", code=survey.code)
@@ -221,7 +221,7 @@ def _posted(request: HttpRequest, survey: Survey | None, base: Definition | None
 
 def _parsed(request: HttpRequest, survey: Survey | None, base: Definition | None, draft: Draft) -> HttpResponse:
     try:
-        mine = definitions.parse(drafts.document(draft, base))
+        mine = reader.parse(drafts.document(draft, base))
     except definitions.DefinitionInvalid as error:
         mistakes = builder_mistakes.of(drafts.explained(draft, error.mistakes))
         return page(request, draft, survey=survey, base=base, mistakes=mistakes, status=422)

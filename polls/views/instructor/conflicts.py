@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from polls.builder import joining
 from polls.builder.joining import ORDER, QUESTION, Conflict
 from polls.builder.saving import EditConflict
-from polls.surveys import definitions, repairs
+from polls.surveys import definitions, reader, repairs
 from polls.surveys.definitions import Definition
 from polls.surveys.survey import Survey
 
@@ -45,7 +45,7 @@ def settle(request: HttpRequest, survey: Survey, theirs: Definition) -> Definiti
     else:
         found = joining.assembled(joining.resolved(joined["merged"], conflicts, choices))
         try:
-            return definitions.parse({**found, "code": survey.code})
+            return reader.parse({**found, "code": survey.code})
         except definitions.DefinitionInvalid as error:
             mistake = str(error)
     context = {

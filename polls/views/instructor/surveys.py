@@ -18,7 +18,7 @@ from failover import gateway
 from polls.ballots.forms import ImportForm
 from polls.common import strict_json
 from polls.results import selectors as result_selectors
-from polls.surveys import codes, definitions, expiry, listing, repairs, selectors
+from polls.surveys import codes, definitions, expiry, listing, reader, repairs, selectors
 from polls.surveys import services as survey_services
 from polls.surveys.listing import Shelf
 from polls.surveys.services import ServiceRefused, survey_create
@@ -178,7 +178,7 @@ def _import(request: HttpRequest, form: ImportForm) -> list[str]:
     if uploaded.size > definitions.LARGEST_BYTES:
         return [_("The file is larger than 200 KB.")]
     try:
-        definition = definitions.parse(strict_json.loads(uploaded.read()))
+        definition = reader.parse(strict_json.loads(uploaded.read()))
         switch = builder.switch_of(definition, opens="open" in request.POST)
         survey = survey_create(definition=definition, switch=switch)
     except strict_json.Malformed as error:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from failover import gateway
 from polls.builder import partitions, saving
-from polls.surveys import definitions, repairs, selectors
+from polls.surveys import definitions, reader, repairs, selectors
 from polls.surveys.services import ServiceRefused
 from polls.surveys.survey import Survey
 from polls.views.common import failures, no_region, staff_survey
@@ -52,7 +52,7 @@ def _settled(request: HttpRequest, survey: Survey, split: partitions.Split) -> H
         mistake = _("Choose one version for every part.")
         return _page(request, survey, split, choices=choices, mistake=mistake, status=422)
     try:
-        made = definitions.parse({**partitions.chosen(split.parts, choices), "code": survey.code})
+        made = reader.parse({**partitions.chosen(split.parts, choices), "code": survey.code})
         saved = partitions.survey_settle(
             code=survey.code,
             shown=shown,

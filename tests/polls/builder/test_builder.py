@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from polls.builder import drafts, joining
 from polls.builder.joining import ORDER, Conflict
-from polls.surveys.definitions import Definition, parse, to_json
+from polls.surveys.definitions import Definition, to_json
+from polls.surveys.reader import parse
 
 SURVEY = {
     "title": "T",

@@ -10,7 +10,7 @@ from failover import gateway
 from failover.lab.control.client import LabClient
 from polls.ballots import services
 from polls.builder import joining, partitions
-from polls.surveys import definitions, selectors
+from polls.surveys import reader, selectors
 from polls.surveys.merge import Row, change, merge, put_on, rivals
 from polls.surveys.models import SurveyRow
 from polls.surveys.packing import packed
@@ -27,7 +27,7 @@ QUESTIONS = [
 ]
 FIRST = put_on(
     None,
-    change(Row(), first_values(definitions.parse({"title": "T", "questions": QUESTIONS}), now_s=0), now_ms=1),
+    change(Row(), first_values(reader.parse({"title": "T", "questions": QUESTIONS}), now_s=0), now_ms=1),
     region="east",
 )
 
@@ -53,10 +53,10 @@ def test_only_what_differs_is_asked_and_each_part_may_come_from_another_side():
     split = split_of(FIRST, east, west)
     assert [side.regions for side in split.sides] == [("west",), ("east",)]
     assert partitions.differing(split.parts) == ["question:q2", "question:q3", joining.ORDER]
-    made = definitions.parse(partitions.chosen(split.parts, {"question:q2": 1, "question:q3": 0, joining.ORDER: 1}))
+    made = reader.parse(partitions.chosen(split.parts, {"question:q2": 1, "question:q3": 0, joining.ORDER: 1}))
     assert made.title == "East"  # only one of both changed it
     assert [question.text for question in made.questions] == ["Which?", "Why, east?", "More?"]
-    without = definitions.parse(partitions.chosen(split.parts, {"question:q2": 0, "question:q3": 1, joining.ORDER: 0}))
+    without = reader.parse(partitions.chosen(split.parts, {"question:q2": 0, "question:q3": 1, joining.ORDER: 0}))
     assert [question.text for question in without.questions] == ["Why?", "Which?"]
 
 
@@ -80,7 +80,7 @@ def test_switches_are_no_conflict_and_the_later_one_holds():
 
 def test_what_was_written_for_a_deleted_survey_is_neither_shown_nor_a_version_of_the_next_one():
     gone = put_on(FIRST, change(FIRST, {tombstone(1): True, "title": None}, now_ms=5), region="east")
-    second = definitions.parse({"title": "Second", "questions": QUESTIONS})
+    second = reader.parse({"title": "Second", "questions": QUESTIONS})
     again = change(gone, first_values(second, now_s=0, born=101), now_ms=6)
     alive = put_on(gone, Row(101, again.fields, again.versions), region="east")
     # West knows of nothing, and its clock is far ahead.

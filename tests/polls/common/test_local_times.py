@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from polls.builder import drafts
 from polls.common import local_times
-from polls.surveys import definitions
+from polls.surveys import definitions, reader
 
 BERLIN = "Europe/Berlin"
 FIRST, SECOND = datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
@@ -17,14 +17,14 @@ ZONES = [BERLIN, "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "P
 
 
 def survey(**more: object) -> definitions.Definition:
-    return definitions.parse({"title": "T", "questions": [{"text": "Why?", "kind": "text"}], **more})
+    return reader.parse({"title": "T", "questions": [{"text": "Why?", "kind": "text"}], **more})
 
 
 @given(st.sampled_from(ZONES), st.integers(946_900_000, 4_133_800_000))
 def test_a_field_that_nobody_touched_keeps_its_instant_in_every_zone(zone: str, second: int):
     before = survey(opens_at=datetime.fromtimestamp(second, UTC).isoformat())
     with timezone.override(zone):
-        saved = definitions.parse(drafts.document(drafts.of(before), before))
+        saved = reader.parse(drafts.document(drafts.of(before), before))
     assert saved.opens_at == before.opens_at
 
 
@@ -85,7 +85,7 @@ def test_a_time_that_cannot_be_meant_is_named_at_its_field(field: str, typed: st
     draft = drafts.replace(draft, **{field: typed})
     with timezone.override(BERLIN), translation.override("en"):
         with pytest.raises(definitions.DefinitionInvalid) as refused:
-            definitions.parse(drafts.document(draft, None))
+            reader.parse(drafts.document(draft, None))
         (mistake,) = drafts.explained(draft, refused.value.mistakes)
     assert mistake.field == field
     assert said.partition("”")[2] in mistake.what

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polls.results.charts import Average, Part, chart
-from polls.surveys import definitions
+from polls.surveys import definitions, reader
 from polls.tallies.tally import Tally
 
 WHOLES = st.integers(1, 100_000)
@@ -59,7 +59,7 @@ def test_each_form_of_an_average_is_rounded_once(total: int, given: int, short: 
 
 def question(kind: str) -> definitions.Question:
     raw = {"text": "Which?", "kind": kind, "options": ["a", "b", "c"]}
-    return definitions.parse({"title": "T", "questions": [raw]}).questions[0]
+    return reader.parse({"title": "T", "questions": [raw]}).questions[0]
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from polls.ballots import vote_ids
 from polls.ballots.merge import Cast
 from polls.results import csv_export
-from polls.surveys import definitions
+from polls.surveys import reader
 from polls.surveys.survey import State, Survey
 from polls.tallies.tally import count
 
-DEFINITION = definitions.parse(
+DEFINITION = reader.parse(
     {
         "title": "T",
         "questions": [
@@ -87,7 +87,7 @@ def test_a_ballot_is_told_in_words_and_without_its_voter():
 
 def test_columns_have_the_names_of_ids_which_are_one_of_a_kind_whatever_the_texts_are():
     raw = {"text": "Same?", "kind": "multiple", "options": ["a", "b", "a; b"]}
-    questions = definitions.parse({"title": "T", "questions": [raw, raw | {"kind": "single"}, raw]}).questions
+    questions = reader.parse({"title": "T", "questions": [raw, raw | {"kind": "single"}, raw]}).questions
     survey = replace(SURVEY, questions=questions)
     ballots = csv_export.anonymous(
         [cast("voter-1", 0, q1=["o3"], q2="o3"), cast("voter-2", 60, q1=["o1", "o2"], q3=[])]
@@ -107,7 +107,7 @@ def test_a_question_with_the_name_of_our_own_columns_has_a_column_of_its_own():
     raw = {"kind": "text", "text": "Same?"}
     questions = [raw | {"id": name} for name in ("ballot", "minute_utc")]
     choice = {"id": "minute", "kind": "single", "text": "?", "options": [{"id": "text", "text": "a"}, "b"]}
-    made = definitions.parse({"title": "T", "questions": [*questions, choice]}).questions
+    made = reader.parse({"title": "T", "questions": [*questions, choice]}).questions
     (head,) = read(csv_export.lines(csv_export.ballot_rows(replace(SURVEY, questions=made), [])))
     assert head == ["ballot", "minute_utc", "ballot.", "minute_utc.", "minute", "minute.text"]
 

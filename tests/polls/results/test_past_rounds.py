@@ -10,12 +10,12 @@ from django.test import Client
 
 from polls.ballots import services
 from polls.results import past_rounds
-from polls.surveys import definitions, selectors
+from polls.surveys import reader, selectors
 from polls.surveys.services import survey_change
 from polls.surveys.survey import Survey, defined_values
 from tests.waiting import wait_until
 
-DEFINITION = definitions.parse(
+DEFINITION = reader.parse(
     {
         "title": "T",
         "questions": [

@@ -7,8 +7,9 @@ import pytest
 
 from failover import gateway
 from polls.surveys import markdown
-from polls.surveys.definitions import Access, DefinitionInvalid, Visibility, parse, to_json
+from polls.surveys.definitions import Access, DefinitionInvalid, Visibility, to_json
 from polls.surveys.merge import Row, change
+from polls.surveys.reader import parse
 from polls.surveys.survey import State, first_values, from_row
 
 RATING = {"text": "How?", "kind": "rating", "scale": 3}

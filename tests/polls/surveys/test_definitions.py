@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from polls.surveys.definitions import DefinitionInvalid, Kind, Option, parse, to_json
+from polls.surveys.definitions import DefinitionInvalid, Kind, Option, to_json
+from polls.surveys.reader import parse
 
 MINIMAL = {"title": "T", "questions": [{"text": "Q", "kind": "single", "options": ["a", "b"]}]}
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from failover import gateway
 from polls.ballots import services
 from polls.ballots.selectors import ballots
-from polls.surveys import definitions, selectors
+from polls.surveys import reader, selectors
 from polls.surveys.merge import Row, change, merge, put_on
 from polls.surveys.models import SurveyRow
 from polls.surveys.packing import packed
@@ -29,7 +29,7 @@ from polls.surveys.survey import Survey, first_values, from_row, tombstone
 from tests.conftest import Lab
 from tests.waiting import wait_until
 
-DEFINITION = definitions.parse({"title": "T", "questions": [{"text": "Q", "kind": "text"}]})
+DEFINITION = reader.parse({"title": "T", "questions": [{"text": "Q", "kind": "text"}]})
 REGIONS = ("us-east-1", "us-west-2")
 
 

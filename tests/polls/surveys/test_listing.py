@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from failover import gateway, wiring
 from polls.common.paging import Place
-from polls.surveys import definitions, listing, selectors
+from polls.surveys import definitions, listing, reader, selectors
 from polls.surveys.listing import Listed, Shelf
 from polls.surveys.merge import Row, change, merge, put_on
 from polls.surveys.models import ListingRow, SurveyRow
@@ -91,7 +91,7 @@ def large() -> list[dict[str, Any]]:
 def test_a_page_of_large_surveys_takes_a_few_small_calls(
     wired: wiring.Wired, make_survey: Callable[..., Survey], instructor: Client
 ):
-    size = len(str(definitions.to_json(definitions.parse({"title": "T", "questions": large()}))))
+    size = len(str(definitions.to_json(reader.parse({"title": "T", "questions": large()}))))
     assert size > 160_000
     for number in range(listing.PAGE):
         make_survey(title=f"Large {number}", questions=large())
@@ -189,7 +189,7 @@ def test_a_writer_that_is_cut_off_between_both_rows_loses_no_survey_from_the_lis
     known, new = make_survey().code, "CUTOFF" + make_survey().code[:4]
     row = selectors.found_now(known).row
     write(known, EAST, change(row, {"title": "Cut off"}, now_ms=row.changed_at + 1), listed=False)
-    definition = definitions.parse({"title": "Never listed", "questions": QUESTIONS})
+    definition = reader.parse({"title": "Never listed", "questions": QUESTIONS})
     write(new, WEST, replace(change(Row(), first_values(definition, now_s=0), now_ms=1), round=1), listed=False)
     found = {listed.survey.code: listed.survey.title for listed in listing.page().value.surveys}
     assert found[known] == "Cut off"
@@ -280,7 +280,7 @@ def test_the_sweep_reads_only_what_was_changed(wired: wiring.Wired, make_survey:
     wait_until(level, within=20, what="the sweep knows of the reset and the close")
 
 
-SOUND = definitions.parse({"title": "T", "questions": QUESTIONS})
+SOUND = reader.parse({"title": "T", "questions": QUESTIONS})
 FIRST = put_on(None, change(Row(), first_values(SOUND, now_s=0), now_ms=1, new_round=True), region="east")
 ASKED = defined_values(SOUND)["questions"]
 
@@ -350,7 +350,7 @@ def test_any_json_in_a_row_is_condensed_and_listed(fields: Any):
 
 
 def test_a_small_row_is_small_whatever_its_survey_says():
-    definition = definitions.parse({"title": "T" * 200, "questions": large(), "help": "x" * 1000})
+    definition = reader.parse({"title": "T" * 200, "questions": large(), "help": "x" * 1000})
     row = change(FIRST, {**defined_values(definition), "state": "closed"}, now_ms=5)
     for at in range(6, 60):
         row = put_on(

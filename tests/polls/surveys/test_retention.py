@@ -4,13 +4,13 @@ import pytest
 
 from failover import gateway
 from failover.core.fakes import FakeClock
-from polls.surveys import definitions, expiry
+from polls.surveys import expiry, reader
 from polls.surveys.merge import Row, change, merge, put_on
 from polls.surveys.retention import DAY_S, KEPT_S, LEAST_S, VOTES_S, begun
 from polls.surveys.survey import Shut, State, Survey, first_values, from_row
 
 BEGAN = 1_800_000_000
-DEFINITION = definitions.parse({"title": "T", "questions": [{"text": "Why?", "kind": "text"}]})
+DEFINITION = reader.parse({"title": "T", "questions": [{"text": "Why?", "kind": "text"}]})
 FIRST = change(Row(), first_values(DEFINITION, now_s=BEGAN), now_ms=BEGAN * 1000, new_round=True)
 EAST = put_on(None, FIRST, region="us-east-1")
 

@@ -10,7 +10,7 @@ from polls.ballots.merge import Cast
 from polls.builder import drafts, joining
 from polls.common.models import StoredJSON
 from polls.results.csv_export import anonymous, ballot_rows, lines, result_rows
-from polls.surveys import definitions, stored
+from polls.surveys import definitions, reader, stored
 from polls.surveys.merge import change, merge, put_on
 from polls.surveys.packing import packed, unpacked
 from polls.surveys.survey import DEFINED, State, first_values, from_row, is_whole
@@ -45,7 +45,7 @@ FIELDS = (JSON | st.dictionaries(NAMES | WORDS, ENTRY, max_size=8)).map(
 ROUNDS = st.integers(0, 3) | NUMBERS
 
 
-SOUND = definitions.parse({"title": "T", "questions": [{"text": "Which?", "kind": "single", "options": ["a", "b"]}]})
+SOUND = reader.parse({"title": "T", "questions": [{"text": "Which?", "kind": "single", "options": ["a", "b"]}]})
 FIRST = packed(change(merge([]), first_values(SOUND, now_s=0), now_ms=1))
 
 
@@ -135,7 +135,7 @@ def test_the_sound_survey_is_read_as_its_author_wrote_it():
             {"text": "Why?", "kind": "text"},
         ],
     }
-    definition = definitions.parse(raw)
+    definition = reader.parse(raw)
     survey = from_row("CODE", change(merge([]), first_values(definition, now_s=0), now_ms=1, new_round=True))
-    assert survey.definition == definitions.parse({**raw, "code": "CODE"})
+    assert survey.definition == reader.parse({**raw, "code": "CODE"})
     assert (survey.unread, survey.votable) == (frozenset(), True)

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from polls.ballots import services
-from polls.surveys import codes, definitions, selectors
+from polls.surveys import codes, reader, selectors
 from polls.surveys.services import ServiceRefused, survey_change, survey_create
 from polls.surveys.survey import Survey
 from tests.conftest import Lab
@@ -264,7 +264,7 @@ def test_the_largest_survey_there_may_be_is_edited_like_any_other(instructor: Cl
         {"text": next(texts), "kind": "multiple", "options": [next(texts) for _option in range(30)]}
         for _question in range(50)
     ]
-    made = survey_create(definition=definitions.parse({"title": "Large", "questions": questions}))
+    made = survey_create(definition=reader.parse({"title": "Large", "questions": questions}))
     one, other = (fields(instructor.get(edit(made))) for _ in range(2))
     assert instructor.post(edit(made), {**one, "title": "Larger", "action": "save"}).status_code == 302
     page = instructor.post(edit(made), {**other, "title": "Largest", "action": "save"})

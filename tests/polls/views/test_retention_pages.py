@@ -21,7 +21,7 @@ from polls.ballots.selectors import ballot_get
 from polls.results import moderation, past_rounds
 from polls.results import selectors as result_selectors
 from polls.results.selectors import results
-from polls.surveys import definitions, selectors
+from polls.surveys import definitions, reader, selectors
 from polls.surveys import services as survey_services
 from polls.surveys.merge import change
 from polls.surveys.retention import DAY_S
@@ -186,8 +186,8 @@ def test_times_beyond_the_time_for_votes_are_refused_however_a_survey_is_saved(
     raw = {"title": "T", "questions": [{"text": "Why?", "kind": "text"}]}
     late, fine = {**raw, field: iso(186)}, {**raw, field: iso(184)}
     with pytest.raises(TimesTooLate):
-        survey_create(definition=definitions.parse(late))
-    assert survey_create(definition=definitions.parse(fine))
+        survey_create(definition=reader.parse(late))
+    assert survey_create(definition=reader.parse(fine))
     file = tmp_path / "late.json"
     file.write_text(json.dumps({**late, "code": "LATE2026"}))
     with pytest.raises(CommandError, match="185 days"):

@@ -16,7 +16,7 @@ from failover import gateway
 from polls.ballots.models import BallotRow, round_key, shard_key, voter_key
 from polls.builder import saving
 from polls.results import moderation
-from polls.surveys import definitions, selectors, services
+from polls.surveys import definitions, reader, selectors, services
 from polls.surveys.definitions import Definition, DefinitionInvalid
 from polls.surveys.models import SurveyRow
 from polls.surveys.services import (
@@ -75,7 +75,7 @@ def now(survey: Survey) -> Survey:
 
 
 def edited(definition: Definition, **changes: Any) -> Definition:
-    return definitions.parse({**definitions.to_json(definition), **changes})
+    return reader.parse({**definitions.to_json(definition), **changes})
 
 
 def listed(instructor: Client) -> str:
@@ -190,7 +190,7 @@ def test_two_saves_that_together_are_too_large_are_not_both_stored(make_survey: 
         full = {**full, "questions": [*full["questions"][:place], question, *full["questions"][place + 1 :]]}
         place += 1
     longer = edited(base, help="ж" * 400)
-    saving.survey_edit(code=survey.code, base=base, mine=definitions.parse(full))
+    saving.survey_edit(code=survey.code, base=base, mine=reader.parse(full))
     with pytest.raises(ServiceRefused):  # as it was sent by somebody who had read it before
         survey_change(code=survey.code, values={"help": longer.help}, since=before.row)
     with pytest.raises(DefinitionInvalid, match="larger than 200 KB"):
