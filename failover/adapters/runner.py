@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 from contextlib import nullcontext
 from contextvars import copy_context
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from failover.adapters.binding import bind
 from failover.adapters.clock import SystemClock
@@ -23,7 +22,7 @@ from failover.adapters.errors import classify
 from failover.adapters.transport import connections_made_since
 from failover.core.errors import ErrorClass, FailoverError, Failure, Outcome
 from failover.core.phrases import phrase
-from failover.core.ports import Bound, Clock, Handle, Success
+from failover.core.ports import Bound, Clock, Success
 
 T = TypeVar("T")
 _clock: Clock = SystemClock()
@@ -86,30 +85,8 @@ class DaemonPool:
             self._work.get()()
 
 
-@dataclass(frozen=True, slots=True)
-class Started(Generic[T]):
-    """An attempt under way in a pool."""
-
-    future: Future[T]
-
-    def result(self) -> Success[T] | Failure | None:
-        """None while it is under way."""
-        return _outcome(self.future, 0, 0) if self.future.done() else None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An attempt that could not begin."""
-
-    failure: Failure
-
-    def result(self) -> Failure:
-        """At once."""
-        return self.failure
-
-
 class PooledRunner:
-    """The router's `RacingRunner`: binds the region, runs the operation in a copied context, classifies its errors."""
+    """The router's `Runner`: binds the region, runs the operation in a copied context, classifies its errors."""
 
     def __init__(
         self, regions: Iterable[str], *, threads: int, renew: Callable[[str], None] = lambda region: None
@@ -144,19 +121,6 @@ class PooledRunner:
     def renew(self, region: str) -> None:
         """Lets no later attempt use a connection that was made until now: `renew`, as it was handed in."""
         self._renew(region)
-
-    def start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Handle[T]:
-        """Begins an attempt that nobody has to wait for. Never raises."""
-        try:
-            return Started(self._start(region, op, bound))
-        except RegionBusy as error:
-            return Refused(_busy(error))
-
-    def first(self, handles: Sequence[Handle[T]], timeout: float) -> None:
-        """Waits until one of `handles` has ended, at most `timeout` seconds."""
-        futures = [handle.future for handle in handles if isinstance(handle, Started)]
-        if len(futures) == len(handles):
-            wait(futures, timeout, return_when=FIRST_COMPLETED)
 
     def _start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Future[T]:
         def attempt() -> T:

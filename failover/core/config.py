@@ -80,12 +80,6 @@ class RouterConfig:
     """Slow is a p99 of more than so many times the region's usual one, and than another region's would be."""
     slow_floor_ms: float = 200.0
     """No p99 below this is slow, nor a mean below half of it: nobody would notice."""
-    hedge_share: float = 0.05
-    """Hedges may add at most this share to the reads that ask for them."""
-    hedge_burst: float = 10.0
-    """How many hedges a calm time may save up."""
-    hedge_volume: int = 20
-    """Hedged reads that a region must have answered before its p95 is believed."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -95,8 +89,6 @@ class RouterConfig:
             raise ValueError("hold_cap_s must not be below hold_s")
         if self.error_rate >= 1:
             raise ValueError("error_rate is a share and must be below 1")
-        if self.hedge_share >= 1:
-            raise ValueError("hedge_share is a share and must be below 1")
         if self.flap_hold < 1:
             raise ValueError("flap_hold must not be below 1: a flapping circuit is held longer, not shorter")
         if self.lag_stalled_ms < self.lag_limit_ms:

@@ -48,8 +48,6 @@ class Outcome(StrEnum):
     THROTTLED = "throttled"
     DENIED = "denied"
     SKIPPED = "skipped"
-    OUTRUN = "outrun"
-    """A hedged read that another region answered first: given up on, and neither a success nor a failure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from failover.core.errors import ErrorClass, Failure, Outcome
-from failover.core.ports import Bound, Handle, Success
+from failover.core.ports import Bound, Success
 
 T = TypeVar("T")
 
@@ -46,28 +46,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One attempt that the runner was asked for; `timeout` is infinite for one that was only started."""
+    """One attempt that the runner was asked for."""
 
     region: str
     strong: bool
     timeout: float
     fresh: bool = False
-
-
-@dataclass(slots=True)
-class ScriptedHandle(Generic[T]):
-    """An attempt that ends at `ends_at` of the fake clock."""
-
-    clock: FakeClock
-    ends_at: float
-    finish: Callable[[], Success[T] | Failure]
-    ended: Success[T] | Failure | None = None
-
-    def result(self) -> Success[T] | Failure | None:
-        """None until its time has come."""
-        if self.ended is None and self.clock.monotonic() >= self.ends_at:
-            self.ended = self.finish()
-        return self.ended
 
 
 def fails(error_class: ErrorClass, *, seconds: float = 0.0, error: BaseException | None = None) -> Step:
@@ -117,30 +101,15 @@ class ScriptedRunner:
             self.clock.wait(timeout)
             return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, f"no answer in {timeout:.3f} s", TimeoutError())
         self.clock.wait(step.seconds)
-        return _finished(step, op, bound)
-
-    def start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Handle[T]:
-        """Begin an attempt that ends when the clock has come to its end."""
-        step = self.next_step(region, bound, float("inf"))
-        ends_at = self.clock.monotonic() + step.seconds
-        return ScriptedHandle(self.clock, ends_at, lambda: _finished(step, op, bound))
-
-    def first(self, handles: Sequence[Handle[T]], timeout: float) -> None:
-        """Let the time pass until the first of them ends, at most `timeout` seconds."""
-        ends = [handle.ends_at for handle in handles if isinstance(handle, ScriptedHandle)]
-        self.clock.wait(max(0.0, min([timeout, *(end - self.clock.monotonic() for end in ends)])))
+        if step.failure is not None:
+            return step.failure
+        try:
+            return Success(op(bound))
+        except Exception as exc:  # the contract: whatever an operation raises becomes a failure
+            return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, repr(exc), exc)
 
     def next_step(self, region: str, bound: Bound, timeout: float) -> Step:
         """What the region does now. A fake that decides it otherwise overrides this alone."""
         self.calls.append(Call(region, bound.strong, timeout, bound.fresh))
         queued = self.script.get(region)
         return queued.popleft() if queued else self.steady.get(region, Step())
-
-
-def _finished(step: Step, op: Callable[[Bound], T], bound: Bound) -> Success[T] | Failure:
-    if step.failure is not None:
-        return step.failure
-    try:
-        return Success(op(bound))
-    except Exception as exc:  # the contract: whatever an operation raises becomes a failure
-        return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, repr(exc), exc)

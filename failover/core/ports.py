@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Generic, Protocol, TypeVar
 
 from failover.core.errors import Attempt, Failure
 
-__all__ = ["Attempt", "Bound", "Clock", "Consistency", "Handle", "RacingRunner", "Routed", "Runner", "Success"]
+__all__ = ["Attempt", "Bound", "Clock", "Consistency", "Routed", "Runner", "Success"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -64,24 +64,6 @@ class Runner(Protocol):
 
     def renew(self, region: str) -> None:
         """Let no later attempt use a connection that was made until now. Never raises and never waits."""
-
-
-class Handle(Protocol[T_co]):
-    """An attempt under way."""
-
-    def result(self) -> Success[T_co] | Failure | None:
-        """What came of it, None while it is under way. Never raises and never waits."""
-
-
-@runtime_checkable
-class RacingRunner(Runner, Protocol):
-    """A runner that can have two attempts of one call under way: what hedged reads need."""
-
-    def start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Handle[T]:
-        """Begin an attempt. Never raises and never waits; one that cannot begin has failed at once."""
-
-    def first(self, handles: Sequence[Handle[T]], timeout: float) -> None:
-        """Wait until one of them has ended, for at most `timeout` seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ It decides under its lock and acts outside it: a hung region blocks the call tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from failover.core.config import RouterConfig
@@ -15,7 +14,6 @@ from failover.core.decisions import Decision, latest
 from failover.core.errors import (
     Attempt,
     ErrorClass,
-    Failure,
     NoRegionAnswered,
     Outcome,
     OutcomeUnknown,
@@ -26,7 +24,7 @@ from failover.core.ports import Bound, Clock, Consistency, Routed, Runner, Succe
 from failover.core.regions import Region, by_priority
 from failover.core.routing.attempts import Attempts, Choice, Job, Trace
 from failover.core.routing.plan import Plan, plan
-from failover.core.routing.region_slots import Lane, Ticket
+from failover.core.routing.region_slots import Lane
 from failover.core.signals.breaker import CircuitState
 
 __all__ = ["Router", "RouterConfig"]
@@ -85,24 +83,17 @@ class Router:
         raises OutcomeUnknown when it may have been applied; what every region refused RefusedEverywhere; everything
         else that found no region NoRegionAnswered.
         """
-        return self._route(op, idempotent, consistency, on_attempt, hedge=False, writes=True)
+        return self._route(op, idempotent, consistency, on_attempt, writes=True)
 
     def read(
         self,
         op: Callable[[Bound], T],
         *,
         consistency: Consistency = Consistency.EVENTUAL,
-        hedge: bool = False,
         on_attempt: Trace | None = None,
     ) -> Routed[T]:
-        """The same for an operation that only reads, so that it may always be repeated.
-
-        With `hedge` a second region is asked when the first is later than the p95 of its latest hedged reads, and the
-        first answer is taken: the latency of a few slow replies is bought off for at most `hedge_share` more calls.
-        What the second region holds may be older, so a read whose strength would differ there is not hedged, nor one
-        that finds no other region with a closed circuit. A write cannot be hedged: `call` has no such parameter.
-        """
-        return self._route(op, True, consistency, on_attempt, hedge=hedge)
+        """The same for an operation that only reads, so that it may always be repeated."""
+        return self._route(op, True, consistency, on_attempt, writes=False)
 
     def _route(
         self,
@@ -111,17 +102,14 @@ class Router:
         consistency: Consistency,
         on_attempt: Trace | None,
         *,
-        hedge: bool,
-        writes: bool = False,
+        writes: bool,
     ) -> Routed[T]:
         with self._lock:
             self._calls += 1
             way = self._plan()
         self._renew()
         deadline = self._clock.monotonic() + self._config.deadline_s
-        job = Job(
-            op, idempotent, consistency, hedge, way.home, self._config.tables, deadline, on_attempt, writes=writes
-        )
+        job = Job(op, idempotent, consistency, way.home, self._config.tables, deadline, on_attempt, writes)
         cause: BaseException | None = None
         for choice in self._candidates(way, job):
             region, now = choice.region, self._clock.monotonic()
@@ -129,35 +117,25 @@ class Router:
                 self._attempts.settle(region, choice.ticket, None)
                 break
             leave = choice.leave(job, way.preferred, self._config, now)
-            if hedge and not way.panic:
-                results = self._attempts.hedged(job, leave, partial(self._rival, way, {region, *job.tried}))
-            else:
-                results = {region: self._attempts.single(job, leave)}
-            job.tried.update(results)
-            for name, result in results.items():
-                if isinstance(result, Failure) and result.pooled:
-                    job.pooled.add(name)
-                elif isinstance(result, Failure) and result.hurried and name not in job.cut | job.pooled:
-                    job.cut.add(name)
-                    self._sent_on(name)
-            for name, result in results.items():
-                if isinstance(result, Success):
-                    # A hedge that won is no failover: the first choice was late, not gone.
-                    self._attempts.accepted(job)
-                    went_over = name != way.home and (way.home in results or region != way.home)
-                    self._ended(answered=1, failed_over=went_over)
-                    given = Consistency.STRONG if job.strong(name) else Consistency.EVENTUAL
-                    return Routed(result.value, name, tuple(job.attempts), consistency, given)
-            for result in results.values():
-                if isinstance(result, Success):
-                    continue
-                cause = result.error
-                if result.error_class is ErrorClass.CALLER:
-                    self._ended(refused=1)
-                    raise cause
-                if result.error_class is ErrorClass.UNKNOWN and not idempotent:
-                    self._ended(unanswered=1)
-                    raise OutcomeUnknown(tuple(job.attempts)) from cause
+            result = self._attempts.single(job, leave)
+            job.tried.add(region)
+            if isinstance(result, Success):
+                self._attempts.accepted(job)
+                self._ended(answered=1, failed_over=region != way.home)
+                given = Consistency.STRONG if job.strong(region) else Consistency.EVENTUAL
+                return Routed(result.value, region, tuple(job.attempts), consistency, given)
+            if result.pooled:
+                job.pooled.add(region)
+            elif result.hurried and region not in job.cut | job.pooled:
+                job.cut.add(region)
+                self._sent_on(region)
+            cause = result.error
+            if result.error_class is ErrorClass.CALLER:
+                self._ended(refused=1)
+                raise cause
+            if result.error_class is ErrorClass.UNKNOWN and not idempotent:
+                self._ended(unanswered=1)
+                raise OutcomeUnknown(tuple(job.attempts)) from cause
         if job.denied.keys() == self._lanes.keys() and job.is_not_applied:
             self._ended(unanswered=1, denied=1)
             raise RefusedEverywhere(tuple(job.attempts)) from cause
@@ -244,16 +222,6 @@ class Router:
         circuit = self._verdict.get(region) if self._is_fresh(now) else None
         return None if circuit is None else circuit.state
 
-    def _rival(self, way: Plan, tried: Container[str]) -> tuple[str, Ticket] | None:
-        """The region that a late read may be asked in, with leave for it. Needs the lock."""
-        now = self._clock.monotonic()
-        for name in way.preferred:
-            if name not in tried:
-                ticket = self._lanes[name].rival(self._host(name, now), now)
-                if ticket is not None:
-                    return name, ticket
-        return None
-
     def _candidates(self, way: Plan, job: Job[T]) -> Iterator[Choice]:
         """The regions that let this call through, and after them, rather than fail it, those that do not.
 
@@ -267,9 +235,7 @@ class Router:
         for region in way.preferred:
             if region in ahead:
                 ahead.remove(region)
-            if region in job.tried:
-                continue
-            others = len([name for name in ahead if name not in job.tried])
+            others = len(ahead)
             with self._lock:
                 now, lane = self._clock.monotonic(), self._lanes[region]
                 host = self._host(region, now)
@@ -306,8 +272,6 @@ class Router:
             if not resorts:
                 return
             rank, region = resorts.pop(0)
-            if rank != _AFRESH and region in job.tried and region not in job.cut:  # a hedge went there meanwhile
-                continue
             others = sum(other == rank for other, _ in resorts)
             ahead, waiting = (others, 0) if rank == _OPEN else (0, others)
             with self._lock:

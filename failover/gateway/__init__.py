@@ -102,15 +102,9 @@ def write(op: Callable[[Bound], T], *, idempotent: bool) -> Routed[T]:
     return _traced(wiring.current().router.call(op, idempotent=idempotent, on_attempt=_note))
 
 
-def read(
-    op: Callable[[Bound], T], *, consistency: Consistency = Consistency.EVENTUAL, hedge: bool = False
-) -> Routed[T]:
-    """Runs a reading operation; `Routed.given` says which consistency it got. Raises as `write`.
-
-    With `hedge` a second region is asked when the first is late, within a small budget of extra calls, and the first
-    answer is taken.
-    """
-    return _traced(wiring.current().router.read(op, consistency=consistency, hedge=hedge, on_attempt=_note))
+def read(op: Callable[[Bound], T], *, consistency: Consistency = Consistency.EVENTUAL) -> Routed[T]:
+    """Runs a reading operation; `Routed.given` says which consistency it got. Raises as `write`."""
+    return _traced(wiring.current().router.read(op, consistency=consistency, on_attempt=_note))
 
 
 def everywhere(op: Callable[[Bound], T], *, timeout: float, half_open: bool = False) -> dict[str, T]:

@@ -91,7 +91,6 @@ class HostCollector(Collector):
 def traffic(report: WorkerReport, regions: Iterable[str]) -> Iterator[Metric]:
     """What the workers counted. Every series is there from the start, so that a first failure is an increase."""
     attempts = _counter("attempts", "Attempts whose end is known", ["region", "outcome"])
-    hedges = _counter("hedges", "Extra attempts because another region was slow", ["region"])
     crowded = _counter("crowded", "Calls that went on sooner because others waited for the region", ["region"])
     duration = HistogramMetricFamily(
         "failover_attempt_duration_seconds", "Time that successful attempts took", labels=["region"]
@@ -100,11 +99,10 @@ def traffic(report: WorkerReport, regions: Iterable[str]) -> Iterator[Metric]:
         one = report.regions.get(region, RegionReport())
         for outcome in OUTCOMES:
             attempts.add_metric([region, outcome.value], one.by_outcome(outcome))
-        hedges.add_metric([region], one.hedges)
         crowded.add_metric([region], one.crowded)
         buckets = list(zip(BOUNDS, map(float, accumulate(one.latency)), strict=True))
         duration.add_metric([region], buckets, sum_value=one.latency_ms / 1000)
-    yield from (attempts, duration, hedges, crowded)
+    yield from (attempts, duration, crowded)
     calls = _counter("calls", "Calls of the router by how they ended", ["result"])
     for result in ("answered", "refused", "unanswered"):
         calls.add_metric([result], getattr(report, result))

@@ -23,7 +23,6 @@ from django.conf import settings
 from tests.bench import (
     faults,
     frozen,
-    hedging,
     large,
     listing,
     machine,
@@ -49,7 +48,6 @@ Found = tuple[list[Row], list[str]]
 ALONE: dict[str, Callable[[Path], Found]] = {
     "routing": lambda _: routing.rows(),
     "saves": saves.rows,
-    "hedging": hedging.rows,
     "frozen": frozen.rows,
     "silent": silent.rows,
     "memory": memory.rows,

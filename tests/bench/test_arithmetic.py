@@ -9,7 +9,6 @@ import pytest
 
 from tests.bench import large
 from tests.bench.processes import by_part, parse, used
-from tests.bench.servers import SlowAtSome
 from tests.bench.students import HttpReply, read_reply
 from tests.bench.tally import delays
 from tests.bench.web import Answer
@@ -60,14 +59,6 @@ def test_a_process_counts_to_the_nearest_part_above_it_and_strangers_to_none() -
 
 def test_what_was_used_is_told_by_size_and_a_replaced_process_is_never_negative() -> None:
     assert used({"web": 5, "lab": 1}, {"lab": 4, "web": 3, "new": 1}) == {"lab": 3, "new": 1, "web": 0.0}
-
-
-def test_exactly_every_nth_reply_is_slow_and_all_calls_are_counted() -> None:
-    manner = SlowAtSome(every=50, seconds=1)
-    slow = [number for number in range(1, 201) if manner.next_is_slow()]
-    assert (slow, manner.calls) == ([50, 100, 150, 200], 200)
-    never = SlowAtSome(every=0, seconds=1)
-    assert not any(never.next_is_slow() for _ in range(100))
 
 
 def test_a_reply_is_read_to_its_end_in_however_many_pieces_it_comes() -> None:

@@ -20,22 +20,16 @@ WHY = {"others wait there, and none is answered": "passed-by", "another call is 
 
 @dataclass
 class Member:
-    """One call of a crowd. `panic`: every circuit was open when it came; `asked` are the regions that it asked, of them
-    `hedged` those beside another one."""
+    """One call of a crowd. `panic`: every circuit was open when it came; `asked` are the regions that it asked."""
 
     panic: bool
     trace: list[Attempt] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     came_to: str = ""
-    hedged: set[str] = field(default_factory=set)
 
     def ended(self) -> list[Attempt]:
         """What its attempts came to so far."""
         return [one for one in self.trace if one.outcome is not Outcome.SKIPPED]
-
-    def gave_up(self, one: Attempt) -> bool:
-        """Whether that was a hedge that the region which was to answer outran: it counts for nothing."""
-        return one.outcome is Outcome.OUTRUN and one.region in self.hedged
 
     def there(self, region: str) -> bool:
         """Whether it is under way there."""
@@ -86,7 +80,7 @@ class Crowd:
         """One of them asks a region: while its circuit is half-open no other one may, but as a last resort."""
         assert self.worker.clock.acting is not None
         member = self.members[self.worker.clock.acting]
-        states, hedge = self._states(), len(member.asked) > len(member.ended())
+        states = self._states()
         passed_over = any(one.region == region and one.outcome is Outcome.SKIPPED for one in member.trace)
         if states[region] is CircuitState.HALF_OPEN and not passed_over and not member.panic:
             other = self.trying.get(region)
@@ -97,7 +91,6 @@ class Crowd:
         if states[region] is CircuitState.CLOSED and not member.asked and elsewhere:
             self.first.append((region, member))
         member.asked.append(region)
-        member.hedged |= {region} if hedge else set()
 
     def _judged(self, before: WorkerReport, after: WorkerReport) -> None:
         """A crowd opens no circuit of a region in which nothing is wrong, and is not kept by one that hangs."""
@@ -131,14 +124,12 @@ class Crowd:
         assert ended["unanswered"] + ended["unknown"] == after.unanswered - before.unanswered
         told = Counter[tuple[str, Outcome]]()
         for member in self.members.values():
-            told.update((one.region, one.outcome) for one in member.ended() if not member.gave_up(one))
+            told.update((one.region, one.outcome) for one in member.ended())
         for name, now in after.regions.items():
             was = before.regions[name]
             came = {outcome: count for (region, outcome), count in told.items() if region == name}
             assert now.requests - was.requests == sum(came.values())
             assert now.ok - was.ok == came.pop(Outcome.OK, 0)
-            assert sum(now.outrun) - sum(was.outrun) == came.pop(Outcome.OUTRUN, 0)
-            assert now.hedges - was.hedges == sum(name in member.hedged for member in self.members.values())
             failures = {Outcome(one): count - was.failures.get(one, 0) for one, count in now.failures.items()}
             assert {one: count for one, count in failures.items() if count} == came
 

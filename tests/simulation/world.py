@@ -52,7 +52,6 @@ class Worker:
         self.router = Router(
             regions, config=world.config, clock=self.clock, runner=self.runner, jitter=world.random.random
         )
-        self.reads = 0
         self.followed_at = float("-inf")
 
     def catch_up(self, now: float) -> bool:

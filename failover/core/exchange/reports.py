@@ -32,15 +32,13 @@ CALLS = ("calls", "answered", "refused", "unanswered", "failed_over", "denied")
 class RegionReport:
     """One worker's dealings with one region, counted since the worker started.
 
-    `requests` is every attempt whose end is known; `ok`, `failures` (by outcome, class C and D among them) and `outrun`
-    add up to it; `failed` are the class A and B among the failures. `latency` counts the successes by
-    `LATENCY_BOUNDS_MS`, and `latency_ms` sums up their times; `outrun` those that a hedge in another region outran, by
-    how long they had been waited for then. `hedges` are the extra attempts made here because another region was slow,
-    whatever came of them; `crowded` the calls that went on to another region sooner, or without an attempt, because
-    others of their worker waited here. `unweighed` are the attempts that the error rate leaves out, and
-    `unweighed_failed` the class A and B among these: those that might not have waited for a whole one because others
-    waited, whatever came of them, and failures of pooled connections that were taken back (doubt.py). `retracted` are
-    the openings that went with such failures.
+    `requests` is every attempt whose end is known; `ok` and `failures` (by outcome, class C and D among them) add up to
+    it; `failed` are the class A and B among the failures. `latency` counts the successes by `LATENCY_BOUNDS_MS`, and
+    `latency_ms` sums up their times. `crowded` are the calls that went on to another region sooner, or without an
+    attempt, because others of their worker waited here. `unweighed` are the attempts that the error rate leaves out,
+    and `unweighed_failed` the class A and B among these: those that might not have waited for a whole one because
+    others waited, whatever came of them, and failures of pooled connections that were taken back (doubt.py).
+    `retracted` are the openings that went with such failures.
     `denied` are the class E among the failures, and `last_denial` what the latest of them said; `refused_writes` is the
     row of writes that were refused here, accepted elsewhere, and not followed by one that was accepted here.
     `open_s` is for how many seconds an open circuit has been open; two reports that differ in nothing else are equal.
@@ -52,8 +50,6 @@ class RegionReport:
     failures: Mapping[str, int] = field(default_factory=dict)
     latency: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
     latency_ms: float = 0.0
-    outrun: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_MS) + 1)
-    hedges: int = 0
     crowded: int = 0
     unweighed: int = 0
     unweighed_failed: int = 0
@@ -71,13 +67,7 @@ class RegionReport:
 
     def by_outcome(self, outcome: Outcome) -> int:
         """How many attempts ended so."""
-        match outcome:
-            case Outcome.OK:
-                return self.ok
-            case Outcome.OUTRUN:
-                return sum(self.outrun)
-            case _:
-                return self.failures.get(outcome.value, 0)
+        return self.ok if outcome is Outcome.OK else self.failures.get(outcome.value, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,21 +186,20 @@ def view_from_json(document: Any, *, age_s: float) -> HostView:
 
 
 _WHOLE = (
-    *("requests", "ok", "failed", "hedges", "crowded", "unweighed", "unweighed_failed", "denied", "refused_writes"),
+    *("requests", "ok", "failed", "crowded", "unweighed", "unweighed_failed", "denied", "refused_writes"),
     *("trials_passed", "trials_failed", "consecutive_failures", "openings", "retracted"),
 )
 
 
 def _region_report(document: Any) -> RegionReport:
-    latency, outrun = (tuple(int(count) for count in document[name]) for name in ("latency", "outrun"))
-    if {len(latency), len(outrun)} != {len(LATENCY_BOUNDS_MS) + 1}:
+    latency = tuple(int(count) for count in document["latency"])
+    if len(latency) != len(LATENCY_BOUNDS_MS) + 1:
         raise ValueError("a latency histogram of another shape")
     whole = {name: int(document[name]) for name in _WHOLE}
     return RegionReport(
         failures={str(outcome): int(count) for outcome, count in document["failures"].items()},
         latency=latency,
         latency_ms=float(document["latency_ms"]),
-        outrun=outrun,
         circuit=CircuitState(document["circuit"]),
         last_reason=from_json(document["last_reason"]),
         last_denial=from_json(document["last_denial"]),

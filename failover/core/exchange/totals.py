@@ -20,7 +20,7 @@ NAMES_KEPT = 200
 """Of workers that are gone. A report is removed right after its worker is folded in, so a handful would do."""
 
 _SUMMED = (
-    *("requests", "ok", "failed", "hedges", "crowded", "unweighed", "unweighed_failed", "denied"),
+    *("requests", "ok", "failed", "crowded", "unweighed", "unweighed_failed", "denied"),
     *("trials_passed", "trials_failed", "openings", "retracted", "latency_ms"),
 )
 
@@ -121,6 +121,5 @@ def _both(one: RegionReport, other: RegionReport) -> RegionReport:
     return RegionReport(
         failures=failures,
         latency=tuple(map(add, one.latency, other.latency)),
-        outrun=tuple(map(add, one.outrun, other.outrun)),
         **{name: getattr(one, name) + getattr(other, name) for name in _SUMMED},
     )

@@ -1,4 +1,4 @@
-"""One call's attempts: in a single region, or in two that race. What comes of each is told to the lanes.
+"""One call's attempts, one region at a time. What comes of each is told to the lanes.
 
 Decisions are made under the router's lock, and nothing is waited for while it is held.
 """
@@ -12,9 +12,7 @@ from typing import Generic, TypeVar
 
 from failover.core.config import RouterConfig, TableMode
 from failover.core.errors import Attempt, ErrorClass, Failure, Outcome
-from failover.core.phrases import phrase
-from failover.core.ports import Bound, Clock, Consistency, Handle, RacingRunner, Runner, Success
-from failover.core.routing.hedging import Hedger
+from failover.core.ports import Bound, Clock, Consistency, Runner, Success
 from failover.core.routing.region_slots import Lane, Ticket
 
 T = TypeVar("T")
@@ -47,24 +45,22 @@ class Leave:
 
 @dataclass(slots=True)
 class Job(Generic[T]):
-    """One call: what is to be done, until when (monotonic seconds), and what was tried so far; `repeatable` when it may
-    go on to another region although it may have been applied; `paid` once it has added its share to the hedges' budget.
-    `tried` are the regions that were asked, `cut` those of them that it left in a hurry, `pooled` those where a pooled
-    connection failed it, `denied` those that refused it for what they say of themselves or of us. `writes`: it is no
-    read.
+    """One call: what it does, until when (`deadline`, monotonic seconds), and what was tried so far.
+
+    `repeatable`: it may go on to another region although it may have been applied. `writes`: it is no read.
+    `tried` are the regions that were asked. Of these, `cut` are those that it left in a hurry, `pooled` those where a
+    pooled connection failed it, and `denied` those that refused it for what they say of themselves or of us.
     """
 
     op: Callable[[Bound], T]
     repeatable: bool
     consistency: Consistency
-    hedged: bool
     home: str
     tables: TableMode
     deadline: float
     on_attempt: Trace | None
+    writes: bool
     attempts: list[Attempt] = field(default_factory=list)
-    writes: bool = False
-    paid: bool = False
     tried: set[str] = field(default_factory=set)
     cut: set[str] = field(default_factory=set)
     pooled: set[str] = field(default_factory=set)
@@ -86,11 +82,6 @@ class Job(Generic[T]):
     def is_not_applied(self) -> bool:
         """Whether no attempt so far can have been applied."""
         return not any(attempt.error_class is ErrorClass.UNKNOWN for attempt in self.attempts)
-
-    @property
-    def may_race(self) -> bool:
-        """Whether another region's answer is as good: of asynchronous tables a strong read is another one elsewhere."""
-        return self.consistency is Consistency.EVENTUAL or self.tables is TableMode.MRSC
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +109,6 @@ class Choice:
         return Leave(self.region, self.ticket, now + (self.ticket.patience_s if hurried else longest), hurried, fresh)
 
 
-@dataclass(slots=True)
-class _Leg(Generic[T]):
-    """One of two attempts that race."""
-
-    leave: Leave
-    handle: Handle[T]
-    began: float
-
-
 class Attempts:
     """Makes attempts. `jitter` gives a number from 0 to 1."""
 
@@ -145,9 +127,7 @@ class Attempts:
         self._config = config
         self._clock = clock
         self._runner = runner
-        self._racer = runner if isinstance(runner, RacingRunner) else None
         self._jitter = jitter
-        self._hedger = Hedger(config)
 
     def single(self, job: Job[T], leave: Leave) -> Success[T] | Failure:
         """One attempt, and one more after a jittered pause when it was throttled and there is time."""
@@ -158,31 +138,6 @@ class Attempts:
             return result
         finally:
             self.settle(leave.region, leave.ticket, result)
-
-    def hedged(
-        self, job: Job[T], leave: Leave, rival: Callable[[], tuple[str, Ticket] | None]
-    ) -> dict[str, Success[T] | Failure]:
-        """The same for a read that may be asked a second time; what is known of each region when it ends.
-
-        `rival` gives leave for the other region, and is asked only once the first is late. A region that the other one
-        outran is not in the result.
-        """
-        with self._lock:
-            if not job.paid:
-                self._hedger.asked()
-                job.paid = True
-            after_ms = self._hedger.after_ms(leave.region)
-        if self._racer is None or after_ms is None or leave.ticket.trial or not job.may_race:
-            return {leave.region: self.single(job, leave)}
-        leg = self._start(job, self._racer, leave)
-        self._racer.first((leg.handle,), min(after_ms / 1000, leg.leave.until - leg.began))
-        if leg.handle.result() is None and self._clock.monotonic() < leg.leave.until:
-            other = self._spend(rival)
-            if other is not None:
-                return self._race(
-                    job, self._racer, {leave.region: leg, other[0]: self._hedge(job, self._racer, *other)}
-                )
-        return self._race(job, self._racer, {leave.region: leg})
 
     def settle(self, region: str, ticket: Ticket, result: Success[T] | Failure | None) -> None:
         """Hand the leave back, with what came of it (None: nothing that says anything)."""
@@ -195,56 +150,6 @@ class Attempts:
             with self._lock:
                 for other, (ticket, refusal) in job.denied.items():
                     self._lanes[other].accepted_elsewhere(ticket, refusal, self._clock.monotonic())
-
-    def _spend(self, rival: Callable[[], tuple[str, Ticket] | None]) -> tuple[str, Ticket] | None:
-        with self._lock:
-            other = rival()
-            return other if other is not None and self._hedger.spend() else None
-
-    def _hedge(self, job: Job[T], racer: RacingRunner, region: str, ticket: Ticket) -> _Leg[T]:
-        with self._lock:
-            self._lanes[region].hedged(self._clock.monotonic())
-        until = min(job.deadline, self._clock.monotonic() + self._config.attempt_timeout_s)
-        return self._start(job, racer, Leave(region, ticket, until))
-
-    def _start(self, job: Job[T], racer: RacingRunner, leave: Leave) -> _Leg[T]:
-        began = self._clock.monotonic()
-        return _Leg(leave, racer.start(leave.region, job.op, _bound(job, leave)), began)
-
-    def _race(self, job: Job[T], racer: RacingRunner, legs: dict[str, _Leg[T]]) -> dict[str, Success[T] | Failure]:
-        """Wait until one answers, or all have failed. The first leg is the one whose region was to answer."""
-        first, results = next(iter(legs)), {}
-        while legs:
-            now = self._clock.monotonic()
-            soonest = min(leg.leave.until for leg in legs.values())
-            racer.first([leg.handle for leg in legs.values()], max(0.0, soonest - now))
-            now = self._clock.monotonic()
-            for region, leg in list(legs.items()):
-                result = leg.handle.result()
-                if result is None and now < leg.leave.until:
-                    continue
-                results[region] = result = leg.leave.read(result or _late(leg.leave.until - leg.began))
-                del legs[region]
-                self._ended(job, leg.leave, result, leg.began)
-                if not legs:  # nobody else is under way who could answer
-                    results[region] = result = self._again(job, leg.leave, result)
-                self.settle(region, leg.leave.ticket, result)
-                refused = isinstance(result, Failure) and result.error_class is ErrorClass.CALLER
-                if isinstance(result, Success) or (refused and region == first):
-                    self._abandon(job, legs, first, quicker=region)
-                    return results
-        return results
-
-    def _abandon(self, job: Job[T], legs: Mapping[str, _Leg[T]], first: str, *, quicker: str) -> None:
-        """Give up on who is still under way. It is neither a success nor a failure; for the first it is slowness."""
-        for region, leg in legs.items():
-            ms = (self._clock.monotonic() - leg.began) * 1000
-            if region == first:
-                with self._lock:
-                    self._lanes[region].outrun(ms)
-                    self._hedger.observe(region, ms)
-            self.settle(region, leg.leave.ticket, None)
-            job.note(Attempt(region, Outcome.OUTRUN, ms, f"{quicker} answered first"))
 
     def _again(self, job: Job[T], leave: Leave, result: Success[T] | Failure) -> Success[T] | Failure:
         """The result, or that of one repeat when it was throttled and there is time."""
@@ -266,8 +171,6 @@ class Attempts:
         region, ms = leave.region, (self._clock.monotonic() - began) * 1000
         with self._lock:
             self._lanes[region].count(result, ms, brief=leave.ticket.brief, writes=job.writes)
-            if job.hedged and isinstance(result, Success):
-                self._hedger.observe(region, ms)
         if isinstance(result, Failure):
             if result.error_class is ErrorClass.DENIED:
                 job.denied[region] = (leave.ticket, result)
@@ -278,8 +181,3 @@ class Attempts:
 
 def _bound(job: Job[T], leave: Leave) -> Bound:
     return Bound(leave.region, job.strong(leave.region), leave.fresh)
-
-
-def _late(seconds: float) -> Failure:
-    detail = phrase("no answer within {seconds:.2f} s", seconds=seconds)
-    return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, detail, TimeoutError(detail))

@@ -56,10 +56,9 @@ class Lane:
         self._requests = self._ok = self._failed = self._trials_passed = self._trials_failed = 0
         self._failures: Counter[str] = Counter()
         self._latency = [0] * (len(LATENCY_BOUNDS_MS) + 1)
-        self._outrun = [0] * (len(LATENCY_BOUNDS_MS) + 1)
         self._latency_ms = 0.0
         self._usual_ms: float | None = None
-        self._hedges = self._crowded = self._unweighed = self._unweighed_failed = 0
+        self._crowded = self._unweighed = self._unweighed_failed = 0
         self._denied = self._refused_writes = 0
         self._last_reason = self._last_denial = ""
         self._sent_in_vain = False
@@ -100,24 +99,6 @@ class Lane:
         """Leave that needs no circuit's consent, when there is no other region to turn to. It is no trial: it can save
         a call, but neither closes nor re-opens a circuit."""
         return self._ticket(now)
-
-    def rival(self, host: CircuitState | None, now: float) -> Ticket | None:
-        """Leave for a hedge: only while the circuit is closed and a place free, since a hedge is a luxury and tries
-        nothing out."""
-        free = self._whole < self._places
-        ticket = Ticket(self.circuit.turns, doubts=self._doubt.count)
-        return ticket if free and self.state(host, now) is CircuitState.CLOSED else None
-
-    def hedged(self, now: float) -> None:
-        """Count an extra attempt that is made here because another region is slow."""
-        self._hedges += 1
-        self._whole += 1
-        self._enter(now)
-
-    def outrun(self, ms: float) -> None:
-        """Count an attempt that a hedge elsewhere outran after it had been waited for so long."""
-        self._requests += 1
-        self._outrun[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
 
     def count(self, result: Success[object] | Failure, ms: float, *, brief: bool = False, writes: bool = False) -> None:
         """Count one attempt; `brief` when its ticket was, `writes` when it was one of a call that writes."""
@@ -211,8 +192,6 @@ class Lane:
             failures=dict(self._failures),
             latency=tuple(self._latency),
             latency_ms=self._latency_ms,
-            outrun=tuple(self._outrun),
-            hedges=self._hedges,
             crowded=self._crowded,
             unweighed=self._unweighed,
             unweighed_failed=self._unweighed_failed,

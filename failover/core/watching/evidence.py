@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping
-from operator import add, sub
+from operator import sub
 
 from failover.core.config import RouterConfig
 from failover.core.exchange.reports import HostCircuit, RegionReport
@@ -89,13 +89,10 @@ class Evidence:
         self._window.add(met, now)
         if met.denied:
             self.refusal = became.last_denial
-        waited_for = latency
-        if became.outrun != was.outrun:
-            waited_for = tuple(map(add, latency, map(sub, became.outrun, was.outrun)))
-        self._pace.add(Sample(latency=waited_for), now, learn=self.circuit.state is CircuitState.CLOSED)
+        self._pace.add(Sample(latency=latency), now, learn=self.circuit.state is CircuitState.CLOSED)
         if failed and self.health.passing(now, self._config):
             self._disputed_at = now
-        slow = self._too_slow(waited_for)
+        slow = self._too_slow(latency)
         self._trials_passed += max(0, became.trials_passed - was.trials_passed - slow)
         openings, retracted = became.openings - was.openings, became.retracted - was.retracted
         if retracted > openings:

@@ -160,14 +160,6 @@ def test_a_write_that_may_not_be_repeated_is_not_repeated_over_a_new_connection(
     assert {region: network.made for region, network in world.networks.items()} == before
 
 
-def test_a_hedged_read_over_two_dead_pools_is_answered(world: World) -> None:
-    for _ in range(40):
-        gateway.read(put, hedge=True)
-    world.die()
-
-    assert gateway.read(put, hedge=True).region in (EAST, WEST)
-
-
 def test_an_opened_circuit_leaves_no_connection_in_the_pool(world: World) -> None:
     world.networks[EAST].fresh = faulty.hangs
     world.die(EAST)

@@ -235,36 +235,3 @@ def test_everywhere_says_which_region_is_busy(runner: PooledRunner, hanging: Cal
     assert isinstance(busy, Failure)
     assert isinstance(busy.error, RegionBusy)
     assert results[WEST] == Success(WEST)
-
-
-def test_an_attempt_that_nobody_waits_for_is_there_when_it_ends(runner: PooledRunner) -> None:
-    go_on = threading.Event()
-
-    def op(bound: Bound) -> str:
-        go_on.wait(60)
-        return bound_region()
-
-    handles = [runner.start(region, op, Bound(region)) for region in (EAST, WEST)]
-    assert [handle.result() for handle in handles] == [None, None]
-    with faulty.Stopwatch() as watch:
-        runner.first(handles, 0.1)
-    assert 0.1 <= watch.seconds < 5
-
-    go_on.set()
-    runner.first(handles, PATIENCE_S)
-    wait_until(lambda: all(handle.result() for handle in handles), within=10, what="both have ended")
-    assert [handle.result() for handle in handles] == [Success(EAST), Success(WEST)]
-
-
-def test_an_attempt_that_cannot_begin_is_a_failure_at_once_and_nobody_waits(
-    runner: PooledRunner, hanging: Callable[[Bound], str]
-) -> None:
-    slow = [runner.start(EAST, hanging, Bound(EAST)) for _ in range(2)]
-    refused = runner.start(EAST, hanging, Bound(EAST))
-
-    failure = refused.result()
-    assert isinstance(failure, Failure)
-    assert (failure.error_class, type(failure.error)) == (ErrorClass.NOT_SENT, RegionBusy)
-    with faulty.Stopwatch() as watch:
-        runner.first([*slow, refused], 30)
-    assert watch.seconds < 5

@@ -13,7 +13,6 @@ from failover.core.events import EventKind
 from failover.core.fakes import FakeClock, answers, fails
 from failover.core.ports import Bound
 from failover.core.signals.breaker import CircuitState
-from tests.failover.core.routing.test_hedging import LATE, practised, read
 from tests.simulation.support import CONFIG, EAST, WEST, Bench, Post, decision, failing, met, passing, where
 
 OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED
@@ -113,15 +112,6 @@ def test_a_region_whose_endpoint_looks_well_is_left_for_what_live_calls_meet() -
     assert post.canaries[EAST] == passing()
 
 
-def test_a_write_is_never_hedged_whether_it_may_be_repeated_or_not() -> None:
-    """Cosmos hedges writes when it is told that they may be repeated. Here it cannot even be said."""
-    bench = practised()
-    bench.runner.plays(EAST, *[answers(seconds=LATE)] * 2)
-    for idempotent in (True, False):
-        assert bench.router.call(where, idempotent=idempotent).region == EAST
-    assert WEST not in bench.asked()
-
-
 def test_the_half_open_wait_doubles_from_a_short_one_and_starts_afresh_after_a_calm() -> None:
     """Cosmos doubles its half-open wait too, but from 60 s up to 20 minutes: a region that came back stays unused."""
     post = Post()
@@ -139,15 +129,6 @@ def test_the_half_open_wait_doubles_from_a_short_one_and_starts_afresh_after_a_c
     post.canaries[EAST] = failing()
     post.until(EAST, OPEN)
     assert post.watch.facts(post.now)[EAST].circuit.wait_s == CONFIG.hold_s
-
-
-def test_a_hedge_that_wins_is_a_sign_of_slowness_and_never_a_failure() -> None:
-    """Cosmos charges the primary a failure when a hedge wins: three slow replies in a row would leave a well region."""
-    bench = practised()
-    bench.runner.plays(EAST, *[answers(seconds=LATE)] * 4)
-    assert {read(bench) for _ in range(4)} == {WEST}
-    east = bench.router.report().regions[EAST]
-    assert (east.failed, east.circuit, sum(east.outrun)) == (0, CLOSED, 4)
 
 
 def test_a_write_whose_fate_is_unknown_is_repeated_only_when_it_carries_an_id() -> None:

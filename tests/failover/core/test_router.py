@@ -825,25 +825,3 @@ def test_who_passed_a_crowded_region_by_asks_one_whose_trial_is_under_way_before
 
     bench.router.call(meanwhile, idempotent=True)
     assert asked == [WEST]
-
-
-def test_a_read_that_passed_a_crowded_region_by_is_not_hedged_into_it() -> None:
-    bench = Crowded()
-    for name in (EAST, WEST):
-        bench.runner.always(name, answers(seconds=0.01))
-    for _ in range(CONFIG.hedge_volume * 20):
-        bench.router.read(where, hedge=True)
-        bench.follow(east=OPEN)
-        bench.router.read(where, hedge=True)
-        bench.follow(east=CLOSED)
-    served: list[list[tuple[str, str]]] = []
-
-    def meanwhile(bound: Bound) -> str:
-        bench.clock.wait(0.5)
-        bench.runner.plays(WEST, answers(seconds=0.5))
-        routed = bench.router.read(where, hedge=True)
-        served.append([(one.region, one.outcome.value) for one in routed.attempts])
-        return bound.region
-
-    bench.router.call(meanwhile, idempotent=True)
-    assert served == [[(EAST, "skipped"), (WEST, "ok")]]

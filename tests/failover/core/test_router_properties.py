@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter, deque
-from contextlib import suppress
+from collections import Counter
 from dataclasses import dataclass
-from functools import partial
-from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from failover.core.config import RouterConfig
@@ -189,87 +186,6 @@ def test_no_number_of_refusals_opens_a_circuit(failures: list[ErrorClass]) -> No
     assert world.router.report().regions[NAMES[0]].circuit is CircuitState.CLOSED
 
 
-@given(
-    script=st.dictionaries(st.sampled_from(NAMES[:3]), st.lists(steps, max_size=60)),
-    reads=st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 6.0]), st.none() | views), min_size=30, max_size=90),
-)
-def test_hedged_reads_keep_the_deadline_the_budget_and_to_closed_circuits(
-    script: dict[str, list[Step]], reads: list[tuple[bool, float, HostView | None]]
-) -> None:
-    world = World(NAMES[:3], script, 0.5)
-    hedged = 0
-    for number, (hedge, pause, view) in enumerate(reads):
-        world.clock.wait(pause)
-        if number < 25:  # enough calm reads first to know what is usual
-            world.runner.script.setdefault(NAMES[0], deque()).appendleft(answers(seconds=0.003))
-        elif view is not None:
-            world.router.follow(view)
-        asked, order = len(world.runner.calls), set(world.router.order())
-        before = {name: one.hedges for name, one in world.router.report().regions.items()}
-        began, hedged = world.clock.monotonic(), hedged + hedge
-        with suppress(NoRegionAnswered, RuntimeError):
-            routed = world.router.read(lambda bound: bound.region, hedge=hedge)
-            assert routed.value == routed.region
-        assert world.clock.monotonic() - began <= world.config.deadline_s + 1e-9
-        report = world.router.report()
-        extra = {name for name, one in report.regions.items() if one.hedges > before[name]}
-        assert len(extra) <= hedge
-        assert extra <= order, "a hedge went to a region that is not let through"
-        names = Counter(call.region for call in world.runner.calls[asked:])
-        assert all(names[name] == 1 for name in extra)
-        for one in report.regions.values():
-            assert one.requests == one.ok + sum(one.failures.values()) + sum(one.outrun)
-        assert report.calls == number + 1 == report.answered + report.refused + report.unanswered
-    assert sum(one.hedges for one in world.router.report().regions.values()) <= 0.05 * hedged + 1e-9
-
-
-@given(
-    seed=st.integers(0, 2**32),
-    slow=st.sampled_from([0.0, 0.02, 0.2, 1.0]),
-    grows=st.sampled_from([1.0, 1.002, 1.01]),
-    far=st.sampled_from([0.001, 0.08, 0.5]),
-)
-@settings(max_examples=20)
-def test_whatever_the_latencies_hedges_stay_within_their_share_at_every_moment_and_are_never_of_writes(
-    seed: int, slow: float, grows: float, far: float
-) -> None:
-    """A region that gets ever slower is later than its p95 at every read: the budget alone holds hedges back."""
-    random = Random(seed)
-    world = World(NAMES[:2], {}, 0.5)
-    near, reads, outrun = 0.005, 0, 0
-    for _ in range(300):
-        near = min(near * grows, 0.5)
-        taken = near * random.uniform(0.5, 1.5) * (20 if random.random() < slow else 1)
-        world.runner.always(NAMES[0], answers(seconds=min(1.1, taken)))
-        world.runner.always(NAMES[1], answers(seconds=far * random.uniform(0.5, 1.5)))
-        asked, seen = len(world.runner.calls), list[Attempt]()
-        if random.random() < 0.3:
-            world.router.call(lambda bound: bound.region, idempotent=True, on_attempt=seen.append)
-            assert all(one.outcome is not Outcome.OUTRUN for one in seen)
-            assert len(world.runner.calls) - asked == len(seen), "a write was asked for twice at once"
-            continue
-        reads += 1
-        won = world.router.read(lambda bound: bound.region, hedge=True, on_attempt=seen.append)
-        lost = [one.region for one in seen if one.outcome is Outcome.OUTRUN]
-        outrun += lost == [NAMES[0]]
-        assert won.region not in lost
-        report = world.router.report()
-        assert report.regions[NAMES[1]].hedges <= world.config.hedge_share * reads + 1e-9
-    report = world.router.report()
-    assert sum(report.regions[NAMES[0]].outrun) == outrun, "a hedge that won did not count against the first"
-    assert sum(report.regions[NAMES[1]].outrun) == 0
-    assert grows == 1.0 or far == 0.5 or report.regions[NAMES[1]].hedges > 0
-
-
-def test_a_region_that_gets_ever_slower_is_hedged_up_to_the_share_and_no_further() -> None:
-    world = World(NAMES[:2], {}, 0.5)
-    world.runner.always(NAMES[1], answers(seconds=0.001))
-    for number in range(2000):
-        world.runner.always(NAMES[0], answers(seconds=0.005 + number / 10_000))
-        world.router.read(lambda bound: bound.region, hedge=True)
-    assert 90 <= world.router.report().regions[NAMES[1]].hedges <= 100
-
-
 class Crowd:
     """Calls of one worker that come in quick succession, so that they are under way at once. None is ever lost."""
 
@@ -288,21 +204,17 @@ class Crowd:
         )
         self.traces: list[list[Attempt]] = []
 
-    def comes(self, gaps: list[float], *, hedge: bool) -> None:
-        """A call after each of these times; with `hedge` every other one is a read that may be hedged."""
-        come = itertools.accumulate(gaps)
-        self.clock.together([(at, partial(self._call, hedge and number % 2 == 0)) for number, at in enumerate(come)])
+    def comes(self, gaps: list[float]) -> None:
+        """A call after each of these times."""
+        self.clock.together([(at, self._call) for at in itertools.accumulate(gaps)])
         report = self.router.report()
         assert report.calls == report.answered == len(gaps)
         assert all(lane._under_way == 0 for lane in self.router._lanes.values()), "a place was not given back"
 
-    def _call(self, hedge: bool) -> None:
+    def _call(self) -> None:
         began, trace = self.clock.monotonic(), list[Attempt]()
         self.traces.append(trace)
-        if hedge:
-            self.router.read(lambda bound: bound.region, hedge=True, on_attempt=trace.append)
-        else:
-            self.router.call(lambda bound: bound.region, idempotent=True, on_attempt=trace.append)
+        self.router.call(lambda bound: bound.region, idempotent=True, on_attempt=trace.append)
         assert self.clock.monotonic() - began <= self.config.deadline_s + 1e-9
 
 
@@ -310,23 +222,23 @@ shares_of_an_attempt = st.sampled_from([0.0, 0.005, 0.1, 0.26, 0.4, 0.51, 0.7, 0
 gaps = st.lists(st.sampled_from([0.0, 0.001, 0.02, 0.1, 0.35, 0.7]), min_size=4, max_size=40)
 
 
-@given(distances=st.lists(shares_of_an_attempt, min_size=2, max_size=3), gaps=gaps, hedge=st.booleans())
+@given(distances=st.lists(shares_of_an_attempt, min_size=2, max_size=3), gaps=gaps)
 def test_a_region_in_which_nothing_is_wrong_is_not_blamed_for_a_crowd_at_any_rate_and_any_distance(
-    distances: list[float], gaps: list[float], hedge: bool
+    distances: list[float], gaps: list[float]
 ) -> None:
     attempt_s = min(1.2, 3.0 / len(distances))
     crowd = Crowd({NAMES[number]: answers(seconds=share * attempt_s) for number, share in enumerate(distances)})
-    crowd.comes(gaps, hedge=hedge)
+    crowd.comes(gaps)
     for name, one in crowd.router.report().regions.items():
         assert (one.failed, one.consecutive_failures, one.openings) == (0, 0, 0), f"{name} was blamed"
 
 
-@given(distance=shares_of_an_attempt, gaps=gaps, hedge=st.booleans())
+@given(distance=shares_of_an_attempt, gaps=gaps)
 def test_a_region_that_hangs_keeps_no_more_than_a_share_of_a_crowd_for_a_whole_attempt(
-    distance: float, gaps: list[float], hedge: bool
+    distance: float, gaps: list[float]
 ) -> None:
     crowd = Crowd({NAMES[0]: answers(seconds=3600.0), NAMES[1]: answers(seconds=distance * 1.2)})
-    crowd.comes(gaps, hedge=hedge)
+    crowd.comes(gaps)
     whole_ms = crowd.config.attempt_timeout_s * 1000 - 1e-6
     kept = [one for trace in crowd.traces for one in trace if one.region == NAMES[0] and one.ms >= whole_ms]
     report = crowd.router.report().regions
@@ -346,6 +258,6 @@ def test_a_crowd_is_answered_by_a_slow_region_when_the_other_one_fails(
     failing, slow = (NAMES[0], NAMES[1]) if fails_first else (NAMES[1], NAMES[0])
     met = {failing: fails(kind, seconds=0.01), slow: answers(seconds=1.1)}
     crowd = Crowd({name: met[name] for name in NAMES[:2]})
-    crowd.comes(gaps, hedge=False)
+    crowd.comes(gaps)
     assert all(trace[-1].region == slow for trace in crowd.traces)
     assert crowd.router.report().regions[slow].failed == 0

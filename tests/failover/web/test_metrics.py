@@ -139,7 +139,7 @@ def test_the_first_failure_is_an_increase_because_its_series_was_there_at_zero(
 ) -> None:
     found = scrape(client)
 
-    for outcome in ("ok", "dns", "connect", "tls", "timeout", "server-error", "throttled", "denied", "outrun"):
+    for outcome in ("ok", "dns", "connect", "tls", "timeout", "server-error", "throttled", "denied"):
         for region in (EAST, WEST):
             assert figure(found, "failover_attempts_total", region=region, outcome=outcome) == 0
     assert figure(found, "failover_events_total", kind="failover") == 0

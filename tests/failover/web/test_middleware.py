@@ -113,14 +113,13 @@ def test_each_failed_attempt_is_one_line_that_the_reply_names(caplog: pytest.Log
     assert lines[0]["detail"] == "DNS answers empty"
 
 
-def test_what_went_well_or_was_passed_over_or_outrun_is_no_line_and_has_no_name(
+def test_what_went_well_or_was_passed_over_is_no_line_and_has_no_name(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     skipped = Attempt(EAST, Outcome.SKIPPED, 0.0, "its circuit is open")
-    outrun = Attempt(EAST, Outcome.OUTRUN, 30.0, "us-west-2 answered first")
 
-    response = reply(((skipped, outrun, OK), WEST))
+    response = reply(((skipped, OK), WEST))
 
     assert caplog.records == []
     assert "X-Trace-Id" not in response

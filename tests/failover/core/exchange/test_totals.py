@@ -55,22 +55,13 @@ def test_living_and_gone_workers_add_up_field_by_field() -> None:
     assert east.latency_ms >= 1000  # two of its answers took half a second each
 
 
-def test_reads_that_a_hedge_outran_and_hedges_add_up_too() -> None:
-    outrun = (0, 2, *NOTHING.outrun[2:])
-    reports = {key: WorkerReport(0.0, 0.0, {EAST: RegionReport(requests=2, outrun=outrun, hedges=1)}) for key in "ab"}
-
-    east = counted(folded(Totals(), {"a": reports["a"]}), reports).regions[EAST]
-
-    assert (east.by_outcome(Outcome.OUTRUN), east.outrun[:3], east.hedges) == (4, (0, 4, 0), 2)
-
-
 def test_workers_that_met_nothing_add_nothing() -> None:
     idle = Bench(EAST).router.report()
 
     sum_ = counted(folded(Totals(), {"a": idle}), {"b": idle})
 
     none = (0,) * len(ONE.regions[EAST].latency)
-    region = RegionReport(0, 0, 0, {}, none, 0.0, none, *[0] * 8, CircuitState.CLOSED, 0, 0, 0, "", "")
+    region = RegionReport(0, 0, 0, {}, none, 0.0, *[0] * 7, CircuitState.CLOSED, 0, 0, 0, "", "")
     assert sum_ == WorkerReport(0.0, 0.0, {EAST: region}, *[0] * 6)
 
 

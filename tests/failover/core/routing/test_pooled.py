@@ -115,21 +115,6 @@ def test_a_region_whose_new_connection_fails_too_is_not_asked_for_ever() -> None
     assert bench.asked() == [EAST, WEST, EAST, WEST]
 
 
-def test_a_hedged_read_whose_both_regions_have_dead_pools_comes_back() -> None:
-    bench = Bench()
-    for _ in range(CONFIG.hedge_volume + 200):
-        bench.router.read(where, hedge=True)
-    bench.runner.calls.clear()
-    for region in (EAST, WEST):
-        bench.runner.plays(region, DEAD)
-
-    routed = bench.router.read(where, hedge=True)
-
-    assert routed.region in (EAST, WEST)
-    assert {call.region for call in bench.runner.calls if not call.fresh} == {EAST, WEST}
-    assert bench.runner.calls[-1].fresh
-
-
 def test_a_pool_is_emptied_when_its_circuit_opens_and_again_when_it_tries_and_each_trial_is_fresh() -> None:
     bench = Bench()
     bench.runner.plays(EAST, *[SILENT] * CONFIG.failures_to_open)

@@ -159,19 +159,6 @@ def test_a_strong_read_that_is_refused_at_home_is_degraded_elsewhere_and_says_so
     assert (routed.region, routed.degraded) == (WEST, True)
 
 
-def test_a_hedged_read_waits_for_the_first_region_when_the_second_one_refuses() -> None:
-    bench = Bench()
-    for _ in range(60):
-        bench.router.read(where, hedge=True)
-    bench.runner.plays(EAST, answers(seconds=0.4))
-    bench.runner.plays(WEST, fails(E))
-
-    routed = bench.router.read(where, hedge=True)
-
-    assert routed.region == EAST
-    assert [one.outcome for one in routed.attempts] == [Outcome.DENIED, Outcome.OK]
-
-
 def test_a_trial_that_is_refused_reopens_only_when_another_region_accepts_the_call() -> None:
     bench = Bench()
     open_by_refusals(bench)

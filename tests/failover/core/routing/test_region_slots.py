@@ -32,13 +32,6 @@ def admitted(lane: Lane, host: CircuitState | None = None, now: float = 0.0) -> 
     return ticket
 
 
-def hedged(lane: Lane) -> Ticket:
-    ticket = lane.rival(None, 0.0)
-    assert ticket is not None
-    lane.hedged(0.0)
-    return ticket
-
-
 def own_half_open() -> Lane:
     """A lane whose own circuit opened at second 0 and is half-open by second `hold_s`."""
     lane = Lane(CONFIG)
@@ -50,8 +43,8 @@ def own_half_open() -> Lane:
 
 @pytest.mark.parametrize(
     "leave",
-    [admitted, lambda lane: admitted(lane, HALF_OPEN), lambda lane: lane.last_resort(0.0), hedged],
-    ids=["an ordinary call", "a trial", "a last resort", "a hedge"],
+    [admitted, lambda lane: admitted(lane, HALF_OPEN), lambda lane: lane.last_resort(0.0)],
+    ids=["an ordinary call", "a trial", "a last resort"],
 )
 def test_whoever_is_under_way_takes_one_place_of_the_share_and_gives_it_back(leave: Callable[[Lane], Ticket]) -> None:
     lane = Lane(RouterConfig(share=1))

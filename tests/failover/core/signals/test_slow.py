@@ -36,26 +36,23 @@ class Day(Post):
         self.met = {EAST: RegionReport(), WEST: RegionReport()}
         self.reports(w1=dict(self.met))
 
-    def answer(self, region: str, ms: float, count: int = 2, *, trial: bool = False, outrun: bool = False) -> None:
+    def answer(self, region: str, ms: float, count: int = 2, *, trial: bool = False) -> None:
         was = self.met[region]
-        field = "outrun" if outrun else "latency"
-        buckets = list(getattr(was, field))
+        buckets = list(was.latency)
         buckets[bisect_left(LATENCY_BOUNDS_MS, ms)] += count
-        ok = 0 if outrun else count
-        counted: dict[str, Any] = {field: tuple(buckets)}
         self.met[region] = replace(
             was,
             requests=was.requests + count,
-            ok=was.ok + ok,
-            trials_passed=was.trials_passed + (ok if trial else 0),
-            **counted,
+            ok=was.ok + count,
+            latency=tuple(buckets),
+            trials_passed=was.trials_passed + (count if trial else 0),
         )
         self.reports(w1=dict(self.met))
 
-    def lives(self, seconds: float, ms: float, *, region: str = EAST, tail: float = 0, outrun: bool = False) -> None:
+    def lives(self, seconds: float, ms: float, *, region: str = EAST, tail: float = 0) -> None:
         """So many seconds of traffic that takes `ms`; of every tenth second's answers one takes `tail`."""
         for number in range(round(seconds * 2)):
-            self.answer(region, ms, outrun=outrun)
+            self.answer(region, ms)
             if tail and number % 20 == 0:
                 self.answer(region, tail, 1)
             self.step()
@@ -170,7 +167,7 @@ def test_what_a_region_does_while_it_is_left_does_not_become_usual() -> None:
     assert day.watch.facts(day.now)[EAST].slowness.pace.usual_p99_ms == pytest.approx(10, abs=1)
 
 
-def test_a_slow_tail_is_for_hedges_and_flips_nothing() -> None:
+def test_a_slow_tail_flips_nothing() -> None:
     day = Day()
     day.lives(120, 8)
     day.lives(120, 8, tail=1500)
@@ -255,14 +252,6 @@ def test_one_slow_trial_among_quick_ones_neither_opens_nor_closes() -> None:
     day.answer(EAST, 9, 1, trial=True)
     day.step()
     assert day.state(EAST) is CLOSED
-
-
-def test_reads_that_hedges_outran_speak_against_the_region_that_was_outrun() -> None:
-    day = Day()
-    day.lives(120, 8)
-    day.lives(60, 900, outrun=True)
-    assert day.state(EAST) is OPEN
-    assert day.watch.status(day.now, day.wall, [])["regions"][0]["error_rate_2m"] == 0
 
 
 def test_many_slow_answers_within_a_few_seconds_are_no_steady_traffic() -> None:

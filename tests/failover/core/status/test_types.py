@@ -39,12 +39,12 @@ def test_a_workers_report_survives_the_journey() -> None:
 
 
 def test_how_many_attempts_ended_in_which_way_survives_the_journey() -> None:
-    latency, outrun = ((count, *NOTHING.latency[1:]) for count in (3, 2))
+    latency = (3, *NOTHING.latency[1:])
     failures = {"timeout": 4, "denied": 1}
-    met = RegionReport(requests=10, ok=3, failed=4, failures=failures, latency=latency, outrun=outrun, hedges=6)
+    met = RegionReport(requests=8, ok=3, failed=4, failures=failures, latency=latency)
     report = report_from_json(json.loads(json.dumps(report_to_json(WorkerReport(0.0, 1.0, {EAST: met})))))
-    ways = (Outcome.OK, Outcome.OUTRUN, Outcome.TIMEOUT, Outcome.DENIED, Outcome.DNS)
-    assert [report.regions[EAST].by_outcome(way) for way in ways] == [3, 2, 4, 1, 0]
+    outcomes = (Outcome.OK, Outcome.TIMEOUT, Outcome.DENIED, Outcome.DNS)
+    assert [report.regions[EAST].by_outcome(outcome) for outcome in outcomes] == [3, 4, 1, 0]
     assert report.regions == {EAST: met}
 
 
@@ -114,7 +114,6 @@ def test_what_is_not_a_decision_is_a_value_error(document: object) -> None:
         ("failures_to_open", {"failures_to_open": -1}),
         ("hold_cap_s", {"hold_s": 10, "hold_cap_s": 9.9}),
         ("error_rate", {"error_rate": 1.0}),
-        ("hedge_share", {"hedge_share": 1.0}),
         ("flap_hold", {"flap_hold": 0.9}),
         ("lag_stalled_ms", {"lag_limit_ms": 10, "lag_stalled_ms": 9.9}),
     ],
@@ -129,11 +128,10 @@ def test_a_configuration_that_makes_no_sense_cannot_be_made_and_is_named(field: 
     [
         {"hold_s": 10, "hold_cap_s": 10},
         {"error_rate": 0.99},
-        {"hedge_share": 0.99},
         {"flap_hold": 1},
         {"lag_limit_ms": 10, "lag_stalled_ms": 10},
     ],
-    ids=["a hold that never doubles", "nearly every request", "nearly every read", "flapping is no worse", "no slow"],
+    ids=["a hold that never doubles", "nearly every request", "flapping is no worse", "no slow"],
 )
 def test_a_configuration_may_go_to_its_limits(bare: dict[str, Any]) -> None:
     config = RouterConfig(**bare)
