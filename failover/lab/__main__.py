@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 from failover.lab import environment
-from failover.lab.config import LabConfig, tables_from_json
+from failover.lab.config import LabConfig
 from failover.lab.errors import LabError
 from failover.lab.lab import run_lab
+from failover.lab.tables import tables_from_json
 
 
 def main() -> int:

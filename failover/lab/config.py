@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
 
 from failover.lab.errors import LabError
 
@@ -26,49 +24,6 @@ class EngineKind(StrEnum):
 
     MINISTACK = "ministack"
     DYNAMODB_LOCAL = "dynamodb-local"
-
-
-class TableSpec(Protocol):
-    """A table as the lab needs it; the gateway's TableSpec has this shape."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def create(self) -> dict[str, Any]:
-        """Keyword arguments of botocore's ``create_table``."""
-
-    @property
-    def ttl_attribute(self) -> str | None: ...
-    @property
-    def replicated(self) -> bool: ...
-
-
-@dataclass(frozen=True)
-class Table:
-    """A TableSpec that was read from JSON: ``{"name", "create", "ttl_attribute"?, "replicated"?}``."""
-
-    name: str
-    create: dict[str, Any]
-    ttl_attribute: str | None = None
-    replicated: bool = True
-
-
-def tables_from_json(path: Path) -> tuple[Table, ...]:
-    """Read a JSON list of tables. Raises LabError, in one line, for a file that cannot be read."""
-    try:
-        return tuple(Table(**row) for row in json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise LabError(f"{path}: not a list of tables: {error}") from error
-
-
-def key_names(table: TableSpec) -> tuple[str, ...]:
-    """The table's key attributes, hash key first."""
-    return key_attributes(table.create["KeySchema"])
-
-
-def key_attributes(schema: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
-    """The names in a KeySchema, hash key first: HASH sorts before RANGE."""
-    return tuple(part["AttributeName"] for part in sorted(schema, key=lambda part: part["KeyType"]))
 
 
 def endpoint_host(region: str) -> str:
@@ -168,8 +123,3 @@ def _engine(name: str) -> EngineKind:
         return EngineKind(name)
     except ValueError:
         raise LabError(f"ENGINE={name}: must be one of {', '.join(EngineKind)}") from None
-
-
-def replicated(tables: Sequence[TableSpec]) -> tuple[TableSpec, ...]:
-    """The tables whose items travel between regions."""
-    return tuple(table for table in tables if table.replicated)

@@ -6,9 +6,8 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from failover.lab.config import endpoint_host
 from failover.lab.errors import LabError
 
 LOCK, DEMO_LOCK, SECRETS = "lab.lock", "demo.lock", "secrets.env"
-LOW_DISK_BYTES = 200_000_000
-"""Two engines' snapshots of 100,000 ballots, each written beside the one that it replaces, and their logs."""
 LOOK_S = 0.2
 """How long a lock is tried for that somebody may hold only to look."""
 APP_ENV, CONTROL, TOKEN, CA = "app.env", "control.json", "control.token", "tls/ca.pem"
@@ -86,24 +83,6 @@ def is_running(lab_dir: Path, lock: str = LOCK) -> bool:
     finally:
         os.close(handle)
     return False
-
-
-class DiskWatch:
-    """Says once when the disk of a directory is nearly full, and once more each time that it gets so again."""
-
-    def __init__(self, lab_dir: Path, usage: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free) -> None:
-        self._lab_dir = lab_dir
-        self._free = usage
-        self._is_low = False
-
-    def line(self) -> str:
-        """One line where there is something new to say; else nothing."""
-        free = self._free(self._lab_dir)
-        was_low, self._is_low = self._is_low, free < LOW_DISK_BYTES
-        if was_low or not self._is_low:
-            return ""
-        where = f"the disk of LAB_DIR={self._lab_dir} has {free // 1_000_000} MB left"
-        return f"{where}: votes are in memory until the stop, which needs room to save them"
 
 
 def why_closed(lab_dir: Path) -> str:

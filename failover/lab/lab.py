@@ -18,19 +18,23 @@ from typing import Any
 
 from failover.adapters import lifeline
 from failover.lab import files
-from failover.lab.config import LabConfig, TableSpec
+from failover.lab.config import LabConfig
 from failover.lab.control.server import ControlServer
-from failover.lab.engine.engine import refuse_another_engine
+from failover.lab.disk import DiskWatch
+from failover.lab.engine.programs import refuse_another_engine
 from failover.lab.engine.replica import EngineReplica
 from failover.lab.errors import LabStopping, LabUnsaved
 from failover.lab.faults.book import FaultBook
 from failover.lab.faults.kinds import World
-from failover.lab.functions.triggers import Trigger, Triggers
+from failover.lab.functions.event_source import Trigger
+from failover.lab.functions.triggers import Triggers
+from failover.lab.logs import log_to_file
 from failover.lab.network.dns import NameServer
 from failover.lab.network.front import FrontTls
 from failover.lab.network.gate import FrontLoop
 from failover.lab.region import Region, RegionState
 from failover.lab.replication.threads import Replication
+from failover.lab.tables import TableSpec
 
 log = logging.getLogger(__name__)
 ALIVE = (RegionState.STARTING, RegionState.RESYNCING, RegionState.RUNNING)
@@ -181,8 +185,7 @@ def run_lab(
     lock.take()
     os.umask(0o077)  # what the lab keeps is its owner's alone, whatever the shell's mask is
     refuse_another_engine(config)
-    (config.lab_dir / "logs").mkdir(exist_ok=True)
-    _log_to(config)
+    log_to_file(config.lab_dir)
     stopping = threading.Event()
     _stop_on_signals(stopping)
     lifeline.hold(stopping.set)
@@ -190,7 +193,7 @@ def run_lab(
     try:
         lab.start()
         say(lab.line())
-        disk = files.DiskWatch(config.lab_dir)
+        disk = DiskWatch(config.lab_dir)
         while not stopping.wait(1.0):
             if line := disk.line():
                 with contextlib.suppress(OSError):  # the line itself may go to the same disk
@@ -215,16 +218,6 @@ def _certificates(config: LabConfig) -> dict[str, FrontTls]:
     from failover.lab.network.certificates import make_certificates  # loads a whole cryptography library
 
     return make_certificates(config.lab_dir, config.regions)
-
-
-def _log_to(config: LabConfig) -> None:
-    handler = logging.FileHandler(config.lab_dir / "logs" / "lab.log")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(message)s"))
-    for name in ("failover.lab", "asyncio"):
-        logger = logging.getLogger(name)
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False  # the terminal shows one line, the file the rest
 
 
 def _stop_on_signals(stopping: threading.Event) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
-from failover.lab.config import LabConfig, TableSpec
+from failover.lab.config import LabConfig
 from failover.lab.engine.engine import Engine, Running
 from failover.lab.engine.replica import EngineReplica
 from failover.lab.errors import LabError, LabStopping, ReplicaDown
 from failover.lab.network.front import FrontTls
 from failover.lab.network.gate import FrontLoop, Gate
+from failover.lab.tables import TableSpec
 from failover.lab.waiting import wait_until
 
 CRASHES_ALLOWED = 3

@@ -13,8 +13,9 @@ from django.core.management import CommandError, call_command
 
 from failover import gateway
 from failover.lab.control.client import LabClient
+from failover.lab.functions.events import scheduled
 from failover.lab.functions.function import Function, environment
-from failover.lab.functions.triggers import TALLY, scheduled
+from failover.lab.functions.triggers import TALLY
 from polls.ballots import services
 from polls.results.selectors import results
 from polls.surveys import reader

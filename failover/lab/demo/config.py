@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from failover.core.text import harm
+from failover.lab.demo.addresses import Network, network
 from failover.lab.errors import LabError
-from failover.lab.network.addresses import Network, network
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"

@@ -10,10 +10,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.adapters.clients import own_session
-from failover.lab.config import TableSpec, key_attributes, key_names
 from failover.lab.errors import CursorLost, LabError, ReplicaDown
 from failover.lab.replication.link import Cursor, Page, Source
 from failover.lab.replication.rules import CONDITION, Item, Key, Stamp, key_of, stamp_of
+from failover.lab.tables import TableSpec, key_attributes, key_names
 
 ACCESS_KEY = "lab"
 LOST = frozenset({"ExpiredIteratorException", "TrimmedDataAccessException", "ResourceNotFoundException"})

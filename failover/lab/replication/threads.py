@@ -16,9 +16,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from failover.lab.config import TableSpec, key_names, replicated
 from failover.lab.errors import ReplicaDown
 from failover.lab.replication.link import Link, Replica, Source
+from failover.lab.tables import TableSpec, key_names, replicated
 
 POLL_S = 0.1
 """Pause between two looks at the streams: a lag of 0.1 s, of 0.4 s for the first item after a second of silence."""

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from failover.adapters import lifeline
-from failover.lab.config import Table, key_names
 from failover.lab.control.client import LabClient
 from failover.lab.engine.replica import EngineReplica
 from failover.lab.errors import LabNotRunning
 from failover.lab.faults import verify
 from failover.lab.faults.kinds import FaultKind
+from failover.lab.tables import Table, key_names
 from tests.processes import ROOT
 from tests.waiting import wait_until
 

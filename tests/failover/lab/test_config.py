@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from failover.lab.config import EngineKind, LabConfig, key_names, tables_from_json
+from failover.lab.config import EngineKind, LabConfig
 from failover.lab.errors import LabError
+from failover.lab.tables import key_names, tables_from_json
 from tests.failover.lab.support import TABLES
 
 

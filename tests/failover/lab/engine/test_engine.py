@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from failover.lab.config import EngineKind, LabConfig
-from failover.lab.engine.engine import LEASH, Engine, clear_leftover, refuse_another_engine
+from failover.lab.engine.engine import LEASH, Engine
 from failover.lab.engine.leash import UNSAVED
+from failover.lab.engine.leftover import clear_leftover
+from failover.lab.engine.programs import refuse_another_engine
 from failover.lab.errors import LabError
 from tests.failover.lab.support import lives
 from tests.waiting import wait_until

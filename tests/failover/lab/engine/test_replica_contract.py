@@ -8,7 +8,7 @@ import pytest
 
 from failover.lab.engine.replica import EngineReplica
 from failover.lab.errors import ReplicaDown
-from failover.lab.fakes import FakeReplica
+from failover.lab.replication.fakes import FakeReplica
 from failover.lab.replication.link import Replica, Source
 from failover.lab.replication.rules import Stamp, key_of, stamp_of
 from tests.failover.lab.support import EAST, OwnLab, key_names_of

@@ -3,7 +3,7 @@
 import pytest
 
 from failover.lab.errors import ReplicaDown
-from failover.lab.fakes import FakeReplica
+from failover.lab.replication.fakes import FakeReplica
 from failover.lab.replication.link import SELDOM, SILENT, Link, Source
 from failover.lab.replication.rules import Stamp, stamp_of
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from failover.lab.errors import ReplicaDown
-from failover.lab.fakes import FakeReplica
+from failover.lab.replication.fakes import FakeReplica
 from failover.lab.replication.link import Link, Source
 from failover.lab.replication.rules import Item, Stamp, key_of, later, missing, stamp_of, to_copy
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from failover.lab.functions.triggers import WINDOW_S, EventSourceMapping, Trigger
+from failover.lab.functions.event_source import WINDOW_S, EventSourceMapping, Trigger
 from failover.lab.replication.link import Cursor
 
 FUNCTION = """

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from failover.lab.files import LOW_DISK_BYTES, DiskWatch
+from failover.lab.disk import LOW_DISK_BYTES, DiskWatch
 
 
 def test_a_disk_that_is_nearly_full_is_said_once_each_time_that_it_gets_so(tmp_path: Path):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from failover.lab.demo import addresses
+from failover.lab.demo.addresses import Interface, Network, host_names, ranked
 from failover.lab.demo.config import DemoConfig
 from failover.lab.errors import LabError
-from failover.lab.network import addresses
-from failover.lab.network.addresses import Interface, Network, host_names, ranked
 from tests.processes import free_port
 
 WIFI = Interface("wlan0", "192.168.1.23")
