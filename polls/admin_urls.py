@@ -3,7 +3,7 @@
 from django.urls import path, re_path, register_converter
 
 from polls.surveys.codes import CodeConverter
-from polls.views.instructor import builder, export, links, surveys, versions
+from polls.views.instructor import builder, copies, export, links, surveys, versions
 
 register_converter(CodeConverter, "survey_code")
 
@@ -13,9 +13,9 @@ urlpatterns = [
     path("new/", builder.create, name="new"),
     path("<survey_code:code>/edit/", builder.edit, name="edit"),
     path("<survey_code:code>/versions/", versions.versions, name="versions"),
-    path("<survey_code:code>/preview/", builder.preview, name="preview"),
-    path("<survey_code:code>/duplicate/", builder.duplicate, name="duplicate"),
-    path("<survey_code:code>/export.json", builder.export, name="export"),
+    path("<survey_code:code>/preview/", copies.preview, name="preview"),
+    path("<survey_code:code>/duplicate/", copies.duplicate, name="duplicate"),
+    path("<survey_code:code>/export.json", copies.export, name="export"),
     path("<survey_code:code>/links/", links.links, name="links"),
     path("<survey_code:code>/archive/", surveys.survey_archive, name="archive"),
     path("<survey_code:code>/delete/", surveys.survey_delete, name="delete"),

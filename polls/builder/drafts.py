@@ -1,7 +1,8 @@
-"""What stands in the builder's form: not yet a survey, perhaps never a valid one. The whole of it travels in the page.
+"""What stands in the builder's form: not yet a survey, perhaps never a valid one. The whole of it
+travels in the page.
 
-Options and labels are lines of a text: quick to type and to paste. An option keeps its id while its line says the same
-(wherever it moves), or while it stays in its line and only its words change.
+Options and labels are lines of a text: quick to type and to paste. An option keeps its id while its
+line says the same (wherever it moves), or while it stays in its line and only its words change.
 """
 
 import secrets
@@ -58,7 +59,9 @@ class Draft:
 
 
 def new_id(prefix: str) -> str:
-    """A name that nobody has used, on whichever side of a split: random, so that it is not found by looking."""
+    """A name that nobody has used, on whichever side of a split: random, so that it is not found by
+    looking.
+    """
     return f"{prefix}-{secrets.token_hex(4)}"
 
 
@@ -156,7 +159,9 @@ def document(draft: Draft, before: Definition | None) -> dict[str, Any]:
 
 
 def explained(draft: Draft, mistakes: Iterable[Mistake]) -> list[Mistake]:
-    """The mistakes of its document, those about an hour that does not exist in the words of the local clock."""
+    """The mistakes of its document, those about an hour that does not exist in the words of the
+    local clock.
+    """
     absent = {name: text for name in TIMES if local_times.is_absent(text := getattr(draft, name))}
     return [
         replace(mistake, what=local_times.absent_sentence(absent[mistake.field]))
@@ -202,6 +207,8 @@ def options(lines: list[str], before: list[Any]) -> list[Any]:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines in which something can be seen. What other programs take for a line's end stays, and is refused."""
+    """The lines in which something can be seen. What other programs take for a line's end stays,
+    and is refused.
+    """
     lines = map(gateway.text.tidy, gateway.text.tidy(text, lines=True).split("\n"))
     return [line for line in lines if not gateway.text.is_empty(line)]

@@ -1,7 +1,9 @@
-"""Editing a survey: two people's changes joined, and what a change would do to votes. Pure functions on survey JSON.
+"""Editing a survey: two people's changes joined, and what a change would do to votes. Pure
+functions on survey JSON.
 
-A definition is looked at in parts: each option of the survey, each question by its id, and the order of the questions.
-Two people who changed different parts both get what they meant; where both changed one part, somebody has to choose.
+A definition is looked at in parts: each option of the survey, each question by its id, and the
+order of the questions. Two people who changed different parts both get what they meant; where both
+changed one part, somebody has to choose.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +21,9 @@ Parts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Break:
-    """What a change would do to votes, in a sentence; the survey JSON's name of what would have to stay, and the id of
-    its question (empty: the survey itself). Both are empty for a question that is to go.
+    """What a change would do to votes, in a sentence; the survey JSON's name of what would have to
+    stay, and the id of its question (empty: the survey itself). Both are empty for a question that
+    is to go.
     """
 
     text: str
@@ -56,7 +59,9 @@ def assembled(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def joined(base: Parts, mine: Parts, theirs: Parts) -> tuple[Parts, list[Conflict]]:
-    """What two people made of `base`, each without knowing of the other; where they disagree, theirs stands for now."""
+    """What two people made of `base`, each without knowing of the other; where they disagree,
+    theirs stands for now.
+    """
     merged: Parts = {}
     conflicts: list[Conflict] = []
     for name in [*theirs, *(name for name in mine if name not in theirs)]:

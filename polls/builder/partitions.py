@@ -1,5 +1,5 @@
-"""What two instructors wrote on two sides of a split, each without knowledge of the other: side by side, part by part,
-until somebody has seen all versions and said what shall stand.
+"""What two instructors wrote on two sides of a split, each without knowledge of the other: side by
+side, part by part, until somebody has seen all versions and said what shall stand.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,9 @@ from polls.surveys.survey import Survey, defined_values
 
 @dataclass(frozen=True)
 class Side:
-    """The survey as one side has it: whose last word it is, and when that was said (milliseconds since the epoch)."""
+    """The survey as one side has it: whose last word it is, and when that was said (milliseconds
+    since the epoch).
+    """
 
     definition: Definition
     regions: tuple[str, ...]
@@ -27,8 +29,9 @@ class Side:
 
 @dataclass(frozen=True)
 class Split:
-    """The sides, what stands now first. `names` names every version that is shown, so that a page which shows others
-    decides nothing. `unread` names the properties of which a version holds more than is understood here.
+    """The sides, what stands now first. `names` names every version that is shown, so that a page
+    which shows others decides nothing. `unread` names the properties of which a version holds more
+    than is understood here.
     """
 
     sides: tuple[Side, ...]
@@ -109,10 +112,11 @@ def survey_settle(
     new_round: bool = False,
     replace_unread: bool = False,
 ) -> Survey:
-    """Let `definition` stand, by somebody who has seen every version that `shown` names: that ends the split.
+    """Let `definition` stand, by somebody who has seen every version that `shown` names: that ends
+    the split.
 
-    Raises SplitMoved, BreaksCounts, NotUnderstood, ServiceRefused ("conflict", "unreadable"), SurveyUnknown,
-    NoRegionAnswered.
+    Raises SplitMoved, BreaksCounts, NotUnderstood, ServiceRefused ("conflict", "unreadable"),
+    SurveyUnknown, NoRegionAnswered.
     """
     found = selectors.found_now(code)
     split = find(found.row, found.survey)

@@ -1,4 +1,6 @@
-"""Saving an edited survey: joined with what others changed meanwhile, and never silently over anything."""
+"""Saving an edited survey: joined with what others changed meanwhile, and never silently over
+anything.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,8 +19,8 @@ TRIES = 3  # each reads the survey again
 
 
 class EditConflict(Exception):
-    """Others changed the same parts since the form was shown; nothing was saved. `theirs` is the survey as it is now,
-    `merged` what could be joined.
+    """Others changed the same parts since the form was shown; nothing was saved. `theirs` is the
+    survey as it is now, `merged` what could be joined.
     """
 
     def __init__(self, conflicts: Sequence[Conflict], theirs: Definition, merged: Parts) -> None:
@@ -29,17 +31,21 @@ class EditConflict(Exception):
 
 
 class NotSettled(Exception):
-    """A part that is to be changed has two versions that were written without knowledge of each other; nothing was
-    saved. Somebody has to choose first (partitions.py).
+    """A part that is to be changed has two versions that were written without knowledge of each
+    other; nothing was saved. Somebody has to choose first (partitions.py).
     """
 
 
 class NotUnderstood(Exception):
-    """The change would replace a part that holds more than this version understands; nothing was saved."""
+    """The change would replace a part that holds more than this version understands; nothing was
+    saved.
+    """
 
 
 class BreaksCounts(Exception):
-    """The change does not go together with the votes of this round; nothing was saved. `breaks` say why."""
+    """The change does not go together with the votes of this round; nothing was saved. `breaks` say
+    why.
+    """
 
     def __init__(self, breaks: Sequence[Break]) -> None:
         super().__init__("\n".join(one.text for one in breaks))
@@ -54,12 +60,14 @@ class BreaksCounts(Exception):
 def survey_edit(
     *, code: str, base: Definition, mine: Definition, new_round: bool = False, replace_unread: bool = False
 ) -> Survey:
-    """Save what was made of `base`: only the parts that were changed, so that changes of others stay.
+    """Save what was made of `base`: only the parts that were changed, so that changes of others
+    stay.
 
-    `new_round` allows what would break counts, and begins a round for it; `replace_unread` lets what is not understood
-    go with the property that it is a part of. Raises EditConflict, BreaksCounts, NotSettled, NotUnderstood,
-    DefinitionInvalid (two changes that do not fit together), TimesTooLate, ServiceRefused ("unreadable", "conflict"),
-    SurveyUnknown, NoRegionAnswered.
+    `new_round` allows what would break counts, and begins a round for it; `replace_unread` lets
+    what is not understood go with the property that it is a part of. Raises EditConflict,
+    BreaksCounts, NotSettled, NotUnderstood, DefinitionInvalid (two changes that do not fit
+    together), TimesTooLate, ServiceRefused ("unreadable", "conflict"), SurveyUnknown,
+    NoRegionAnswered.
     """
     for _try in range(TRIES):
         found = selectors.found_now(code)

@@ -1,4 +1,6 @@
-"""Counts as they are drawn: one bar an option, with the round before beside it where two rounds are compared."""
+"""Counts as they are drawn: one bar an option, with the round before beside it where two rounds are
+compared.
+"""
 
 from dataclasses import dataclass
 
@@ -13,7 +15,9 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcd"  # as many as a question may have opt
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a whole, as it is drawn, told and calculated with: each is rounded once, from the integers."""
+    """A part of a whole, as it is drawn, told and calculated with: each is rounded once, from the
+    integers.
+    """
 
     count: int = 0
     whole: int = 0
@@ -62,7 +66,9 @@ class Share:
 
 @dataclass(frozen=True)
 class Bar:
-    """One option as it is drawn; `before` is its share in the round before, None where none is compared."""
+    """One option as it is drawn; `before` is its share in the round before, None where none is
+    compared.
+    """
 
     id: str
     text: str
@@ -101,8 +107,8 @@ class Average:
 
 @dataclass(frozen=True)
 class Chart:
-    """One question as it is drawn. `average` is a rating's, None while nobody has answered; `before` is the average of
-    the round before.
+    """One question as it is drawn. `average` is a rating's, None while nobody has answered;
+    `before` is the average of the round before.
     """
 
     question: Question
@@ -114,8 +120,9 @@ class Chart:
 
     @property
     def odd_sum(self) -> int | None:
-        """What the whole percentages of those who answered come to, where each gave one answer and that is not 100.
-        "> 99 %" beside "1 %" needs no such word: nobody adds them up to more than there is.
+        """What the whole percentages of those who answered come to, where each gave one answer and
+        that is not 100. "> 99 %" beside "1 %" needs no such word: nobody adds them up to more than
+        there is.
         """
         one_each = self.question.kind in (Kind.SINGLE, Kind.RATING) and self.answered
         nearly_all = any(bar.now.answers.rounded == 100 and bar.count < self.answered for bar in self.bars)

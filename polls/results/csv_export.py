@@ -1,4 +1,6 @@
-"""Results and ballots as rows of a spreadsheet. Nothing in them can run as a formula, and nothing tells who voted."""
+"""Results and ballots as rows of a spreadsheet. Nothing in them can run as a formula, and nothing
+tells who voted.
+"""
 
 import csv
 import hashlib
@@ -25,7 +27,9 @@ Row = Sequence[object]
 
 @dataclass(frozen=True)
 class AnonymousBallot:
-    """A ballot under a number that holds in one export only, and the minute in which it was given (ISO 8601, UTC)."""
+    """A ballot under a number that holds in one export only, and the minute in which it was given
+    (ISO 8601, UTC).
+    """
 
     number: int
     minute: str
@@ -40,7 +44,8 @@ class _Line:
 
 
 def safe(cell: object) -> object:
-    """A cell that a spreadsheet shows as it stands: a text that would be a formula gets an apostrophe in front.
+    """A cell that a spreadsheet shows as it stands: a text that would be a formula gets an
+    apostrophe in front.
 
     Blanks in front do not hide a formula from every program, so they do not hide it here.
     """
@@ -50,8 +55,9 @@ def safe(cell: object) -> object:
 
 
 def lines(rows: Iterable[Row], *, bom: bool = False, separator: str = ",") -> Iterator[str]:
-    """CSV (RFC 4180), a line at a time, so that a large export is never in memory as a whole. With semicolons, numbers
-    have a decimal comma: where a spreadsheet expects the one it expects the other, and takes 12.5 for the 12th of May.
+    """CSV (RFC 4180), a line at a time, so that a large export is never in memory as a whole. With
+    semicolons, numbers have a decimal comma: where a spreadsheet expects the one it expects the
+    other, and takes 12.5 for the 12th of May.
     """
     writer = csv.writer(_Line(), delimiter=separator)
     if bom:
@@ -82,9 +88,10 @@ def result_rows(survey: Survey, tally: Tally) -> Iterator[Row]:
 
 
 def ballot_rows(survey: Survey, ballots: Iterable[AnonymousBallot]) -> Iterator[Row]:
-    """A row for each voter. Columns are named by the ids of questions and options, which never change: `q1` and
-    `q1.text` are the option that was chosen, as its id and in words, `q2.o1` is 1 or 0 where several could be chosen.
-    A question whose id is a name of ours gets a dot. One that a voter left out is empty.
+    """A row for each voter. Columns are named by the ids of questions and options, which never
+    change: `q1` and `q1.text` are the option that was chosen, as its id and in words, `q2.o1` is 1
+    or 0 where several could be chosen. A question whose id is a name of ours gets a dot. One that a
+    voter left out is empty.
     """
     questions = survey.questions
     yield [*OURS, *(name for question in questions for name in _columns(question))]
@@ -94,8 +101,8 @@ def ballot_rows(survey: Survey, ballots: Iterable[AnonymousBallot]) -> Iterator[
 
 
 def anonymous(casts: Iterable[Cast]) -> Iterator[AnonymousBallot]:
-    """Ballots without whoever cast them: numbered by the minute and, within it, in an order that is drawn anew for
-    each export, so that neither two exports nor two rounds can be laid side by side.
+    """Ballots without whoever cast them: numbered by the minute and, within it, in an order that is
+    drawn anew for each export, so that neither two exports nor two rounds can be laid side by side.
     """
     key = secrets.token_bytes(16)
 
@@ -108,8 +115,8 @@ def anonymous(casts: Iterable[Cast]) -> Iterator[AnonymousBallot]:
 
 
 def minute_of(vote_id: str) -> datetime:
-    """When a vote was given, to the minute: no closer, so that nobody is found by when they voted. What is no vote's
-    name, or of no time that has a date, counts as of 1970.
+    """When a vote was given, to the minute: no closer, so that nobody is found by when they voted.
+    What is no vote's name, or of no time that has a date, counts as of 1970.
     """
     try:
         return datetime.fromtimestamp(vote_ids.time_ms(vote_id) // 60_000 * 60, UTC)

@@ -1,7 +1,7 @@
 """Which free texts the projector shows: an instructor hides them one by one.
 
-What is hidden is part of the survey's definition, one property a text, so every region knows of it and two instructors
-on both sides of a split lose nothing of what they hid.
+What is hidden is part of the survey's definition, one property a text, so every region knows of it
+and two instructors on both sides of a split lose nothing of what they hid.
 """
 
 import re
@@ -48,9 +48,11 @@ class _Wanted:
 
 
 def page(survey: Survey, question: str, *, after: str = "", limit: int, with_hidden: bool) -> MarkedPage:
-    """A page of a question's texts, the newest first; without the hidden ones it is as full as if they were not there.
+    """A page of a question's texts, the newest first; without the hidden ones it is as full as if
+    they were not there.
 
-    An `after` that no page gave means the first page; a round that has expired has no texts. Raises NoRegionAnswered.
+    An `after` that no page gave means the first page; a round that has expired has no texts. Raises
+    NoRegionAnswered.
     """
     if survey.is_gone:
         return MarkedPage((), None)

@@ -1,7 +1,9 @@
-"""Rounds that are over: their ballots are kept until they expire, and so are the tallies that were made of them.
+"""Rounds that are over: their ballots are kept until they expire, and so are the tallies that were
+made of them.
 
-The questions may have been changed since. What they were is not kept, but the tallies name every question and option of
-their time: what is no longer asked is shown by its id, and nothing that was voted is left out.
+The questions may have been changed since. What they were is not kept, but the tallies name every
+question and option of their time: what is no longer asked is shown by its id, and nothing that was
+voted is left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,8 +20,8 @@ MOST_LISTED = 20  # the latest; who resets more often finds the others by their 
 
 
 def of(survey: Survey, number: int) -> Survey | None:
-    """The survey as it was asked and counted in round `number`; None for a round that it never had. Raises
-    NoRegionAnswered.
+    """The survey as it was asked and counted in round `number`; None for a round that it never had.
+    Raises NoRegionAnswered.
     """
     if number == survey.round:
         return survey
@@ -37,7 +39,9 @@ def of(survey: Survey, number: int) -> Survey | None:
 
 
 def asked(now: Sequence[Question], then: Mapping[str, Sequence[str]]) -> tuple[Question, ...]:
-    """The questions of a round whose options by question id are `then`: the words are today's, where there are any."""
+    """The questions of a round whose options by question id are `then`: the words are today's,
+    where there are any.
+    """
     known = {question.id: question for question in now}
     return tuple(_asked(known.get(name), name, options) for name, options in then.items())
 
@@ -58,8 +62,8 @@ def _named(options: Sequence[str]) -> tuple[Option, ...]:
 
 
 def with_votes(survey: Survey) -> list[tuple[int, int]]:
-    """The rounds before this one that have votes and have not expired, the latest first, with the number of voters; of
-    the last MOST_READ rounds. Raises NoRegionAnswered.
+    """The rounds before this one that have votes and have not expired, the latest first, with the
+    number of voters; of the last MOST_READ rounds. Raises NoRegionAnswered.
     """
     found: list[tuple[int, int]] = []
     first = max(survey.born, survey.round - MOST_READ)

@@ -17,8 +17,9 @@ FRESH_S = 0.4  # a vote is counted within half a second, and so is seen within o
 class Results:
     """The counts of one round, as one region's replica holds them.
 
-    `compared_at` is when these tallies were last held against all ballots (seconds since the epoch), None before the
-    first time. `current` is False when reading them anew failed: then they are the last ones that were read.
+    `compared_at` is when these tallies were last held against all ballots (seconds since the
+    epoch), None before the first time. `current` is False when reading them anew failed: then they
+    are the last ones that were read.
     """
 
     survey: Survey
@@ -45,10 +46,10 @@ _counts: Cached[Survey, Known[Results]] = Cached(
 
 
 def results(survey: Survey) -> Known[Results]:
-    """The counts of the current round as the answering region has counted them, read less than a second ago (five
-    times what reading takes, if that is more); older, and saying so, while no region answers. Those of a closed survey
-    are final, and are read strongly where traffic ordinarily goes. Nothing is counted of a round that has expired.
-    Raises NoRegionAnswered.
+    """The counts of the current round as the answering region has counted them, read less than a
+    second ago (five times what reading takes, if that is more); older, and saying so, while no
+    region answers. Those of a closed survey are final, and are read strongly where traffic
+    ordinarily goes. Nothing is counted of a round that has expired. Raises NoRegionAnswered.
     """
     held = _counts.get(survey)
     known = held.value
@@ -68,8 +69,8 @@ _voters_counted: Cached[tuple[str, int], int] = Cached(
 
 
 def voters(surveys: Sequence[Survey]) -> dict[tuple[str, int], int]:
-    """How many voted in the current round of each of these surveys, by code and round, a few seconds old; nobody in a
-    round that has expired. Raises NoRegionAnswered.
+    """How many voted in the current round of each of these surveys, by code and round, a few
+    seconds old; nobody in a round that has expired. Raises NoRegionAnswered.
     """
     rounds = [(survey.code, survey.round) for survey in surveys if not survey.is_gone]
     counted = side_by_side(_voters_counted.get, rounds)

@@ -1,6 +1,8 @@
-"""Free-text answers, the newest first, a page at a time: they lie with the ballots and are in no tally.
+"""Free-text answers, the newest first, a page at a time: they lie with the ballots and are in no
+tally.
 
-Tallies say which shards hold any and when each got its last, so that a page reads no more shards than it needs.
+Tallies say which shards hold any and when each got its last, so that a page reads no more shards
+than it needs.
 """
 
 from dataclasses import dataclass
@@ -23,8 +25,8 @@ UNTOLD = "~"  # later than every vote: a shard that a version counted which kept
 
 @dataclass(frozen=True)
 class TextAnswer:
-    """What somebody wrote. The id is the same for as long as the round lasts, and tells nobody who it was; `place` is
-    what to ask for to get the answers before this one.
+    """What somebody wrote. The id is the same for as long as the round lasts, and tells nobody who
+    it was; `place` is what to ask for to get the answers before this one.
     """
 
     id: str
@@ -49,7 +51,8 @@ class _Found:
 
 
 def texts(survey: Survey, question: str, *, after: str = "", limit: int = PAGE) -> Known[TextPage]:
-    """Up to `limit` answers to a text question of the current round, older than the one whose place is `after`.
+    """Up to `limit` answers to a text question of the current round, older than the one whose place
+    is `after`.
 
     Raises ValueError for an `after` that no page gave, NoRegionAnswered.
     """
@@ -82,8 +85,8 @@ def texts(survey: Survey, question: str, *, after: str = "", limit: int = PAGE) 
 
 
 def _enough(found: list[_Found], before: _Found | None, limit: int, latest: str) -> bool:
-    """Whether a page, and one more that says that there is another, is found that no text of the shards which were not
-    read can belong to: the latest of these is `latest`.
+    """Whether a page, and one more that says that there is another, is found that no text of the
+    shards which were not read can belong to: the latest of these is `latest`.
     """
     return sum(1 for one in found if one.vote_id > latest and (before is None or one < before)) > limit
 
@@ -120,5 +123,7 @@ def _shown(answer: object) -> str:
 
 
 def _id(survey: Survey, voter: str) -> str:
-    """Keyed, because a voter's own name may be easy to guess, and whoever has it can read the ballot."""
+    """Keyed, because a voter's own name may be easy to guess, and whoever has it can read the
+    ballot.
+    """
     return salted_hmac("polls.results.texts", f"{survey.code}#{survey.round}#{voter}").hexdigest()[:ID_DIGITS]

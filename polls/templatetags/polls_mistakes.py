@@ -1,5 +1,6 @@
-"""`{% mistakes_at "title" %}` and `{% describes "title" "title-hint" %}`: what is wrong with a field of the builder,
-said at the field. Fields of a question are named with its place: `{% mistakes_at "text" place %}`.
+"""`{% mistakes_at "title" %}` and `{% describes "title" "title-hint" %}`: what is wrong with a
+field of the builder, said at the field. Fields of a question are named with its place: `{%
+mistakes_at "text" place %}`.
 """
 
 from typing import Any
@@ -30,7 +31,9 @@ def mistakes_at(context: Context, field: str, place: int | None = None) -> SafeS
 
 @register.simple_tag(takes_context=True)
 def describes(context: Context, field: str, hint: str = "", place: int | None = None) -> SafeString:
-    """The attributes that tie a field to its hint (an id, within its question) and to what is wrong with it."""
+    """The attributes that tie a field to its hint (an id, within its question) and to what is wrong
+    with it.
+    """
     wrong = bool(_said(context, field, place))
     ids = [*([_anchor(hint, place)] if hint else []), *([f"{_anchor(field, place)}-error"] if wrong else [])]
     described = format_html(' aria-describedby="{}"', " ".join(ids)) if ids else SafeString("")

@@ -1,4 +1,6 @@
-"""What every page needs: the survey or a page that says why there is none, and the region's name on the reply."""
+"""What every page needs: the survey or a page that says why there is none, and the region's name on
+the reply.
+"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -23,8 +25,8 @@ RETRY_S = 2  # a page that found no region asks to be loaded again after so many
 
 
 def with_survey(view: Callable[[HttpRequest, Known[Survey]], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Hands the view its survey; 404 for a code that nobody knows, 410 for a deleted survey, 503 in plain words while
-    no region can say.
+    """Hands the view its survey; 404 for a code that nobody knows, 410 for a deleted survey, 503 in
+    plain words while no region can say.
     """
 
     @wraps(view)
@@ -90,14 +92,23 @@ def failures(error: gateway.NoRegionAnswered) -> list[str]:
     return [mistake, *each] if isinstance(error, gateway.RefusedEverywhere) else each
 
 
+def whole_number(text: str, *, digits: int = 9) -> int | None:
+    """The number that was typed in ASCII digits, at most so many; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None
+
+
 def public_url(request: HttpRequest, path: str) -> str:
-    """An address as a phone must open it: the configured one, else the one that this request came to."""
+    """An address as a phone must open it: the configured one, else the one that this request came
+    to.
+    """
     base = settings.SURVEY_PUBLIC_URL.rstrip("/")
     return f"{base}{path}" if base else request.build_absolute_uri(path)
 
 
 def phones_can_open(url: str) -> bool:
-    """Whether an address leads another machine here: the loopback address leads each machine to itself."""
+    """Whether an address leads another machine here: the loopback address leads each machine to
+    itself.
+    """
     host = urlsplit(url).hostname or ""
     try:
         return not ip_address(host).is_loopback

@@ -1,5 +1,5 @@
-"""A form whose token does not fit: the page is older than the last sign-in, the cookies were deleted, or another site
-sent it.
+"""A form whose token does not fit: the page is older than the last sign-in, the cookies were
+deleted, or another site sent it.
 """
 
 from http import HTTPStatus
@@ -24,8 +24,8 @@ START = {
 
 
 def refused(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    """403. A ballot and a survey that is being written are shown again as typed, when it was a page of ours that sent
-    them; everything else begins anew. (Django's CSRF_FAILURE_VIEW.)
+    """403. A ballot and a survey that is being written are shown again as typed, when it was a page
+    of ours that sent them; everything else begins anew. (Django's CSRF_FAILURE_VIEW.)
     """
     match = request.resolver_match
     name, arguments = (match.view_name, match.kwargs) if match else ("", {})

@@ -1,5 +1,6 @@
-"""Forms on which people write for long: what was typed comes back when it cannot be taken, and nothing of it is done
-by itself. Only a ballot and a survey come back; a pin, a reset or a deletion begins anew.
+"""Forms on which people write for long: what was typed comes back when it cannot be taken, and
+nothing of it is done by itself. Only a ballot and a survey come back; a pin, a reset or a deletion
+begins anew.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,9 @@ View = Callable[..., HttpResponseBase]
 
 
 def typed(request: HttpRequest) -> list[tuple[str, str]]:
-    """The names and values of such a form, to travel on in hidden fields; empty for every other request."""
+    """The names and values of such a form, to travel on in hidden fields; empty for every other
+    request.
+    """
     match = request.resolver_match
     if request.method != "POST" or match is None or match.view_name not in FORMS:
         return []
@@ -31,8 +34,8 @@ def typed(request: HttpRequest) -> list[tuple[str, str]]:
 
 
 def for_authors(again: View) -> Callable[[View], View]:
-    """For pages on which instructors write. Who is signed out signs in on a page that carries what was typed; then
-    `again` shows it, and it is saved by them or not at all.
+    """For pages on which instructors write. Who is signed out signs in on a page that carries what
+    was typed; then `again` shows it, and it is saved by them or not at all.
     """
 
     def wrap(view: View) -> View:
@@ -73,8 +76,8 @@ def sign_in(
 
 
 def same_origin(request: HttpRequest) -> bool:
-    """Whether a form came from a page of ours, as far as the browser says where it came from: they all do for a form of
-    another site.
+    """Whether a form came from a page of ours, as far as the browser says where it came from: they
+    all do for a form of another site.
     """
     origin = request.headers.get("Origin")
     if origin is None:

@@ -1,5 +1,5 @@
-"""Whether an instructor looks, or acts. Only those who signed in are looked up: a class of watchers costs no account's
-query.
+"""Whether an instructor looks, or acts. Only those who signed in are looked up: a class of watchers
+costs no account's query.
 """
 
 from collections.abc import Callable
@@ -20,13 +20,14 @@ def is_instructor(request: HttpRequest) -> bool:
     try:
         return request.user.is_active and request.user.is_staff
     except DatabaseError:
-        # The accounts' database is disposable and never takes a public page down: such a page is a student's then.
+        # The accounts' database is disposable and never takes a public page down: such a page is a
+        # student's then.
         return False
 
 
 def staff_posts(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """For a button's address, which no browser can open: who is signed out signs in and comes to the list, where the
-    button is pressed again.
+    """For a button's address, which no browser can open: who is signed out signs in and comes to
+    the list, where the button is pressed again.
     """
 
     @wraps(view)

@@ -14,8 +14,8 @@ CONTENT_TYPE = "application/problem+json"
 
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> HttpResponse:
-    """A problem document: `title` is the status in words, `detail` one sentence for a person, `members` what programs
-    need.
+    """A problem document: `title` is the status in words, `detail` one sentence for a person,
+    `members` what programs need.
     """
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
     return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=dict(headers or {}))

@@ -31,8 +31,8 @@ def conflict_page(
 
 
 def settle(request: HttpRequest, survey: Survey, theirs: Definition) -> Definition | HttpResponse:
-    """What the choices make of both versions; the page again while a choice is missing. `theirs` is what the choices
-    were made beside.
+    """What the choices make of both versions; the page again while a choice is missing. `theirs` is
+    what the choices were made beside.
     """
     try:
         joined = signing.loads(request.POST.get("joined", ""), salt=PARTS_SALT)

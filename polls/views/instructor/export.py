@@ -1,4 +1,6 @@
-"""Results and ballots to take away, as CSV or JSON: for staff, and without anything that tells who voted."""
+"""Results and ballots to take away, as CSV or JSON: for staff, and without anything that tells who
+voted.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -22,7 +24,7 @@ from polls.results import csv_export, past_rounds
 from polls.results.selectors import results
 from polls.surveys import expiry
 from polls.surveys.survey import Survey
-from polls.views.common import no_region, with_survey
+from polls.views.common import no_region, whole_number, with_survey
 from polls.views.public.results import consistency, document, say_where
 
 CHUNK_BYTES = 32 * 1024  # sent at once; a line at a time would cost a system call a voter
@@ -55,7 +57,9 @@ def export(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
 @staff_member_required
 @require_safe
 def export_file(request: HttpRequest, code: str, what: str, kind: str) -> HttpResponseBase:
-    """A round's "results" (counts) or "ballots" (one a voter), as "csv" or "json": the current one's, or ?round=N."""
+    """A round's "results" (counts) or "ballots" (one a voter), as "csv" or "json": the current
+    one's, or ?round=N.
+    """
     parts_of = {"results": _results, "ballots": _ballots}[what]
 
     def send(request: HttpRequest, known: Known[Survey]) -> HttpResponseBase:
@@ -71,16 +75,19 @@ def export_file(request: HttpRequest, code: str, what: str, kind: str) -> HttpRe
 
 
 def _number(request: HttpRequest, survey: Survey) -> int:
-    """The round that is asked for, the current one by default. Raises Http404 for one that the survey never had."""
-    typed = request.GET.get("round", str(survey.round))
-    number = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 10 else 0
-    if not survey.born <= number <= survey.round:
+    """The round that is asked for, the current one by default. Raises Http404 for one that the
+    survey never had.
+    """
+    number = whole_number(request.GET.get("round", str(survey.round)))
+    if number is None or not survey.born <= number <= survey.round:
         raise Http404(_("%(code)s has no such round.") % {"code": survey.code})
     return number
 
 
 def _spreadsheet(request: HttpRequest) -> dict[str, Any]:
-    """How a spreadsheet wants its CSV: ?bom=1 for Excel, ?separator=semicolon where a comma parts decimals."""
+    """How a spreadsheet wants its CSV: ?bom=1 for Excel, ?separator=semicolon where a comma parts
+    decimals.
+    """
     semicolon = request.GET.get("separator") == "semicolon"
     return {"bom": request.GET.get("bom") == "1", "separator": ";" if semicolon else ","}
 
@@ -93,7 +100,9 @@ def _results(survey: Survey, kind: str, form: dict[str, Any]) -> tuple[Iterable[
 
 
 def _ballots(survey: Survey, kind: str, form: dict[str, Any]) -> tuple[Iterable[str], Known[Any]]:
-    """All are read before the first is sent: a region that fails on the way makes an error page and not half a file."""
+    """All are read before the first is sent: a region that fails on the way makes an error page and
+    not half a file.
+    """
     found = ballot_selectors.ballots(survey)
     ballots = csv_export.anonymous(found.value)
     if kind == "csv":

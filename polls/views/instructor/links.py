@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from polls.ballots import voting_links
 from polls.surveys.survey import Survey
-from polls.views.common import phones_can_open, public_url, staff_survey
+from polls.views.common import phones_can_open, public_url, staff_survey, whole_number
 
 
 @never_cache
@@ -27,12 +27,13 @@ def links(request: HttpRequest, survey: Survey) -> HttpResponse:
     if request.method != "POST":
         return _page(request, survey)
     typed = request.POST.get("number", "").strip()
-    if not (typed.isascii() and typed.isdecimal() and len(typed) < 5 and 1 <= int(typed) <= voting_links.MOST):
+    number = whole_number(typed, digits=4)
+    if number is None or not 1 <= number <= voting_links.MOST:
         mistake = _("Give a whole number from 1 to %(most)d.") % {"most": voting_links.MOST}
         return _page(request, survey, typed=typed[:10], mistake=mistake, status=422)
     made = [
         public_url(request, reverse("polls:link", args=[survey.code, voting_links.make(survey)]))
-        for _number in range(int(typed))
+        for _number in range(number)
     ]
     match request.POST.get("format"):
         case "csv":

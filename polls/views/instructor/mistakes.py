@@ -14,7 +14,9 @@ QUESTION_FIELDS = {"text", "kind", "required", "options", "scale", "labels", "he
 
 @dataclass(frozen=True)
 class Shown:
-    """A mistake as the page has it: `text` in the summary, `what` at the field, whose id is `anchor` (empty: none)."""
+    """A mistake as the page has it: `text` in the summary, `what` at the field, whose id is
+    `anchor` (empty: none).
+    """
 
     text: str
     what: str
@@ -32,7 +34,9 @@ def of_refusal(refusal: ServiceRefused) -> Shown:
 
 
 def of_breaks(breaks: Iterable[Break], draft: Draft) -> list[Shown]:
-    """What does not go together with votes; a question may stand elsewhere in the form by now, or be gone."""
+    """What does not go together with votes; a question may stand elsewhere in the form by now, or
+    be gone.
+    """
     places = {question.id: place for place, question in enumerate(draft.questions)}
     return [
         Shown(one.text, one.text, f"q{places[one.question]}-{one.field}" if one.question in places else one.field)

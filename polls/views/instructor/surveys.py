@@ -23,8 +23,8 @@ from polls.surveys import services as survey_services
 from polls.surveys.listing import Shelf
 from polls.surveys.services import ServiceRefused, survey_create
 from polls.surveys.survey import State, Survey
-from polls.views.common import failures, no_region, staff_survey, survey_url
-from polls.views.instructor import builder
+from polls.views.common import failures, no_region, staff_survey, survey_url, whole_number
+from polls.views.instructor.new_surveys import first_switch, new_survey_message
 from polls.views.staff import staff_posts
 
 
@@ -98,10 +98,11 @@ def survey_archive(request: HttpRequest, code: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_survey
 def survey_reset(request: HttpRequest, survey: Survey) -> HttpResponse:
-    """Begin a new round, after the code was typed: results start from zero and everybody may vote again."""
+    """Begin a new round, after the code was typed: results start from zero and everybody may vote
+    again.
+    """
     done = _("%(code)s was reset; it is in round %(round)d.")
-    typed = request.POST.get("ends", "")
-    ends = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 10 else None
+    ends = whole_number(request.POST.get("ends", ""))
     then = request.POST.get("then", "")
     switch = State(then) if then in list(State) else None
     service = partial(survey_services.survey_reset, ends=ends, switch=switch)
@@ -179,7 +180,7 @@ def _import(request: HttpRequest, form: ImportForm) -> list[str]:
         return [_("The file is larger than 200 KB.")]
     try:
         definition = reader.parse(strict_json.loads(uploaded.read()))
-        switch = builder.switch_of(definition, opens="open" in request.POST)
+        switch = first_switch(definition, opens="open" in request.POST)
         survey = survey_create(definition=definition, switch=switch)
     except strict_json.Malformed as error:
         return [str(error)]
@@ -189,5 +190,5 @@ def _import(request: HttpRequest, form: ImportForm) -> list[str]:
         return [str(error)]
     except gateway.NoRegionAnswered as error:
         return [_("No region took the survey; nothing is certain."), *failures(error)]
-    messages.success(request, builder.new_survey_message(survey))
+    messages.success(request, new_survey_message(survey))
     return []

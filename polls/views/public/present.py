@@ -1,5 +1,6 @@
-"""The projector's view: the join screen, then one question at a time with live bars. Everybody may look, as at the
-results; whoever is signed in as staff also reveals, hides, closes and opens here, and reads the free texts.
+"""The projector's view: the join screen, then one question at a time with live bars. Everybody may
+look, as at the results; whoever is signed in as staff also reveals, hides, closes and opens here,
+and reads the free texts.
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from polls.results.selectors import Results, results
 from polls.surveys.definitions import Kind
 from polls.surveys.services import ServiceRefused, survey_close, survey_hide, survey_open, survey_reveal
 from polls.surveys.survey import Survey
-from polls.views.common import failures, no_region, phones_can_open, survey_url, with_survey
+from polls.views.common import failures, no_region, phones_can_open, survey_url, whole_number, with_survey
 from polls.views.public.results import Fragment, say_when
 from polls.views.staff import is_instructor
 
@@ -46,7 +47,9 @@ ACTIONS: dict[str, Callable[..., Survey]] = {
 
 @dataclass(frozen=True)
 class Stage:
-    """What the projector shows: question 1, 2, ... (0: the join screen), compared with the round before or not."""
+    """What the projector shows: question 1, 2, ... (0: the join screen), compared with the round
+    before or not.
+    """
 
     question: int = 0
     compare: bool = False
@@ -147,8 +150,8 @@ def _controls(request: HttpRequest, survey: Survey, stage: Stage) -> dict[str, A
 
 
 def _number(request: HttpRequest, name: str, usual: int) -> int:
-    given = request.GET.get(name, "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 5 else usual
+    number = whole_number(request.GET.get(name, ""), digits=4)
+    return usual if number is None else number
 
 
 def _act(request: HttpRequest, survey: Survey, stage: Stage) -> HttpResponse:

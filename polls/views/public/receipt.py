@@ -1,5 +1,5 @@
-"""The receipt of a vote. It comes from a short-lived signed cookie that each vote overwrites; after that, and in a
-browser that voted while it was not listening, the ballot itself is read back.
+"""The receipt of a vote. It comes from a short-lived signed cookie that each vote overwrites; after
+that, and in a browser that voted while it was not listening, the ballot itself is read back.
 """
 
 from datetime import datetime
@@ -29,7 +29,9 @@ AGE_S = 3600
 def redirect_to_receipt(
     request: HttpRequest, survey: Survey, done: services.Receipt, *, cookies: bool
 ) -> HttpResponseRedirect:
-    """Leads to the receipt. In a browser without `cookies` its address carries it: a receipt is no right to vote."""
+    """Leads to the receipt. In a browser without `cookies` its address carries it: a receipt is no
+    right to vote.
+    """
     text = signing.dumps(done.as_json(), salt=SALT, compress=True)
     response = redirect("polls:receipt", code=survey.code)
     if not cookies:
@@ -84,7 +86,9 @@ def _read(text: str, survey: Survey) -> dict[str, Any] | None:
 
 
 def _read_back(survey: Survey, browser: Browser) -> dict[str, Any] | None:
-    """What the regions hold of this browser's voter: that there is a vote, and its name. Raises NoRegionAnswered."""
+    """What the regions hold of this browser's voter: that there is a vote, and its name. Raises
+    NoRegionAnswered.
+    """
     ballot = ballot_get(survey, browser.voter(survey)).value
     if ballot is None:
         return None

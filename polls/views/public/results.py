@@ -1,5 +1,5 @@
-"""Live results: a page, the same as JSON, and the QR code that leads to the survey. What an instructor keeps hidden is
-counted here and shown to nobody else.
+"""Live results: a page, the same as JSON, and the QR code that leads to the survey. What an
+instructor keeps hidden is counted here and shown to nobody else.
 """
 
 import hashlib
@@ -40,7 +40,9 @@ FOR_THE_CLASS = "class"  # `?for=class`: what voters see, whoever looks, so that
 
 @dataclass(frozen=True)
 class _Shown:
-    """Everything that one reading's fragment and document depend on: watchers of the same get the same, made once."""
+    """Everything that one reading's fragment and document depend on: watchers of the same get the
+    same, made once.
+    """
 
     survey: Survey
     state: State
@@ -153,8 +155,8 @@ def qr(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def document(survey: Survey, found: Known[Results]) -> dict[str, Any]:
-    """results.json: percent is of the voters who answered the question; `compared_at` is when the region last held its
-    counts against all ballots.
+    """results.json: percent is of the voters who answered the question; `compared_at` is when the
+    region last held its counts against all ballots.
     """
     ageless = _documents.get(_Shown.of(survey, found), lambda: _ageless(survey, found))
     return {**ageless, "age_ms": found.age_ms()}
@@ -225,24 +227,30 @@ def _live(survey: Survey, found: Known[Results], instructor: bool) -> str:
 
 
 def say_when(response: HttpResponse, found: Known[Any]) -> None:
-    """The reading's region and age stand beside the reply: an unchanged one is a 304, and its age is still new."""
+    """The reading's region and age stand beside the reply: an unchanged one is a 304, and its age
+    is still new.
+    """
     say_where(response, found)
     response["X-Counted-Age-Ms"] = str(found.age_ms())
 
 
 def say_where(response: HttpResponseBase, found: Known[Any]) -> None:
-    """The region of a reading, and how strong it was to be and was, where more than the ordinary was asked."""
+    """The region of a reading, and how strong it was to be and was, where more than the ordinary
+    was asked.
+    """
     response["X-Served-Region"] = found.region
     if found.asked is not gateway.Consistency.EVENTUAL:
         response["X-Consistency"] = f"asked={found.asked.value}, given={found.given.value}"
 
 
 def _text_pages(request: HttpRequest, survey: Survey) -> list[dict[str, Any]]:
-    """A page of each question's free texts, the newest first, hidden ones among them: only instructors see these."""
+    """A page of each question's free texts, the newest first, hidden ones among them: only
+    instructors see these.
+    """
     shown = []
     questions = [question for question in survey.questions if question.kind is Kind.TEXT]
-    # Another web worker may have hidden one a moment ago, and these lists do not change by themselves. What was read
-    # before is worth showing also while no region answers.
+    # Another web worker may have hidden one a moment ago, and these lists do not change by
+    # themselves. What was read before is worth showing also while no region answers.
     with suppress(gateway.NoRegionAnswered):
         found = selectors.read_now(survey.code) if questions else None
         if found is not None:
