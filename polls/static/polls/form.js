@@ -1,4 +1,4 @@
-// The summary of what went wrong takes the focus, so that a screen reader reads it and the keyboard is where the links are.
+// The summary of what went wrong takes the focus: a screen reader reads it, and the next Tab reaches its first link.
 const summary = document.getElementById("summary");
 if (summary) {
   summary.focus();

@@ -5,10 +5,12 @@ const EVERY_MS = 3000;
 
 async function ask() {
   try {
-    const reply = document.hidden ? null : await fetch(opens.dataset.state, { headers: { "X-Requested-With": "opens" }, cache: "no-store" });
-    if (reply !== null && reply.ok && (await reply.json()).state === "open") {
-      window.location.assign(opens.href);
-      return;
+    if (!document.hidden) {
+      const reply = await fetch(opens.dataset.state, { headers: { "X-Requested-With": "opens" }, cache: "no-store" });
+      if (reply.ok && (await reply.json()).state === "open") {
+        window.location.assign(opens.href);
+        return;
+      }
     }
   } catch {
     // The server did not answer; it is asked again.

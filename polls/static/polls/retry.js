@@ -1,7 +1,10 @@
-// Asks in the background whether the page works again, and loads it only then: nothing moves under the reader until it does.
+// Asks in the background whether the page works again, and loads it only then: nothing moves before.
 async function ask() {
   try {
-    const reply = await fetch(window.location.href, { headers: { Accept: "text/html", "X-Requested-With": "retry" }, cache: "no-store" });
+    const reply = await fetch(window.location.href, {
+      headers: { Accept: "text/html", "X-Requested-With": "retry" },
+      cache: "no-store",
+    });
     if (reply.status !== 503) {
       window.location.reload();
       return;
