@@ -19,7 +19,7 @@ from failover.drills.figures import first_receipts, rto_ms
 from tests.failover.drills.server import application
 from tests.integration.demo import EAST, WEST, Demo, Students, assert_no_vote_failed, demo_in, named
 from tests.integration.zombies import Zombies, frozen_in_mid_burst
-from tests.waiting import wait_until
+from tests.waiting import patience, wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
@@ -53,19 +53,19 @@ def events(status: dict[str, Any], kind: str, *, since: float) -> list[dict[str,
     return [one for one in status["events"] if one["kind"] == kind and seconds(one["at"]) >= since]
 
 
-def outage(demo: Demo, kind: str, words: tuple[str, ...]) -> float:
+def outage(demo: Demo, kind: str, words: tuple[str, ...], *options: str) -> float:
     """A class votes at 40/s, us-east-1 breaks in the middle and is mended; returns a student's longest wait, ms."""
     began = time.time()
     with Students(demo, kind) as students:
         students.await_votes(40)
-        demo.fault(EAST, kind, "--for", "60")
+        demo.fault(EAST, kind, "--for", "60", *options)
         broken = time.time()
         status = demo.await_status(
             lambda status: status["routing"]["active"] == WEST, within=20, what="us-west-2 is said to serve"
         )
         # When the status said so first, not when this machine had started a process to ask for it.
         (failover,) = events(status, "failover", since=began)
-        assert seconds(failover["at"]) - broken <= SWITCHED_S
+        assert seconds(failover["at"]) - broken <= SWITCHED_S * patience()
         printed = json.loads(demo.told("regions", "--json"))
         assert printed["routing"]["active"] == WEST
         assert printed["summary"].startswith(f"Serving from {WEST}")
@@ -118,15 +118,16 @@ def test_a_pin_moves_the_next_vote_in_every_worker_within_a_second(demo: Demo) -
 
 
 def test_no_vote_fails_while_a_regions_dns_is_empty_and_the_status_says_so(demo: Demo) -> None:
-    assert outage(demo, "dns-empty", ("DNS",)) <= DEADLINE_MS + CLIENT_MS
+    assert outage(demo, "dns-empty", ("DNS",)) <= DEADLINE_MS + CLIENT_MS * patience()
 
 
 def test_no_vote_fails_while_a_region_refuses_connections(demo: Demo) -> None:
-    assert outage(demo, "refuse", ("connect", "refused")) <= DEADLINE_MS + CLIENT_MS
+    assert outage(demo, "refuse", ("connect", "refused")) <= DEADLINE_MS + CLIENT_MS * patience()
 
 
 def test_no_vote_fails_while_a_region_denies_every_call_and_the_status_says_so(demo: Demo) -> None:
-    assert outage(demo, "deny", ("refused (AccessDeniedException)",)) <= DEADLINE_MS + CLIENT_MS
+    refused = ("refused (AccessDeniedException)",)  # cut connections would be as good a reason
+    assert outage(demo, "deny", refused, "--keep-connections") <= DEADLINE_MS + CLIENT_MS * patience()
 
 
 def test_what_both_regions_deny_is_one_alarm_and_a_plain_503_and_no_circuit_opens(demo: Demo) -> None:
@@ -150,7 +151,7 @@ def test_what_both_regions_deny_is_one_alarm_and_a_plain_503_and_no_circuit_open
 
 
 def test_no_vote_fails_while_an_engine_is_stopped_and_started_and_both_regions_end_equal(demo: Demo) -> None:
-    assert outage(demo, "stop", ("connect", "refused")) <= DEADLINE_MS + CLIENT_MS
+    assert outage(demo, "stop", ("connect", "refused")) <= DEADLINE_MS + CLIENT_MS * patience()
 
 
 def test_votes_go_on_while_replication_is_paused_and_the_lag_drains_afterwards(demo: Demo) -> None:
@@ -181,7 +182,7 @@ def test_with_both_regions_broken_a_vote_is_refused_in_words_and_its_repeat_coun
     reply = demo.vote(voter, vote_id, FULL)
     took_ms = (time.monotonic() - began) * 1000
     assert reply.status_code == 503, reply.text
-    assert took_ms <= DEADLINE_MS + CLIENT_MS
+    assert took_ms <= DEADLINE_MS + CLIENT_MS * patience()
     assert reply.headers["Content-Type"].startswith("application/problem+json")
     problem = reply.json()
     assert (problem["status"], problem["vote_id"]) == (503, vote_id)
@@ -237,7 +238,7 @@ def test_a_vote_that_surfaces_late_does_not_undo_its_change(demo: Demo) -> None:
     book = Zombies(demo)
     with frozen_in_mid_burst(demo, book):
         book.change_everything()
-    assert book.worst_ms() <= DEADLINE_MS + CLIENT_MS
+    assert book.worst_ms() <= DEADLINE_MS + CLIENT_MS * patience()
     zombies = wait_until(book.surfaced, within=15, what="a put that was on the wire is carried out after the thaw")
     demo.fault(WEST, "--clear")
     store = demo.store()
