@@ -90,8 +90,10 @@ def test_an_engine_that_is_not_there_is_felt_as_a_cut_connection(near: Gate):
 
 
 def test_a_far_region_answers_a_round_trip_later_and_one_more_on_a_fresh_connection(far: Gate):
+    began = time.monotonic()  # the front begins its round trip while the client connects, before it sends
     with connect(far) as client:
-        fresh = exchange(client, b"x")[1]
+        exchange(client, b"x")
+        fresh = (time.monotonic() - began) * 1000
         warm: list[float] = []
 
         def answers_within_two() -> bool:
