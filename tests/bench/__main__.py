@@ -41,11 +41,12 @@ from tests.bench.report import Report, Row
 from tests.processes import ROOT
 
 TIME_S = 1_200
-Found = tuple[list[Row], list[str]]
-# Those that bring their own engines; then those that share one demo, whose surveys are empty but for what they cast;
-# then those that share one that begins with very many ballots. In each group in this order: tally is about a survey of
-# at most 2,000 ballots, and large votes where results counts on what was prepared.
-ALONE: dict[str, Callable[[Path], Found]] = {
+Measured = tuple[list[Row], list[str]]
+"""The rows of a topic, and notes for the reader."""
+# Topics with engines of their own; topics that share a demo without ballots; topics that share a demo that has very
+# many. The order within a group matters: tally needs a survey of at most 2,000 ballots, and large adds votes to the
+# surveys whose prepared ballots results needs.
+ALONE: dict[str, Callable[[Path], Measured]] = {
     "routing": lambda _: routing.rows(),
     "saves": saves.rows,
     "frozen": frozen.rows,
@@ -53,38 +54,39 @@ ALONE: dict[str, Callable[[Path], Found]] = {
     "memory": memory.rows,
     "listing": listing.rows,
 }
-FRESH: dict[str, Callable[[Demo], Found]] = {
+FRESH: dict[str, Callable[[Demo], Measured]] = {
     "tally": tally.alone,
     "votes": votes.rows,
     "watchers": watchers.rows,
     "stalled": stalled.rows,
     "faults": faults.rows,
 }
-LARGE: dict[str, Callable[[Demo], Found]] = {"results": results.rows, "large": tally.beside}
+LARGE: dict[str, Callable[[Demo], Measured]] = {"results": results.rows, "large": tally.beside}
 TOPICS = (*ALONE, *FRESH, *LARGE)
 
 
 class TooLong(BaseException):
-    """The run took longer than it may, or was told to end."""
+    """The run took longer than TIME_S, or got SIGTERM."""
 
 
 def measure(folder: Path, topics: Sequence[str], rows: list[Row], notes: list[str]) -> bool:
-    """Adds every row and every note as they are found, so that a run that is cut short has something to show; whether
-    every topic could be measured. One that could not is said to be missing, and does not hide the others.
+    """Adds the rows and notes of each topic as soon as it is measured: a run that is cut short keeps them.
+
+    A topic that fails becomes a note. Returns whether every topic could be measured.
     """
     whole = True
 
-    def add(topic: str, found: Callable[[], Found]) -> None:
+    def add(topic: str, run: Callable[[], Measured]) -> None:
         nonlocal whole
         _say(f"measuring {topic} ...")
         try:
-            told = found()
+            measured = run()
         except Exception as error:
             traceback.print_exc()
             whole = False
-            told = [], [f"**{topic} is missing: {type(error).__name__}: {error}**"]
-        rows.extend(told[0])
-        notes.extend(told[1])
+            measured = [], [f"**{topic} is missing: {type(error).__name__}: {error}**"]
+        rows.extend(measured[0])
+        notes.extend(measured[1])
 
     with credentials():
         for topic in _of(ALONE, topics):
@@ -103,11 +105,11 @@ def measure(folder: Path, topics: Sequence[str], rows: list[Row], notes: list[st
 
 
 def main(topics: Sequence[str]) -> int:
-    """Measures and reports; 0 when the report is whole, whatever it says, 2 for a topic that there is not."""
+    """Measures and reports. Returns 0 if every topic was measured, 1 if not, 2 for an unknown topic."""
     if unknown := set(topics) - set(TOPICS):
         _say(f"no topic {', '.join(sorted(unknown))}: choose from {' '.join(TOPICS)}")
         return 2
-    settings.configure(USE_I18N=False)  # the application's code is used here, its web tier in processes of its own
+    settings.configure(USE_I18N=False)  # this process uses the application's code; the web tier runs in others
     signal.signal(signal.SIGALRM, _too_long)
     signal.signal(signal.SIGTERM, _too_long)
     signal.alarm(TIME_S)

@@ -76,7 +76,7 @@ class Demo:
 
     def front(self, region: str) -> str:
         """The URL at which the demo's own workers reach `region`, with the name already resolved."""
-        port = next(one["front"]["port"] for one in self.lab.state()["regions"] if one["name"] == region)
+        port = next(row["front"]["port"] for row in self.lab.state()["regions"] if row["name"] == region)
         return f"http://127.0.0.1:{port}"
 
     def settle(self) -> None:
@@ -105,7 +105,7 @@ class Demo:
     def circuit(self, region: str) -> str:
         """The host's circuit for `region`."""
         status = self.status()
-        return next((one["circuit"] for one in status["regions"] if one["name"] == region), "") if status else ""
+        return next((row["circuit"] for row in status["regions"] if row["name"] == region), "") if status else ""
 
 
 @contextlib.contextmanager

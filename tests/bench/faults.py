@@ -1,4 +1,4 @@
-"""What a student feels: the first vote after a region's DNS record is emptied, and a vote while its circuit is open."""
+"""A student's waiting time: for the first vote after a region's DNS record is emptied, and with its circuit open."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ PATIENCE_S = 20.0
 
 @dataclass(frozen=True)
 class Round:
-    """Milliseconds of one fault: a vote before it, the first vote after it, the attempt in it that failed, a vote with
-    the circuit open.
+    """Milliseconds around one fault.
+
+    `normal`: a vote before it; `first`: the first vote after it; `failing`: that vote's failed attempt; `opened`: a
+    vote while the circuit is open.
     """
 
     normal: float
@@ -32,19 +34,19 @@ class Round:
 def rows(demo: Demo) -> tuple[list[Row], list[str]]:
     """The measured rows, and the notes."""
     demo.settle()
-    found: list[Round] = []
+    rounds: list[Round] = []
     deadline = time.monotonic() + WITHIN_S
-    while len(found) < LEAST_ROUNDS or (len(found) < ROUNDS and time.monotonic() < deadline):
-        found.append(_round(demo))
-    normal = [one.normal for one in found]
+    while len(rounds) < LEAST_ROUNDS or (len(rounds) < ROUNDS and time.monotonic() < deadline):
+        rounds.append(_round(demo))
+    normal = [round_.normal for round_ in rounds]
     added = Aim(5, judged=Judged.OURS)
     return [
         Row.alone(
-            "the attempt that failed on empty DNS, all that it adds", "ms", [one.failing for one in found], added
+            "the attempt that failed on empty DNS, all that it adds", "ms", [round_.failing for round_ in rounds], added
         ),
-        Row("first vote after dns-empty", "a normal vote", "ms", [one.first for one in found], normal),
-        Row("vote with the first circuit open", "a normal vote", "ms", [one.opened for one in found], normal),
-    ], [_note(found)]
+        Row("first vote after dns-empty", "a normal vote", "ms", [round_.first for round_ in rounds], normal),
+        Row("vote with the first circuit open", "a normal vote", "ms", [round_.opened for round_ in rounds], normal),
+    ], [_note(rounds)]
 
 
 def _round(demo: Demo) -> Round:
@@ -54,20 +56,20 @@ def _round(demo: Demo) -> Round:
         demo.lab.set_fault(FIRST, "dns-empty", seconds=60)
         try:
             first = student.must_vote()
-            assert first.way == [(FIRST, "dns"), (SECOND, "ok")], f"the first vote went {first.way}"
+            assert first.path == [(FIRST, "dns"), (SECOND, "ok")], f"the first vote went {first.path}"
             wait_until(lambda: demo.circuit(FIRST) == "open", within=PATIENCE_S, what="the circuit is open")
             away = [(FIRST, "skipped"), (SECOND, "ok")]
             # The worker takes the monitor's verdict within its own period.
-            wait_until(lambda: student.must_vote().way == away, within=PATIENCE_S, what="the worker knows it")
+            wait_until(lambda: student.must_vote().path == away, within=PATIENCE_S, what="the worker knows it")
             opened = _typical([student.must_vote() for _ in range(VOTES)], away)
         finally:
             demo.lab.clear(FIRST)
     return Round(normal, first.ms, first.document["attempts"][0]["ms"], opened)
 
 
-def _note(found: list[Round]) -> str:
+def _note(rounds: list[Round]) -> str:
     return (
-        f"Faults: {len(found)} times dns-empty, which also cuts open connections; one student, both regions next door "
+        f"Faults: {len(rounds)} times dns-empty, which also cuts open connections; one student, both regions next door "
         f"(no added distance). Normal and open: the median of {VOTES} votes a round; first: the one vote that met the "
         "fault, seen in its receipt; what it takes beyond its failed attempt is new connections. What an open circuit "
         "adds is lost in a vote's noise: see the router alone, in µs. "
@@ -77,15 +79,15 @@ def _note(found: list[Round]) -> str:
 
 
 def _until_home(demo: Demo, student: Student) -> None:
-    """Votes go on while the region comes back: it is live traffic that closes a disputed circuit."""
+    """Votes until the region serves again: live traffic has to pass before its circuit closes."""
 
     def home() -> bool:
-        return student.must_vote().way == [(FIRST, "ok")] and demo.circuit(FIRST) == "closed"
+        return student.must_vote().path == [(FIRST, "ok")] and demo.circuit(FIRST) == "closed"
 
     wait_until(home, within=PATIENCE_S, what="failed back")
 
 
-def _typical(replies: list[Reply], way: list[tuple[str, str]]) -> float:
-    strays = [reply.way for reply in replies if reply.way != way]
+def _typical(replies: list[Reply], path: list[tuple[str, str]]) -> float:
+    strays = [reply.path for reply in replies if reply.path != path]
     assert len(strays) <= len(replies) // 5, f"not measured in the state that was meant: {strays[:3]}"
-    return statistics.median(reply.ms for reply in replies if reply.way == way)
+    return statistics.median(reply.ms for reply in replies if reply.path == path)

@@ -39,7 +39,7 @@ def rows(folder: Path) -> tuple[list[Row], list[str]]:
     engines = {region: Engine(lab, region, on_crash=lambda _: None, stopping=stopping) for region in REGIONS}
     try:
         running = {region: engine.start() for region, engine in engines.items()}
-        urls = {region: f"http://127.0.0.1:{one.port}" for region, one in running.items()}
+        urls = {region: f"http://127.0.0.1:{engine.port}" for region, engine in running.items()}
         order = {"calm": (HEALTHY, FROZEN), "frozen": (FROZEN, HEALTHY)}
         configs = {
             name: FailoverConfig(regions=regions, endpoints=urls, nameserver=None, run_dir=folder / name)
@@ -53,12 +53,12 @@ def rows(folder: Path) -> tuple[list[Row], list[str]]:
         }
         for warm in variants.values():
             warm()
-        found = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
+        measured = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
     finally:
         stopping.set()
         for engine in engines.values():
             engine.stop()
-    healthy, waited = ({name: [one[at] for one in values] for name, values in found.items()} for at in (0, 1))
+    healthy, waited = ({name: [value[at] for value in values] for name, values in measured.items()} for at in (0, 1))
     beside = "both regions well"
     return [
         Row("healthy region's p99, the other frozen", beside, "ms", healthy["frozen"], healthy["calm"], AIM),

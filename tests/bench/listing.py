@@ -40,8 +40,8 @@ def rows(folder: Path) -> tuple[list[Figure], list[str]]:
     """The measured rows, and the notes."""
     with running("lab", lab_dir=folder, LAB_RTT_MS=str(RTT_MS)) as process:
         wait_while_running(process, (folder / "app.env").exists, within=60, what="the lab is ready")
-        told = dict(line.split("=", 1) for line in (folder / "app.env").read_text().splitlines())
-        raw = {name: told[f"FAILOVER_{name}"] for name in ("REGIONS", "ENDPOINTS", "NAMESERVER")}
+        variables = dict(line.split("=", 1) for line in (folder / "app.env").read_text().splitlines())
+        raw = {name: variables[f"FAILOVER_{name}"] for name in ("REGIONS", "ENDPOINTS", "NAMESERVER")}
         config = FailoverConfig.parse({**raw, "RUN_DIR": str(folder / "bench"), "READ_TIMEOUT_S": "10"})
         _prepare(config)
         near = replace(config, read_timeout_s=1.0)
@@ -53,12 +53,12 @@ def rows(folder: Path) -> tuple[list[Figure], list[str]]:
         }
         for warm in variants.values():
             warm()
-        found = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
+        measured = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
     peer = f"a full read of {TENTH}"
     what = f"first page of a list of {SURVEYS:,} large surveys"
     return [
-        Figure(f"{what}, both regions", peer, "ms", found["both"], found["all"], AIM),
-        Figure(f"{what}, far region alone", peer, "ms", found["far"], found["all"], AIM),
+        Figure(f"{what}, both regions", peer, "ms", measured["both"], measured["all"], AIM),
+        Figure(f"{what}, far region alone", peer, "ms", measured["far"], measured["all"], AIM),
     ], [NOTE]
 
 

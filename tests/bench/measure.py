@@ -1,4 +1,4 @@
-"""How every figure is taken: in rounds, the variants of a round one after another, so that drift hits all of them."""
+"""How figures are measured: in rounds of all variants, one after another, so that the machine's drift hits all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_ROUNDS = 7
 
 @dataclass(frozen=True)
 class Cost:
-    """What one call cost on average: this process's CPU, all of its threads together, and wall time; microseconds."""
+    """The mean cost of a call in microseconds: CPU time of all threads of this process, and wall time."""
 
     cpu: float
     wall: float
@@ -27,31 +27,30 @@ def interleaved(
     within: float,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> dict[str, list[T]]:
-    """Each variant once a round, the round beginning with another variant each time; a value a round by variant.
+    """Runs each variant once per round and returns its value of each round. Each round begins with another variant.
 
     Ends after `rounds` rounds, or after LEAST_ROUNDS once `within` seconds are over: on a busy machine there are fewer
     rounds, not a longer bench.
     """
     if rounds < LEAST_ROUNDS:
-        raise ValueError(f"{rounds} rounds say too little: at least {LEAST_ROUNDS}")
+        raise ValueError(f"{rounds} rounds are too few: at least {LEAST_ROUNDS}")
     names = list(variants)
-    found: dict[str, list[T]] = {name: [] for name in names}
+    measured: dict[str, list[T]] = {name: [] for name in names}
     deadline = monotonic() + within
     for turn in range(rounds):
         if turn >= LEAST_ROUNDS and monotonic() > deadline:
             break
         start = turn % len(names)
         for name in names[start:] + names[:start]:
-            found[name].append(variants[name]())
-    return found
+            measured[name].append(variants[name]())
+    return measured
 
 
 def cost_of(call: Callable[[], object], *, times: int) -> Cost:
     """The mean cost of `call` over `times` calls in a row.
 
     CPU is `time.process_time`: user and system time of every thread of this process, so a hand-over to a pool's
-    thread is in it; what the engine, another process, uses is not. The collector is emptied first, then runs as it
-    always does.
+    thread is in it; the CPU of the engine, another process, is not. Garbage is collected first.
     """
     gc.collect()
     wall, cpu = time.perf_counter(), time.process_time()

@@ -107,8 +107,8 @@ def rows(folder: Path) -> tuple[list[Row], list[str]]:
             "every": EVERY,
         }
         samples = list(_samples(asked))
-    base = next(one["mb"] for one in samples if one["calls"] == WARM)
-    later = [one["mb"] - base for one in samples if one["calls"] > WARM]
+    base = next(sample["mb"] for sample in samples if sample["calls"] == WARM)
+    later = [sample["mb"] - base for sample in samples if sample["calls"] > WARM]
     assert len(later) == (CALLS - WARM) // EVERY, "the worker ended early"
     return [Row.alone(f"a worker's memory over {CALLS:,} routed calls, growth", "MB", later, AIM)], [
         _note(base, samples[-1]["outcomes"])
@@ -126,12 +126,12 @@ def _samples(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _note(base: float, outcomes: dict[str, int]) -> str:
-    told = ", ".join(f"{name} {times:,}" for name, times in sorted(outcomes.items()))
+    counts = ", ".join(f"{name} {times:,}" for name, times in sorted(outcomes.items()))
     return (
         f"Memory: a worker process of its own makes {CALLS:,} routed puts, one thread, through gateway, router, pools, "
         "resolver, PynamoDB and botocore over real sockets to two stand-in servers and a nameserver; every "
         f"{FAULT_S:g} s the first region changes: well, 500, connection closed, reset, hang, throttling, drip, or a "
         f"DNS answer that is empty, an error or never comes. Resident memory after each {EVERY:,} calls, "
         f"less the {base:.0f} MB after the "
-        f"first {WARM:,}. Attempts: {told}."
+        f"first {WARM:,}. Attempts: {counts}."
     )

@@ -1,4 +1,4 @@
-"""What each part of a demo uses: CPU and memory of its processes, from /proc. Without /proc nothing is told."""
+"""The CPU time of each part of a demo, from /proc; nothing where there is no /proc."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Process:
-    """A line of /proc: `cpu` is user and system time of all its threads, in seconds."""
+    """A process by /proc. `cpu` is the user and system time of all its threads, in seconds."""
 
     pid: int
     parent: int
@@ -22,17 +22,18 @@ class Process:
 
 
 def parts(folder: Path) -> dict[str, float]:
-    """CPU seconds so far of each part of the demo in `folder`; of processes that live. Empty without /proc."""
+    """CPU seconds so far of each part of the demo in `folder`, of living processes. Empty without /proc."""
     pids: dict[str, int] = json.loads((folder / "demo.json").read_text())["pids"]
     return by_part(_processes(), pids)
 
 
 def by_part(processes: Mapping[int, Process], roots: Mapping[str, int]) -> dict[str, float]:
-    """CPU seconds by part: a process belongs to the nearest of `roots` above it; engines and functions, which the lab
-    starts, are parts of their own.
+    """CPU seconds by part. A process belongs to the nearest of `roots` among its ancestors.
+
+    Engines and functions are parts of their own, though the lab starts them.
     """
     named = {pid: name for name, pid in roots.items()}
-    found: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     for process in processes.values():
         at: Process | None = process
         while at is not None and at.pid not in named:
@@ -42,31 +43,31 @@ def by_part(processes: Mapping[int, Process], roots: Mapping[str, int]) -> dict[
         part = named[at.pid]
         if part == "lab" and process.pid != at.pid:
             part = "functions" if "handler.py" in process.command else "engines"
-        found[part] = found.get(part, 0.0) + process.cpu
-    return found
+        seconds[part] = seconds.get(part, 0.0) + process.cpu
+    return seconds
 
 
 def used(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """What each part used in between, the most first. A part whose process was replaced counts from its new start."""
+    """CPU seconds of each part in between, the most first. A replaced process counts from its start."""
     spent = {part: max(0.0, seconds - before.get(part, 0.0)) for part, seconds in after.items()}
-    return dict(sorted(spent.items(), key=lambda one: -one[1]))
+    return dict(sorted(spent.items(), key=lambda item: -item[1]))
 
 
 def _processes() -> dict[int, Process]:
     tick = os.sysconf("SC_CLK_TCK")
-    found = {}
+    processes = {}
     for stat in PROC.glob("[0-9]*/stat"):
         try:
             line, command = stat.read_text(), stat.with_name("cmdline").read_text().replace("\0", " ")
         except OSError:
             continue  # it has just ended
-        one = parse(line, command, tick=tick)
-        found[one.pid] = one
-    return found
+        process = parse(line, command, tick=tick)
+        processes[process.pid] = process
+    return processes
 
 
 def parse(stat: str, command: str, *, tick: int) -> Process:
-    """A process from its line in /proc; the name in it, in brackets, may hold anything."""
+    """A process from its line in /proc. The name in brackets may hold any character."""
     pid, _, rest = stat.partition(" (")
     fields = rest.rpartition(") ")[2].split()
     return Process(int(pid), int(fields[1]), (int(fields[11]) + int(fields[12])) / tick, command)

@@ -40,12 +40,12 @@ def rows(demo: Demo) -> tuple[list[Row], list[str]]:
     }
     for warm in variants.values():
         warm()
-    found = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
+    measured = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
     many, few = f"at {MANY:,} ballots", f"at {FEW} ballots"
     return [
-        Row(f"results page {many}", few, "ms", found["many"], found["few"], AIM),
-        Row(f"the article's scan {many}", few, "ms", found["scan many"], found["scan few"]),
-        Row(f"results page {many}", "the article's scan", "ms", found["many"], found["scan many"]),
+        Row(f"results page {many}", few, "ms", measured["many"], measured["few"], AIM),
+        Row(f"the article's scan {many}", few, "ms", measured["scan many"], measured["scan few"]),
+        Row(f"results page {many}", "the article's scan", "ms", measured["many"], measured["scan many"]),
     ], [NOTE]
 
 

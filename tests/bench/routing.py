@@ -52,7 +52,7 @@ def _op(_bound: Bound) -> int:
 
 
 def rows() -> tuple[list[Row], list[str]]:
-    """The measured rows, and the notes."""
+    """The values rows, and the notes."""
     bare = BareRunner()
     closed, opened, pooled = _router(bare), _router(bare), _router(PooledRunner(NAMES, threads=2))
     bare.broken.add(NAMES[0])
@@ -66,12 +66,18 @@ def rows() -> tuple[list[Row], list[str]]:
         "pooled": lambda: pooled.call(_op, idempotent=True),
         "bare": lambda: _op(bound),
     }
-    found = interleaved({name: _round(call) for name, call in variants.items()}, rounds=ROUNDS, within=WITHIN_S)
+    values = interleaved({name: _round(call) for name, call in variants.items()}, rounds=ROUNDS, within=WITHIN_S)
     added = Aim(100, judged=Judged.DIFFERENCE)
     return [
-        Row("Router.call, circuits closed", "the function called", "µs", found["closed"], found["bare"]),
-        Row("Router.call, first circuit open", "circuits closed", "µs", found["open"], found["closed"], added),
-        Row("Router.call and the hand-over to a region's thread", "no thread", "µs", found["pooled"], found["closed"]),
+        Row("Router.call, circuits closed", "the function called", "µs", values["closed"], values["bare"]),
+        Row("Router.call, first circuit open", "circuits closed", "µs", values["open"], values["closed"], added),
+        Row(
+            "Router.call and the hand-over to a region's thread",
+            "no thread",
+            "µs",
+            values["pooled"],
+            values["closed"],
+        ),
     ], [NOTE]
 
 

@@ -114,7 +114,7 @@ def _variants(url: str) -> dict[str, Callable[[], object]]:
 def _compared(variants: dict[str, Callable[[], object]]) -> list[Row]:
     for call in variants.values():
         cost_of(call, times=CALLS)  # clients, connections and caches are warm in every measured round
-    found = interleaved({name: _round(call) for name, call in variants.items()}, rounds=ROUNDS, within=WITHIN_S)
+    measured = interleaved({name: _round(call) for name, call in variants.items()}, rounds=ROUNDS, within=WITHIN_S)
 
     def row(ours: str, peer: str, measure: str, aim: Aim | None = None) -> Row:
         what = {"save": "routed save()", "put": "routed put(), as a ballot is written"}[ours]
@@ -128,7 +128,7 @@ def _compared(variants: dict[str, Callable[[], object]]) -> list[Row]:
         def pick(costs: list[Cost]) -> list[float]:
             return [getattr(cost, measure) for cost in costs]
 
-        return Row(f"{what}, {kind}", beside, "µs", pick(found[ours]), pick(found[peer]), aim)
+        return Row(f"{what}, {kind}", beside, "µs", pick(measured[ours]), pick(measured[peer]), aim)
 
     return [
         row("save", "stock", "cpu", AIM),

@@ -43,7 +43,7 @@ class Round:
     others: list[float] = field(default_factory=list)
 
     def add(self, reply: Reply) -> None:
-        """Count one vote."""
+        """Adds a vote."""
         first = reply.document["attempts"][0]
         if first["region"] != FIRST or first["outcome"] in ("ok", "skipped"):
             self.others.append(reply.ms)
@@ -59,17 +59,17 @@ def rows(folder: Path) -> tuple[list[Row], list[str]]:
         with demo(folder / kind, hold_s=HOLD_S) as running:
             running.settle()
             rounds = [_round(running, kind) for _ in range(ROUNDS)]
-        calm = [one.calm for one in rounds]
-        whole, short = [float(len(one.whole)) for one in rounds], [float(len(one.short)) for one in rounds]
+        calm = [round_.calm for round_ in rounds]
+        whole, short = [float(len(round_.whole)) for round_ in rounds], [float(len(round_.short)) for round_ in rounds]
         table += [
-            Row(f"worst vote, {kind}", "a normal vote", "ms", [max(one.whole) for one in rounds], calm, WORST),
+            Row(f"worst vote, {kind}", "a normal vote", "ms", [max(round_.whole) for round_ in rounds], calm, WORST),
             Row.alone(f"votes that met it for a whole attempt, {RATE}/s, both workers, {kind}", "votes", whole, MET),
             Row.alone(f"votes that met it for less, both workers, {kind}", "votes", short),
             Row(
                 f"votes after them, {kind}",
                 "a normal vote",
                 "ms",
-                [statistics.median(one.others) for one in rounds],
+                [statistics.median(round_.others) for round_ in rounds],
                 calm,
             ),
         ]
@@ -79,15 +79,15 @@ def rows(folder: Path) -> tuple[list[Row], list[str]]:
 def _round(running: Demo, kind: str) -> Round:
     _until_home(running)
     calm = statistics.median(reply.ms for reply in _class_votes(running, CALM_S))
-    found = Round(calm)
+    round_ = Round(calm)
     running.lab.set_fault(FIRST, kind, seconds=120)
     try:
         for reply in _class_votes(running, WATCHED_S):
-            found.add(reply)
+            round_.add(reply)
     finally:
         running.lab.clear(FIRST)
-    assert found.whole, "no vote met the fault"
-    return found
+    assert round_.whole, "no vote met the fault"
+    return round_
 
 
 def _class_votes(running: Demo, seconds: float) -> list[Reply]:
@@ -103,14 +103,14 @@ def _class_votes(running: Demo, seconds: float) -> list[Reply]:
         for number in range(round(seconds * RATE)):
             wait_for_turn(number, began=began, rate=RATE)
             votes.append(crowd.submit(vote))
-        return [one.result() for one in votes]
+        return [vote.result() for vote in votes]
 
 
 def _until_home(running: Demo) -> None:
     """Votes go on while the region comes back: it is live traffic that closes a disputed circuit."""
 
     def home() -> bool:
-        ways = [reply.way for reply in _class_votes(running, 0.5)]
-        return all(way == [(FIRST, "ok")] for way in ways) and running.circuit(FIRST) == "closed"
+        paths = [reply.path for reply in _class_votes(running, 0.5)]
+        return all(path == [(FIRST, "ok")] for path in paths) and running.circuit(FIRST) == "closed"
 
     wait_until(home, within=PATIENCE_S, what="failed back")

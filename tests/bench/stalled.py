@@ -36,7 +36,7 @@ NOTE = (
 
 
 def rows(demo: Demo) -> tuple[list[Row], list[str]]:
-    """The measured rows, and the notes."""
+    """The values rows, and the notes."""
     allow_files(STALLED + 2 * CLASS)
 
     def beside() -> float:
@@ -46,11 +46,16 @@ def rows(demo: Demo) -> tuple[list[Row], list[str]]:
     variants = {"beside": beside, "alone": lambda: _votes(demo)}
     for warm in variants.values():
         warm()
-    found = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
+    values = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
     health = [_class(demo) for _ in range(CLASS_ROUNDS)]
     return [
         Row(
-            f"votes beside {STALLED:,} stalled connections", "without them", "1/s", found["beside"], found["alone"], AIM
+            f"votes beside {STALLED:,} stalled connections",
+            "without them",
+            "1/s",
+            values["beside"],
+            values["alone"],
+            AIM,
         ),
         Row.alone(f"health while {CLASS} vote beside them, slowest answer", "ms", health, HEALTH),
     ], [NOTE]

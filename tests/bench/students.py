@@ -27,7 +27,7 @@ class Reply:
     ms: float
 
     @property
-    def way(self) -> list[tuple[str, str]]:
+    def path(self) -> list[tuple[str, str]]:
         """The regions that were tried, each with what it came to."""
         return [(attempt["region"], attempt["outcome"]) for attempt in self.document.get("attempts", [])]
 
@@ -71,7 +71,7 @@ class Student:
         vote went next: then it is recorded already.
         """
         reply = self.vote()
-        recorded = {(201, "recorded"), (200, "already-recorded")} if len(reply.way) > 1 else {(201, "recorded")}
+        recorded = {(201, "recorded"), (200, "already-recorded")} if len(reply.path) > 1 else {(201, "recorded")}
         assert (reply.status, reply.document.get("status")) in recorded, f"a vote got {reply.status}: {reply.document}"
         return reply
 

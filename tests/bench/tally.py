@@ -78,9 +78,9 @@ def _rows_behind(demo: Demo, what: str, aim: Aim | None = None) -> list[Row]:
     behind = [delays(acknowledged, kept)[part] for part in parts]
     seen = [delays(acknowledged, shown)[part] for part in parts]
     return [
-        Row.alone(f"{what}, p99", "ms", [p99(one) for one in behind], aim),
-        Row.alone(f"{what}, median", "ms", [statistics.median(one) for one in behind]),
-        Row.alone(f"{what}, p99 as results.json tells it", "ms", [p99(one) for one in seen]),
+        Row.alone(f"{what}, p99", "ms", [p99(values) for values in behind], aim),
+        Row.alone(f"{what}, median", "ms", [statistics.median(values) for values in behind]),
+        Row.alone(f"{what}, p99 as results.json tells it", "ms", [p99(values) for values in seen]),
     ]
 
 
@@ -90,7 +90,7 @@ def delays(acknowledged: Sequence[float], counted: Sequence[tuple[float, int]]) 
     """
     highest = 0
     readings = [(at, highest := max(highest, voters)) for at, voters in counted]
-    voters = [one for _at, one in readings]
+    voters = [number for _at, number in readings]
     return [
         max(0.0, readings[bisect_left(voters, place)][0] - at) * 1000
         for place, at in enumerate(sorted(acknowledged), start=1)
@@ -144,7 +144,7 @@ def _watch(ask: Callable[[], int], start: int) -> tuple[list[tuple[float, int]],
 
 def _counting(demo: Demo, round_key: str) -> Callable[[], int]:
     """Asks the first region's engine how many voters its tallies come to."""
-    port = next(one["engine"]["port"] for one in demo.lab.state()["regions"] if one["name"] == REGIONS[0])
+    port = next(row["engine"]["port"] for row in demo.lab.state()["regions"] if row["name"] == REGIONS[0])
     engine = client("dynamodb", REGIONS[0], port)
     query: dict[str, Any] = {
         "TableName": "survey-tallies",
@@ -172,7 +172,7 @@ def _vote_at_rate(demo: Demo) -> list[float]:
 
             return vote
 
-        in_threads([voter(*one) for one in enumerate(students)], times=VOTES // VOTERS)
+        in_threads([voter(number, student) for number, student in enumerate(students)], times=VOTES // VOTERS)
     return acknowledged
 
 

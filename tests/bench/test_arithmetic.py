@@ -30,17 +30,17 @@ def test_a_reading_of_another_replica_that_runs_backwards_takes_nothing_back() -
 
 def test_a_line_of_proc_is_read_whatever_the_process_calls_itself() -> None:
     line = "42 (a) b (c)) S 7 42 42 0 -1 4194560 1 2 3 4 150 50 9 9 20 0 1 0 100 1000 10"
-    found = parse(line, "python handler.py --stdin", tick=100)
-    assert (found.pid, found.parent, found.cpu) == (42, 7, 2.0)
+    process = parse(line, "python handler.py --stdin", tick=100)
+    assert (process.pid, process.parent, process.cpu) == (42, 7, 2.0)
 
 
 def test_a_process_counts_to_the_nearest_part_above_it_and_strangers_to_none() -> None:
     def process(pid: int, parent: int, cpu: int, command: str = "x"):
         return parse(f"{pid} (x) S {parent} 0 0 0 0 0 0 0 0 0 {cpu} 0 0 0", command, tick=1)
 
-    found = {
-        one.pid: one
-        for one in (
+    processes = {
+        process.pid: process
+        for process in (
             process(1, 0, 1_000),
             process(10, 1, 1),  # the demo
             process(11, 10, 2),  # its web tier, and two workers
@@ -54,7 +54,7 @@ def test_a_process_counts_to_the_nearest_part_above_it_and_strangers_to_none() -
         )
     }
     roots = {"demo": 10, "web": 11, "lab": 20}
-    assert by_part(found, roots) == {"demo": 1, "web": 14, "lab": 16, "engines": 96, "functions": 128}
+    assert by_part(processes, roots) == {"demo": 1, "web": 14, "lab": 16, "engines": 96, "functions": 128}
 
 
 def test_what_was_used_is_told_by_size_and_a_replaced_process_is_never_negative() -> None:

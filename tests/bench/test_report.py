@@ -130,17 +130,17 @@ def test_rounds_are_interleaved_and_begin_with_another_variant_each_time() -> No
     def noting(name: str):
         return lambda: order.append(name) or len(order)
 
-    found = interleaved({"ours": noting("ours"), "peer": noting("peer")}, rounds=8, within=60)
+    measured = interleaved({"ours": noting("ours"), "peer": noting("peer")}, rounds=8, within=60)
     assert order[:4] == ["ours", "peer", "peer", "ours"]
-    assert found["ours"] == [1, 4, 5, 8, 9, 12, 13, 16]
+    assert measured["ours"] == [1, 4, 5, 8, 9, 12, 13, 16]
     with pytest.raises(ValueError, match="at least 7"):
         interleaved({"ours": noting("ours")}, rounds=6, within=60)
 
 
 def test_a_busy_machine_gets_fewer_rounds_but_never_too_few_to_say_anything() -> None:
     clock = itertools.count()
-    found = interleaved({"ours": lambda: 1}, rounds=50, within=0, monotonic=lambda: next(clock))
-    assert len(found["ours"]) == 7
+    measured = interleaved({"ours": lambda: 1}, rounds=50, within=0, monotonic=lambda: next(clock))
+    assert len(measured["ours"]) == 7
     clock = itertools.count()
-    found = interleaved({"ours": lambda: 1}, rounds=50, within=4, monotonic=lambda: next(clock))
-    assert len(found["ours"]) == 11
+    measured = interleaved({"ours": lambda: 1}, rounds=50, within=4, monotonic=lambda: next(clock))
+    assert len(measured["ours"]) == 11

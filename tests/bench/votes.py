@@ -46,10 +46,10 @@ class Load:
 
     def split(self) -> str:
         """Milliseconds of CPU a call by process, while the calls ran: what follows them is not in it."""
-        by_size = sorted(self._cpu.items(), key=lambda one: -one[1])
-        told = ", ".join(f"{part} {figure(seconds / self._calls * 1000)}" for part, seconds in by_size if seconds)
+        by_size = sorted(self._cpu.items(), key=lambda item: -item[1])
+        shares = ", ".join(f"{part} {figure(seconds / self._calls * 1000)}" for part, seconds in by_size if seconds)
         busy = sum(self._cpu.values()) / self._wall
-        return f"{self._what} ({self._calls:,}): {told}; together {busy:.1f} cores"
+        return f"{self._what} ({self._calls:,}): {shares}; together {busy:.1f} cores"
 
 
 def _note(votes: Load, save: Load) -> str:
@@ -81,8 +81,8 @@ def rows(demo: Demo) -> tuple[list[Row], list[str]]:
     variants = {"votes": cast, "save": loop}
     for warm in variants.values():
         warm()
-    found = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
-    row = Row("votes through gunicorn", "PynamoDB save() loop", "1/s", found["votes"], found["save"], AIM)
+    measured = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
+    row = Row("votes through gunicorn", "PynamoDB save() loop", "1/s", measured["votes"], measured["save"], AIM)
     return [row], [_note(votes, saves)]
 
 

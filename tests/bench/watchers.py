@@ -24,9 +24,9 @@ NOTE = (
 
 
 def rows(demo: Demo) -> tuple[list[Row], list[str]]:
-    """The measured rows, and the notes."""
+    """The values rows, and the notes."""
     if not parts(demo.folder):
-        return [], ["Watchers: not measured, this system has no /proc."]
+        return [], ["Watchers: not values, this system has no /proc."]
     with Student(demo.port) as student:
         for _ in range(VOTES):
             student.must_vote()
@@ -37,11 +37,16 @@ def rows(demo: Demo) -> tuple[list[Row], list[str]]:
     }
     for warm in variants.values():
         warm()
-    found = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
+    values = interleaved(variants, rounds=ROUNDS, within=WITHIN_S)
 
     def row(what: str, name: str) -> Row:
         return Row(
-            f"{what} for {WATCHERS} watchers, CPU a request", "/healthz/live", "ms", found[name], found["bare"], AIM
+            f"{what} for {WATCHERS} watchers, CPU a request",
+            "/healthz/live",
+            "ms",
+            values[name],
+            values["bare"],
+            AIM,
         )
 
     return [row("results page", "page"), row("results.json", "json")], [NOTE]

@@ -1,7 +1,7 @@
-"""One worker process that makes routed calls, and tells how much memory it holds: `python -m tests.bench.worker JSON`.
+"""A worker process that makes routed calls and prints how much memory it holds: `python -m tests.bench.worker JSON`.
 
-Everything between `gateway.write` and the socket is the real thing: router, circuits, the pools' threads, the resolver,
-PynamoDB, botocore, and the classification of whatever comes back.
+Everything between `gateway.write` and the socket is real: router, circuits, pools, resolver, PynamoDB, botocore, and
+the classification of errors.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ def main(asked: str) -> None:
     """`asked` is JSON: `endpoints`, `nameserver`, `run_dir`, `calls` and `every`. Prints a JSON line after every
     `every` calls: `calls`, `mb`, and how the calls have gone so far.
     """
-    told = json.loads(asked)
+    settings = json.loads(asked)
     config = FailoverConfig(
-        regions=tuple(told["endpoints"]),
-        endpoints=told["endpoints"],
-        nameserver=tuple(told["nameserver"]),
-        run_dir=Path(told["run_dir"]),
+        regions=tuple(settings["endpoints"]),
+        endpoints=settings["endpoints"],
+        nameserver=tuple(settings["nameserver"]),
+        run_dir=Path(settings["run_dir"]),
         connect_timeout_s=0.25,
         read_timeout_s=0.25,
         hold_s=0.02,
     )
     outcomes: Counter[str] = Counter()
     with wiring.using(config):
-        for number in range(1, told["calls"] + 1):
+        for number in range(1, settings["calls"] + 1):
             _call(number, outcomes)
-            if number % told["every"] == 0:
+            if number % settings["every"] == 0:
                 print(json.dumps({"calls": number, "mb": rss_mb(), "outcomes": outcomes}), flush=True)
 
 
