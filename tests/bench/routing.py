@@ -52,7 +52,7 @@ def _op(_bound: Bound) -> int:
 
 
 def rows() -> tuple[list[Row], list[str]]:
-    """The values rows, and the notes."""
+    """The measured rows, and the notes."""
     bare = BareRunner()
     closed, opened, pooled = _router(bare), _router(bare), _router(PooledRunner(NAMES, threads=2))
     bare.broken.add(NAMES[0])

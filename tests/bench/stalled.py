@@ -36,7 +36,7 @@ NOTE = (
 
 
 def rows(demo: Demo) -> tuple[list[Row], list[str]]:
-    """The values rows, and the notes."""
+    """The measured rows, and the notes."""
     allow_files(STALLED + 2 * CLASS)
 
     def beside() -> float:

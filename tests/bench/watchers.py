@@ -24,9 +24,9 @@ NOTE = (
 
 
 def rows(demo: Demo) -> tuple[list[Row], list[str]]:
-    """The values rows, and the notes."""
+    """The measured rows, and the notes."""
     if not parts(demo.folder):
-        return [], ["Watchers: not values, this system has no /proc."]
+        return [], ["Watchers: not measured, this system has no /proc."]
     with Student(demo.port) as student:
         for _ in range(VOTES):
             student.must_vote()
