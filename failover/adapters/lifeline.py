@@ -11,15 +11,16 @@ import stat
 import threading
 from collections.abc import Callable, Mapping
 
+from failover.core.text import whole_number
+
 VARIABLE = "SURVEY_LIFELINE_FD"
 
 
 def hold(on_gone: Callable[[], None], environ: Mapping[str, str] = os.environ) -> None:
     """Calls `on_gone` from a daemon thread once the parent is gone. Does nothing where no parent asked for it."""
-    number = environ.get(VARIABLE, "")
-    if not number.isdecimal():
+    descriptor = whole_number(environ.get(VARIABLE, ""))
+    if descriptor is None:
         return
-    descriptor = int(number)
     try:
         if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
             return  # some file of ours has the number by chance: the variable came from another process

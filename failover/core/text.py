@@ -2,6 +2,7 @@
 
 Refused is what harms whoever reads it later: what no encoding can write, controls, what turns the letters around it,
 and what hides words. A character that this Python does not know yet harms nobody. Standard library only.
+`whole_number` reads every number that somebody types or sends as text.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ REPLACEMENT = "\ufffd"
 MOST_MARKS = 16
 """Combining marks in a row. The richest real scripts (Tibetan, cantillated Hebrew) need about nine; a tower of them
 covers the lines above and below."""
+MOST_DIGITS = 18
+"""Digits of a number: the most that always fit into 64 bits. Python itself refuses more than 4,300, with an error."""
 LONGEST_SHOWN = 2_000
 """Characters of one text that was stored before there was a limit."""
 
@@ -72,6 +75,14 @@ def harm(text: str, *, lines: bool = False) -> str | None:
         if (place := _harm_in_line(line)) is not None:
             return _name(line[place])
     return None
+
+
+def whole_number(text: str, *, digits: int = MOST_DIGITS) -> int | None:
+    """The whole number that 1 to `digits` ASCII digits say; None for any other text.
+
+    Signs, blanks, underscores and the digits of other scripts, which `int` accepts, are refused.
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None
 
 
 def is_empty(text: str) -> bool:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from failover.core.text import whole_number
 from failover.drills.ledger import GaveUp, Intent, LedgerFile, Receipt, Refused, Run, Sent, Try
 from failover.drills.vote_names import name_vote
 
@@ -218,8 +219,8 @@ class Class:
 
     def _wait(self, reply: httpx.Response | None, number: int) -> float:
         """What the reply asks for, else doubling; jittered, so that a class does not come back as one."""
-        asked = reply.headers.get("Retry-After", "") if reply is not None else ""
-        base = float(asked) if asked.isdecimal() else FIRST_WAIT_S * 2 ** (number - 1)
+        asked = whole_number(reply.headers.get("Retry-After", "")) if reply is not None else None
+        base = FIRST_WAIT_S * 2 ** (number - 1) if asked is None else asked
         return min(base, LONGEST_WAIT_S) * self.chance.uniform(0.75, 1.25)
 
 

@@ -7,6 +7,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from failover import gateway
 from polls.ballots import answers
 from polls.surveys.definitions import Kind, Question
 from polls.surveys.survey import Survey
@@ -34,15 +35,10 @@ class AnswerField(forms.Field):
 
     def to_python(self, value: Any) -> Any:
         """What the API would have been sent."""
-        if (
-            self.question.kind is Kind.RATING
-            and isinstance(value, str)
-            and value.isascii()
-            and value.isdecimal()
-            and len(value) < 4
-        ):
-            return int(value)
-        return value
+        if self.question.kind is not Kind.RATING or not isinstance(value, str):
+            return value
+        number = gateway.text.whole_number(value)
+        return value if number is None else number
 
     def validate(self, value: Any) -> None:
         """Nothing here: `clean` asks the question itself."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 
+from failover import gateway
 from failover.gateway import RegionalModel
 from polls.ballots.merge import Cast
 from polls.common.models import PAGE_ITEMS, Page, StoredJSON
@@ -77,9 +78,10 @@ def shard_prefix(code: str, number: int) -> str:
 def shard_place(key: str) -> tuple[str, int, int] | None:
     """Code, round and number that a shard key is made of; None for a key that is none."""
     code, *numbers = key.split(SEPARATOR)
-    if not code or len(numbers) != 2 or not all(part.isdecimal() for part in numbers):
-        return None
-    return code, int(numbers[0]), int(numbers[1])
+    match [gateway.text.whole_number(number) for number in numbers]:
+        case [int(round_), int(place)] if code:
+            return code, round_, place
+    return None
 
 
 def shard_key(code: str, number: int, voter: str, shards: int) -> str:

@@ -182,7 +182,8 @@ def _question(draft: DraftQuestion, before: Mapping[str, Any] | None) -> dict[st
     if draft.kind in CHOICES:
         said["options"] = options(_lines(draft.options), before.get("options", []) if before else [])
     if draft.kind == Kind.RATING:
-        said["scale"] = int(draft.scale) if draft.scale.isascii() and draft.scale.isdecimal() else draft.scale
+        number = gateway.text.whole_number(draft.scale)
+        said["scale"] = draft.scale if number is None else number
         said["labels"] = _lines(draft.labels)
     return said
 

@@ -1,9 +1,11 @@
 """A list that is read a page at a time, in the order of an index of several regions' rows: every entry once, where its
-latest row stands. Pure but for the readers that it is given; standard library only.
+latest row stands. Pure but for the readers that it is given.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
+
+from failover import gateway
 
 T = TypeVar("T")
 MOST_READS = 10  # of the index for one page: entries that are not of this list are passed over
@@ -21,9 +23,10 @@ class Place(NamedTuple):
         """The place that a page's address names; None for a text that names none."""
         number, _dash, rest = text.partition("-")
         code, _dash, region = rest.partition("-")
-        if not (number.isascii() and number.isdecimal() and len(number) < 20 and code and region):
+        updated_at = gateway.text.whole_number(number)
+        if updated_at is None or not code or not region or not region.isascii() or len(rest) >= 100:
             return None
-        return cls(int(number), code, region) if region.isascii() and len(rest) < 100 else None
+        return cls(updated_at, code, region)
 
     def __str__(self) -> str:
         """As an address names it."""

@@ -95,9 +95,10 @@ def _place(after: str) -> tuple[int, str] | None:
     number, _dash, identity = after.partition("-")
     if not after:
         return None
-    if not (number.isascii() and number.isdecimal() and len(number) < 5 and len(identity) == ID_DIGITS):
+    shard = gateway.text.whole_number(number, digits=4)
+    if shard is None or len(identity) != ID_DIGITS:
         raise ValueError("no page of texts begins there")
-    return int(number), identity
+    return shard, identity
 
 
 def _casts(survey: Survey, shards: list[int], bound: gateway.Bound) -> dict[int, list[Cast]]:

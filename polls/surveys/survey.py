@@ -13,7 +13,6 @@ from polls.surveys.merge import FIRST_BORN, Row, rivals
 from polls.surveys.retention import EXPIRES, LEAST_S, WARNING_S, begun
 
 MOST_SHARDS = 4_096  # a stored number beyond this is none
-LONGEST_NUMBER = 12  # digits of a round
 LATEST_S = 250_000_000_000  # in the year 9892: what is later is no date in every time zone
 SHARDS = 64  # for a new survey; fixed for its whole life
 TOMBSTONE = "deleted:"  # begins the name of the property that says that a survey is deleted
@@ -241,9 +240,13 @@ def _revealed(row: Row) -> Visibility | None:
 
 def _expiries(row: Row) -> dict[int, int]:
     """When the rounds expire, of which that is known."""
-    numbers = {name.removeprefix(EXPIRES): row.value(name) for name in row.fields if name.startswith(EXPIRES)}
-    found = {int(n): at for n, at in numbers.items() if n.isascii() and n.isdecimal() and len(n) < LONGEST_NUMBER}
-    return {number: at for number, at in found.items() if type(at) is int and 0 <= at <= LATEST_S}
+    expiries: dict[int, int] = {}
+    for name in row.fields:
+        if name.startswith(EXPIRES):
+            number, at = gateway.text.whole_number(name.removeprefix(EXPIRES)), row.value(name)
+            if number is not None and type(at) is int and 0 <= at <= LATEST_S:
+                expiries[number] = at
+    return expiries
 
 
 def is_known(name: str) -> bool:

@@ -51,7 +51,8 @@ def read_round(code: str, number: int, *, consistent: bool) -> Kept:
     mark = rows.pop(COMPARED, None)
     corrected = _number(_object(mark.counts).get("corrected")) if mark else 0
     compared = Compared(float(mark.counted_at), corrected) if mark else None
-    return Kept({int(shard): _stored(row) for shard, row in rows.items() if shard.isdecimal()}, compared)
+    numbered = {gateway.text.whole_number(shard): row for shard, row in rows.items()}
+    return Kept({number: _stored(row) for number, row in numbered.items() if number is not None}, compared)
 
 
 def read_voters(code: str, number: int) -> int:

@@ -92,11 +92,6 @@ def failures(error: gateway.NoRegionAnswered) -> list[str]:
     return [mistake, *each] if isinstance(error, gateway.RefusedEverywhere) else each
 
 
-def whole_number(text: str, *, digits: int = 9) -> int | None:
-    """The number that was typed in ASCII digits, at most so many; None for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None
-
-
 def public_url(request: HttpRequest, path: str) -> str:
     """An address as a phone must open it: the configured one, else the one that this request came
     to.

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from failover.core.text import harm
+from failover.core.text import harm, whole_number
 
 OURS = ("DJANGO_", "SURVEY_", "FAILOVER_", "LAB_", "DEMO_")
 SHORTEST_SECRET = 50
@@ -144,10 +144,11 @@ def flag(name: str, *, default: bool) -> bool:
 
 def whole(name: str, *, default: int, low: int, high: int) -> int:
     """A whole number from `low` to `high`."""
-    number = text(name, default=str(default))
-    if not number.isdecimal() or len(number) > 12 or not low <= int(number) <= high:
-        raise ImproperlyConfigured(f"{name}={number}: must be a whole number from {low} to {high}")
-    return int(number)
+    written = text(name, default=str(default))
+    number = whole_number(written)
+    if number is None or not low <= number <= high:
+        raise ImproperlyConfigured(f"{name}={written}: must be a whole number from {low} to {high}")
+    return number
 
 
 def log_level(name: str, *, default: str) -> str:

@@ -17,6 +17,7 @@ from socketserver import TCPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from failover.core.text import whole_number
 from failover.lab.errors import FaultRefused, LabError
 from failover.lab.faults.book import FaultBook
 from failover.lab.faults.kinds import DEFAULT_S, Order
@@ -117,14 +118,14 @@ def _handler(book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -
             return self._reply(HTTPStatus.NOT_FOUND, {"error": f"there is only {path} for {self.command}"})
 
         def _body(self) -> bytes | None:
-            length = self.headers.get("Content-Length", "")
-            if not length.isdecimal():
+            length = whole_number(self.headers.get("Content-Length", ""))
+            if length is None:
                 self._reply(HTTPStatus.LENGTH_REQUIRED, {"error": "Content-Length is required"})
                 return None
-            if int(length) > LONGEST_BODY:
+            if length > LONGEST_BODY:
                 self._reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": f"at most {LONGEST_BODY} bytes"})
                 return None
-            return self.rfile.read(int(length))
+            return self.rfile.read(length)
 
         def _try(self, work: Callable[[], dict[str, Any]]) -> None:
             try:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from failover.core.text import harm
+from failover.core.text import harm, whole_number
 from failover.lab.demo.addresses import Network, network
 from failover.lab.errors import LabError
 
@@ -93,9 +93,10 @@ def _listening(host: str, own: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[
 
 def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = environ.get(name) or str(default)
-    if not text.isdecimal() or len(text) > 9 or not low <= int(text) <= high:
+    number = whole_number(text)
+    if number is None or not low <= number <= high:
         raise LabError(f"{name}={text}: must be a whole number from {low} to {high}")
-    return int(text)
+    return number
 
 
 def _refuse_port_in_use(config: DemoConfig) -> None:

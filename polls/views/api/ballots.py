@@ -108,10 +108,9 @@ def _known(code: str, **told: str) -> Known[Survey]:
 
 def _body(request: HttpRequest) -> dict[str, Any]:
     """The parsed body; its size is looked at before anything is read."""
-    try:
-        announced = int(request.headers.get("Content-Length") or 0)
-    except ValueError:
-        raise Refused(problem(400, _("The Content-Length is not a number."))) from None
+    announced = gateway.text.whole_number(request.headers.get("Content-Length") or "0")
+    if announced is None:
+        raise Refused(problem(400, _("The Content-Length is not a number.")))
     if announced > LARGEST_BALLOT:
         raise Refused(_too_large())
     data = request.read(LARGEST_BALLOT + 1)

@@ -10,13 +10,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from failover import gateway
 from polls.builder import drafts
 from polls.builder.drafts import DraftQuestion
 from polls.surveys import stored
 from polls.surveys.definitions import Definition
 from polls.surveys.survey import Survey
 from polls.views import language
-from polls.views.common import staff_survey, whole_number
+from polls.views.common import staff_survey
 from polls.views.instructor import mistakes as builder_mistakes
 from polls.views.instructor.builder_page import page, posted_base
 from polls.views.instructor.builder_saving import save, save_draft
@@ -99,7 +100,7 @@ def _pressed(request: HttpRequest, survey: Survey | None, base: Definition | Non
     if language.pressed(request):
         return language.remembered(request, page(request, draft, survey=survey, base=base, unsaved=True))
     action, _dash, number = request.POST.get("action", "save").partition("-")
-    place = whole_number(number, digits=3)
+    place = gateway.text.whole_number(number, digits=3)
     if place is None:
         place = -1
     match action:

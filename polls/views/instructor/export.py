@@ -24,7 +24,7 @@ from polls.results import csv_export, past_rounds
 from polls.results.selectors import results
 from polls.surveys import expiry
 from polls.surveys.survey import Survey
-from polls.views.common import no_region, whole_number, with_survey
+from polls.views.common import no_region, with_survey
 from polls.views.public.results import consistency, document, say_where
 
 CHUNK_BYTES = 32 * 1024  # sent at once; a line at a time would cost a system call a voter
@@ -78,7 +78,7 @@ def _number(request: HttpRequest, survey: Survey) -> int:
     """The round that is asked for, the current one by default. Raises Http404 for one that the
     survey never had.
     """
-    number = whole_number(request.GET.get("round", str(survey.round)))
+    number = gateway.text.whole_number(request.GET.get("round", str(survey.round)))
     if number is None or not survey.born <= number <= survey.round:
         raise Http404(_("%(code)s has no such round.") % {"code": survey.code})
     return number

@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from failover import gateway
 from polls.ballots import voting_links
 from polls.surveys.survey import Survey
-from polls.views.common import phones_can_open, public_url, staff_survey, whole_number
+from polls.views.common import phones_can_open, public_url, staff_survey
 
 
 @never_cache
@@ -27,7 +28,7 @@ def links(request: HttpRequest, survey: Survey) -> HttpResponse:
     if request.method != "POST":
         return _page(request, survey)
     typed = request.POST.get("number", "").strip()
-    number = whole_number(typed, digits=4)
+    number = gateway.text.whole_number(typed, digits=4)
     if number is None or not 1 <= number <= voting_links.MOST:
         mistake = _("Give a whole number from 1 to %(most)d.") % {"most": voting_links.MOST}
         return _page(request, survey, typed=typed[:10], mistake=mistake, status=422)

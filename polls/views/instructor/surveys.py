@@ -23,7 +23,7 @@ from polls.surveys import services as survey_services
 from polls.surveys.listing import Shelf
 from polls.surveys.services import ServiceRefused, survey_create
 from polls.surveys.survey import State, Survey
-from polls.views.common import failures, no_region, staff_survey, survey_url, whole_number
+from polls.views.common import failures, no_region, staff_survey, survey_url
 from polls.views.instructor.new_surveys import first_switch, new_survey_message
 from polls.views.staff import staff_posts
 
@@ -102,7 +102,7 @@ def survey_reset(request: HttpRequest, survey: Survey) -> HttpResponse:
     again.
     """
     done = _("%(code)s was reset; it is in round %(round)d.")
-    ends = whole_number(request.POST.get("ends", ""))
+    ends = gateway.text.whole_number(request.POST.get("ends", ""))
     then = request.POST.get("then", "")
     switch = State(then) if then in list(State) else None
     service = partial(survey_services.survey_reset, ends=ends, switch=switch)

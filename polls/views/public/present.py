@@ -28,7 +28,7 @@ from polls.results.selectors import Results, results
 from polls.surveys.definitions import Kind
 from polls.surveys.services import ServiceRefused, survey_close, survey_hide, survey_open, survey_reveal
 from polls.surveys.survey import Survey
-from polls.views.common import failures, no_region, phones_can_open, survey_url, whole_number, with_survey
+from polls.views.common import failures, no_region, phones_can_open, survey_url, with_survey
 from polls.views.public.results import Fragment, say_when
 from polls.views.staff import is_instructor
 
@@ -150,7 +150,7 @@ def _controls(request: HttpRequest, survey: Survey, stage: Stage) -> dict[str, A
 
 
 def _number(request: HttpRequest, name: str, usual: int) -> int:
-    number = whole_number(request.GET.get(name, ""), digits=4)
+    number = gateway.text.whole_number(request.GET.get(name, ""), digits=4)
     return usual if number is None else number
 
 

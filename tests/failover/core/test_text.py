@@ -158,3 +158,28 @@ def test_stored_json_keeps_its_shape_and_loses_what_harms() -> None:
     assert shown["reason"] == "\ufffdbung"
     assert shown["n"] == [1, None, True, "a b"]
     assert len(shown["long"]) == text.LONGEST_SHOWN
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        pytest.param("0", 0, id="zero"),
+        pytest.param("007", 7, id="leading-zeros"),
+        pytest.param("9" * 18, 10**18 - 1, id="most-digits"),
+        pytest.param("9" * 19, None, id="too-many-digits"),
+        pytest.param("9" * 5_000, None, id="more-digits-than-python-reads"),
+        pytest.param("", None, id="empty"),
+        pytest.param("-1", None, id="sign"),
+        pytest.param(" 1", None, id="blank"),
+        pytest.param("1_0", None, id="underscore"),
+        pytest.param("1.0", None, id="fraction"),
+        pytest.param("٣", None, id="another-script"),
+        pytest.param("²", None, id="superscript"),
+    ],
+)
+def test_a_whole_number_is_a_few_digits_and_nothing_else(typed: str, number: int | None) -> None:
+    assert text.whole_number(typed) == number
+
+
+def test_a_caller_may_allow_fewer_digits() -> None:
+    assert (text.whole_number("999", digits=3), text.whole_number("1000", digits=3)) == (999, None)
