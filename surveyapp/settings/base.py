@@ -36,7 +36,7 @@ INSTALLED_APPS = [
     "axes",
     "corsheaders",
     "csp",
-    "django_htmx",
+    "django_htmx",  # for htmx itself, which `{% htmx_script %}` loads
     "failover",
     "failover.dashboard",
     "polls",
@@ -59,7 +59,6 @@ MIDDLEWARE = [
     "surveyapp.middleware.SlidingSessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "surveyapp.lockout.KnownBrowserMiddleware",
     # axes asks to stand last: it turns a lockout raised below it into a reply.
     "axes.middleware.AxesMiddleware",
