@@ -1,1 +1,3 @@
-"""How requests are read and replies are written: outside the threads that serve them. gunicorn runs `worker.Worker`."""
+"""The web server: it reads requests and writes replies outside the threads that serve them. Start
+with `worker`.
+"""

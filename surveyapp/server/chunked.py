@@ -1,4 +1,6 @@
-"""A chunked body (RFC 9112, 7.1), decoded as it arrives. gunicorn's own decoder waits for the client, in a thread."""
+"""A chunked body (RFC 9112, 7.1), decoded as it arrives. gunicorn's own decoder waits for the
+client, in a thread.
+"""
 
 from __future__ import annotations
 
@@ -28,25 +30,29 @@ class Expect(Enum):
 
 
 class ChunkedBody:
-    """`body` grows with each `feed`. Raises `Refused`: 400 for broken framing, 413 beyond the limit of a body."""
+    """`body` grows with each `feed`, which raises `Refused`: 400 for broken framing, 413 for a body
+    above the limit, 431 for too many trailers.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.body = bytearray()
         self._limits = limits
         self._expect = Expect.SIZE
-        self._left = 0  # bytes of the chunk that have not come
+        self._remaining = 0  # bytes of the chunk that have not come
         self._chunks = 0
         self._trailers = 0
 
     def feed(self, received: bytearray) -> bool:
-        """Takes from the front of `received` what is part of the body; whether the body is complete."""
+        """Moves what belongs to the body from the front of `received`. Returns whether the body is
+        complete.
+        """
         while self._expect is not Expect.NOTHING:
             if self._expect is Expect.DATA:
-                piece = received[: self._left]
+                piece = received[: self._remaining]
                 del received[: len(piece)]
                 self.body += piece
-                self._left -= len(piece)
-                if self._left:
+                self._remaining -= len(piece)
+                if self._remaining:
                     return False
                 self._expect = Expect.END_OF_DATA
             elif (line := _line(received)) is None:
@@ -76,14 +82,16 @@ class ChunkedBody:
         self._chunks += 1
         if not size or self._chunks > self._limits.chunks:
             raise refused(400)
-        self._left = int(size[1], 16)
-        if len(self.body) + self._left > self._limits.body:
+        self._remaining = int(size[1], 16)
+        if len(self.body) + self._remaining > self._limits.body:
             raise refused(413)
-        self._expect = Expect.DATA if self._left else Expect.TRAILER
+        self._expect = Expect.DATA if self._remaining else Expect.TRAILER
 
 
 def _line(received: bytearray) -> bytes | None:
-    """Takes a line, without its end; None as long as it is not complete."""
+    """Removes the first line from `received` and returns it without its end; None while it is not
+    complete.
+    """
     end = received.find(b"\n", 0, LONGEST_LINE)
     if end < 0:
         if len(received) >= LONGEST_LINE:

@@ -1,4 +1,6 @@
-"""From the bytes that have arrived on a connection to whole requests. Never waits, and has no socket."""
+"""From the bytes that have arrived on a connection to whole requests. Never waits, and has no
+socket.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,16 @@ HEAD_ENDS = b"\r\n\r\n"
 
 
 class Incoming:
-    """The requests of one connection. `config` is gunicorn's, whose parser reads each head as soon as that is whole."""
+    """The requests of one connection. `config` is gunicorn's, whose parser reads each head as soon
+    as that is whole.
+    """
 
     def __init__(self, config: Any, client: Any, limits: Limits) -> None:
         self._config = config
         self._client = client
         self._limits = limits
         self._received = bytearray()
-        self._searched = 0  # so far no head ends
+        self._searched = 0  # no head ends before this place
         self._requests = 0
         self._request: Any = None  # its head has been read
         self._length = 0
@@ -32,7 +36,7 @@ class Incoming:
 
     @property
     def size(self) -> int:
-        """Bytes that wait here."""
+        """Bytes that have arrived for requests not yet taken."""
         return len(self._received) + (len(self._chunked.body) if self._chunked else 0)
 
     @property
@@ -42,7 +46,9 @@ class Incoming:
 
     @property
     def to_program(self) -> bool:
-        """Whether this request's sender reads problem documents, as far as its address is known."""
+        """Whether the request's path is known to be the API's, whose clients read problem
+        documents.
+        """
         if self._request is not None:
             return str(self._request.path).startswith("/api/")
         return bytes(self._received[:64]).partition(b" ")[2].startswith(b"/api/")
@@ -52,7 +58,11 @@ class Incoming:
         self._received += data
 
     def take(self) -> Any:
-        """The next request when it is whole, its body in memory and of a known length, else None. Raises `Refused`."""
+        """The next request, with its body in memory and of a known length; None while it is
+        incomplete.
+
+        Raises `Refused` for a request that cannot be served.
+        """
         if self._request is None and not self._read_head():
             return None
         body = self._read_body()
@@ -63,7 +73,9 @@ class Incoming:
         return request
 
     def continues(self) -> bool:
-        """Whether the client now waits to be told that it may send the body; once for each request."""
+        """Whether the client waits for `100 Continue` before it sends the body. True at most once
+        for each request.
+        """
         if not self.in_body or self._received or not self._request._expected_100_continue:
             return False
         self._request._expected_100_continue = False
@@ -90,9 +102,11 @@ class Incoming:
         return True
 
     def _check_beginning(self) -> None:
-        """Raises `Refused` for a head that cannot become one: its sender need not wait for a deadline."""
+        """Raises `Refused` for a beginning that no valid head has, so that the client need not wait
+        for a deadline.
+        """
         received, longest = self._received, int(self._config.limit_request_line)
-        # Not a method: what speaks TLS to this port, for one, is told at once.
+        # A request begins with a method, whatever speaks TLS to this port does not.
         if not (received[:1].isalpha() or received[:1] == b"\r"):
             raise refused(400)
         if received.find(b"\r\n", 0, longest + 4) < 0 and len(received) > longest + 2:
@@ -106,7 +120,9 @@ class Incoming:
             at = received.find(b"\n", at + 1)
 
     def _frame(self) -> None:
-        """How the body ends. gunicorn's parser has refused a length beside a transfer coding, and more than one."""
+        """Decides how the body ends. gunicorn's parser has already refused a Content-Length beside
+        a Transfer-Encoding, and more than one Content-Length.
+        """
         codings = self._values("TRANSFER-ENCODING")
         if codings:
             if codings != ["chunked"]:  # a compressed one within a chunked one, for example

@@ -1,4 +1,4 @@
-"""What one web worker grants its clients: seconds, bytes and connections."""
+"""How much one web worker grants its clients: seconds, bytes and connections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from surveyapp.settings import values
 
 KB = 1024
 OTHER_FILES = 256
-"""Files that a worker needs beside its clients' connections: those to the regions, databases, logs."""
+"""Files that a worker needs beside its clients' connections: those to the regions, databases,
+logs."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Limits:
     """Every deadline is absolute: a client that sends or reads a byte a second does not extend it."""
 
     idle_s: float = 75.0
-    """A connection on which no request has begun: a browser's spare one, or one kept for the next request."""
+    """A connection on which no request has begun: a browser's spare one, or one kept for the next
+    request."""
     head_s: float = 10.0
     """From the first byte of a request to the end of its head."""
     body_s: float = 30.0
@@ -49,8 +51,8 @@ def from_environment() -> Limits:
 
 
 def allow_files(connections: int) -> int:
-    """Raises this process's limit of open files as far as `connections` need it and the system lets it; how many
-    connections fit.
+    """Raises this process's limit of open files for so many connections, as far as the system
+    permits. Returns how many connections fit.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = connections + OTHER_FILES

@@ -1,4 +1,4 @@
-"""What the server itself answers to a request that it does not hand to the application."""
+"""Replies of the server itself, to requests that it does not hand to the application."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ STATUSES: dict[type[Exception], int] = {
     errors.ExpectationFailed: 417,
     errors.UnsupportedTransferCoding: 501,
 }
-"""gunicorn's mistakes that are not a plain 400."""
+"""Errors of gunicorn's parser that are not answered with a plain 400."""
 
 
 class Refused(Exception):
-    """A request that is not served, with one sentence for a person; its connection is closed after the reply."""
+    """A request that is not served, with one sentence for a person; its connection is closed after
+    the reply.
+    """
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -26,12 +28,16 @@ class Refused(Exception):
 
     @classmethod
     def malformed(cls, error: Exception) -> Refused:
-        """What gunicorn's parser did not accept. Its words quote the request, ours do not."""
+        """The refusal for an error of gunicorn's parser, whose own text is not shown because it
+        quotes the request.
+        """
         status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 400)
         return cls(status, DETAILS[status])
 
     def reply(self, *, to_program: bool) -> bytes:
-        """The whole HTTP reply: a problem document (RFC 9457) for a program, a plain text for a person."""
+        """The whole HTTP reply: a problem document (RFC 9457) for a program, a plain text for a
+        person.
+        """
         phrase = HTTPStatus(self.status).phrase
         problem = {"type": "about:blank", "title": phrase, "status": self.status, "detail": self.detail}
         body = json.dumps(problem) if to_program else f"{self.status} {phrase}\n\n{self.detail}\n"

@@ -1,4 +1,4 @@
-"""A reply on its way to the client. It is written to without waiting, whatever the client does."""
+"""A reply on its way to the client. Writing to it never waits for the client."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ MOST = 256 * 1024 * KB
 
 
 class Reply:
-    """Stands for the socket where gunicorn writes a reply to it. One thread at a time uses it: the one that serves the
-    request, then the loop.
+    """Takes the place of the socket to which gunicorn writes a reply.
+
+    One thread at a time uses it: the thread that serves the request, then the loop's.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -34,14 +35,18 @@ class Reply:
         return self._collected + self._written - self._read
 
     def sendall(self, data: bytes) -> None:
-        """Adds to the reply. Raises OSError when the client is gone, or has left too much waiting."""
+        """Adds to the reply. Raises OSError when the client is gone, or leaves more than `MOST`
+        bytes untaken.
+        """
         self._pieces.append(data)
         self._collected += len(data)
         if self._collected >= AT_ONCE:
             self.flush()
 
     def flush(self) -> bool:
-        """Sends what the client takes now; whether that is all. Raises OSError when the client is gone."""
+        """Sends as much as the client takes now. Returns whether that was everything. Raises
+        OSError when the client is gone.
+        """
         collected = b"".join(self._pieces)
         self.discard()
         if self._send_rest():
@@ -51,12 +56,12 @@ class Reply:
         return self._rest is None
 
     def discard(self) -> None:
-        """Forgets what has not begun to be sent."""
+        """Drops what is collected and not yet sent."""
         self._pieces.clear()
         self._collected = 0
 
     def close(self) -> None:
-        """Gives up what is left."""
+        """Drops what the client has not taken."""
         self.discard()
         if self._rest is not None:
             self._rest.close()
@@ -85,7 +90,7 @@ class Reply:
         return True
 
     def _send(self, data: bytes) -> int:
-        """How many bytes the system took."""
+        """Sends without waiting. Returns how many bytes the system took."""
         sent = 0
         while sent < len(data):
             try:

@@ -1,4 +1,6 @@
-"""A whole request through the application. Runs in a thread of a pool and waits for no client."""
+"""Runs a complete request through the WSGI application, in a thread of a pool that waits for no
+client.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,9 @@ class Service:
         self._clock = clock
 
     def serve(self, connection: Connection, request: Any, *, last: bool) -> tuple[Reply | None, bool]:
-        """The reply, as far as the client did not take it, and whether the connection is kept; no reply when the client
-        is gone. `last`: no further request is wanted.
+        """Runs one request. Returns the reply, which may hold bytes that the client has not taken,
+        and whether the connection is kept for a next request. The reply is None when the client is
+        gone. `last` asks the client for no further request.
         """
         reply = Reply(connection.socket)
         try:
