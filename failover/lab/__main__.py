@@ -15,17 +15,20 @@ from failover.lab.tables import tables_from_json
 
 
 def main() -> int:
-    """Run until told to stop; 1 when the lab could not start."""
+    """Run until stopped; returns 1 when the lab could not start or could not save its tables."""
     parser = argparse.ArgumentParser(prog="python -m failover.lab", description=__doc__)
     parser.add_argument("--lab-dir", type=Path, help="where its state is kept (LAB_DIR, else .lab)")
     parser.add_argument("--specs", type=Path, required=True, help="a JSON list of tables")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     environment.isolate(os.environ)
+
+    def say(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
     try:
-        config = LabConfig.from_env(lab_dir=asked.lab_dir)
-        run_lab(
-            config, tables_from_json(asked.specs), say=lambda line: sys.stdout.write(line + "\n") and sys.stdout.flush()
-        )
+        config = LabConfig.from_env(lab_dir=options.lab_dir)
+        run_lab(config, tables_from_json(options.specs), say=say)
     except LabError as error:
         sys.stderr.write(f"lab: {error}\n")
         return 1

@@ -1,10 +1,10 @@
-"""The Django skin of the lab: it exists for its management commands alone."""
+"""The lab as a Django app, so that Django finds its management commands."""
 
 from django.apps import AppConfig
 
 
 class LabAppConfig(AppConfig):
-    """Registers ``manage.py lab`` and ``manage.py fault``; listed by the lab's settings only."""
+    """Registers ``manage.py demo``, ``lab`` and ``fault``. Only the lab's settings list it."""
 
     name = "failover.lab"
     label = "failover_lab"

@@ -1,4 +1,4 @@
-"""What the lab is told: where it keeps its state, which regions it plays, and with which engine."""
+"""The lab's configuration: its directory, the regions that it plays, and the engine that stores their data."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from failover.lab.errors import LabError
 PROJECT = Path(__file__).resolve().parents[2]
 REGIONS = ("us-east-1", "us-west-2")
 ACCOUNT = "000000000000"
-"""The account that the lab's regions play; as on AWS, every account has endpoint names of its own."""
+"""The AWS account of the lab's regions. As on AWS, every account has endpoint names of its own."""
 RTT_MS = 70.0
-"""Round trip between the first region and the second: what AWS's two coasts are apart."""
+"""Round trip between the first region and the second, ms: about that between AWS's two coasts."""
 
 
 class EngineKind(StrEnum):
@@ -27,19 +27,21 @@ class EngineKind(StrEnum):
 
 
 def endpoint_host(region: str) -> str:
-    """The region's own name, which the application asks the nameserver for."""
+    """The region's host name, under which the application looks for it."""
     return f"dynamodb.{region}.amazonaws.com"
 
 
 def account_host(region: str) -> str:
-    """The name that an SDK asks for when it knows its account, unless it is told not to."""
+    """The host name that an SDK uses once it knows its account, unless that is disabled."""
     return f"{ACCOUNT}.ddb.{region}.amazonaws.com"
 
 
 @dataclass(frozen=True)
 class LabConfig:
-    """Everything the lab is told. ``rtt_ms`` is the round trip (ms) of every region but the first; with ``tls`` the
-    fronts speak nothing else.
+    """The lab's settings.
+
+    ``rtt_ms`` is the round trip (ms) to every region except the first. With ``tls`` the fronts speak TLS only.
+    ``ministack`` and ``dynamodb_local`` are where the engines are installed, if not in the usual places.
     """
 
     lab_dir: Path
@@ -52,20 +54,23 @@ class LabConfig:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, *, lab_dir: Path | None = None) -> LabConfig:
-        """Read LAB_DIR, LAB_RTT_MS, LAB_TLS, ENGINE, LAB_MINISTACK and DYNAMODB_LOCAL_DIR."""
+        """Read LAB_DIR, LAB_RTT_MS, LAB_TLS, ENGINE, LAB_MINISTACK and DYNAMODB_LOCAL_DIR.
+
+        Raises LabError, in one line, for a value that cannot be used.
+        """
         ministack = environ.get("LAB_MINISTACK")
         local = environ.get("DYNAMODB_LOCAL_DIR")
         return cls(
             lab_dir=(lab_dir or Path(environ.get("LAB_DIR") or ".lab")).resolve(),
-            rtt_ms=_number(environ, "LAB_RTT_MS", RTT_MS),
-            tls=_yes(environ, "LAB_TLS"),
+            rtt_ms=_rtt_ms(environ.get("LAB_RTT_MS") or str(RTT_MS)),
+            tls=_tls(environ.get("LAB_TLS") or "0"),
             engine=_engine(environ.get("ENGINE") or EngineKind.MINISTACK),
             ministack=Path(ministack) if ministack else None,
             dynamodb_local=Path(local) if local else None,
         )
 
     def rtt_of(self, region: str) -> float:
-        """Added round trip to a region, ms: the first region is next door."""
+        """The round trip that is added for a region, ms: none for the first region."""
         return 0.0 if region == self.regions[0] else self.rtt_ms
 
     def engine_dir(self, region: str) -> Path:
@@ -73,10 +78,10 @@ class LabConfig:
         return self.lab_dir / "engines" / region
 
     def find_ministack(self) -> list[str]:
-        """The command of the ministack program: told, else in the engine's environment, else on the PATH. Raises
-        LabError.
+        """The command that runs ministack. Raises LabError when it is not installed.
 
-        The environment's own Python runs it, since a console script holds a path that is gone when a checkout moves.
+        It is looked for in LAB_MINISTACK, or in the engine's environment and then on the PATH. The environment's
+        Python runs it as a module: a console script holds an absolute path, which is wrong once a checkout moves.
         """
         program = self.ministack or PROJECT / ".venv-engine" / "bin" / "python"
         if program.is_file():
@@ -91,7 +96,7 @@ class LabConfig:
         )
 
     def find_dynamodb_local(self) -> Path:
-        """The folder with DynamoDBLocal.jar, which only the user may download. Raises LabError."""
+        """The folder with DynamoDBLocal.jar. Only the user may download it. Raises LabError when it is missing."""
         folder = self.dynamodb_local or PROJECT / ".dynamodb-local"
         if not (folder / "DynamoDBLocal.jar").is_file():
             raise LabError(f"ENGINE=dynamodb-local: {folder / 'DynamoDBLocal.jar'} is missing: set DYNAMODB_LOCAL_DIR")
@@ -100,21 +105,19 @@ class LabConfig:
         return folder
 
 
-def _number(environ: Mapping[str, str], name: str, default: float) -> float:
-    text = environ.get(name) or str(default)
+def _rtt_ms(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise LabError(f"{name}={text}: not a number") from None
-    if name == "LAB_RTT_MS" and not 0 <= value <= 5_000:
-        raise LabError(f"{name}={text}: must be between 0 and 5000 (ms)")
+        raise LabError(f"LAB_RTT_MS={text}: not a number") from None
+    if not 0 <= value <= 5_000:
+        raise LabError(f"LAB_RTT_MS={text}: must be between 0 and 5000 (ms)")
     return value
 
 
-def _yes(environ: Mapping[str, str], name: str) -> bool:
-    text = environ.get(name) or "0"
+def _tls(text: str) -> bool:
     if text not in ("0", "1"):
-        raise LabError(f"{name}={text}: must be 0 or 1")
+        raise LabError(f"LAB_TLS={text}: must be 0 or 1")
     return text == "1"
 
 

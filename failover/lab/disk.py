@@ -11,7 +11,10 @@ LOW_DISK_BYTES = 200_000_000
 
 
 class DiskWatch:
-    """Says once when the disk of a directory is nearly full, and once more each time that it gets so again."""
+    """Has one line to say each time that the disk of a directory becomes nearly full.
+
+    ``usage`` gives the free bytes of the disk that holds a path.
+    """
 
     def __init__(self, lab_dir: Path, usage: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free) -> None:
         self._lab_dir = lab_dir
@@ -19,7 +22,7 @@ class DiskWatch:
         self._is_low = False
 
     def line(self) -> str:
-        """One line where there is something new to say; else nothing."""
+        """A warning if the disk has become nearly full since the last call, otherwise an empty string."""
         free = self._free(self._lab_dir)
         was_low, self._is_low = self._is_low, free < LOW_DISK_BYTES
         if was_low or not self._is_low:

@@ -1,8 +1,8 @@
-"""What of a person's environment reaches the lab: none of their cloud, their proxies and their Python.
+"""Keeps a person's AWS, proxy and Python settings out of the lab.
 
-Everything that the lab talks to is on this machine. A profile of AWS, an odd `AWS_*` variable, a school's proxy or a
-`GUNICORN_CMD_ARGS` would change where its requests go or whether it starts at all, so they are taken away by their
-prefix: a list of names would miss the next one.
+Everything that the lab talks to is on this machine. A profile of AWS, a stray `AWS_*` variable, a
+school's proxy or `GUNICORN_CMD_ARGS` would change where its requests go, or whether it starts at all.
+Such variables are removed by their prefix: a list of names would miss the next one.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ REMOVED = (
     *("AWS_", "BOTO", "PYNAMODB_", "SSL", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     *("FAILOVER_ENDPOINTS", "FAILOVER_NAMESERVER"),
 )
-"""What botocore, PynamoDB and OpenSSL read, and where the regions of another installation are: the lab itself says that
-of its own. Proxies go too, whatever their case."""
+"""What botocore, PynamoDB and OpenSSL read, and the addresses of another installation's regions: the lab sets its own.
+Proxies are removed too, in upper and lower case.
+"""
 OURS = ("DJANGO_", "FAILOVER_", "SURVEY_", "LAB_")
 DEMO = ("PORT", "HOST", "ENGINE", "STACKS", "WORKERS", "BIND", "DEMO_PASSWORD", "DYNAMODB_LOCAL_DIR")
 KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_", "TZ", "TMPDIR", "PYTHONUNBUFFERED")
-"""What a child process gets of the rest. Not `PYTHONPATH` and its kind, nor what gunicorn reads."""
+"""What a child process gets of the rest. `PYTHONPATH` and the like, and what gunicorn reads, are not in it."""
 NO_CLOUD = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -30,20 +31,21 @@ NO_CLOUD = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
 }
-"""Keeps botocore from the files below `~/.aws`, a cloud's metadata service and endpoint names that no lab has."""
+"""Keeps botocore from the files below `~/.aws`, from a cloud's metadata service, and from the account's endpoint names.
+"""
 
 
 def isolate(environ: MutableMapping[str, str]) -> None:
-    """Takes away, in place, what must not reach the lab. An empty variable of ours is removed: it means unset."""
+    """Remove, in place, what must not reach the lab. An empty variable of ours is removed too: it means unset."""
     for name, value in list(environ.items()):
-        ours = name.startswith(OURS) or name in DEMO
-        if _is_foreign(name) or (ours and not value.strip()):
+        is_ours = name.startswith(OURS) or name in DEMO
+        if _is_foreign(name) or (is_ours and not value.strip()):
             del environ[name]
     environ.update(NO_CLOUD)
 
 
 def for_child(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a child process of the lab may know of `environ`."""
+    """The part of `environ` that a child process of the lab gets."""
     return {
         name: value
         for name, value in environ.items()
@@ -52,7 +54,7 @@ def for_child(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def time_zone() -> str:
-    """The name of this computer's own time zone, UTC where it has no name that Python knows."""
+    """The name of this computer's time zone, or UTC where it has none that Python knows."""
     try:
         name: str = tzlocal.get_localzone_name()
         zoneinfo.ZoneInfo(name)

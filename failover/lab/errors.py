@@ -1,12 +1,12 @@
-"""What can go wrong in the lab; every message is one line that a person can act on."""
+"""The errors of the lab. Every message is one line that a person can act on."""
 
 
 class LabError(Exception):
-    """The lab cannot do what was asked. ``str(error)`` is one line, fit for stderr."""
+    """Base class. ``str(error)`` is one line, fit for stderr."""
 
 
 class LabUnsaved(LabError):
-    """The lab stopped, and could not save its tables."""
+    """The lab has stopped and could not save its tables."""
 
 
 class LabNotRunning(LabError):
@@ -14,11 +14,11 @@ class LabNotRunning(LabError):
 
 
 class LabStopping(LabError):
-    """The lab was told to stop while it was still doing something."""
+    """The lab was stopped in the middle of an operation, which is given up."""
 
 
 class FaultRefused(LabError):
-    """A fault that cannot be set or cleared; nothing was changed."""
+    """A fault cannot be set or cleared. Nothing was changed."""
 
 
 class ReplicaDown(LabError):
@@ -26,4 +26,4 @@ class ReplicaDown(LabError):
 
 
 class CursorLost(LabError):
-    """A stream iterator expired or its records are gone: only a scan can tell what was missed."""
+    """A stream iterator expired or its records are gone. Only a scan can find the changes that were missed."""

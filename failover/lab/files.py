@@ -1,4 +1,7 @@
-"""The files by which the lab is found: written whole or not at all, removed when it stops."""
+"""The files by which other processes find the lab, and the lock that keeps a second lab out of its directory.
+
+A file is written whole or not at all. The lab removes its files when it stops.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ from failover.lab.config import endpoint_host
 from failover.lab.errors import LabError
 
 LOCK, DEMO_LOCK, SECRETS = "lab.lock", "demo.lock", "secrets.env"
-LOOK_S = 0.2
-"""How long a lock is tried for that somebody may hold only to look."""
 APP_ENV, CONTROL, TOKEN, CA = "app.env", "control.json", "control.token", "tls/ca.pem"
+LOCK_PATIENCE_S = 0.2
+"""How long taking a lock is tried: `is_running` holds it for an instant."""
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write beside, then rename: a reader sees the old file or the new one."""
+    """Write another file and rename it: a reader sees the old file or the new one. ``mode`` is for a new file."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -35,7 +38,10 @@ def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
 
 
 def write_app_env(lab_dir: Path, fronts: Mapping[str, int], nameserver: int, *, tls: bool) -> None:
-    """What the application needs to run against this lab: written last, so that it also means "ready"."""
+    """Write the variables with which the application finds this lab. Written last: the file means "ready".
+
+    ``fronts`` has the port of each region's front, ``nameserver`` is the nameserver's port.
+    """
     scheme = "https" if tls else "http"
     endpoints = ",".join(f"{region}={scheme}://{endpoint_host(region)}:{port}" for region, port in fronts.items())
     lines = {
@@ -52,25 +58,27 @@ def write_app_env(lab_dir: Path, fronts: Mapping[str, int], nameserver: int, *, 
 
 
 def write_control(lab_dir: Path, url: str, engines: Mapping[str, Mapping[str, Any]]) -> None:
-    """Where the control server listens, and the engines' pids and ports."""
+    """Write where the control server listens, and the engines' pids and ports."""
     document = {"url": url, "pid": os.getpid(), "engines": engines}
     write_whole(lab_dir / CONTROL, json.dumps(document, indent=1) + "\n")
 
 
 def write_token(lab_dir: Path, token: str) -> None:
-    """The key to the control server, readable by its owner alone."""
+    """Write the control server's token, readable by its owner alone."""
     write_whole(lab_dir / TOKEN, token + "\n", mode=0o600)
 
 
 def remove(lab_dir: Path) -> None:
-    """Take everything away by which a lab is found."""
+    """Remove every file by which a lab is found."""
     for name in (APP_ENV, CONTROL, TOKEN, CA):
         (lab_dir / name).unlink(missing_ok=True)
 
 
 def is_running(lab_dir: Path, lock: str = LOCK) -> bool:
-    """Whether a lab (or a demo, by its lock) works in the directory. It holds its lock for as long as it lives, however
-    it ends; the files of one that was killed stay, and its ports may be another program's by now.
+    """Whether a lab works in the directory, or a demo when ``lock`` is DEMO_LOCK.
+
+    The lock alone can tell: it is held for as long as the process lives, however that ends. The files of a
+    lab that was killed stay behind, and its ports may belong to another program by now.
     """
     try:
         handle = os.open(lab_dir / lock, os.O_RDONLY)
@@ -86,7 +94,7 @@ def is_running(lab_dir: Path, lock: str = LOCK) -> bool:
 
 
 def why_closed(lab_dir: Path) -> str:
-    """One line when no application can use a lab in this directory now; else nothing."""
+    """One line that says why no application can use a lab in this directory now; empty when one can."""
     if not is_running(lab_dir):
         return f"no lab is running in LAB_DIR={lab_dir}: start `make demo`"
     if not (lab_dir / APP_ENV).exists():
@@ -95,7 +103,10 @@ def why_closed(lab_dir: Path) -> str:
 
 
 class DirLock:
-    """Keeps a second lab (or `what` it is) out of the same directory for as long as this process lives."""
+    """Keeps a second lab out of the directory for as long as this process lives.
+
+    ``what`` names the kind of process in the message to the second one: a lab or a demo.
+    """
 
     def __init__(self, lab_dir: Path, name: str = LOCK, what: str = "lab") -> None:
         self._path = lab_dir / name
@@ -103,7 +114,7 @@ class DirLock:
         self._handle: int | None = None
 
     def take(self) -> None:
-        """Raises LabError, in one line, when another lab has it."""
+        """Take the lock. Raises LabError, in one line, when another process holds it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         if not _locked(handle):
@@ -118,15 +129,14 @@ class DirLock:
         self._handle = handle
 
     def release(self) -> None:
-        """Let the next lab in."""
+        """Give the lock back. Harmless when it is not held."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
 
 def _locked(handle: int) -> bool:
-    """Takes the lock. It is tried for a moment, since `is_running` holds it for an instant to look."""
-    deadline = time.monotonic() + LOOK_S
+    deadline = time.monotonic() + LOCK_PATIENCE_S
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -134,4 +144,4 @@ def _locked(handle: int) -> bool:
         except OSError:
             if time.monotonic() > deadline:
                 return False
-            time.sleep(LOOK_S / 20)
+            time.sleep(LOCK_PATIENCE_S / 20)

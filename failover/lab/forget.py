@@ -1,4 +1,4 @@
-"""``python -m failover.lab.forget``: removes LAB_DIR with everything that the lab keeps, after a question.
+"""``python -m failover.lab.forget``: asks, and then removes LAB_DIR with everything that the lab keeps.
 
 Needs no installed package, so that it works after ``make clean`` too.
 """
@@ -17,8 +17,10 @@ from failover.lab.files import DEMO_LOCK, SECRETS, is_running
 
 
 def forget(environ: Mapping[str, str], *, interactive: bool) -> str:
-    """Removes the directory and says so. Raises LabError, in one line and with nothing removed, where it is no lab's, a
-    lab works in it, or nobody says yes.
+    """Remove the directory LAB_DIR and return a line that says so. Raises LabError with nothing removed.
+
+    It is refused (1) where no lab made the directory, (2) where it holds the project or the home directory,
+    (3) while a lab works in it, and (4) unless YES=1 is set or a person types yes.
     """
     lab_dir = Path(environ.get("LAB_DIR", "").strip() or ".lab").absolute()
     if not lab_dir.exists():
@@ -42,7 +44,7 @@ def forget(environ: Mapping[str, str], *, interactive: bool) -> str:
 
 
 def main() -> int:
-    """1 when nothing was removed that is there."""
+    """Returns 1 when the directory is still there."""
     try:
         sys.stdout.write(forget(os.environ, interactive=sys.stdin.isatty()) + "\n")
     except (LabError, OSError) as error:

@@ -1,6 +1,7 @@
-"""The lab as a whole: what is started in which order, and stopped in which.
+"""The lab as a whole: starts all its parts in order and stops them in order.
 
-``run_lab(config, tables)`` blocks until SIGTERM, SIGINT, or the end of the lifeline.
+``run_lab(config, tables)`` blocks until SIGTERM, SIGINT, SIGHUP, or the end of the parent process that holds
+the lifeline (see adapters/lifeline.py).
 """
 
 from __future__ import annotations
@@ -38,11 +39,13 @@ from failover.lab.tables import TableSpec
 
 log = logging.getLogger(__name__)
 ALIVE = (RegionState.STARTING, RegionState.RESYNCING, RegionState.RUNNING)
+"""A region in one of these states takes part in replication, or is about to."""
 PROBE_TABLE = "survey-control"
+"""The table into which checks of replication write their items."""
 
 
 class Lab:
-    """Everything of one local cloud. ``start`` and ``stop`` are called once each, from one thread."""
+    """All parts of one local cloud. Call ``start`` and ``stop`` once each, from one thread."""
 
     def __init__(
         self,
@@ -64,10 +67,10 @@ class Lab:
         self._publishing = threading.Lock()
 
     def start(self) -> None:
-        """Start everything; app.env is written last. Raises LabError in one line; ``stop`` is still due then."""
+        """Start everything; app.env is written last. Raises LabError in one line; call ``stop`` then too."""
         config = self._config
-        files.remove(config.lab_dir)  # of a lab that was killed
-        shown = _certificates(config)
+        files.remove(config.lab_dir)  # those of a lab that was killed
+        certificates = _certificates(config)
         self._loop.start()
         self._nameserver.start()
         for name in config.regions:
@@ -79,7 +82,7 @@ class Lab:
                 synced=self._synced,
                 changed=self._publish_again,
                 stopping=self._stopping,
-                tls=shown.get(name),
+                tls=certificates.get(name),
             )
         self._replication.start()
         self._triggers.start()
@@ -144,7 +147,7 @@ class Lab:
         }
 
     def line(self) -> str:
-        """What the lab says when it is ready."""
+        """The line that the lab prints when it is ready."""
         regions = ", ".join(
             f"{name} 127.0.0.1:{region.gate.port} (+{region.gate.rtt_ms:g} ms)"
             for name, region in self._regions.items()
@@ -157,20 +160,23 @@ class Lab:
         return region.replica if region else None
 
     def _synced(self, name: str) -> bool:
-        """A peer that is down on purpose is not waited for: it will be compared when it comes back."""
+        """Whether a region has been compared with every peer that is up. Another is compared when it comes back."""
         peers = (peer for peer in self._regions.values() if peer.name != name and peer.state in ALIVE)
         return all(self._replication.in_sync(name, peer.name) for peer in peers)
 
     def _publish(self) -> None:
-        """Engines' pids and ports change at every restart: say so in control.json."""
+        """Write control.json, with the engines' present pids and ports."""
         with self._publishing:
             if self._control is not None:
                 running = {name: region.engine.running for name, region in self._regions.items()}
-                engines = {name: {"port": now.port, "pid": now.pid} for name, now in running.items() if now}
+                engines = {name: {"port": engine.port, "pid": engine.pid} for name, engine in running.items() if engine}
                 files.write_control(self._config.lab_dir, self._control.url, engines)
 
     def _publish_again(self) -> None:
-        """On a full disk the earlier news of the engines stays: a region that comes back matters more."""
+        """Write control.json after a restart of an engine.
+
+        On a full disk the old file stays: that the region comes back matters more.
+        """
         try:
             self._publish()
         except OSError as error:
@@ -180,10 +186,14 @@ class Lab:
 def run_lab(
     config: LabConfig, tables: Sequence[TableSpec], *, say: Callable[[str], object], triggers: Sequence[Trigger] = ()
 ) -> None:
-    """Run a lab until it is told to stop. ``say`` gets one line when it is ready. Raises LabError, in one line."""
+    """Run a lab until it is stopped.
+
+    ``say`` gets one line when it is ready, and one when its disk becomes nearly full. Raises LabError, in one line;
+    LabUnsaved when an engine could not save its tables at the end.
+    """
     lock = files.DirLock(config.lab_dir)
     lock.take()
-    os.umask(0o077)  # what the lab keeps is its owner's alone, whatever the shell's mask is
+    os.umask(0o077)  # only its owner may read the lab's files, whatever the shell's mask is
     refuse_another_engine(config)
     log_to_file(config.lab_dir)
     stopping = threading.Event()
@@ -212,10 +222,10 @@ def run_lab(
 
 
 def _certificates(config: LabConfig) -> dict[str, FrontTls]:
-    """What each region's front shows, by region; nothing in a lab without TLS."""
+    """The certificates of each region's front, by region; empty in a lab without TLS."""
     if not config.tls:
         return {}
-    from failover.lab.network.certificates import make_certificates  # loads a whole cryptography library
+    from failover.lab.network.certificates import make_certificates  # loads a large cryptography library
 
     return make_certificates(config.lab_dir, config.regions)
 

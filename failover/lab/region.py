@@ -1,4 +1,4 @@
-"""One region: its engine, its front and its tables, kept together through starts, stops and crashes."""
+"""One region: its engine, its tables and its front, through starts, stops and crashes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from failover.lab.waiting import wait_until
 
 CRASHES_ALLOWED = 3
 CRASH_WINDOW_S = 60.0
-"""An engine that crashes more often than this is left down: something is wrong that a restart does not mend."""
+"""An engine that crashes this often within the window stays down: a restart does not mend what is wrong."""
 RESYNC_PATIENCE_S = 30.0
+"""How long a start waits for the comparison with the other regions."""
 
 log = logging.getLogger(__name__)
 
 
 class RegionState(StrEnum):
-    """Where a region is in its life; its front is open in ``RUNNING`` only."""
+    """Where a region is in its life. Its front is open in ``RUNNING`` only."""
 
     STOPPED = "stopped"
     STARTING = "starting"
@@ -38,8 +39,10 @@ class RegionState(StrEnum):
 
 
 class Region:
-    """``synced(region)`` says whether every living peer has been compared with this one, both ways. With ``tls`` its
-    front speaks nothing else.
+    """Keeps the front shut unless the engine runs, has its tables, and has been compared with the other regions.
+
+    ``synced(name)`` says whether this region has been compared with every living peer, both ways.
+    ``changed()`` is called when the engine has another pid and port. With ``tls`` the front speaks TLS only.
     """
 
     def __init__(
@@ -73,15 +76,15 @@ class Region:
 
     @property
     def replica(self) -> EngineReplica | None:
-        """The present incarnation, from the moment its tables exist."""
+        """The tables of the present incarnation, once they exist; None while the engine is down."""
         return self._replica
 
     def start(self) -> None:
-        """Start the engine, make its tables, and open the front once the replicas have been compared.
+        """Start the engine, create its tables, and open the front once the replicas have been compared.
 
-        Returns when the front is open, or after RESYNC_PATIENCE_S: the comparison cannot end while replication is
-        paused, and the front then opens by itself later. Raises LabError when the engine or a table fails,
-        LabStopping when the lab stops.
+        Returns when the front is open, or after RESYNC_PATIENCE_S. The comparison cannot end while
+        replication is paused; the front then opens by itself later. Raises LabError when the engine or a
+        table fails, LabStopping when the lab stops.
         """
         with self._life:
             if self._state in (RegionState.STARTING, RegionState.RESYNCING, RegionState.RUNNING):
@@ -90,7 +93,7 @@ class Region:
             try:
                 running = self.engine.start()
                 replica = EngineReplica(self.name, running.incarnation, running.port)
-                self._make_tables(replica)
+                self._create_tables(replica)
             except LabError:
                 self._state = RegionState.FAILED
                 self.engine.stop()
@@ -107,13 +110,13 @@ class Region:
     def _open(self, running: Running) -> None:
         """Open the front as soon as this incarnation has been compared, unless another one took its place."""
 
-        def decided() -> bool:
+        def is_over() -> bool:
             return self.engine.running is not running or self._synced(self.name)
 
-        wait_until(decided, float("inf"), stopping=self._stopping)
+        wait_until(is_over, float("inf"), stopping=self._stopping)
         with self._life:
-            ours = self._state is RegionState.RESYNCING and self.engine.running is running
-            if ours and not self._stopping.is_set():
+            is_current = self._state is RegionState.RESYNCING and self.engine.running is running
+            if is_current and not self._stopping.is_set():
                 self._state = RegionState.RUNNING
                 self.gate.ready(running.port)
 
@@ -145,23 +148,25 @@ class Region:
             },
         }
 
-    def _make_tables(self, replica: EngineReplica) -> None:
-        # The port answers a moment before the engine's handlers are ready.
-        trouble: list[ReplicaDown] = []
+    def _create_tables(self, replica: EngineReplica) -> None:
+        errors: list[ReplicaDown] = []
 
-        def made() -> bool:
+        def created() -> bool:
             try:
                 replica.create_tables(self._tables)
-            except ReplicaDown as error:
-                trouble.append(error)
+            except ReplicaDown as error:  # the port answers a moment before the engine's handlers are ready
+                errors.append(error)
                 return False
             return True
 
-        if not wait_until(made, 10, stopping=self._stopping):
-            raise LabError(f"{self.name}: the tables could not be made: {trouble[-1]}")
+        if not wait_until(created, 10, stopping=self._stopping):
+            raise LabError(f"{self.name}: the tables could not be made: {errors[-1]}")
 
     def _crashed(self, incarnation: int) -> None:
-        """The engine ended by itself: shut the door at once, then start it again, empty."""
+        """The engine ended by itself: shut the front at once, then start the engine again, empty.
+
+        After CRASHES_ALLOWED crashes within CRASH_WINDOW_S it stays down.
+        """
         with self._life:
             if self._state in (RegionState.STOPPED, RegionState.FAILED) or self.engine.incarnations != incarnation:
                 return
@@ -169,9 +174,9 @@ class Region:
             self.gate.not_ready()
             now = time.monotonic()
             self._crashes.append(now)
-            often = len(self._crashes) == CRASHES_ALLOWED and now - self._crashes[0] < CRASH_WINDOW_S
-            self._state = RegionState.FAILED if often else RegionState.STOPPED
-        if often:
+            stays_down = len(self._crashes) == CRASHES_ALLOWED and now - self._crashes[0] < CRASH_WINDOW_S
+            self._state = RegionState.FAILED if stays_down else RegionState.STOPPED
+        if stays_down:
             log.error("the engine of %s crashed %d times: it stays down", self.name, CRASHES_ALLOWED)
             return
         log.warning("the engine of %s ended without being told to: it starts again, empty", self.name)

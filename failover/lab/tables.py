@@ -12,13 +12,13 @@ from failover.lab.errors import LabError
 
 
 class TableSpec(Protocol):
-    """A table as the lab needs it; the gateway's TableSpec has this shape."""
+    """The attributes of a table that the lab needs. The gateway's TableSpec has them."""
 
     @property
     def name(self) -> str: ...
     @property
     def create(self) -> dict[str, Any]:
-        """Keyword arguments of botocore's ``create_table``."""
+        """Keyword arguments for botocore's ``create_table``."""
 
     @property
     def ttl_attribute(self) -> str | None: ...
@@ -37,7 +37,7 @@ class Table:
 
 
 def tables_from_json(path: Path) -> tuple[Table, ...]:
-    """Read a JSON list of tables. Raises LabError, in one line, for a file that cannot be read."""
+    """Read a JSON list of tables. Raises LabError for a file that cannot be read."""
     try:
         return tuple(Table(**row) for row in json.loads(path.read_text()))
     except (OSError, ValueError, TypeError) as error:
@@ -55,5 +55,5 @@ def key_attributes(schema: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
 
 
 def replicated(tables: Sequence[TableSpec]) -> tuple[TableSpec, ...]:
-    """The tables whose items travel between regions."""
+    """The tables whose items are copied between the regions."""
     return tuple(table for table in tables if table.replicated)

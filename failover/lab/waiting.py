@@ -1,4 +1,4 @@
-"""Waiting for something, with a deadline, and no longer than the lab lives."""
+"""Waits for a condition, up to a deadline, and gives up when the lab stops."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ POLL_S = 0.03
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float, *, stopping: Event | None = None) -> bool:
-    """True as soon as the condition holds; False when the timeout (s) is over or ``stopping`` is set."""
+    """True as soon as the condition holds; False once ``timeout_s`` is over or ``stopping`` is set."""
     stop = stopping or Event()
     deadline = time.monotonic() + timeout_s
     while not condition():

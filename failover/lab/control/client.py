@@ -1,4 +1,4 @@
-"""How a command, a drill or a test talks to the running lab."""
+"""Asks the running lab for its state and for faults, on behalf of a command, a drill or a test."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from failover.lab.errors import FaultRefused, LabError, LabNotRunning
 from failover.lab.files import CONTROL, TOKEN, why_closed
 
 TIMEOUT_S = 60.0
-"""Clearing a stop waits until the engine is back and the replicas have been compared."""
+"""To clear a stop takes until the engine is back and the replicas have been compared."""
 
 
 class LabClient:
-    """The running lab of a directory. Every method raises LabNotRunning, LabError or FaultRefused, in one line."""
+    """The running lab of a directory. Every method may raise LabNotRunning or another LabError, in one line."""
 
     def __init__(self, lab_dir: Path) -> None:
         self.lab_dir = lab_dir
@@ -34,14 +34,14 @@ class LabClient:
         keep_connections: bool = False,
         ms: int | None = None,
     ) -> dict[str, Any]:
-        """Break a region; returns the fault. Raises FaultRefused with nothing changed."""
-        asked = {"region": region, "kind": kind, "seconds": seconds, "keep_connections": keep_connections, "ms": ms}
-        body = {name: value for name, value in asked.items() if value is not None}
+        """Break a region and return the fault. Raises FaultRefused with nothing changed."""
+        order = {"region": region, "kind": kind, "seconds": seconds, "keep_connections": keep_connections, "ms": ms}
+        body = {name: value for name, value in order.items() if value is not None}
         fault: dict[str, Any] = self._ask("POST", "/faults", body)["fault"]
         return fault
 
     def clear(self, region: str | None = None) -> list[dict[str, Any]]:
-        """Mend a region, or all; returns what was mended."""
+        """Mend a region, or all, and return the faults that were in force."""
         query = "?" + urlencode({"region": region}) if region is not None else ""
         cleared: list[dict[str, Any]] = self._ask("DELETE", "/faults" + query)["cleared"]
         return cleared
@@ -49,9 +49,10 @@ class LabClient:
     @property
     def url(self) -> str:
         """Where the lab's control server listens."""
-        return self._found()[0]
+        return self._address()[0]
 
-    def _found(self) -> tuple[str, str]:
+    def _address(self) -> tuple[str, str]:
+        """The control server's URL and its token."""
         closed = why_closed(self.lab_dir)
         if closed:
             raise LabNotRunning(closed)
@@ -62,7 +63,7 @@ class LabClient:
             raise LabNotRunning(f"the lab in LAB_DIR={self.lab_dir} is stopping") from None
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        address, token = self._found()
+        address, token = self._address()
         url = urlsplit(address)
         connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=TIMEOUT_S)
         try:

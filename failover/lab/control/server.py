@@ -1,8 +1,12 @@
-"""The lab's own little HTTP server: its state as JSON, and the faults, for whoever can read the token file.
+"""A small HTTP server inside the lab: gives its state as JSON, sets faults and clears them.
 
-Loopback only. Every request must name this server in Host (so that no web page can reach it by a DNS trick) and
-carry the token. ``GET /state``, ``POST /faults`` with ``{"region", "kind", "seconds"?, "keep_connections"?, "ms"?}``,
-``DELETE /faults`` or ``DELETE /faults?region=R``. Errors are ``{"error": "one line"}``.
+- ``GET /state``: the state document.
+- ``POST /faults`` with ``{"region", "kind", "seconds"?, "keep_connections"?, "ms"?}``: ``{"fault": {...}}``.
+- ``DELETE /faults`` or ``DELETE /faults?region=R``: ``{"cleared": [{...}]}``.
+
+Errors are ``{"error": "one line"}``. It listens on loopback only. Every request must carry the token, which only the
+lab's owner can read, and must name this server's own address in Host: a web page cannot do that, even when a DNS
+name of its own leads here (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def server_bind(self) -> None:
-        """Without the name of this machine, for which the standard library would ask the network's nameserver."""
+        """Bind without a look-up of this machine's name, which the standard library would send to a nameserver."""
         TCPServer.server_bind(self)
 
 
@@ -58,15 +62,15 @@ class ControlServer:
 
 
 def order_from(body: bytes) -> Order:
-    """Read an order. Raises FaultRefused in one line for anything that is not one."""
+    """Read an order from a request's body. Raises FaultRefused when it is not one."""
     try:
-        asked = json.loads(body)
+        fields = json.loads(body)
     except ValueError:
         raise FaultRefused("the body is not JSON") from None
-    if not isinstance(asked, dict):
+    if not isinstance(fields, dict):
         raise FaultRefused("the body is not a JSON object")
-    region, kind = asked.get("region"), asked.get("kind")
-    seconds, keep, ms = asked.get("seconds", DEFAULT_S), asked.get("keep_connections", False), asked.get("ms")
+    region, kind = fields.get("region"), fields.get("kind")
+    seconds, keep, ms = fields.get("seconds", DEFAULT_S), fields.get("keep_connections", False), fields.get("ms")
     if not isinstance(region, str) or not isinstance(kind, str):
         raise FaultRefused("region and kind must be text")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
@@ -101,9 +105,10 @@ def _handler(book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -
                 self._try(lambda: {"cleared": book.clear(region)})
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: what matters is in the lab's own log."""
+            """Log nothing: the lab's own log has every fault."""
 
         def _admitted(self) -> bool:
+            """Whether Host and token are right; otherwise the error is sent."""
             host, port = self.connection.getsockname()
             if self.headers.get("Host") != f"{host}:{port}":
                 return self._reply(HTTPStatus.MISDIRECTED_REQUEST, {"error": "wrong Host"})
@@ -113,11 +118,13 @@ def _handler(book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -
             return True
 
         def _is_at(self, path: str) -> bool:
+            """Whether the request is for this path; otherwise the error is sent."""
             if urlsplit(self.path).path == path:
                 return True
             return self._reply(HTTPStatus.NOT_FOUND, {"error": f"there is only {path} for {self.command}"})
 
         def _body(self) -> bytes | None:
+            """The request's body, or None, with the error sent, when its length is not given or too great."""
             length = whole_number(self.headers.get("Content-Length", ""))
             if length is None:
                 self._reply(HTTPStatus.LENGTH_REQUIRED, {"error": "Content-Length is required"})
@@ -129,15 +136,16 @@ def _handler(book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -
 
         def _try(self, work: Callable[[], dict[str, Any]]) -> None:
             try:
-                done = work()
+                document = work()
             except FaultRefused as error:
                 self._reply(HTTPStatus.CONFLICT, {"error": str(error)})
             except LabError as error:
                 self._reply(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": str(error)})
             else:
-                self._reply(HTTPStatus.OK, done)
+                self._reply(HTTPStatus.OK, document)
 
         def _reply(self, status: HTTPStatus, document: dict[str, Any]) -> bool:
+            """Send the reply and close. Returns False, so that a check can end with it."""
             body = json.dumps(document).encode()
             self.close_connection = True
             self.send_response(status)

@@ -1,4 +1,4 @@
-"""The addresses under which phones in the room can reach this machine, the likeliest first."""
+"""Finds the addresses at which phones in the room can reach this machine, the likeliest first."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 import psutil
 
-# How operating systems name what no phone is behind: tunnels, and the bridges of containers and virtual machines.
+# Prefixes by which operating systems name interfaces that lead to no phone: tunnels, and the bridges of containers and
+# virtual machines.
 TUNNELS = ("tun", "tap", "utun", "wg", "ppp", "ipsec", "tailscale", "zt", "nordlynx", "proton", "gpd")
 BRIDGES = ("docker", "br-", "bridge", "virbr", "veth", "vbox", "vmnet", "vmenet", "lxc", "lxd", "cni", "podman", "anpi")
 
 
 @dataclass(frozen=True)
 class Interface:
-    """A network interface with an IPv4 address. `tunnel`: the system says that it has one other end only."""
+    """A network interface with an IPv4 address. `tunnel`: the system says that it is point to point."""
 
     name: str
     address: str
@@ -25,38 +26,43 @@ class Interface:
 
 
 def ranked(interfaces: Iterable[Interface], *, routed: str | None = None) -> tuple[str, ...]:
-    """The addresses that a phone may use, the likeliest first. `routed` is the address that the default route uses,
-    None without one: it leads among its equals only, since with a VPN it is the VPN's.
-    """
-    usable = [each for each in interfaces if each.up and not ipaddress.ip_address(each.address).is_loopback]
+    """The addresses that a phone may use, the likeliest first.
 
-    def unlikely(each: Interface) -> tuple[bool, bool, bool, bool]:
-        address = ipaddress.ip_address(each.address)
+    `routed` is the address that the default route uses, None without such a route. It comes first only among
+    addresses that are equally likely otherwise: with a VPN, the default route is the VPN's.
+    """
+    usable = [interface for interface in interfaces if interface.up and not _address(interface).is_loopback]
+
+    def unlikely(interface: Interface) -> tuple[bool, bool, bool, bool]:
         return (
-            each.tunnel or each.name.startswith(TUNNELS),
-            each.name.startswith(BRIDGES),
-            address.is_link_local,
-            each.address != routed,
+            interface.tunnel or interface.name.startswith(TUNNELS),
+            interface.name.startswith(BRIDGES),
+            _address(interface).is_link_local,
+            interface.address != routed,
         )
 
-    return tuple(dict.fromkeys(each.address for each in sorted(usable, key=unlikely)))
+    return tuple(dict.fromkeys(interface.address for interface in sorted(usable, key=unlikely)))
+
+
+def _address(interface: Interface) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(interface.address)
 
 
 @dataclass(frozen=True)
 class Network:
-    """How this machine can be reached: IPv4 addresses but loopback's, the likeliest first, and names."""
+    """How other machines can reach this one: by IPv4 address, the likeliest first, and by name."""
 
     addresses: tuple[str, ...]
     names: tuple[str, ...]
 
 
 def network() -> Network:
-    """What the operating system says of this machine now."""
+    """This machine's addresses and names, as the operating system has them now."""
     return Network(ranked(_interfaces(), routed=_routed()), host_names(socket.gethostname()))
 
 
 def host_names(host: str) -> tuple[str, ...]:
-    """A machine's name, and the one that multicast DNS gives it in a local network; none for an unusable name."""
+    """A machine's name, and its name in multicast DNS. Empty for a name that cannot be used."""
     host = host.rstrip(".").lower()
     short = host.partition(".")[0]
     if short in ("", "localhost") or not _is_host_name(host):
@@ -78,7 +84,7 @@ def _interfaces() -> list[Interface]:
 
 
 def _routed() -> str | None:
-    """The address that a packet to anywhere would have. No packet is sent."""
+    """The address from which a packet to the internet would be sent, or None. No packet is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # an address reserved for documentation: only the route is looked up

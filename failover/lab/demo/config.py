@@ -1,4 +1,4 @@
-"""What `make demo` may be told, read and checked once."""
+"""The variables of `make demo`, read and checked once."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ EVERYWHERE = "0.0.0.0"
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """What `make demo` may be told. The web tier listens on `listens`; `shown` are the hosts that phones may open, the
-    likeliest first; `hosts` are all that the application answers to.
+    """The demo's settings.
+
+    The web tier listens on the addresses `listens`. `shown` are the hosts that phones may open, the likeliest first.
+    `hosts` are all the host names that the application answers to.
     """
 
     lab_dir: Path
@@ -41,19 +43,22 @@ class DemoConfig:
 
     @property
     def bind(self) -> str:
-        """Where gunicorn listens."""
+        """The addresses on which gunicorn listens, as its BIND variable has them."""
         return ",".join(f"{host}:{self.port}" for host in self.listens)
 
     @property
     def is_open(self) -> bool:
-        """Whether the local network may come in."""
+        """Whether the local network can open the web tier."""
         return self.listens != (LOOPBACK,)
 
     @classmethod
     def from_env(
         cls, environ: Mapping[str, str], *, lab_dir: Path, password: str, reachable: Network | None = None
     ) -> DemoConfig:
-        """Reads PORT, HOST, WORKERS and STACKS. Raises LabError, in one line, for what cannot be used."""
+        """Read PORT, HOST, WORKERS and STACKS. Raises LabError, in one line, for a value that cannot be used.
+
+        `reachable` is how other machines reach this one; the operating system is asked when it is not given.
+        """
         if (character := harm(password)) is not None:
             raise LabError(f"DEMO_PASSWORD: holds a character that cannot be typed: {character}")
         if (environ.get("STACKS") or "1") != "1":
@@ -63,11 +68,11 @@ class DemoConfig:
         names = () if listens == (LOOPBACK,) else reachable.names
         config = cls(
             lab_dir=lab_dir,
-            port=_whole(environ, "PORT", 8000, 1, 65_535),
+            port=_integer(environ, "PORT", 8000, 1, 65_535),
             listens=listens,
             shown=(*shown, *names),
             hosts=tuple(dict.fromkeys([*shown, *names, LOOPBACK, "localhost", "[::1]"])),
-            workers=_whole(environ, "WORKERS", 2, 1, 64),
+            workers=_integer(environ, "WORKERS", 2, 1, 64),
             password=password,
         )
         _refuse_port_in_use(config)
@@ -75,7 +80,10 @@ class DemoConfig:
 
 
 def _listening(host: str, own: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Where to listen for a HOST, and the addresses to show. Raises LabError."""
+    """The addresses to listen on for a HOST, and those to show to phones. Raises LabError.
+
+    `own` are this machine's addresses in local networks.
+    """
     if host in (LOOPBACK, "localhost"):
         return (LOOPBACK,), (LOOPBACK,)
     if host in ("lan", EVERYWHERE):
@@ -83,15 +91,15 @@ def _listening(host: str, own: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[
             raise LabError(f"HOST={host}: this machine has no address in a local network; is its Wi-Fi on?")
         return (EVERYWHERE,), own
     if host in own:
-        return (host, LOOPBACK), (host,)  # the demo itself and the students' command come over loopback
-    has = f": it has {', '.join(own)}" if own else ""
+        return (host, LOOPBACK), (host,)  # the demo itself and the students' command use loopback
+    known = f": it has {', '.join(own)}" if own else ""
     raise LabError(
         f"HOST={host}: must be 127.0.0.1, lan to open the web tier to the local network, or an address of this "
-        f"machine{has}"
+        f"machine{known}"
     )
 
 
-def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def _integer(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = environ.get(name) or str(default)
     number = whole_number(text)
     if number is None or not low <= number <= high:
@@ -102,7 +110,7 @@ def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: 
 def _refuse_port_in_use(config: DemoConfig) -> None:
     for host in config.listens:
         with socket.socket() as probe:
-            # As gunicorn binds: a port in TIME_WAIT is free.
+            # As gunicorn binds: with this option a port in TIME_WAIT counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, config.port))

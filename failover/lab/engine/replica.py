@@ -1,4 +1,4 @@
-"""The lab's hand on one incarnation of an engine: botocore, straight to the engine's port, one attempt a call."""
+"""How the lab itself reads and writes an engine's tables: botocore at the engine's port, one attempt per call."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from failover.adapters.clients import own_session
 from failover.lab.errors import CursorLost, LabError, ReplicaDown
-from failover.lab.replication.link import Cursor, Page, Source
+from failover.lab.replication.link import Cursor, Page, ReplicatedTable
 from failover.lab.replication.rules import CONDITION, Item, Key, Stamp, key_of, stamp_of
 from failover.lab.tables import TableSpec, key_attributes, key_names
 
 ACCESS_KEY = "lab"
 LOST = frozenset({"ExpiredIteratorException", "TrimmedDataAccessException", "ResourceNotFoundException"})
+"""Error codes of a stream iterator that is too old or belongs to an earlier incarnation."""
 CONFIG = Config(
     connect_timeout=1,
     read_timeout=5,
@@ -30,7 +31,7 @@ _session_lock = threading.Lock()
 
 
 def client(service: str, region: str, port: int) -> Any:
-    """A client for an engine on loopback. Botocore makes clients at run time, so they have no type."""
+    """A client for an engine on loopback. Botocore generates clients at run time, so they have no type."""
     with _session_lock:  # creating clients is not thread-safe in botocore
         return _session.create_client(
             service,
@@ -43,7 +44,7 @@ def client(service: str, region: str, port: int) -> Any:
 
 
 class EngineReplica:
-    """The Replica that is a real engine; used by one link a thread, as botocore's clients may be shared."""
+    """The tables of one incarnation of an engine. Threads may share it, as they may share botocore's clients."""
 
     def __init__(self, region: str, incarnation: int, port: int) -> None:
         self.region = region
@@ -53,8 +54,9 @@ class EngineReplica:
         self._streams = client("dynamodbstreams", region, port)
 
     def create_tables(self, tables: tuple[TableSpec, ...]) -> None:
-        """Make what is not there, replicated ones with a stream of new images. Raises LabError when a kept table
-        differs.
+        """Create the tables that are missing; replicated ones get a stream of new images.
+
+        Raises LabError when a table that was kept has another key.
         """
         stream = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
         for table in tables:
@@ -90,12 +92,12 @@ class EngineReplica:
         return key_attributes(self._describe(table)["KeySchema"])
 
     def end_of_stream(self, table: str) -> Cursor:
-        """A mark behind the last record of every shard."""
+        """A cursor behind the last record of every shard."""
         arn = self._describe(table)["LatestStreamArn"]
         described = self._call(self._streams.describe_stream, StreamArn=arn)["StreamDescription"]
-        place = {"StreamArn": arn, "ShardIteratorType": "LATEST"}
+        at_the_end = {"StreamArn": arn, "ShardIteratorType": "LATEST"}
         replies = [
-            self._call(self._streams.get_shard_iterator, ShardId=shard["ShardId"], **place)
+            self._call(self._streams.get_shard_iterator, ShardId=shard["ShardId"], **at_the_end)
             for shard in described["Shards"]
         ]
         return Cursor(tuple(reply["ShardIterator"] for reply in replies))
@@ -126,19 +128,19 @@ class EngineReplica:
         """Every item of the table, page by page."""
         return self._scan(TableName=table, ConsistentRead=True)
 
-    def stamps(self, source: Source) -> dict[Key, Stamp]:
-        """Key and stamp of every item that travels."""
-        names = {f"#{i}": name for i, name in enumerate((*source.names, "updated_at", "updated_in"))}
-        found = self._scan(
-            TableName=source.table,
+    def stamps(self, table: ReplicatedTable) -> dict[Key, Stamp]:
+        """Key and stamp of every item that has a stamp."""
+        names = {f"#{i}": name for i, name in enumerate((*table.key_names, "updated_at", "updated_in"))}
+        items = self._scan(
+            TableName=table.name,
             ConsistentRead=True,
             ProjectionExpression=",".join(names),
             ExpressionAttributeNames=names,
         )
-        return {key_of(item, source.names): stamp for item in found if (stamp := stamp_of(item))}
+        return {key_of(item, table.key_names): stamp for item in items if (stamp := stamp_of(item))}
 
     def put_later(self, table: str, item: Item, stamp: Stamp) -> bool:
-        """Write under CONDITION; False when the engine refused."""
+        """Write unless a later version is there (CONDITION); False when it was refused."""
         condition = {"ConditionExpression": CONDITION, "ExpressionAttributeValues": stamp.as_values()}
         try:
             self._call(self._db.put_item, TableName=table, Item=item, **condition)
@@ -153,9 +155,9 @@ class EngineReplica:
         self._call(self._db.put_item, TableName=table, Item=item)
 
     def get(self, table: str, key: Item) -> Item | None:
-        """Read one item, strongly consistent."""
-        found: Item | None = self._call(self._db.get_item, TableName=table, Key=key, ConsistentRead=True).get("Item")
-        return found
+        """Read one item, strongly consistent; None when it is not there."""
+        item: Item | None = self._call(self._db.get_item, TableName=table, Key=key, ConsistentRead=True).get("Item")
+        return item
 
     def _describe(self, table: str) -> dict[str, Any]:
         described: dict[str, Any] = self._call(self._db.describe_table, TableName=table)["Table"]

@@ -1,4 +1,4 @@
-"""The book of faults: one a region at a time, every one with an end, so that nobody has to remember to clear it."""
+"""The faults that are in force: at most one per region, each with an end, so that none has to be cleared by hand."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from failover.lab.faults.kinds import KINDS, FaultKind, Order, World
 
 LONGEST_S = 3600.0
 IDLE_S = 60.0
+"""How long the expiry thread waits while no fault is in force."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault that is in force. ``until`` is on the monotonic clock; ``cut`` counts connections that were reset.
+    """A fault that is in force.
 
-    ``ending`` once its time is over; a fault that could not be mended stays so until somebody clears it.
+    ``until`` is on the monotonic clock, ``cut`` is the number of connections that were reset. ``ending`` is set once
+    its time is over. A fault that could not be mended stays ``ending`` until it is cleared.
     """
 
     order: Order
@@ -44,89 +46,104 @@ class Fault:
 
 
 class FaultBook:
-    """Which fault is in force in which region. Decides under a lock; breaks and mends a region outside it."""
+    """Sets, clears and ends faults, from any thread.
+
+    It decides under ``_lock``. It breaks or mends a region outside it, under that region's own lock in ``_working``.
+    """
 
     def __init__(self, world: World, *, kinds: Sequence[FaultKind] = KINDS) -> None:
         self._world = world
         self._kinds = {kind.name: kind for kind in kinds}
         self._active: dict[str, Fault] = {}
-        self._at_work = {region: threading.Lock() for region in world.regions}
+        self._working = {region: threading.Lock() for region in world.regions}
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._closing = False
-        self._clerk = threading.Thread(target=self._expire, name="fault-clerk", daemon=True)
+        self._expiry = threading.Thread(target=self._expire, name="fault-expiry", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch for ends."""
-        self._clerk.start()
+        """Begin to end faults in time."""
+        self._expiry.start()
 
     def close(self) -> None:
-        """Mend everything but the engines, which are about to stop anyway, and take no more orders."""
+        """Forget every fault and take no more orders. Nothing is mended: the lab's parts are about to stop."""
         with self._lock:
             self._closing = True
             self._active.clear()
         self._changed.set()
 
     def active(self) -> list[dict[str, Any]]:
-        """Every fault in force."""
+        """Every fault in force, as the state document shows it."""
         with self._lock:
             return [fault.row() for fault in self._active.values()]
 
     def set(self, order: Order) -> dict[str, Any]:
-        """Break a region. Raises FaultRefused, with nothing changed, when that cannot be done."""
+        """Break a region and return the fault's row.
+
+        Raises FaultRefused, with nothing changed, and LabError, with the region mended, when it fails half-way.
+        """
         order = self._checked(order)
-        kind = self._kinds[order.kind]
-        if not self._at_work[order.region].acquire(blocking=False):
+        if not self._working[order.region].acquire(blocking=False):
             raise FaultRefused(f"{order.region} is being broken or mended right now: try again in a moment")
         try:
-            with self._lock:
-                if self._closing:
-                    raise FaultRefused("the lab is stopping")
-                if present := self._active.get(order.region):
-                    left = present.row()["remaining_s"]
-                    raise FaultRefused(
-                        f"{present.order.kind} is in force in {order.region} for another {left:.0f} s: clear it first"
-                    )
-                fault = Fault(order, until=time.monotonic() + order.seconds)
-                self._active[order.region] = fault
-            try:
-                fault = replace(fault, cut=kind.apply(self._world, order))
-            except LabError:
-                with self._lock:
-                    self._active.pop(order.region, None)
-                kind.restore(self._world, order.region)
-                raise
-            with self._lock:
-                self._active[order.region] = fault
+            fault = self._break(self._admit(order))
         finally:
-            self._at_work[order.region].release()
+            self._working[order.region].release()
         self._changed.set()
         log.info("fault %s set in %s for %g s", order.kind, order.region, order.seconds)
         return fault.row()
 
-    def clear(self, region: str | None = None) -> list[dict[str, Any]]:
-        """Mend one region, or all; returns the faults that were in force.
+    def _admit(self, order: Order) -> Fault:
+        """Put the fault down as in force, so that no other is set. Raises FaultRefused."""
+        with self._lock:
+            if self._closing:
+                raise FaultRefused("the lab is stopping")
+            if present := self._active.get(order.region):
+                kind, remaining_s = present.order.kind, present.row()["remaining_s"]
+                raise FaultRefused(
+                    f"{kind} is in force in {order.region} for another {remaining_s:.0f} s: clear it first"
+                )
+            fault = self._active[order.region] = Fault(order, until=time.monotonic() + order.seconds)
+            return fault
 
-        Raises FaultRefused for an unknown region, and LabError for one that could not be mended, after the others were.
+    def _break(self, fault: Fault) -> Fault:
+        order, kind = fault.order, self._kinds[fault.order.kind]
+        try:
+            fault = replace(fault, cut=kind.apply(self._world, order))
+        except LabError:
+            with self._lock:
+                self._active.pop(order.region, None)
+            kind.restore(self._world, order.region)
+            raise
+        with self._lock:
+            self._active[order.region] = fault
+        return fault
+
+    def clear(self, region: str | None = None) -> list[dict[str, Any]]:
+        """Mend one region, or all, and return the rows of the faults that were in force.
+
+        Raises FaultRefused for an unknown region. Raises LabError when a region could not be mended; the others
+        have been mended then.
         """
         if region is not None and region not in self._world.regions:
             raise FaultRefused(self._unknown_region(region))
         with self._lock:
-            doomed = [fault for name, fault in self._active.items() if region in (None, name)]
-        mended, trouble = [], []
-        for fault in doomed:
+            faults = [fault for name, fault in self._active.items() if region in (None, name)]
+        mended, errors = [], []
+        for fault in faults:
             try:
                 if self._mend(fault):
                     mended.append(fault.row())
             except LabError as error:
-                trouble.append(f"{fault.order.kind} in {fault.order.region} could not be mended: {error}")
-        if trouble:
-            raise LabError("; ".join(trouble))
+                errors.append(f"{fault.order.kind} in {fault.order.region} could not be mended: {error}")
+        if errors:
+            raise LabError("; ".join(errors))
         return mended
 
     def _mend(self, fault: Fault) -> bool:
+        """Mend the region; False when the fault is no longer in force."""
         order = fault.order
-        with self._at_work[order.region]:
+        with self._working[order.region]:
             with self._lock:
                 present = self._active.get(order.region)
                 if self._closing or present is None or present.order is not order:
@@ -138,6 +155,7 @@ class FaultBook:
         return True
 
     def _expire(self) -> None:
+        """Until the lab stops: start the end of every fault whose time is over, then wait for the next."""
         while not self._closing:
             with self._lock:
                 now = time.monotonic()
@@ -162,7 +180,7 @@ class FaultBook:
             log.error("%s in %s could not be mended: %s", fault.order.kind, fault.order.region, error)
 
     def _checked(self, order: Order) -> Order:
-        """The order, with its kind's own milliseconds where none were given. Raises FaultRefused."""
+        """The order, with its kind's usual milliseconds where none were given. Raises FaultRefused."""
         if order.region not in self._world.regions:
             raise FaultRefused(self._unknown_region(order.region))
         kind = self._kinds.get(order.kind)
@@ -185,7 +203,7 @@ def _milliseconds(kind: FaultKind, order: Order) -> int | None:
         if order.ms is not None:
             raise FaultRefused(f"{order.kind} takes no milliseconds")
         return None
-    asked = kind.ms.usual if order.ms is None else order.ms
-    if not kind.ms.least <= asked <= kind.ms.most:
-        raise FaultRefused(f"{order.kind} takes {kind.ms.least} to {kind.ms.most} milliseconds, not {asked}")
-    return asked
+    ms = kind.ms.usual if order.ms is None else order.ms
+    if not kind.ms.least <= ms <= kind.ms.most:
+        raise FaultRefused(f"{order.kind} takes {kind.ms.least} to {kind.ms.most} milliseconds, not {ms}")
+    return ms

@@ -1,6 +1,6 @@
-"""The kinds of faults: each is one small class that breaks one region in one way, and mends it again.
+"""The kinds of faults: one small class for each way to break a region and mend it again.
 
-A new kind is a class with the members of FaultKind, one line in KINDS, and a check from outside in verify.py.
+To add a kind, write a class with the members of FaultKind, add it to KINDS, and add a check to verify.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DEFAULT_S = 300.0
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for: break ``region`` by ``kind`` for so many seconds. ``ms`` only for kinds that use it."""
+    """An order to break ``region`` by ``kind`` for so many seconds. ``ms`` is for kinds that use it."""
 
     region: str
     kind: str
@@ -30,7 +30,7 @@ class Order:
 
 @dataclass(frozen=True)
 class World:
-    """What a fault may touch; ``tls`` when the fronts speak it."""
+    """The parts of the lab that a fault may change. ``tls`` says whether the fronts speak TLS."""
 
     regions: dict[str, Region]
     nameserver: NameServer
@@ -40,7 +40,7 @@ class World:
 
 @dataclass(frozen=True)
 class Milliseconds:
-    """What a kind takes for --ms, both ends included, and what it takes when it is told nothing."""
+    """The range of --ms for a kind, both ends included, and its value when none is given."""
 
     least: int
     usual: int
@@ -48,10 +48,10 @@ class Milliseconds:
 
 
 class FaultKind(ABC):
-    """One way to break a region, in one line of ``summary``.
+    """One way to break a region. ``summary`` is its line in `fault --list`.
 
-    ``cuts``: whether it cuts open connections unless it is told to keep them. ``restore`` must be harmless when nothing
-    is broken.
+    ``cuts`` says whether it cuts open connections unless the order keeps them. ``restore`` must be harmless when
+    nothing is broken.
     """
 
     name: str
@@ -70,8 +70,10 @@ class FaultKind(ABC):
 
 
 class DnsFault(FaultKind):
-    """The nameserver answers wrongly for both names of the region. Open connections are cut, as a pool would hide the
-    fault."""
+    """The nameserver answers wrongly for both names of the region.
+
+    Open connections are cut: a pool of them would hide the fault.
+    """
 
     cuts = True
 
@@ -81,7 +83,7 @@ class DnsFault(FaultKind):
         self._mode = mode
 
     def apply(self, world: World, order: Order) -> int:
-        """Change the answer first, so that nobody reconnects by the old one."""
+        """Change the answer, then cut: a client that reconnects at once must not get the old answer."""
         world.nameserver.set_mode(order.region, self._mode)
         return 0 if order.keep_connections else world.regions[order.region].gate.cut()
 
@@ -91,7 +93,7 @@ class DnsFault(FaultKind):
 
 
 class FrontFault(FaultKind):
-    """The front treats new connections in a manner of its own; open ones are cut unless they are to be kept."""
+    """The front treats new connections in another manner. Open ones are cut unless the order keeps them."""
 
     cuts = True
 
@@ -102,42 +104,44 @@ class FrontFault(FaultKind):
         self._manner = manner
 
     def apply(self, world: World, order: Order) -> int:
-        """Change the manner first, so that nobody reconnects by the old one."""
+        """Change the manner, then cut: a client that reconnects at once must not meet the old manner."""
         gate = world.regions[order.region].gate
         gate.treat(self._manner)
         return 0 if order.keep_connections else gate.cut()
 
     def restore(self, world: World, region: str) -> None:
-        """Serve again, if the region is ready; whoever was treated otherwise is cut."""
+        """Serve again, if the region is ready. Connections that were opened during the fault are cut."""
         world.regions[region].gate.treat(Manner.SERVE)
 
 
 class Latency(FaultKind):
-    """The region is farther away, also for connections that are open."""
+    """Every round trip to the region takes longer, on open connections too."""
 
     name = "latency"
     summary = "every round trip takes --ms longer (400)"
     ms = Milliseconds(1, 400, 60_000)
 
     def apply(self, world: World, order: Order) -> int:
-        """Lengthen the way."""
+        """Add to the round trip."""
         world.regions[order.region].gate.slow(order.ms or 0)
         return 0
 
     def restore(self, world: World, region: str) -> None:
-        """The distance as it is."""
+        """Add nothing."""
         world.regions[region].gate.slow(0)
 
 
 class Freeze(FaultKind):
-    """The engine stands still: connections are accepted, nothing is answered, and what was sent is done after the thaw:
-    the zombie writes of a region that hangs."""
+    """The engine's process is suspended (SIGSTOP): connections are accepted and nothing is answered.
+
+    What was sent to it is done when it goes on: these are the zombie writes of a region that hangs.
+    """
 
     name = "freeze"
     summary = "the engine stands still (SIGSTOP); what was sent to it is done when it goes on"
 
     def apply(self, world: World, order: Order) -> int:
-        """Stop it where it stands."""
+        """Suspend the engine."""
         world.regions[order.region].engine.freeze()
         return 0
 
@@ -153,45 +157,45 @@ class Stop(FaultKind):
     summary = "the engine is stopped in order and its port closed; its data is kept"
 
     def apply(self, world: World, order: Order) -> int:
-        """Stop it."""
+        """Stop the engine."""
         return world.regions[order.region].stop()
 
     def restore(self, world: World, region: str) -> None:
-        """Start it; returns when the front is open again."""
+        """Start the engine; returns when the front is open again."""
         world.regions[region].start()
 
 
 class ReplicationPause(FaultKind):
-    """Nothing is copied into or out of the region; both sides go on serving."""
+    """Nothing is copied into or out of the region. Both sides go on serving."""
 
     name = "replication-pause"
     summary = "nothing is copied into or out of the region, which goes on serving"
 
     def apply(self, world: World, order: Order) -> int:
-        """Hold it."""
+        """Pause both directions."""
         world.replication.pause(order.region, True)
         return 0
 
     def restore(self, world: World, region: str) -> None:
-        """Let go: the backlog is copied within a second or so."""
+        """Go on: the backlog is copied within a second or so."""
         world.replication.pause(region, False)
 
 
 class ReplicationDelay(FaultKind):
-    """Everything is copied into and out of the region later than it was."""
+    """Everything is copied into and out of the region later than usual."""
 
     name = "replication-delay"
     summary = "each item is held --ms before it is copied (3000)"
     ms = Milliseconds(500, 3_000, 600_000)
-    """At least what can be told from the usual lag."""
+    """The least is a delay that can be told apart from the usual lag."""
 
     def apply(self, world: World, order: Order) -> int:
-        """Hold each item."""
+        """Delay each item."""
         world.replication.delay(order.region, order.ms or 0)
         return 0
 
     def restore(self, world: World, region: str) -> None:
-        """Let go, also of what is held."""
+        """Delay no more; what is being delayed goes on at once."""
         world.replication.delay(region, 0)
 
 

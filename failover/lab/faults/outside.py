@@ -1,6 +1,6 @@
-"""Real means to look at the lab from outside: a DNS query over UDP, a connection, a handshake, an HTTP request.
+"""Looks at the lab from outside: a DNS query over UDP, a connection, a TLS handshake, an HTTP request.
 
-Everything here runs in the caller's process. What the lab believes of itself is asked only for addresses.
+All of these run in the caller's process. The lab's state document is used only for addresses.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from failover.lab.config import endpoint_host
 from failover.lab.errors import LabError
 
 WAIT_S = 2.0
-"""How long a look waits before it calls what it sees silence: a healthy region answers a hundred times faster."""
+"""After so long without an answer a check calls it silence. A healthy region answers a hundred times faster."""
 State = dict[str, Any]
 
 
@@ -27,13 +27,13 @@ def region_of(state: State, region: str) -> dict[str, Any]:
     """The region's part of a state document."""
     for row in state["regions"]:
         if row["name"] == region:
-            found: dict[str, Any] = row
-            return found
+            part: dict[str, Any] = row
+            return part
     raise LabError(f"the lab's state has no region {region}")
 
 
 def ask_nameserver(state: State, name: str) -> tuple[str, list[str]]:
-    """A real query over UDP: the answer's code (``NOERROR`` ...) and its A records."""
+    """Send a query over UDP; returns the answer's code (``NOERROR`` ..., "SILENCE") and its A records."""
     server = state["nameserver"]
     try:
         reply = DNSRecord.parse(DNSRecord.question(name, "A").send(server["host"], server["port"], timeout=WAIT_S))
@@ -45,7 +45,7 @@ def ask_nameserver(state: State, name: str) -> tuple[str, list[str]]:
 
 
 def connects(port: int) -> str:
-    """A real connection: "accepted", "refused", "not answered", or what else happened."""
+    """Open a connection; returns "accepted", "refused", "not answered", or the error in words."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S):
             return "accepted"
@@ -69,9 +69,12 @@ def process_lives(pid: int) -> bool:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What came of a request: ``end`` is "answered", "silence", "reset" or another word; ``status`` and ``body`` of an
-    answer, how many ``received`` bytes there were, and how long it took from the first byte sent (ms)."""
+class Outcome:
+    """How a request ended: ``end`` is "answered", "silence", "reset", "closed" or the error in words.
+
+    ``ms`` is the time from the first byte that was sent, ``received`` the number of bytes that came back. An answer
+    has a ``status``, ``headers`` in small letters, and a ``body``.
+    """
 
     end: str
     ms: float
@@ -84,14 +87,14 @@ class Heard:
     def code(self) -> str:
         """DynamoDB's name of an error; "" when there was none."""
         try:
-            told = json.loads(self.body).get("__type", "")
+            error_type = json.loads(self.body).get("__type", "")
         except (ValueError, AttributeError):
             return ""
-        return str(told).rpartition("#")[2]
+        return str(error_type).rpartition("#")[2]
 
     @property
     def text(self) -> str:
-        """In words."""
+        """The outcome in words."""
         match self.end:
             case "answered":
                 return f"a request is answered with HTTP {self.status}{f' {self.code}' if self.code else ''}"
@@ -99,15 +102,15 @@ class Heard:
                 return f"a request is answered by {self.received} bytes in {self.ms / 1000:.1f} s"
             case "silence":
                 return f"a request is accepted and not answered within {self.ms / 1000:.1f} s"
-            case how:
-                return f"a request ends: {how}"
+            case problem:
+                return f"a request ends: {problem}"
 
 
-class Line:
-    """A connection of one's own to a region's front, over TLS where the lab speaks it; a context manager.
+class FrontConnection:
+    """A new connection to a region's front, over TLS if the lab uses TLS; a context manager.
 
-    Whatever is asked is waited for WAIT_S, some round trips to a region far away, and ``patience_s``. ``handshake`` is
-    what came of that: "done", "none" in a lab without TLS, else what went wrong.
+    An answer is waited for as long as WAIT_S, four round trips and ``patience_s`` together. ``handshake`` is "done",
+    "none" in a lab without TLS, or what went wrong in it.
     """
 
     def __init__(self, state: State, region: str, *, patience_s: float = 0.0) -> None:
@@ -132,56 +135,58 @@ class Line:
         except OSError as error:
             self.handshake = str(error)
 
-    def __enter__(self) -> Line:
+    def __enter__(self) -> FrontConnection:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def ask(self, action: str = "ListTables", request: dict[str, Any] | None = None) -> Heard:
-        """One request in DynamoDB's protocol, and what came of it."""
+    def ask(self, action: str = "ListTables", request: dict[str, Any] | None = None) -> Outcome:
+        """Send one request in DynamoDB's protocol."""
         return ask_on(self._socket, action, request or {}, self._wait_s)
 
 
-def ask_engine(state: State, region: str) -> Heard:
-    """The same past the front, straight at the engine."""
-    with socket.create_connection(("127.0.0.1", region_of(state, region)["engine"]["port"]), timeout=WAIT_S) as line:
-        return ask_on(line, "ListTables", {}, WAIT_S)
+def ask_engine(state: State, region: str) -> Outcome:
+    """Send one request directly to the region's engine, past its front."""
+    address = ("127.0.0.1", region_of(state, region)["engine"]["port"])
+    with socket.create_connection(address, timeout=WAIT_S) as connection:
+        return ask_on(connection, "ListTables", {}, WAIT_S)
 
 
-def ask_on(line: socket.socket, action: str, request: dict[str, Any], wait_s: float) -> Heard:
-    """One request on an open connection, given up on after so many seconds."""
+def ask_on(connection: socket.socket, action: str, request: dict[str, Any], wait_s: float) -> Outcome:
+    """Send one request on an open connection and wait at most ``wait_s`` for the whole answer."""
     body = json.dumps(request).encode()
     head = (
         f"POST / HTTP/1.1\r\nHost: lab\r\nX-Amz-Target: DynamoDB_20120810.{action}\r\n"
         f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    began = time.monotonic()
+    started = time.monotonic()
     received = b""
 
-    def heard(end: str, **seen: Any) -> Heard:
-        return Heard(end, (time.monotonic() - began) * 1000, len(received), **seen)
+    def outcome(end: str, **answer: Any) -> Outcome:
+        return Outcome(end, (time.monotonic() - started) * 1000, len(received), **answer)
 
     try:
-        line.sendall(head.encode() + body)
+        connection.sendall(head.encode() + body)
         while True:
-            line.settimeout(max(0.001, began + wait_s - time.monotonic()))
-            more = line.recv(65_536)
-            if not more:
-                return heard("closed")
-            received += more
-            told, found, rest = received.partition(b"\r\n\r\n")
-            if found and len(rest) >= _length(told):
-                return heard("answered", status=int(told.split(b" ", 2)[1]), headers=told.decode().lower(), body=rest)
+            connection.settimeout(max(0.001, started + wait_s - time.monotonic()))
+            chunk = connection.recv(65_536)
+            if not chunk:
+                return outcome("closed")
+            received += chunk
+            headers, separator, content = received.partition(b"\r\n\r\n")
+            if separator and len(content) >= _content_length(headers):
+                status = int(headers.split(b" ", 2)[1])
+                return outcome("answered", status=status, headers=headers.decode().lower(), body=content)
     except TimeoutError:
-        return heard("silence")
-    except (ConnectionResetError, ssl.SSLEOFError):  # the second: TLS broke off without its goodbye
-        return heard("reset")
+        return outcome("silence")
+    except (ConnectionResetError, ssl.SSLEOFError):  # SSLEOFError: TLS ended without its closing message
+        return outcome("reset")
     except OSError as error:
-        return heard(str(error))
+        return outcome(str(error))
 
 
-def _length(head: bytes) -> int:
+def _content_length(head: bytes) -> int:
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":

@@ -1,4 +1,4 @@
-"""Items that are sent on their way to see, from outside, whether they arrive."""
+"""Items that are written in one region to see, from outside, whether they arrive in the other."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from failover.lab.faults.outside import State, region_of
 
 PROBE_HASH = "lab-probe"
 PROBE_LIFE_S = 3600
+"""After which TTL may remove a probe item."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """An item on its way from one replica to another."""
+    """An item that is to be copied from one replica to another."""
 
     table: str
     key: dict[str, dict[str, str]]
@@ -25,21 +26,21 @@ class Probe:
     target: EngineReplica
 
     def send(self) -> None:
-        """Write it."""
+        """Write it at the source."""
         self.source.put(self.table, item(self.key, self.source.region))
 
     def arrived(self) -> bool:
-        """Whether it is there."""
+        """Whether it is at the target."""
         return self.target.get(self.table, self.key) is not None
 
     def report(self, took_ms: float) -> str:
-        """Where it is, in words."""
-        seen = "has arrived" if self.arrived() else "has not arrived"
-        return f"{self.source.region} to {self.target.region}: an item {seen} after {took_ms:.0f} ms"
+        """One phrase that says whether it has arrived."""
+        verb = "has arrived" if self.arrived() else "has not arrived"
+        return f"{self.source.region} to {self.target.region}: an item {verb} after {took_ms:.0f} ms"
 
 
 def probes(state: State, region: str) -> list[Probe]:
-    """One to and one from every other region. Raises ReplicaDown when an engine is stopped."""
+    """One probe to and one from every other region. Raises ReplicaDown when an engine is stopped."""
     table, here = state["probe_table"], replica(state, region)
     names = here.key_names(table)
     peers = [replica(state, row["name"]) for row in state["regions"] if row["name"] != region]
@@ -48,20 +49,20 @@ def probes(state: State, region: str) -> list[Probe]:
 
 
 def key(names: tuple[str, ...], region: str) -> dict[str, dict[str, str]]:
-    """The hash key is the same for all probes; the rest of the key is unique and ends in the region of writing."""
+    """A probe's key. Its hash key is that of all probes; its range key is unique and ends in the region of writing."""
     values = (PROBE_HASH, f"{uuid.uuid4()}#{region}")
     return {name: {"S": value} for name, value in zip(names, values, strict=False)}
 
 
 def item(key: dict[str, dict[str, str]], region: str) -> dict[str, Any]:
-    """The whole item of a key, stamped as the application stamps its own; it does not live for long."""
+    """A probe's item, stamped as the application stamps its own; TTL removes it after PROBE_LIFE_S."""
     now = time.time()
     stamp = {"updated_at": {"N": str(int(now * 1e6))}, "updated_in": {"S": region}}
     return {**key, **stamp, "expires_at": {"N": str(int(now) + PROBE_LIFE_S)}}
 
 
 def replica(state: State, region: str) -> EngineReplica:
-    """A hand on the region's engine, past its front. Raises ReplicaDown when it is stopped."""
+    """The tables of the region's engine, past its front. Raises ReplicaDown when it is stopped."""
     engine = region_of(state, region)["engine"]
     if engine["port"] is None:
         raise ReplicaDown(f"the engine of {region} is stopped")

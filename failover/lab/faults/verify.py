@@ -1,6 +1,7 @@
-"""Says, from outside the lab, whether a fault is really felt and really gone: one check for each kind.
+"""Checks from outside the lab whether a fault is really felt, and whether it is really gone.
 
-A check is given the state of the lab (for its addresses), the fault, and whether it should be felt now.
+There is one check for each kind. It gets the lab's state document (for its addresses), the fault, and
+``broken``: whether the fault should be felt now.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from failover.lab.config import account_host, endpoint_host
 from failover.lab.errors import ReplicaDown
 from failover.lab.faults import probe_items
 from failover.lab.faults.outside import (
-    Heard,
-    Line,
+    FrontConnection,
+    Outcome,
     State,
     ask_engine,
     ask_nameserver,
@@ -28,21 +29,21 @@ from failover.lab.faults.outside import (
 from failover.lab.waiting import wait_until
 
 HELD_S = 1.0
-"""How long a probe item must stay away for a pause to be believed: some ten times the usual lag."""
+"""How long a probe item must not arrive to prove a pause: about ten times the usual lag."""
 LONG_HELD_S = 4.0
-"""The same for a delay, of which no more is waited for."""
+"""The same for a delay: a longer one is not waited for to its end."""
 ARRIVES_S = 30.0
-"""How long a probe may take behind the backlog of a long pause, which is copied at some 600 items a second."""
-LOOKS = 3
-"""How often something that a busy machine may delay is looked at; the best look counts."""
-DRIPS = 8
-"""More bytes of a reply than this within a look are no drip."""
+"""How long a probe may take behind the backlog of a long pause, which is copied at about 600 items per second."""
+TRIES = 3
+"""How often a time is measured that a busy machine may lengthen; the best measurement counts."""
+MOST_DRIPS = 8
+"""A reply of more bytes than this within one check does not drip."""
 Fault = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was seen from outside: ``holds`` when it is as it should be."""
+    """What a check saw, in words. ``holds`` when that is what it should be."""
 
     holds: bool
     text: str
@@ -52,17 +53,17 @@ Check = Callable[[State, Fault, bool], Finding]
 
 
 def took_hold(state: State, fault: Fault) -> Finding:
-    """Whether a fault is felt. ``state`` is from just before it was set: it still knows a stopped engine's pid."""
-    finding = _look(state, fault, True)
+    """Whether a fault is felt. ``state`` is from before it was set: a stopped engine's pid is still in it."""
+    finding = _check(state, fault, True)
     return Finding(finding.holds, f"{finding.text}{_connections(fault)}")
 
 
 def is_gone(state: State, fault: Fault) -> Finding:
     """Whether a cleared fault is no longer felt."""
-    return _look(state, fault, False)
+    return _check(state, fault, False)
 
 
-def _look(state: State, fault: Fault, broken: bool) -> Finding:
+def _check(state: State, fault: Fault, broken: bool) -> Finding:
     check = CHECKS.get(fault["kind"])
     if check is None:
         return Finding(False, f"nobody knows how to check {fault['kind']}")
@@ -92,9 +93,9 @@ def _dns(code: str) -> Check:
             answers = dict(zip(names, pool.map(partial(ask_nameserver, state), names), strict=True))
         words = [
             f"does not answer for {name}"
-            if said == "SILENCE"
-            else f"answers {said} with {len(addresses)} addresses for {name}"
-            for name, (said, addresses) in answers.items()
+            if answer == "SILENCE"
+            else f"answers {answer} with {len(addresses)} addresses for {name}"
+            for name, (answer, addresses) in answers.items()
         ]
         holds = all(answer == expected for answer in answers.values())
         return Finding(holds, f"the nameserver {' and '.join(words)}")
@@ -102,45 +103,57 @@ def _dns(code: str) -> Check:
     return check
 
 
-def _door(word: str) -> Check:
+def _connecting(expected: str) -> Check:
+    """A new connection ends as ``expected`` under the fault."""
+
     def check(state: State, fault: Fault, broken: bool) -> Finding:
         port = region_of(state, fault["region"])["front"]["port"]
-        seen = connects(port)
-        holds = seen == (word if broken else "accepted")
-        return Finding(holds, f"a connection to {fault['region']} (port {port}) is {seen}")
+        result = connects(port)
+        holds = result == (expected if broken else "accepted")
+        return Finding(holds, f"a connection to {fault['region']} (port {port}) is {result}")
 
     return check
 
 
 def _stop(state: State, fault: Fault, broken: bool) -> Finding:
-    door = _door("refused")(state, fault, broken)
+    front = _connecting("refused")(state, fault, broken)
     pid = region_of(state, fault["region"])["engine"]["pid"]
     lives = pid is not None and process_lives(pid)
     engine = f"its engine runs (pid {pid})" if lives else f"its engine (pid {pid}) is gone"
-    return Finding(door.holds and lives is not broken, f"{door.text}, {engine}")
+    return Finding(front.holds and lives is not broken, f"{front.text}, {engine}")
 
 
-def _request(felt: Callable[[Heard], bool]) -> Check:
-    """A request on a fresh connection; `felt` says whether what came of it is this kind's."""
+def _request(is_felt: Callable[[Outcome], bool]) -> Check:
+    """A request on a new connection; ``is_felt`` says whether its outcome is that of the fault."""
 
     def check(state: State, fault: Fault, broken: bool) -> Finding:
-        with Line(state, fault["region"]) as line:
-            heard = line.ask()
-        return Finding(felt(heard) if broken else _well(heard), heard.text)
+        with FrontConnection(state, fault["region"]) as connection:
+            outcome = connection.ask()
+        return Finding(is_felt(outcome) if broken else _is_well(outcome), outcome.text)
 
     return check
 
 
-def _well(heard: Heard) -> bool:
-    return heard.end == "answered" and heard.status == 200
+def _is_well(outcome: Outcome) -> bool:
+    return outcome.end == "answered" and outcome.status == 200
 
 
-def _refused(status: int, code: str) -> Callable[[Heard], bool]:
-    def felt(heard: Heard) -> bool:
-        whole = "x-amzn-requestid:" in heard.headers and "x-amz-crc32:" in heard.headers
-        return whole and (heard.status, heard.code) == (status, code)
+def _drips(outcome: Outcome) -> bool:
+    return outcome.end == "silence" and 0 < outcome.received <= MOST_DRIPS
 
-    return felt
+
+def _is_reset(outcome: Outcome) -> bool:
+    return outcome.end == "reset" and outcome.received == 0
+
+
+def _refused(status: int, code: str) -> Callable[[Outcome], bool]:
+    """A whole error of DynamoDB's, with its request id and checksum."""
+
+    def is_felt(outcome: Outcome) -> bool:
+        is_whole = "x-amzn-requestid:" in outcome.headers and "x-amz-crc32:" in outcome.headers
+        return is_whole and (outcome.status, outcome.code) == (status, code)
+
+    return is_felt
 
 
 def _hang(state: State, fault: Fault, broken: bool) -> Finding:
@@ -152,29 +165,29 @@ def _freeze(state: State, fault: Fault, broken: bool) -> Finding:
 
 
 def _which_is_silent(state: State, fault: Fault, broken: bool, *, engine: str) -> Finding:
-    """What hangs in front of an engine that answers, and an engine that hangs itself, are two things."""
-    with Line(state, fault["region"]) as line, ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(ask_engine, state, fault["region"])
-        heard, behind = line.ask(), asked.result()
-    silent = heard.end == "silence" and heard.received == 0
-    holds = (silent and behind.end == engine) if broken else (_well(heard) and _well(behind))
-    return Finding(holds, f"{heard.text}; its engine, asked directly: {behind.text}")
+    """The front is silent; whether the engine behind it answers tells a front that hangs from an engine that does."""
+    with FrontConnection(state, fault["region"]) as connection, ThreadPoolExecutor(1) as pool:
+        direct = pool.submit(ask_engine, state, fault["region"])
+        front, behind = connection.ask(), direct.result()
+    is_silent = front.end == "silence" and front.received == 0
+    holds = (is_silent and behind.end == engine) if broken else (_is_well(front) and _is_well(behind))
+    return Finding(holds, f"{front.text}; its engine, asked directly: {behind.text}")
 
 
 def _latency(state: State, fault: Fault, broken: bool) -> Finding:
-    """On a connection that is open, so that a round trip is one."""
+    """The fastest of several requests on one open connection, where each takes one round trip."""
     added = fault["ms"]
-    with Line(state, fault["region"], patience_s=min(2 * added / 1000, LONG_HELD_S)) as line:
-        least = line.ask()
-        for _ in range(LOOKS - 1):
-            if least.end == "answered":
-                least = min(least, line.ask(), key=lambda heard: heard.ms)
+    with FrontConnection(state, fault["region"], patience_s=min(2 * added / 1000, LONG_HELD_S)) as connection:
+        fastest = connection.ask()
+        for _ in range(TRIES - 1):
+            if fastest.end == "answered":
+                fastest = min(fastest, connection.ask(), key=lambda outcome: outcome.ms)
     expected = region_of(state, fault["region"])["front"]["rtt_ms"] + added
     if broken:
-        holds = least.ms >= expected or (least.end == "silence" and added >= LONG_HELD_S * 500)
+        holds = fastest.ms >= expected or (fastest.end == "silence" and added >= LONG_HELD_S * 500)
     else:
-        holds = _well(least) and least.ms < expected
-    return Finding(holds, f"{least.text}, {least.ms:.0f} ms later")
+        holds = _is_well(fastest) and fastest.ms < expected
+    return Finding(holds, f"{fastest.text}, {fastest.ms:.0f} ms later")
 
 
 def _lost_reply(state: State, fault: Fault, broken: bool) -> Finding:
@@ -182,25 +195,29 @@ def _lost_reply(state: State, fault: Fault, broken: bool) -> Finding:
     try:
         engine = probe_items.replica(state, region)
         key = probe_items.key(engine.key_names(table), region)
-        with Line(state, region) as line:
-            heard = line.ask("PutItem", {"TableName": table, "Item": probe_items.item(key, region)})
-        written = engine.get(table, key) is not None
+        with FrontConnection(state, region) as connection:
+            outcome = connection.ask("PutItem", {"TableName": table, "Item": probe_items.item(key, region)})
+        is_written = engine.get(table, key) is not None
     except ReplicaDown as error:
         return Finding(False, f"the engine cannot be asked: {error}")
-    there = "the item that it wrote is there" if written else "the item is not there"
-    return Finding(written and (heard.end == "reset" if broken else _well(heard)), f"{heard.text}, and {there}")
+    written = "the item that it wrote is there" if is_written else "the item is not there"
+    holds = is_written and (outcome.end == "reset" if broken else _is_well(outcome))
+    return Finding(holds, f"{outcome.text}, and {written}")
 
 
-def _handshake(word: str) -> Check:
+def _handshake(expected: str) -> Check:
+    """A handshake ends as ``expected`` under the fault."""
+
     def check(state: State, fault: Fault, broken: bool) -> Finding:
-        with Line(state, fault["region"]) as line:
-            seen = line.handshake
-        return Finding(seen.startswith(word) if broken else seen == "done", f"the TLS handshake is {seen}")
+        with FrontConnection(state, fault["region"]) as connection:
+            result = connection.handshake
+        return Finding(result.startswith(expected) if broken else result == "done", f"the TLS handshake is {result}")
 
     return check
 
 
 def _replication(state: State, fault: Fault, broken: bool, *, held_s: float) -> Finding:
+    """Probe items in both directions: under the fault not one arrives within ``held_s``; without it all arrive."""
     started = time.monotonic()
     try:
         probes = probe_items.probes(state, fault["region"])
@@ -210,11 +227,11 @@ def _replication(state: State, fault: Fault, broken: bool, *, held_s: float) -> 
             holds = not wait_until(lambda: any(probe.arrived() for probe in probes), held_s)
         else:
             holds = wait_until(lambda: all(probe.arrived() for probe in probes), ARRIVES_S)
-        took = (time.monotonic() - started) * 1000
-        seen = [probe.report(took) for probe in probes]
+        took_ms = (time.monotonic() - started) * 1000
+        reports = [probe.report(took_ms) for probe in probes]
     except ReplicaDown as error:
         return Finding(False, f"replication cannot be probed: {error}")
-    return Finding(holds, "; ".join(seen))
+    return Finding(holds, "; ".join(reports))
 
 
 def _pause(state: State, fault: Fault, broken: bool) -> Finding:
@@ -222,15 +239,15 @@ def _pause(state: State, fault: Fault, broken: bool) -> Finding:
 
 
 def _delay(state: State, fault: Fault, broken: bool) -> Finding:
-    """Items must stay away while they are held, and once they are not, one must come sooner than that."""
+    """Under the fault no item arrives while it is held; without it they arrive sooner than that."""
     held_s = fault["ms"] / 1000
     if broken:
         return _replication(state, fault, broken, held_s=min(held_s * 0.9, LONG_HELD_S))
-    for _ in range(LOOKS):
+    for _ in range(TRIES):
         started = time.monotonic()
         finding = _replication(state, fault, broken, held_s=held_s)
-        sooner = time.monotonic() - started < held_s
-        if finding.holds and sooner:
+        is_sooner = time.monotonic() - started < held_s
+        if finding.holds and is_sooner:
             return finding
     return Finding(False, finding.text)
 
@@ -240,11 +257,11 @@ CHECKS: dict[str, Check] = {
     "dns-nxdomain": _dns("NXDOMAIN"),
     "dns-servfail": _dns("SERVFAIL"),
     "dns-silent": _dns("SILENCE"),
-    "refuse": _door("refused"),
-    "blackhole": _door("not answered"),
+    "refuse": _connecting("refused"),
+    "blackhole": _connecting("not answered"),
     "hang": _hang,
-    "drip": _request(lambda heard: heard.end == "silence" and 0 < heard.received <= DRIPS),
-    "reset": _request(lambda heard: heard.end == "reset" and heard.received == 0),
+    "drip": _request(_drips),
+    "reset": _request(_is_reset),
     "latency": _latency,
     "http-503": _request(_refused(503, "ServiceUnavailable")),
     "throttle": _request(_refused(400, "ProvisionedThroughputExceededException")),

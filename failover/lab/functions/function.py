@@ -1,7 +1,7 @@
-"""A function of the cloud as the lab runs it: a child process that is handed AWS's own event JSON, a line an event.
+"""One function as the lab runs it: a child process that gets AWS's own event JSON, one event per line.
 
-It gets `{"id", "event"}` and answers `{"id", "reply"}` or `{"id", "error"}`. It sees one region, straight at its
-engine, and nothing else of this machine's environment.
+A line to the function is `{"id", "event"}`; a line of its answer is `{"id", "reply"}` or `{"id", "error"}`. The
+function talks to one region's engine, past its front, and sees little else of this machine's environment.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from failover.lab.errors import LabError
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ")
 END_S = 3.0
+"""How long the end of a killed function's output is waited for."""
 
 
 class FunctionFailed(LabError):
-    """The function did not answer, or said that it failed; the event is to be handed in again."""
+    """The function did not answer, or answered that it failed; hand the event in again."""
 
 
 def environment(region: str, port: int, scratch: Path) -> dict[str, str]:
-    """What the function is told: its region's engine on loopback, and a place for its files."""
+    """The function's environment: its region's engine on loopback, and a folder for its files."""
     return {
         **{name: os.environ[name] for name in KEPT if name in os.environ},
         **NO_CLOUD,
@@ -38,8 +39,8 @@ def environment(region: str, port: int, scratch: Path) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "lab",
         "FAILOVER_ENDPOINTS": f"{region}=http://127.0.0.1:{port}",
         "FAILOVER_RUN_DIR": str(scratch),
-        "FAILOVER_READ_TIMEOUT_S": "5",  # counting is in no hurry: a large shard takes an engine a while
-        "TALLY_LARGE_REST": "5",  # and five sixths of the time it leaves the engine to the votes
+        "FAILOVER_READ_TIMEOUT_S": "5",  # counting may take its time: a large shard keeps an engine busy for a while
+        "TALLY_LARGE_REST": "5",  # rest five times as long as a large shard took: votes get 5/6 of the engine
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -60,15 +61,15 @@ class Function:
                 start_new_session=True,  # Ctrl-C in the terminal is for the lab, which then ends its children in order
             )
         self._lock = threading.Lock()
-        self._asked: dict[int, Future[dict[str, Any]]] = {}
-        self._next = 0
+        self._pending: dict[int, Future[dict[str, Any]]] = {}
+        self._next_id = 0
         self._ended = False
         self._listener = threading.Thread(target=self._listen, name="function-replies", daemon=True)
         self._listener.start()
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The process id."""
         return self._process.pid
 
     @property
@@ -77,25 +78,25 @@ class Function:
         return not self._ended and self._process.poll() is None
 
     def invoke(self, event: dict[str, Any]) -> Future[dict[str, Any]]:
-        """Hands an event in. The future gives the reply, or raises FunctionFailed."""
+        """Hand an event in. The future gives the reply, or raises FunctionFailed."""
         reply: Future[dict[str, Any]] = Future()
         with self._lock:
             if self._ended:
                 reply.set_exception(FunctionFailed("the function has ended"))
                 return reply
-            number, self._next = self._next, self._next + 1
-            self._asked[number] = reply
+            number, self._next_id = self._next_id, self._next_id + 1
+            self._pending[number] = reply
             line = json.dumps({"id": number, "event": event}) + "\n"
             try:
                 if self._process.stdin:
                     self._process.stdin.write(line)
                     self._process.stdin.flush()
             except (OSError, ValueError):
-                pass  # it has just ended: whoever listens to it tells everyone who asked
+                pass  # it has just ended: the listener thread fails every pending reply
         return reply
 
     def end(self) -> None:
-        """Ends it at once, in the middle of whatever it does: a function must bear that, on AWS too."""
+        """Kill it at once, in the middle of its work: a function has to bear that on AWS too."""
         self._process.kill()
         self._process.wait()
         if self._process.stdin:
@@ -106,27 +107,27 @@ class Function:
     def _listen(self) -> None:
         for line in self._process.stdout or ():
             try:
-                told = json.loads(line)
+                answer = json.loads(line)
                 with self._lock:
-                    reply = self._asked.pop(told["id"], None)
+                    reply = self._pending.pop(answer["id"], None)
             except (ValueError, KeyError, TypeError):
-                continue  # something that the function printed, no answer
+                continue  # something else that the function printed
             if reply is None:
                 continue
-            if "error" in told:
-                _settle(reply, FunctionFailed(str(told["error"])))
+            if "error" in answer:
+                _fail(reply, FunctionFailed(str(answer["error"])))
             else:
-                reply.set_result(told["reply"])
+                reply.set_result(answer["reply"])
         if self._process.stdout:
             self._process.stdout.close()
         self._process.wait()
         with self._lock:
             self._ended = True
-            asked, self._asked = self._asked, {}
-        for reply in asked.values():
-            _settle(reply, FunctionFailed(f"the function ended (exit {self._process.returncode})"))
+            pending, self._pending = self._pending, {}
+        for reply in pending.values():
+            _fail(reply, FunctionFailed(f"the function ended (exit {self._process.returncode})"))
 
 
-def _settle(reply: Future[dict[str, Any]], error: FunctionFailed) -> None:
+def _fail(reply: Future[dict[str, Any]], error: FunctionFailed) -> None:
     with contextlib.suppress(InvalidStateError):
         reply.set_exception(error)

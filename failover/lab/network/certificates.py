@@ -1,7 +1,7 @@
-"""The lab's own certificate authority: made anew at each start, and known to the application by one file.
+"""The lab's own certificate authority, made anew at each start. One file makes it known to the application.
 
-Every key lives in this process alone. The authority's is never written; a front's passes through a file that its owner
-alone may read, because Python's TLS takes certificates from nowhere else.
+All private keys stay in this process. The authority's key is never written. A front's key passes through a file that
+only its owner may read, because Python's TLS loads certificates from files only.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ ANOTHER_NAME = "another-name.lab.invalid"
 
 
 def make_certificates(lab_dir: Path, regions: Sequence[str]) -> dict[str, FrontTls]:
-    """What each region's front shows: a certificate for both of its names, and one for another name. Writes the
-    authority's certificate, which is no secret, to ``lab_dir / CA``."""
+    """Make each region's two certificates: one for both of its host names, and one for another name.
+
+    Writes the authority's certificate, which is no secret, to ``lab_dir / CA``.
+    """
     folder = (lab_dir / CA).parent
-    shutil.rmtree(folder, ignore_errors=True)  # of a lab that was killed
+    shutil.rmtree(folder, ignore_errors=True)  # that of a lab that was killed
     folder.mkdir(mode=0o700)
     authority = trustme.CA(organization_name="surveyapp lab")
     write_whole(lab_dir / CA, authority.cert_pem.bytes().decode())
@@ -37,6 +39,6 @@ def make_certificates(lab_dir: Path, regions: Sequence[str]) -> dict[str, FrontT
 
 def _context(certificate: trustme.LeafCert, folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with certificate.private_key_and_cert_chain_pem.tempfile(dir=str(folder)) as path:  # mode 0600, gone at once
+    with certificate.private_key_and_cert_chain_pem.tempfile(dir=str(folder)) as path:  # mode 0600, removed at once
         context.load_cert_chain(path)
     return context

@@ -1,8 +1,8 @@
-"""The nameserver of the lab: real UDP and TCP answers on loopback, one mode a region.
+"""The nameserver of the lab: answers real queries over UDP and TCP on loopback, in one mode per region.
 
-A region has two names, ``dynamodb.<region>.amazonaws.com`` and ``<account>.ddb.<region>.amazonaws.com``, which share
-one mode: the automation that failed on 20 October 2025 manages both. Each has one A record, 127.0.0.1. Everything else
-does not exist. Negative answers carry an SOA, whose last field is how long (s) a resolver may remember them.
+A region has two names, ``dynamodb.<region>.amazonaws.com`` and ``<account>.ddb.<region>.amazonaws.com``. They share
+one mode, since the automation that failed on 20 October 2025 manages both. Each has one A record, 127.0.0.1. No other
+name exists. Negative answers carry an SOA, whose last field is how long (s) a resolver may cache them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from failover.lab.config import account_host, endpoint_host
 from failover.lab.errors import LabError
 
 TTL_S = 1
-"""Time to live of an answer, also of a negative one: short, so that a fault and its end are felt at once."""
+"""Time to live of every answer, also of a negative one: short, so that a fault and its end are felt at once."""
 
 
 class DnsMode(StrEnum):
-    """What the nameserver says about one region."""
+    """How the nameserver answers for one region."""
 
     OK = "ok"
     EMPTY = "empty"
@@ -55,9 +55,9 @@ class _Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
                 reply.header.rcode = RCODE.NXDOMAIN
             case DnsMode.SERVFAIL:
                 reply.header.rcode = RCODE.SERVFAIL
-                return reply  # nobody may remember that a server failed
+                return reply  # without an SOA: this answer may not be cached
             case DnsMode.SILENT:
-                raise DNSError("this question is not answered")  # which is what the server then does
+                raise DNSError("this question is not answered")  # dnslib's server then sends nothing
             case _:
                 assert_never(mode)
         soa = SOA("ns.lab.invalid", "lab.lab.invalid", (1, 60, 60, 3600, TTL_S))
@@ -66,9 +66,7 @@ class _Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
 
 
 class _UdpServer(socketserver.UDPServer):
-    """Answers a question before it takes the next: dnslib's own starts a thread for each, which takes longer than the
-    answer.
-    """
+    """Answers one query after the other. dnslib's own starts a thread for each, which takes longer than the answer."""
 
 
 class NameServer:
@@ -106,9 +104,9 @@ class NameServer:
             server.server.server_close()
 
     def mode(self, region: str) -> DnsMode:
-        """What is said about a region now."""
+        """How queries for a region are answered now."""
         return self._resolver.modes[region]
 
     def set_mode(self, region: str, mode: DnsMode) -> None:
-        """Change what is said about a region, from the next question on."""
+        """Answer the next queries for a region in this mode."""
         self._resolver.modes[region] = mode

@@ -1,7 +1,7 @@
-"""A region's front door: a thin TCP proxy that can be shut, cut its connections, misbehave, and lie a continent away.
+"""The front of a region: a TCP proxy before its engine that can be shut, cut connections, misbehave and add distance.
 
-The port never changes while the lab runs, because the application has it in its endpoint. A second, silent socket
-keeps the port ours while the door is shut: it never listens, so a client is refused as by a closed port.
+The front's port never changes while the lab runs, because it is part of the application's endpoint. A second socket
+keeps the port while the front is shut. It never listens, so a client is refused as by a closed port.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from failover.lab.network.wire import DENIED, THROTTLED, UNAVAILABLE
 
 @dataclass(frozen=True)
 class FrontTls:
-    """What a region shows in a handshake: its certificate, and one for another name."""
+    """A region's certificates for TLS handshakes: the right one, and one for another host name."""
 
     right: ssl.SSLContext
     wrong: ssl.SSLContext
 
 
 class _End(asyncio.Protocol):
-    """One of the two ends of a connection. ``out`` takes its bytes to the other, ``into`` brings the other's."""
+    """One of a connection's two ends. ``out`` takes its bytes to the other end, ``into`` brings the other's."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -45,7 +45,7 @@ class _End(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._connection.arrived(self, None)
-        # TLS has no half-closed connection: asyncio ends it by itself.
+        # True keeps the transport open for writing. With TLS that is impossible: asyncio closes it by itself.
         return self.transport is not None and self.transport.get_extra_info("sslcontext") is None
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -63,13 +63,16 @@ class _End(asyncio.Protocol):
 class _ClientEnd(_End):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # asyncio does this only for sockets that it made itself; without it every second reply waits 40 ms for an ACK.
+        # asyncio sets this only on sockets that it made itself. Without it every second reply waits 40 ms for an ACK.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection.accepted()
 
 
 class Connection:
-    """A client and, behind the front, the engine."""
+    """A client's connection to the front and, behind it, the front's to the engine.
+
+    ``_early`` keeps what the client sends before the engine is connected.
+    """
 
     def __init__(self, front: Front, manner: Manner = Manner.SERVE) -> None:
         self.manner = manner
@@ -81,8 +84,11 @@ class Connection:
         self.engine = _End(self)
 
     def accepted(self) -> None:
-        """A client is here: count it and dial the engine. Its SYN took a round trip that loopback does not have, and
-        the TLS handshake that is over took another."""
+        """Count the new client and connect to the engine.
+
+        On a real network connecting took a round trip, and a TLS handshake another. The first bytes are delayed by
+        these too.
+        """
         self._handshake_over = self._loop.time() + self._front.trip_s() * (2 if self._front.tls else 1)
         self._front.connections.add(self)
         self._front.dialling.add(task := self._loop.create_task(self._dial()))
@@ -105,7 +111,7 @@ class Connection:
             self.arrived(self.client, data)
 
     def arrived(self, end: _End, data: bytes | None) -> None:
-        """Bytes, or the end of them, from one end: half a round trip later they are at the other."""
+        """Pass bytes, or None for the end of them, from one end to the other, half a round trip later."""
         if end.out is None:
             self._early.append(data)
         elif end is self.engine and self.manner is Manner.LOST_REPLY:
@@ -114,7 +120,7 @@ class Connection:
             end.out.feed(data, max(self._loop.time(), self._handshake_over) + self._front.trip_s() / 2)
 
     def lost(self, end: _End) -> None:
-        """One end is gone; what it sent may still be on the wire, so the other is ended behind it."""
+        """One end is gone. Close the other behind the bytes that are still on the wire."""
         self._front.connections.discard(self)
         other = self.engine if end is self.client else self.client
         if end.into:
@@ -125,7 +131,7 @@ class Connection:
             other.transport.close()
 
     def cut(self) -> None:
-        """Reset both ends at once and forget what was on its way."""
+        """Reset both ends at once and drop the bytes on the wire."""
         for end in (self.client, self.engine):
             if end.out:
                 end.out.close()
@@ -135,7 +141,7 @@ class Connection:
 
 
 class Front:
-    """The proxy itself; everything here runs on the front's event loop (see gate.py for the other threads)."""
+    """The proxy itself. Everything here runs on the fronts' event loop; see gate.py for other threads."""
 
     def __init__(self, rtt_ms: float, tls: FrontTls | None = None) -> None:
         self.rtt_ms = rtt_ms
@@ -155,13 +161,15 @@ class Front:
         return self._manner not in (Manner.REFUSE, Manner.BLACKHOLE)
 
     def trip_s(self) -> float:
-        """A round trip, with what a fault adds to it."""
+        """The round trip, s, with what a fault adds to it."""
         return (self.rtt_ms + self.added_ms) / 1000
 
     async def treat(self, manner: Manner) -> None:
-        """Treat new connections so. What was opened under another fault's manner is cut; what was served lives on.
+        """Treat new connections in this manner.
 
-        The port does not close in between, but before a black hole, whose own connection must not be taken by another.
+        Connections that were opened under another fault's manner are cut; those that are served live on. The port
+        does not close in between, except before a black hole: another listener could take the black hole's own
+        connection.
         """
         if manner is not self._manner:
             close, self._close = self._close, _nothing
@@ -176,25 +184,25 @@ class Front:
                 connection.cut()
 
     def cut(self) -> int:
-        """Reset every open connection; returns how many there were."""
-        doomed = list(self.connections)
-        for connection in doomed:
+        """Reset every open connection and return how many there were."""
+        connections = list(self.connections)
+        for connection in connections:
             connection.cut()
-        return len(doomed)
+        return len(connections)
 
     async def end(self) -> None:
-        """Shut, cut, and give the port back; no socket stays behind."""
+        """Shut, cut all connections, and give the port back. No socket stays behind."""
         await self.treat(Manner.REFUSE)
         self._keeper.close()
         self.cut()
         for dial in self.dialling:
-            dial.cancel()  # an engine that stands still takes nobody
+            dial.cancel()  # a suspended engine accepts no connection
         if self.dialling:
             await asyncio.wait(self.dialling)
         await _turns()
 
     async def _open(self, manner: Manner) -> Callable[[], Awaitable[None]]:
-        """Begin to treat new connections so; returns what ends it."""
+        """Begin to treat new connections in this manner. Returns what ends it."""
         if manner is Manner.REFUSE:
             return _nothing
         if manner is Manner.BLACKHOLE:
@@ -209,8 +217,8 @@ class Front:
         server = await loop.create_server(lambda: self._greet(manner), sock=bound(self.port), ssl=context)
 
         async def close() -> None:
-            # A connection that a server has just taken would hang for ever if the server closed before it was met
-            # (a flaw of asyncio: https://github.com/python/cpython/issues/109564).
+            # A connection that the server has just accepted would hang for ever if the server closed before its
+            # protocol was made (a flaw of asyncio: https://github.com/python/cpython/issues/109564).
             loop.remove_reader(server.sockets[0].fileno())
             await _turns()
             server.close()
@@ -219,7 +227,7 @@ class Front:
 
     def _context(self, manner: Manner) -> ssl.SSLContext | None:
         if self.tls is None or manner in (Manner.TLS_HANG, Manner.TLS_RESET):
-            return None  # a handshake that something meets which speaks no TLS
+            return None  # the other end of this handshake speaks no TLS
         return self.tls.wrong if manner is Manner.TLS_WRONG_CERTIFICATE else self.tls.right
 
     def _greet(self, manner: Manner) -> asyncio.Protocol:
@@ -241,12 +249,13 @@ class Front:
 
 
 async def _nothing() -> None:
-    """A closed port needs nobody to close it."""
+    """Does nothing: what ends a closed port."""
 
 
 async def _turns() -> None:
-    """So many turns of the loop that what was accepted before them has been met (a task, a transport and a protocol
-    are made for it, one a turn), and what was cut is gone.
+    """Let the loop turn until every accepted connection has its protocol and every cut one is gone.
+
+    For an accepted connection asyncio makes a task, a transport and a protocol, one in each turn.
     """
     for _ in range(4):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The front for everybody who is not on its event loop: one loop in a thread of its own, and a gate a region."""
+"""Controls the fronts from other threads: one event loop in a thread of its own, and one gate per region."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FrontLoop:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_TIMEOUT_S)
 
     def stop(self) -> None:
-        """End the loop and its thread, and what still waits there (a client that never finishes its handshake)."""
+        """End the loop and its thread, with the tasks in it (such as a client that never finishes its handshake)."""
         if self._thread.is_alive():
             self.run(_cancel_all())
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -46,7 +46,7 @@ async def _cancel_all() -> None:
 
 
 class Gate:
-    """Opens a region's front only while its engine is ready, and lets a fault say how connections are treated."""
+    """Opens a region's front while its engine is ready and no fault keeps it shut. For any thread."""
 
     def __init__(self, loop: FrontLoop, rtt_ms: float, tls: FrontTls | None = None) -> None:
         self._loop = loop
@@ -62,7 +62,7 @@ class Gate:
 
     @property
     def rtt_ms(self) -> float:
-        """The distance, ms, without what a fault adds."""
+        """The region's round trip, ms, without what a fault adds."""
         return self._front.rtt_ms
 
     @property
@@ -76,31 +76,31 @@ class Gate:
         return len(self._front.connections)
 
     def ready(self, engine_port: int) -> None:
-        """The engine behind this port has its tables and its data."""
+        """The engine at this port has its tables and its data: open the front, unless a fault keeps it shut."""
         with self._lock:
             self._front.engine_port = engine_port
             self._ready = True
             self._settle()
 
     def not_ready(self) -> int:
-        """The engine is going or gone: shut and cut. Returns how many connections were cut."""
+        """The engine is stopping or gone: shut the front and cut its connections. Returns how many were cut."""
         with self._lock:
             self._ready = False
             self._settle()
             return self.cut()
 
     def treat(self, manner: Manner) -> None:
-        """A fault says how new connections are treated, or lets go (Manner.SERVE)."""
+        """Treat new connections in a fault's manner, or serve them again (Manner.SERVE)."""
         with self._lock:
             self._manner = manner
             self._settle()
 
     def slow(self, added_ms: float) -> None:
-        """Lengthen the round trip, of open connections too; 0 for the distance as it is."""
+        """Add to the round trip, ms, of open connections too; 0 adds nothing."""
         self._front.added_ms = added_ms
 
     def cut(self) -> int:
-        """Reset every open connection; returns how many there were."""
+        """Reset every open connection and return how many there were."""
 
         async def cut() -> int:
             return self._front.cut()
@@ -108,10 +108,10 @@ class Gate:
         return self._loop.run(cut())
 
     def end(self) -> None:
-        """Give everything back."""
+        """Shut the front, cut its connections and give its port back."""
         self._loop.run(self._front.end())
 
     def _settle(self) -> None:
-        # A network that drops packets does so whether or not there is an engine behind it.
-        answers = self._ready or self._manner is Manner.BLACKHOLE
-        self._loop.run(self._front.treat(self._manner if answers else Manner.REFUSE))
+        # A black hole drops packets whether or not there is an engine behind it.
+        in_force = self._ready or self._manner is Manner.BLACKHOLE
+        self._loop.run(self._front.treat(self._manner if in_force else Manner.REFUSE))

@@ -1,4 +1,4 @@
-"""How a front may treat a new connection, and the treatments that need no engine."""
+"""The ways in which a front can treat a new connection, and those of them that need no engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from failover.lab.network.wire import Refusal, Requests
 
 
 class Manner(StrEnum):
-    """What a new connection meets. Open ones keep the manner that they met."""
+    """How a front treats a new connection. A connection that is open keeps the manner in which it was opened."""
 
     SERVE = "serve"
     REFUSE = "refuse"
@@ -24,22 +24,22 @@ class Manner(StrEnum):
     DRIP = "drip"
     """The engine's reply comes a byte at a time."""
     RESET = "reset"
-    """Reset as soon as a request begins to arrive; nothing reaches the engine."""
+    """Reset at the first byte of a request; nothing reaches the engine."""
     LOST_REPLY = "lost-reply"
-    """The engine does what it was asked, and the connection is reset in place of its reply."""
+    """The engine carries the request out, and the connection is reset instead of its reply."""
     HTTP_503 = "http-503"
     THROTTLE = "throttle"
     DENY = "deny"
     TLS_HANG = "tls-hang"
-    """Accepted, and the handshake never answered."""
+    """Accepted, and the TLS handshake is never answered."""
     TLS_RESET = "tls-reset"
-    """Reset amid the handshake."""
+    """Reset during the TLS handshake."""
     TLS_WRONG_CERTIFICATE = "tls-wrong-certificate"
-    """A certificate for another name."""
+    """The certificate is for another host name."""
 
 
 class Cuttable(Protocol):
-    """An open connection, as a front remembers it."""
+    """An open connection, as a front keeps it in its list."""
 
     @property
     def manner(self) -> Manner: ...
@@ -48,7 +48,7 @@ class Cuttable(Protocol):
 
 
 class Mute(asyncio.Protocol):
-    """Takes whatever comes and says nothing. ``connections`` is the front's list of who is there."""
+    """Accepts a connection, reads and never answers. ``connections`` is the front's list of open connections."""
 
     def __init__(self, manner: Manner, connections: set[Cuttable]) -> None:
         self.manner = manner
@@ -71,14 +71,14 @@ class Mute(asyncio.Protocol):
 
 
 class Resetting(Mute):
-    """Resets the connection at the first byte."""
+    """Resets the connection at the first byte that arrives."""
 
     def data_received(self, _data: bytes) -> None:
         self.cut()
 
 
 class Answering(Mute):
-    """Refuses every request in the engine's place, ``trip_s()`` seconds later: the region's round trip."""
+    """Answers every request with an error instead of the engine, after ``trip_s()``: the region's round trip (s)."""
 
     def __init__(
         self, manner: Manner, connections: set[Cuttable], refusal: Refusal, trip_s: Callable[[], float]

@@ -1,4 +1,4 @@
-"""One direction of a connection through a front, with the distance that loopback does not have."""
+"""One direction of a connection through a front, with the delay of a long distance."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import asyncio
 from collections import deque
 
 BUFFER_LIMIT = 1 << 20
-"""Bytes on their way in one direction above which the sender is no longer read."""
+"""With more bytes than this on their way in one direction, no more are read from the sender."""
 DRIP_S = 0.5
-"""Pause before each byte of a reply that drips."""
+"""Pause between the bytes of a reply that drips."""
 
 
 class Pipe:
-    """One direction of a connection: what arrives is passed on ``delay`` seconds later, in order.
+    """Passes chunks on in order, each at the loop time at which it is due.
 
-    Each chunk carries the time at which it is due, so chunks travel one behind the other as on a long wire, and a
-    round trip costs one round trip however many chunks it has.
+    Chunks therefore travel one behind the other, as on a long wire: a round trip takes one round trip's time, however
+    many chunks it has.
     """
 
     def __init__(self, reader: asyncio.Transport, writer: asyncio.Transport) -> None:
@@ -28,7 +28,7 @@ class Pipe:
         self._timer: asyncio.TimerHandle | None = None
 
     def feed(self, data: bytes | None, due: float) -> None:
-        """Take a chunk, or None for the end of the stream, that may leave at loop time ``due``."""
+        """Take a chunk, or None for the end of the stream, and pass it on at loop time ``due``."""
         if self._wire:
             due = max(due, self._wire[-1][0])
         self._wire.append((due, data))
@@ -42,7 +42,7 @@ class Pipe:
         self._balance()
 
     def close(self) -> None:
-        """Forget what is on the wire."""
+        """Drop the chunks that are still on the wire."""
         if self._timer:
             self._timer.cancel()
         self._wire.clear()
@@ -56,7 +56,7 @@ class Pipe:
             if self._writer.is_closing():
                 continue
             if data is None:
-                # HTTP knows no half-closed connection, and an engine that is told of one keeps it for ever.
+                # HTTP has no half-closed connections, and an engine would keep such a connection for ever.
                 self._writer.close()
             else:
                 self._waiting -= len(data)
@@ -79,14 +79,15 @@ class Pipe:
 
 
 class DripPipe(Pipe):
-    """A pipe that lets through a byte every DRIP_S: no single wait is long, and the whole never ends."""
+    """Passes on one byte every DRIP_S: no single wait is long, but the reply as a whole takes for ever."""
 
     _next = 0.0
 
     def feed(self, data: bytes | None, due: float) -> None:
-        """Take a chunk; its bytes leave one by one."""
-        for place in range(len(data or b"")):
-            self._next = max(due, self._next + DRIP_S)
-            super().feed(data[place : place + 1] if data else None, self._next)
+        """Take a chunk and pass on its bytes one by one."""
         if data is None:
             super().feed(None, max(due, self._next))
+            return
+        for index in range(len(data)):
+            self._next = max(due, self._next + DRIP_S)
+            super().feed(data[index : index + 1], self._next)

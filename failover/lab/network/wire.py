@@ -1,4 +1,4 @@
-"""Just enough HTTP to answer in a region's place: requests told apart by Content-Length, and DynamoDB's errors."""
+"""Just enough HTTP to answer instead of an engine: finds the end of each request, and words DynamoDB's errors."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ PREFIX = "com.amazonaws.dynamodb.v20120810#"
 
 
 class Requests:
-    """Counts the requests in what a client sends. DynamoDB's clients always say how long a body is."""
+    """Counts the requests in the bytes that a client sends. DynamoDB's clients always send a Content-Length."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._buffer = bytearray()
 
     def feed(self, data: bytes) -> int:
-        """How many requests have become whole."""
-        self._held += data
-        whole = 0
-        while (length := self._length()) is not None and length <= len(self._held):
-            del self._held[:length]
-            whole += 1
-        return whole
+        """Take bytes; returns how many requests have become complete with them."""
+        self._buffer += data
+        complete = 0
+        while (length := self._length()) is not None and length <= len(self._buffer):
+            del self._buffer[:length]
+            complete += 1
+        return complete
 
     def _length(self) -> int | None:
-        """Of the first request, head and body; None while its head has not arrived."""
-        end = self._held.find(HEAD_END)
+        """Length of the first request, head and body; None while its head is not complete."""
+        end = self._buffer.find(HEAD_END)
         if end < 0:
             return None
-        said = CONTENT_LENGTH.search(self._held, 0, end + 2)
-        return end + len(HEAD_END) + (int(said[1]) if said else 0)
+        header = CONTENT_LENGTH.search(self._buffer, 0, end + 2)
+        return end + len(HEAD_END) + (int(header[1]) if header else 0)
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error as DynamoDB words it."""
+    """An error reply in DynamoDB's words."""
 
     status: HTTPStatus
     code: str
     message: str
 
     def as_bytes(self) -> bytes:
-        """One whole reply, with a request id of its own and the checksum that DynamoDB sends with every body."""
+        """The whole reply, with a new request id and the checksum that DynamoDB sends with every body."""
         body = json.dumps({"__type": PREFIX + self.code, "message": self.message}).encode()
         head = (
             f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"

@@ -1,8 +1,8 @@
 """One direction of replication: from one region's streams into the other region, across restarts of both.
 
-A link's place in the stream belongs to one pair of incarnations. As soon as either engine is another one, the link
-starts over: it marks the end of every stream, **then** compares both tables by a scan, then follows the streams
-from the marks, so that a write is in the scan or behind the mark and never in neither.
+A link's cursors belong to one pair of incarnations. As soon as either engine is another one, the link starts
+over. It takes a cursor at the end of every stream, **then** compares both tables by a scan, and then follows the
+streams from those cursors. So every write is in the scan, behind the cursor, or in both.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from failover.lab.errors import CursorLost
 from failover.lab.replication.rules import Item, Key, Stamp, later, missing, stamp_of, to_copy
 
 DAY_MS = 86_400_000.0
-SILENT, SELDOM = 10, 4
-"""A stream that said nothing at so many steps is read at every fourth: a look costs an engine a millisecond of CPU, and
-a laptop that only waits for a class should not be busy.
+IDLE_STEPS, IDLE_READ_EVERY = 10, 4
+"""A stream that was empty at more than so many steps is read at every fourth step only. A read costs an engine a
+millisecond of CPU, and a laptop that only waits for a class should not be busy.
 """
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in a table's stream: one iterator a shard, meaningless to any other incarnation of the engine."""
+    """A place in a table's stream: one iterator per shard. It means nothing to another incarnation of the engine."""
 
     iterators: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a stream had to say, and where to read on."""
+    """The new images that a stream had, and the cursor to read on from."""
 
     images: tuple[Item, ...]
     cursor: Cursor
 
 
 @dataclass(frozen=True)
-class Source:
-    """A replicated table: its name and its key attributes, hash key first."""
+class ReplicatedTable:
+    """A table that is copied: its name and its key attributes, hash key first."""
 
-    table: str
-    names: tuple[str, ...]
+    name: str
+    key_names: tuple[str, ...]
 
 
 class Replica(Protocol):
@@ -53,7 +53,7 @@ class Replica(Protocol):
     @property
     def incarnation(self) -> int: ...
     def end_of_stream(self, table: str) -> Cursor:
-        """A mark behind the last record."""
+        """A cursor behind the last record."""
 
     def read(self, cursor: Cursor) -> Page:
         """The next records' new images. Raises CursorLost when only a scan can help."""
@@ -61,8 +61,8 @@ class Replica(Protocol):
     def scan(self, table: str) -> Iterator[Item]:
         """Every item, strongly consistent."""
 
-    def stamps(self, source: Source) -> dict[Key, Stamp]:
-        """Every item's key and stamp."""
+    def stamps(self, table: ReplicatedTable) -> dict[Key, Stamp]:
+        """Key and stamp of every item that has a stamp."""
 
     def put_later(self, table: str, item: Item, stamp: Stamp) -> bool:
         """Write the item unless a later one is there; False when it was refused."""
@@ -70,7 +70,11 @@ class Replica(Protocol):
 
 @dataclass(frozen=True)
 class LinkStats:
-    """What a link did since the lab started. Times are epoch seconds, the lag is of the last item applied (ms)."""
+    """What a link did since the lab started. Times are epoch seconds, lags are in ms.
+
+    ``applied`` and ``refused`` count copies from the stream, ``resynced`` those that comparisons found missing.
+    ``backlog`` is the number of images that were read and are not yet written.
+    """
 
     read: int = 0
     applied: int = 0
@@ -84,16 +88,20 @@ class LinkStats:
 
 
 class Link:
-    """Call ``step`` again and again from one thread; ``stats`` and ``in_sync`` may be read from any."""
+    """Call ``step`` again and again from one thread; ``stats`` and ``in_sync`` may be read from any.
 
-    def __init__(self, sources: Sequence[Source], *, wall: Callable[[], float]) -> None:
-        self._sources = sources
+    What a step reads goes through two stores: ``_delayed`` has every image until its delay is over, ``_due`` then
+    has the latest image of each item until it is written.
+    """
+
+    def __init__(self, tables: Sequence[ReplicatedTable], *, wall: Callable[[], float]) -> None:
+        self._tables = tables
         self._wall = wall
         self._pair: tuple[int, int] | None = None
         self._cursors: dict[str, Cursor] = {}
-        self._silent: dict[str, int] = {}
-        self._waiting: deque[tuple[float, str, Key, Item]] = deque()
-        self._pending: dict[tuple[str, Key], Item] = {}
+        self._empty_steps: dict[str, int] = {}
+        self._delayed: deque[tuple[float, str, Key, Item]] = deque()
+        self._due: dict[tuple[str, Key], Item] = {}
         self._stats = LinkStats()
 
     @property
@@ -102,15 +110,15 @@ class Link:
         return self._stats
 
     def in_sync(self, source: int, target: int) -> bool:
-        """Whether these two incarnations have been compared, so that only the streams matter from here on."""
+        """Whether these two incarnations have been compared, and the link now follows the streams."""
         return self._pair == (source, target)
 
     def step(self, source: Replica, target: Replica, *, paused: bool, delay_s: float = 0.0) -> None:
-        """Move everything that can be moved now. Raises ReplicaDown; nothing is lost then, the next step goes on.
+        """Copy everything that can be copied now. Raises ReplicaDown; nothing is lost then, the next step goes on.
 
-        A paused link still reads, so that its backlog can be shown and no iterator grows old, but writes nothing. Of
-        what is read, each image waits for ``delay_s`` of its own, so that an item that changes all the time arrives,
-        only later. A comparison by scan does not wait.
+        A paused link writes nothing. It still reads, so that its backlog can be shown and no iterator becomes too
+        old. Each image that is read waits for ``delay_s`` of its own: an item that changes all the time arrives too,
+        only later. A comparison by scan is not delayed.
         """
         pair = (source.incarnation, target.incarnation)
         if self._pair != pair:
@@ -124,64 +132,62 @@ class Link:
         except CursorLost:
             self._forget()
             return
-        self._ripen(self._wall() - delay_s)
+        self._end_delays(self._wall() - delay_s)
         if not paused:
             self._apply(target)
 
     def _forget(self) -> None:
         self._pair = None
         self._cursors.clear()
-        self._silent.clear()
-        self._waiting.clear()
-        self._pending.clear()
+        self._empty_steps.clear()
+        self._delayed.clear()
+        self._due.clear()
         self._stats = replace(self._stats, backlog=0)
 
     def _resync(self, source: Replica, target: Replica) -> None:
-        self._cursors = {each.table: source.end_of_stream(each.table) for each in self._sources}
+        self._cursors = {table.name: source.end_of_stream(table.name) for table in self._tables}
         copied = 0
-        for each in self._sources:
-            present = target.stamps(each)
-            for item in missing(source.scan(each.table), present, each.names):
-                copied += self._put(target, each.table, item)
+        for table in self._tables:
+            present = target.stamps(table)
+            for item in missing(source.scan(table.name), present, table.key_names):
+                copied += self._put(target, table.name, item)
         self._stats = replace(self._stats, resyncs=self._stats.resyncs + 1, resynced=self._stats.resynced + copied)
 
     def _read(self, source: Replica) -> None:
-        for each in self._sources:
-            silent = self._silent[each.table] = self._silent.get(each.table, 0) + 1
-            while silent <= SILENT or silent % SELDOM == 0:
-                page = source.read(self._cursors[each.table])
-                self._cursors[each.table] = page.cursor
-                for key, item in to_copy(page.images, source=source.region, names=each.names).items():
-                    self._waiting.append((self._wall(), each.table, key, item))
+        """Read every stream to its end, except those that have been empty for a while and are not due."""
+        for table in self._tables:
+            steps = self._empty_steps[table.name] = self._empty_steps.get(table.name, 0) + 1
+            while steps <= IDLE_STEPS or steps % IDLE_READ_EVERY == 0:
+                page = source.read(self._cursors[table.name])
+                self._cursors[table.name] = page.cursor
+                for key, item in to_copy(page.images, source=source.region, key_names=table.key_names).items():
+                    self._delayed.append((self._wall(), table.name, key, item))
                 self._stats = replace(self._stats, read=self._stats.read + len(page.images))
                 if not page.images:
                     break
-                self._silent[each.table] = 0
+                self._empty_steps[table.name] = 0
 
-    def _ripen(self, read_by: float) -> None:
-        """What was read by then (epoch seconds) may be written; of an item's images only the latest is."""
-        while self._waiting and self._waiting[0][0] <= read_by:
-            _, table, key, item = self._waiting.popleft()
-            self._hold(table, key, item)
-        self._stats = replace(self._stats, backlog=len(self._waiting) + len(self._pending))
-
-    def _hold(self, table: str, key: Key, item: Item) -> None:
-        held, stamp = self._pending.get((table, key)), stamp_of(item)
-        if stamp is not None and (held is None or later(stamp, stamp_of(held))):
-            self._pending[table, key] = item
+    def _end_delays(self, read_by: float) -> None:
+        """Let images that were read by this time (epoch seconds) be written, the latest of each item."""
+        while self._delayed and self._delayed[0][0] <= read_by:
+            _, table, key, item = self._delayed.popleft()
+            earlier, stamp = self._due.get((table, key)), stamp_of(item)
+            if stamp is not None and (earlier is None or later(stamp, stamp_of(earlier))):
+                self._due[table, key] = item
+        self._stats = replace(self._stats, backlog=len(self._delayed) + len(self._due))
 
     def _apply(self, target: Replica) -> None:
-        for (table, key), item in list(self._pending.items()):
+        for (table, key), item in list(self._due.items()):
             applied = self._put(target, table, item)
-            del self._pending[table, key]
+            del self._due[table, key]
             now, stamp = self._wall(), stamp_of(item)
-            stats = replace(self._stats, backlog=len(self._waiting) + len(self._pending))
+            stats = replace(self._stats, backlog=len(self._delayed) + len(self._due))
             if not applied or stamp is None:
                 self._stats = replace(stats, refused=stats.refused + 1)
                 continue
             self._stats = replace(stats, applied=stats.applied + 1, last_applied_at=now)
             lag_ms = (now - stamp.at / 1e6) * 1000
-            # Not every item is ordered by a time: a ballot is by its name. Such an item tells no lag.
+            # Ballots are ordered by their vote_id instead of a time: their stamp gives no lag.
             if abs(lag_ms) < DAY_MS:
                 worst = max(lag_ms, stats.worst_lag_ms or 0.0)
                 self._stats = replace(self._stats, last_lag_ms=max(0.0, lag_ms), worst_lag_ms=worst)

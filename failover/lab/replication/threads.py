@@ -1,7 +1,7 @@
-"""The links at work: one thread for each direction, looking at the streams several times a second.
+"""Runs the links: one thread for each direction, which reads the streams several times per second.
 
-Each link asks for its two regions' present incarnations at every step, so a restarted engine is met with a new
-Replica and never with an old iterator. An engine that is down is tried again at the next step.
+At every step a link gets the present incarnations of its two regions, so a restarted engine gets a new Replica
+and never an old iterator. An engine that is down is tried again at the next step.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from failover.lab.errors import ReplicaDown
-from failover.lab.replication.link import Link, Replica, Source
+from failover.lab.replication.link import Link, Replica, ReplicatedTable
 from failover.lab.tables import TableSpec, key_names, replicated
 
 POLL_S = 0.1
-"""Pause between two looks at the streams: a lag of 0.1 s, of 0.4 s for the first item after a second of silence."""
+"""Pause between two steps. It makes a lag of 0.1 s, or of 0.4 s for the first item after a second without any."""
 
 log = logging.getLogger(__name__)
 Lookup = Callable[[str], Replica | None]
 
 
 class Replication:
-    """All links of the lab. ``replica_of(region)`` gives the engine's present incarnation, None while it is down."""
+    """All links of the lab. ``replica_of(region)`` gives the region's present incarnation, None while it is down."""
 
     def __init__(self, regions: Sequence[str], tables: Sequence[TableSpec], replica_of: Lookup) -> None:
-        sources = tuple(Source(table.name, key_names(table)) for table in replicated(tables))
+        copied = tuple(ReplicatedTable(table.name, key_names(table)) for table in replicated(tables))
         self._replica_of = replica_of
-        self._links = {pair: Link(sources, wall=time.time) for pair in permutations(regions, 2)}
+        self._links = {pair: Link(copied, wall=time.time) for pair in permutations(regions, 2)}
         self._paused: set[str] = set()
         self._delays_ms: dict[str, int] = {}
         self._closing = threading.Event()
@@ -48,29 +48,29 @@ class Replication:
             thread.start()
 
     def close(self) -> None:
-        """Copy no more; what was read and not yet written is found again by the next lab's scan."""
+        """Copy no more. The next lab's scan finds what was read and not yet written."""
         self._closing.set()
 
     def join(self) -> None:
-        """Wait for the threads, which may be in a call to an engine: its end ends the call."""
+        """Wait for the threads, which may be in a call to an engine: the engine's end ends the call."""
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(6)
 
     def pause(self, region: str, paused: bool) -> None:
-        """Hold everything into and out of a region, or let it go."""
+        """Copy nothing into or out of a region, or copy again."""
         (self._paused.add if paused else self._paused.discard)(region)
 
     def delay(self, region: str, ms: int) -> None:
-        """Hold every item into and out of a region for so long; 0 lets go of it, and of what is held."""
+        """Delay every item into and out of a region by ``ms``. With 0, items that are being delayed go on at once."""
         self._delays_ms[region] = ms
 
     def delay_ms(self, source: str, target: str) -> int:
-        """How long an item of this direction is held."""
+        """How long an item of this direction is delayed: the longer of its two regions' delays."""
         return max(self._delays_ms.get(source, 0), self._delays_ms.get(target, 0))
 
     def paused(self, source: str, target: str) -> bool:
-        """Whether a direction is held."""
+        """Whether one of the direction's two regions is paused."""
         return bool(self._paused & {source, target})
 
     def in_sync(self, region: str, peer: str) -> bool:
@@ -96,7 +96,7 @@ class Replication:
         ]
 
     def _follow(self, source: str, target: str) -> None:
-        link, trouble = self._links[source, target], ""
+        link, last_problem = self._links[source, target], ""
         while not self._closing.wait(POLL_S):
             here, there = self._replica_of(source), self._replica_of(target)
             if here is None or there is None:
@@ -104,8 +104,8 @@ class Replication:
             try:
                 delay_s = self.delay_ms(source, target) / 1000
                 link.step(here, there, paused=self.paused(source, target), delay_s=delay_s)
-                trouble = ""
+                last_problem = ""
             except (ReplicaDown, ClientError) as error:
-                if str(error) != trouble:
+                if str(error) != last_problem:
                     log.warning("replication %s to %s waits: %s", source, target, error)
-                trouble = str(error)
+                last_problem = str(error)

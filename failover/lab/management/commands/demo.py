@@ -29,7 +29,7 @@ class Command(BaseCommand):
     requires_system_checks = ()  # the application's settings need the lab's app.env, which is not there yet
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Blocks until stopped."""
+        """Run the demo until it is stopped."""
 
         def say(line: str) -> None:
             self.stdout.write(line)
@@ -49,7 +49,7 @@ class Command(BaseCommand):
 
 
 def _kept_password(lab_dir: Path) -> str:
-    """The directory's own password, made on first use and readable by its owner alone. Raises LabError."""
+    """The directory's password, made on first use and readable by its owner alone. Raises LabError."""
     path = lab_dir / KEPT_IN
     try:
         if not path.exists():
@@ -64,13 +64,13 @@ def _kept_password(lab_dir: Path) -> str:
 
 
 def _prepare_accounts(password: str) -> None:
-    """The accounts' tables, and the one instructor with this password."""
+    """Make the accounts' tables, and one instructor with this password."""
     from django.contrib.auth import get_user_model
 
     call_command("migrate", verbosity=0, interactive=False)
     user, _ = get_user_model().objects.get_or_create(
         username=INSTRUCTOR, defaults={"is_staff": True, "is_superuser": True}
     )
-    if not user.check_password(password):  # the same one set anew would sign everybody out
+    if not user.check_password(password):  # setting the same password again would end every session
         user.set_password(password)
         user.save(update_fields=["password"])

@@ -1,4 +1,4 @@
-"""``manage.py fault``: break a region of the running lab, look at what is broken, mend it."""
+"""``manage.py fault``: breaks a region of the running lab, lists what is broken, and mends it."""
 
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,15 @@ class Command(BaseCommand):
         """``fault REGION KIND``, ``fault --list``, ``fault --clear [REGION]``."""
         parser.add_argument("region", nargs="?", help="such as us-east-1")
         parser.add_argument("kind", nargs="?", help="see --list")
-        lasts = f"until it ends by itself (default {DEFAULT_S:.0f}, at most {LONGEST_S:.0f})"
-        parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help=lasts)
+        seconds = f"until it ends by itself (default {DEFAULT_S:.0f}, at most {LONGEST_S:.0f})"
+        parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help=seconds)
         parser.add_argument("--keep-connections", action="store_true", help="do not cut open connections")
         parser.add_argument("--ms", type=int, help="milliseconds, for the kinds that use them")
         parser.add_argument("--list", action="store_true", help="what is broken now, and what can be")
         parser.add_argument("--clear", action="store_true", help="mend REGION, or all")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Do one of the three."""
+        """List, clear or set."""
         client = LabClient(Path(settings.LAB_DIR))
         region, kind = options["region"], options["kind"]
         try:
@@ -63,15 +63,15 @@ class Command(BaseCommand):
         cleared = client.clear(region)
         if not cleared:
             self.stdout.write(f"Nothing is broken{f' in {region}' if region else ''}.")
-        state, lasting = client.state(), []
+        state, still_felt = client.state(), []
         for fault in cleared:
             finding = verify.is_gone(state, fault)
             if not finding.holds:
-                lasting.append(f"{fault['kind']} in {fault['region']} was cleared but is still felt: {finding.text}")
+                still_felt.append(f"{fault['kind']} in {fault['region']} was cleared but is still felt: {finding.text}")
                 continue
             self.stdout.write(f"{fault['kind']} in {fault['region']} is over. Seen from outside: {finding.text}.")
-        if lasting:
-            raise CommandError("; ".join(lasting))
+        if still_felt:
+            raise CommandError("; ".join(still_felt))
 
     def _list(self, client: LabClient) -> None:
         faults = [fault for region in client.state()["regions"] for fault in region["faults"]]

@@ -9,13 +9,13 @@ import pytest
 from failover.lab.engine.replica import EngineReplica
 from failover.lab.errors import ReplicaDown
 from failover.lab.replication.fakes import FakeReplica
-from failover.lab.replication.link import Replica, Source
+from failover.lab.replication.link import Replica, ReplicatedTable
 from failover.lab.replication.rules import Stamp, key_of, stamp_of
 from tests.failover.lab.support import EAST, OwnLab, key_names_of
 
-TABLE = "survey-tallies"  # the lab does not replicate it, so nobody else writes to it
+TABLE = "survey-tallies"  # the lab does not replicate it, so only these tests write to it
 NAMES = key_names_of(TABLE)
-SOURCE = Source(TABLE, NAMES)
+REPLICATED = ReplicatedTable(TABLE, NAMES)
 
 
 @pytest.fixture(params=["in memory", "real engine"])
@@ -27,13 +27,13 @@ def replica(request: pytest.FixtureRequest) -> Replica:
 
 
 @pytest.fixture
-def made() -> Callable[[int, str], dict[str, Any]]:
+def version() -> Callable[[int, str], dict[str, Any]]:
     """Makes versions of one item that no other test has."""
-    who = uuid.uuid4().hex
+    name = uuid.uuid4().hex
 
     def make(at: int, region: str) -> dict[str, Any]:
         stamp = {"updated_at": {"N": str(at)}, "updated_in": {"S": region}}
-        return {"kind": {"S": "contract"}, "who": {"S": who}} | stamp
+        return {"kind": {"S": "contract"}, "who": {"S": name}} | stamp
 
     return make
 
@@ -54,25 +54,25 @@ def put(replica: Replica, item: dict[str, Any]) -> bool:
         pytest.param((2, "b"), (2, "a"), False, id="of the same instant the region earlier in the alphabet is refused"),
     ],
 )
-def test_the_later_write_wins(replica, made, present, incoming, written):
-    assert put(replica, made(*present))
-    assert put(replica, made(*incoming)) is written
-    key = key_of(made(1, EAST), NAMES)
-    assert replica.stamps(SOURCE)[key] == Stamp(*(incoming if written else present))
+def test_the_later_write_wins(replica, version, present, incoming, written):
+    assert put(replica, version(*present))
+    assert put(replica, version(*incoming)) is written
+    key = key_of(version(1, EAST), NAMES)
+    assert replica.stamps(REPLICATED)[key] == Stamp(*(incoming if written else present))
 
 
-def test_a_scan_holds_what_was_written(replica, made):
-    put(replica, made(5, EAST))
-    assert made(5, EAST) in [dict(found) for found in replica.scan(TABLE)]
+def test_a_scan_holds_what_was_written(replica, version):
+    put(replica, version(5, EAST))
+    assert version(5, EAST) in [dict(item) for item in replica.scan(TABLE)]
 
 
-def test_a_stream_shows_what_was_written_behind_the_mark_once(replica, made):
-    put(replica, made(1, EAST))
+def test_a_stream_shows_what_was_written_behind_the_mark_once(replica, version):
+    put(replica, version(1, EAST))
     mark = replica.end_of_stream(TABLE)
-    put(replica, made(2, EAST))
-    put(replica, made(1, EAST))  # refused, so it does not show
+    put(replica, version(2, EAST))
+    put(replica, version(1, EAST))  # refused, so it does not show
     page = replica.read(mark)
-    assert [dict(image) for image in page.images] == [made(2, EAST)]
+    assert [dict(image) for image in page.images] == [version(2, EAST)]
     assert replica.read(page.cursor).images == ()
 
 

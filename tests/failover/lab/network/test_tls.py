@@ -10,7 +10,7 @@ import pytest
 
 from failover.lab.config import account_host, endpoint_host
 from failover.lab.faults.kinds import KINDS, FaultKind
-from failover.lab.faults.outside import Line, region_of
+from failover.lab.faults.outside import FrontConnection, region_of
 from failover.lab.network.certificates import make_certificates
 from tests.failover.lab.support import EAST, WEST, OwnLab, own_lab, seen_while_it_lasts_only
 from tests.integration.demo import demo_in, named
@@ -60,7 +60,7 @@ def test_a_regions_certificate_is_for_both_of_its_names_and_no_other_regions(clo
 def test_a_front_speaks_nothing_but_tls(cloud: OwnLab):
     state = cloud.client.state()
     assert region_of(state, EAST)["front"]["open"]
-    with Line({**state, "tls": None}, EAST) as plain:
+    with FrontConnection({**state, "tls": None}, EAST) as plain:
         assert plain.ask().end in ("closed", "reset")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from failover.lab.errors import ReplicaDown
 from failover.lab.replication.fakes import FakeReplica
-from failover.lab.replication.link import SELDOM, SILENT, Link, Source
+from failover.lab.replication.link import IDLE_READ_EVERY, IDLE_STEPS, Link, ReplicatedTable
 from failover.lab.replication.rules import Stamp, stamp_of
 
 TABLE, NAMES = "votes", ("voter",)
@@ -15,13 +15,13 @@ def replica(region: str) -> FakeReplica:
 
 
 def link(now: float = 0.0) -> Link:
-    return Link((Source(TABLE, NAMES),), wall=lambda: now)
+    return Link((ReplicatedTable(TABLE, NAMES),), wall=lambda: now)
 
 
 def write(into: FakeReplica, voter: str, at: int) -> None:
     stamp = Stamp(at, into.region)
-    made = {"voter": {"S": voter}, "updated_at": {"N": str(at)}, "updated_in": {"S": into.region}}
-    assert into.put_later(TABLE, made, stamp)
+    item = {"voter": {"S": voter}, "updated_at": {"N": str(at)}, "updated_in": {"S": into.region}}
+    assert into.put_later(TABLE, item, stamp)
 
 
 def test_a_write_is_copied_once_and_the_copy_is_not_copied_back():
@@ -136,7 +136,7 @@ class Delayed:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.link = Link((Source(TABLE, NAMES),), wall=lambda: self.now)
+        self.link = Link((ReplicatedTable(TABLE, NAMES),), wall=lambda: self.now)
         self.east, self.west = replica("east"), replica("west")
         self.step(0)
 
@@ -163,11 +163,11 @@ def test_a_delayed_link_holds_each_item_for_its_own_time_and_counts_it():
 
 def test_an_item_that_changes_faster_than_the_delay_arrives_all_the_same():
     delayed = Delayed()
-    seen = []
+    arrived = []
     for second in range(1, 6):
         write(delayed.east, "ann", second)
-        seen.append(delayed.step(float(second)).get("ann"))
-    assert seen == [None, None, 1, 2, 3]
+        arrived.append(delayed.step(float(second)).get("ann"))
+    assert arrived == [None, None, 1, 2, 3]
 
 
 def test_what_a_delay_holds_is_copied_as_soon_as_it_is_over():
@@ -186,7 +186,7 @@ def test_what_a_delay_and_a_pause_hold_together_needs_the_end_of_both():
     assert delayed.step(13.1) == {"ann": 1}
 
 
-def test_a_delayed_item_is_not_lost_when_the_target_is_down_as_it_ripens():
+def test_a_delayed_item_is_not_lost_when_the_target_is_down_as_its_delay_ends():
     delayed = Delayed()
     write(delayed.east, "ann", 1)
     delayed.step(10.0)
@@ -199,14 +199,14 @@ def test_a_delayed_item_is_not_lost_when_the_target_is_down_as_it_ripens():
 
 def test_a_stream_that_was_silent_is_read_less_often_until_something_comes():
     east, west, there = replica("east"), replica("west"), link()
-    for _ in range(SILENT + 3):
+    for _ in range(IDLE_STEPS + 3):
         there.step(east, west, paused=False)
     reads = east.reads
-    for _ in range(2 * SELDOM):
+    for _ in range(2 * IDLE_READ_EVERY):
         there.step(east, west, paused=False)
     assert east.reads - reads == 2
     write(east, "ann", 1)
-    for _ in range(SELDOM):
+    for _ in range(IDLE_READ_EVERY):
         there.step(east, west, paused=False)
     assert west.contents(TABLE) == east.contents(TABLE)
     reads = east.reads

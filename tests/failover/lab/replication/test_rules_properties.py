@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from failover.lab.errors import ReplicaDown
 from failover.lab.replication.fakes import FakeReplica
-from failover.lab.replication.link import Link, Source
+from failover.lab.replication.link import Link, ReplicatedTable
 from failover.lab.replication.rules import Item, Stamp, key_of, later, missing, stamp_of, to_copy
 
 REGIONS = ("east", "west")
@@ -37,7 +37,9 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.replicas = {region: FakeReplica(region, {TABLE: NAMES}) for region in REGIONS}
-        self.links = {pair: Link((Source(TABLE, NAMES),), wall=lambda: 0.0) for pair in permutations(REGIONS, 2)}
+        self.links = {
+            pair: Link((ReplicatedTable(TABLE, NAMES),), wall=lambda: 0.0) for pair in permutations(REGIONS, 2)
+        }
         self.paused: set[str] = set()
         self.now = 10
         self.used: set[Stamp] = set()
@@ -59,13 +61,13 @@ class Histories(RuleBasedStateMachine):
         if stamp in self.used:
             return  # a region's stamps never repeat; two regions' may be equal
         self.used.add(stamp)
-        made = item(voter, stamp, answer)
+        written = item(voter, stamp, answer)
         try:
-            accepted = self.replicas[region].put_later(TABLE, made, stamp)
+            accepted = self.replicas[region].put_later(TABLE, written, stamp)
         except ReplicaDown:
             return
         if accepted:
-            self.written.setdefault(voter, []).append(made)
+            self.written.setdefault(voter, []).append(written)
 
     @rule(region=regions, voter=voters, answer=st.integers(0, 99), same_instant=st.booleans())
     def a_client_writes(self, region: str, voter: str, answer: int, same_instant: bool) -> None:
@@ -120,8 +122,8 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def nothing_is_ever_invented(self) -> None:
         for replica in self.replicas.values():
-            for found in replica.contents(TABLE).values():
-                assert found in self.written[found["voter"]["S"]]
+            for present in replica.contents(TABLE).values():
+                assert present in self.written[present["voter"]["S"]]
 
     def settle(self) -> None:
         self.paused.clear()
@@ -150,37 +152,37 @@ TestHistories = Histories.TestCase
 
 @given(st.lists(items))
 def test_only_the_regions_own_writes_are_copied_from_its_stream_and_of_each_item_the_latest(images):
-    copied = to_copy(images, source="east", names=NAMES)
-    assert all(found["updated_in"]["S"] == "east" for found in copied.values())
+    copied = to_copy(images, source="east", key_names=NAMES)
+    assert all(copy["updated_in"]["S"] == "east" for copy in copied.values())
     for image in images:
         if image["updated_in"]["S"] == "east":
-            held = stamp_of(copied[key_of(image, NAMES)])
-            assert held is not None
-            assert not later(stamp_of(image) or Stamp(0, ""), held)
+            latest = stamp_of(copied[key_of(image, NAMES)])
+            assert latest is not None
+            assert not later(stamp_of(image) or Stamp(0, ""), latest)
 
 
 @given(st.lists(items), st.randoms(use_true_random=False))
 def test_the_order_of_delivery_does_not_change_which_write_is_copied(images, shuffle):
     shuffled = list(images)
     shuffle.shuffle(shuffled)
-    first, second = (to_copy(order, source="east", names=NAMES) for order in (images, shuffled))
-    assert {key: stamp_of(found) for key, found in first.items()} == {k: stamp_of(found) for k, found in second.items()}
+    first, second = (to_copy(order, source="east", key_names=NAMES) for order in (images, shuffled))
+    assert {key: stamp_of(copy) for key, copy in first.items()} == {key: stamp_of(copy) for key, copy in second.items()}
 
 
 @given(stamps, stamps)
-def test_of_two_different_stamps_exactly_one_is_later_and_none_is_later_than_itself(one, other):
-    assert not later(one, one)
-    assert later(one, other) + later(other, one) == (one != other)
+def test_of_two_different_stamps_exactly_one_is_later_and_none_is_later_than_itself(stamp, other):
+    assert not later(stamp, stamp)
+    assert later(stamp, other) + later(other, stamp) == (stamp != other)
 
 
 @given(st.lists(items))
 def test_a_scan_of_the_same_contents_asks_for_nothing(images):
-    contents = {key_of(found, NAMES): found for found in images}
-    present = {key: stamp for key, found in contents.items() if (stamp := stamp_of(found))}
+    contents = {key_of(image, NAMES): image for image in images}
+    present = {key: stamp for key, image in contents.items() if (stamp := stamp_of(image))}
     assert list(missing(contents.values(), present, NAMES)) == []
 
 
 def test_an_item_without_a_stamp_stays_in_its_region():
     bare: Item = {"voter": {"S": "ann"}}
-    assert to_copy([bare], source="east", names=NAMES) == {}
+    assert to_copy([bare], source="east", key_names=NAMES) == {}
     assert list(missing([bare], {}, NAMES)) == []
