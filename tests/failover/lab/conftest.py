@@ -1,4 +1,4 @@
-"""One lab for all tests that leave it as they found it, and fronts before a region that only echoes."""
+"""One lab that many tests share, and fronts before a region that only echoes."""
 
 import threading
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnLab]:
 
 @pytest.fixture
 def cloud(shared_lab: OwnLab) -> Iterator[OwnLab]:
-    """The shared lab; whatever a test broke in it is mended behind it."""
+    """The shared lab. After the test every fault in it is cleared."""
     yield shared_lab
     shared_lab.client.clear()
 
 
 @pytest.fixture(scope="package")
 def echo() -> Iterator[int]:
-    """The port of a region that sends back what it gets."""
+    """The port of an engine that sends back what it gets."""
     with EchoServer() as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server.server_address[1]

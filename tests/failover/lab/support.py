@@ -1,4 +1,4 @@
-"""A lab of a test's own, without Django: two small tables, real engines, ended by its lifeline."""
+"""Starts a lab for tests, without Django: small tables, real engines, and an end by its lifeline."""
 
 import json
 import os
@@ -26,11 +26,11 @@ from tests.waiting import wait_until
 EAST, WEST = "us-east-1", "us-west-2"
 RTT_MS = 60
 FAULT_MS = {"latency": 300, "replication-delay": 800}
-"""How strong a fault is that needs to be told."""
+"""Milliseconds for the kinds of faults that take some."""
 
 
 def table(name: str, *, replicated: bool = True) -> Table:
-    keys = (("kind", "HASH"), ("who", "RANGE"))
+    keys = (("kind", "HASH"), ("id", "RANGE"))
     create = {
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
@@ -44,21 +44,20 @@ def table(name: str, *, replicated: bool = True) -> Table:
 TABLES = (table("survey-control"), table("survey-votes"), table("survey-tallies", replicated=False))
 
 
-def stamped(region: str, who: str | None = None, **attributes: str) -> dict[str, Any]:
-    """An item as the application writes it: stamped with the time and the region of writing."""
-    plain = {name: {"S": value} for name, value in attributes.items()}
-    key = {"kind": {"S": "test"}, "who": {"S": who or uuid.uuid4().hex}}
+def stamped(region: str) -> dict[str, Any]:
+    """A new item as the application writes it: stamped with the time and the region of writing."""
+    key = {"kind": {"S": "test"}, "id": {"S": uuid.uuid4().hex}}
     stamp = {"updated_at": {"N": str(time.time_ns() // 1000)}, "updated_in": {"S": region}}
-    return plain | key | stamp
+    return key | stamp
 
 
 def key(item: dict[str, Any]) -> dict[str, Any]:
-    return {"kind": item["kind"], "who": item["who"]}
+    return {"kind": item["kind"], "id": item["id"]}
 
 
 @dataclass
 class OwnLab:
-    """A lab process. ``lifeline`` closes when the parent is gone."""
+    """A lab process, and what a test asks of it."""
 
     dir: Path
     process: subprocess.Popen[str]
@@ -74,25 +73,23 @@ class OwnLab:
 
     def replica(self, name: str) -> EngineReplica:
         engine = self.region(name)["engine"]
-        found = self.replicas.get((name, engine["incarnation"]))
-        if found is None:
-            found = self.replicas[name, engine["incarnation"]] = EngineReplica(
-                name, engine["incarnation"], engine["port"]
-            )
-        return found
+        incarnation = name, engine["incarnation"]
+        if incarnation not in self.replicas:
+            self.replicas[incarnation] = EngineReplica(*incarnation, engine["port"])
+        return self.replicas[incarnation]
 
     def engine_pids(self) -> list[int]:
         return [row["engine"]["pid"] for row in self.client.state()["regions"] if row["engine"]["pid"]]
 
     def contents(self, name: str, table: str = "survey-votes") -> list[dict[str, Any]]:
-        return sorted((dict(item) for item in self.replica(name).scan(table)), key=lambda item: item["who"]["S"])
+        return sorted((dict(item) for item in self.replica(name).scan(table)), key=lambda item: item["id"]["S"])
 
     def wait_running(self, name: str, *, incarnation: int) -> None:
-        def back() -> bool:
+        def runs_again() -> bool:
             row = self.region(name)
             return row["state"] == "running" and row["engine"]["incarnation"] == incarnation
 
-        wait_until(back, within=20, what=f"{name} runs again, incarnation {incarnation}")
+        wait_until(runs_again, within=20, what=f"{name} runs again, incarnation {incarnation}")
 
     def wait_copied(self, item: dict[str, Any], to: str, *, table: str = "survey-votes") -> None:
         replica = self.replica(to)
@@ -111,7 +108,7 @@ def lives(pid: int) -> bool:
 
 @contextmanager
 def own_lab(lab_dir: Path, **environment: str) -> Iterator[OwnLab]:
-    """Starts a lab and waits until it is ready; the end of the block is the end of the lifeline, and of the lab."""
+    """Starts a lab and waits until it is ready. The end of the block closes its lifeline, which ends the lab."""
     lab_dir.mkdir(parents=True, exist_ok=True)
     specs = lab_dir / "tables.json"
     specs.write_text(json.dumps([vars(spec) for spec in TABLES]))
@@ -126,18 +123,18 @@ def own_lab(lab_dir: Path, **environment: str) -> Iterator[OwnLab]:
         text=True,
     )
     os.close(alive)
-    found = OwnLab(lab_dir, process, LabClient(lab_dir))
+    lab = OwnLab(lab_dir, process, LabClient(lab_dir))
     try:
 
         def ready() -> bool:
             assert process.poll() is None, f"the lab ended: {process.communicate()[0]}"
             try:
-                return (lab_dir / "app.env").exists() and found.client.state()["pid"] == process.pid
+                return (lab_dir / "app.env").exists() and lab.client.state()["pid"] == process.pid
             except LabNotRunning:
                 return False  # the files are those of a killed lab, which this one is about to remove
 
         wait_until(ready, within=30, what="the lab is ready")
-        yield found
+        yield lab
     finally:
         os.close(held)
         try:
@@ -149,18 +146,18 @@ def own_lab(lab_dir: Path, **environment: str) -> Iterator[OwnLab]:
 
 
 def seen_while_it_lasts_only(cloud: OwnLab, kind: FaultKind) -> None:
-    """Sets the fault and clears it; its check must see it in between, and only then."""
+    """Sets the fault and clears it. Its check must see it in between, and only then."""
     before = cloud.client.state()
     ms = FAULT_MS.get(kind.name)
     fault: dict[str, Any] = {"kind": kind.name, "region": EAST, "cut": 0, "keep_connections": False, "ms": ms}
     assert not verify.took_hold(before, fault).holds, "the check sees a fault where there is none"
     fault = cloud.client.set_fault(EAST, kind.name, seconds=120, ms=ms)
     with ThreadPoolExecutor(1) as pool:
-        # In a pause it would wait for its probe for as long as a backlog may last.
-        second = None if kind.name == "replication-pause" else pool.submit(verify.is_gone, before, fault)
-        seen = verify.took_hold(before, fault)
-        assert seen.holds, seen.text
-        assert second is None or not second.result().holds, "the check sees no fault where there is one"
+        # In a pause this check would wait for its probe for as long as a backlog may last.
+        is_gone = None if kind.name == "replication-pause" else pool.submit(verify.is_gone, before, fault)
+        took_hold = verify.took_hold(before, fault)
+        assert took_hold.holds, took_hold.text
+        assert is_gone is None or not is_gone.result().holds, "the check sees no fault where there is one"
     (cleared,) = cloud.client.clear(EAST)
     gone = verify.is_gone(cloud.client.state(), cleared)
     assert gone.holds, gone.text

@@ -13,7 +13,7 @@ from tests.processes import manage
 pytestmark = pytest.mark.lab
 
 
-def said_by(settings, cloud: OwnLab, *arguments: str) -> str:
+def fault(settings, cloud: OwnLab, *arguments: str) -> str:
     settings.LAB_DIR = cloud.dir
     out = StringIO()
     call_command("fault", *arguments, stdout=out)
@@ -21,27 +21,26 @@ def said_by(settings, cloud: OwnLab, *arguments: str) -> str:
 
 
 def test_a_fault_is_set_checked_from_outside_listed_and_cleared(cloud: OwnLab, settings):
-    done = manage("fault", EAST, "dns-empty", "--for", "120", lab_dir=cloud.dir)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("dns-empty in us-east-1 for 120 s. Seen from outside: the nameserver answers NOERROR")
-    assert "with 0 addresses for dynamodb.us-east-1.amazonaws.com" in done.stdout
-    listed = said_by(settings, cloud, "--list")
+    output = fault(settings, cloud, EAST, "dns-empty", "--for", "120")
+    assert output.startswith("dns-empty in us-east-1 for 120 s. Seen from outside: the nameserver answers NOERROR")
+    assert "with 0 addresses for dynamodb.us-east-1.amazonaws.com" in output
+    listed = fault(settings, cloud, "--list")
     assert listed.startswith("us-east-1  dns-empty  ends in 1")
-    cleared = said_by(settings, cloud, "--clear", EAST)
+    cleared = fault(settings, cloud, "--clear", EAST)
     assert "dns-empty in us-east-1 is over. Seen from outside: the nameserver answers NOERROR with 1 addr" in cleared
-    assert said_by(settings, cloud, "--list").startswith("Nothing is broken.\nKinds of faults:\n")
-    assert said_by(settings, cloud, "--clear", EAST) == "Nothing is broken in us-east-1.\n"
+    assert fault(settings, cloud, "--list").startswith("Nothing is broken.\nKinds of faults:\n")
+    assert fault(settings, cloud, "--clear", EAST) == "Nothing is broken in us-east-1.\n"
 
 
 def test_the_list_has_a_line_for_every_kind(cloud: OwnLab, settings):
-    told = said_by(settings, cloud, "--list").splitlines()[2:]
-    assert [line.split()[0] for line in told] == [kind.name for kind in KINDS]
-    assert all(len(line.split()) > 3 and len(line) <= 120 for line in told)
+    lines = fault(settings, cloud, "--list").splitlines()[2:]
+    assert [line.split()[0] for line in lines] == [kind.name for kind in KINDS]
+    assert all(len(line.split()) > 3 and len(line) <= 120 for line in lines)
 
 
 def test_the_list_shows_the_milliseconds_of_a_fault_that_has_some(cloud: OwnLab, settings):
     cloud.client.set_fault(EAST, "latency", seconds=60, ms=250)
-    assert said_by(settings, cloud, "--list").startswith("us-east-1  latency  250 ms  ends in ")
+    assert fault(settings, cloud, "--list").startswith("us-east-1  latency  250 ms  ends in ")
 
 
 @pytest.mark.parametrize(
@@ -82,10 +81,10 @@ def test_what_cannot_be_done_is_one_line_and_changes_nothing(cloud: OwnLab, sett
 
 def test_a_second_fault_is_refused_on_stderr_and_the_first_stays(cloud: OwnLab):
     cloud.client.set_fault(EAST, "refuse", seconds=60)
-    done = manage("fault", EAST, "dns-empty", lab_dir=cloud.dir)
-    assert (done.returncode, done.stdout) == (1, "")
-    (said,) = done.stderr.splitlines()
-    assert "refuse is in force in us-east-1 for another" in said
+    second = manage("fault", EAST, "dns-empty", lab_dir=cloud.dir)
+    assert (second.returncode, second.stdout) == (1, "")
+    (line,) = second.stderr.splitlines()
+    assert "refuse is in force in us-east-1 for another" in line
     assert [row["kind"] for row in cloud.region(EAST)["faults"]] == ["refuse"]
 
 

@@ -1,14 +1,11 @@
-"""What the lab is told, and the one clear line for what it cannot use."""
+"""The variables that the lab reads, and the one clear line for a value that it cannot use."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from failover.lab.config import EngineKind, LabConfig
 from failover.lab.errors import LabError
-from failover.lab.tables import key_names, tables_from_json
-from tests.failover.lab.support import TABLES
 
 
 def test_without_any_variable_the_second_region_is_seventy_milliseconds_away(tmp_path: Path):
@@ -44,25 +41,3 @@ def test_dynamodb_local_without_its_jar_says_which_variable_to_set(tmp_path: Pat
     config = LabConfig.from_env({"ENGINE": "dynamodb-local", "DYNAMODB_LOCAL_DIR": str(tmp_path)}, lab_dir=tmp_path)
     with pytest.raises(LabError, match=r"DynamoDBLocal\.jar is missing: set DYNAMODB_LOCAL_DIR"):
         config.find_dynamodb_local()
-
-
-def test_tables_are_read_from_json_with_their_hash_key_first(tmp_path: Path):
-    path = tmp_path / "tables.json"
-    schema = [{"AttributeName": "b", "KeyType": "RANGE"}, {"AttributeName": "a", "KeyType": "HASH"}]
-    path.write_text(json.dumps([{"name": "t", "create": {"TableName": "t", "KeySchema": schema}}]))
-    (found,) = tables_from_json(path)
-    assert key_names(found) == ("a", "b")
-    assert found.replicated
-    assert found.ttl_attribute is None
-
-
-@pytest.mark.parametrize("text", ["{", '[{"name": "t"}]', '[{"name": "t", "create": {}, "colour": "red"}]'])
-def test_a_file_that_is_no_list_of_tables_is_refused_by_name(text: str, tmp_path: Path):
-    path = tmp_path / "tables.json"
-    path.write_text(text)
-    with pytest.raises(LabError, match=r"tables.json: not a list of tables"):
-        tables_from_json(path)
-
-
-def test_the_tables_of_the_tests_have_the_shape_that_the_lab_needs():
-    assert [key_names(spec) for spec in TABLES] == [("kind", "who")] * 3

@@ -1,4 +1,4 @@
-"""What the lab says of the disk that it keeps its state on."""
+"""The warning that the lab's disk is nearly full."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from failover.lab.disk import LOW_DISK_BYTES, DiskWatch
 def test_a_disk_that_is_nearly_full_is_said_once_each_time_that_it_gets_so(tmp_path: Path):
     free = iter([10 * LOW_DISK_BYTES, LOW_DISK_BYTES - 1, 5, LOW_DISK_BYTES, 7_000_000])
     watch = DiskWatch(tmp_path, usage=lambda _path: next(free))
-    told = [watch.line() for _look in range(5)]
-    assert [bool(line) for line in told] == [False, True, False, False, True]
-    assert "has 7 MB left" in told[4]
+    lines = [watch.line() for _ in range(5)]
+    assert [bool(line) for line in lines] == [False, True, False, False, True]
+    assert "has 7 MB left" in lines[4]
 
 
 def test_the_real_disk_is_looked_at(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The control server: who may ask, and what it says to who asks badly."""
+"""The control server: it needs the token and the right Host, and answers a bad request in one line."""
 
 import http.client
 import json

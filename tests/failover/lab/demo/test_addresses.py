@@ -48,8 +48,8 @@ OFFLINE = Network((), ())
 
 
 def configured(tmp_path: Path, reachable: Network = CLASSROOM, **environ: str) -> DemoConfig:
-    told = {"PORT": str(free_port()), **environ}
-    return DemoConfig.from_env(told, lab_dir=tmp_path, password="p", reachable=reachable)
+    variables = {"PORT": str(free_port()), **environ}
+    return DemoConfig.from_env(variables, lab_dir=tmp_path, password="p", reachable=reachable)
 
 
 def test_lan_shows_every_address_and_name_and_answers_to_each(tmp_path: Path) -> None:
@@ -113,4 +113,4 @@ def test_a_machines_names_are_its_own_and_the_local_one(host: str, expected: tup
 
 
 def test_this_machines_own_interfaces_can_be_read() -> None:
-    assert "127.0.0.1" in [each.address for each in addresses._interfaces()]
+    assert "127.0.0.1" in [interface.address for interface in addresses._interfaces()]

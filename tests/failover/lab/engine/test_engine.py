@@ -1,4 +1,4 @@
-"""Engines on their leash, and what an earlier lab may have left behind."""
+"""An engine on its leash, and the engine that an earlier lab may have left behind."""
 
 import os
 import subprocess
@@ -49,8 +49,8 @@ def hold(folder: Path, processes: list[subprocess.Popen[bytes]]) -> subprocess.P
 
 
 def leash(folder: Path, program: str, processes: list[subprocess.Popen[bytes]]) -> tuple[subprocess.Popen[bytes], int]:
-    told = [str(folder), str(folder / "log"), "0.5", str(folder / "snapshot")]
-    command = [sys.executable, "-I", str(LEASH), *told, sys.executable, "-c", program]
+    arguments = [str(folder), str(folder / "log"), "0.5", str(folder / "snapshot")]
+    command = [sys.executable, "-I", str(LEASH), *arguments, sys.executable, "-c", program]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     processes.append(process)
     assert process.stdout is not None
@@ -104,7 +104,7 @@ def test_an_engine_that_ignores_sigterm_is_killed_at_the_deadline_and_its_data_i
     assert (tmp_path / "running").exists()
 
 
-def test_an_engine_that_dies_by_itself_is_told_by_the_leash_and_its_data_is_not_trusted(tmp_path: Path, processes):
+def test_the_leash_of_an_engine_that_dies_by_itself_ends_and_its_data_is_not_trusted(tmp_path: Path, processes):
     process, pid = leash(tmp_path, "import signal; signal.pause()", processes)
     os.kill(pid, 9)
     assert process.wait(10) != 0

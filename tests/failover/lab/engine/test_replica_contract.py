@@ -33,7 +33,7 @@ def version() -> Callable[[int, str], dict[str, Any]]:
 
     def make(at: int, region: str) -> dict[str, Any]:
         stamp = {"updated_at": {"N": str(at)}, "updated_in": {"S": region}}
-        return {"kind": {"S": "contract"}, "who": {"S": name}} | stamp
+        return {"kind": {"S": "contract"}, "id": {"S": name}} | stamp
 
     return make
 

@@ -1,4 +1,4 @@
-"""How a table's stream reaches a function: a real child process, the test's own stream, and a clock that it turns."""
+"""How a table's stream reaches a function: a real child process, a stream and a clock that the test sets."""
 
 import json
 import sys
@@ -14,15 +14,15 @@ from failover.lab.replication.link import Cursor
 FUNCTION = """
 import json, sys
 for line in sys.stdin:
-    asked = json.loads(line)
+    message = json.loads(line)
     with open(sys.argv[1], "a") as log:
-        log.write(json.dumps(len(asked["event"].get("Records", []))) + "\\n")
-    print(json.dumps({"id": asked["id"], "reply": {"batchItemFailures": []}}), flush=True)
+        log.write(json.dumps(len(message["event"].get("Records", []))) + "\\n")
+    print(json.dumps({"id": message["id"], "reply": {"batchItemFailures": []}}), flush=True)
 """
 
 
 class Clock:
-    """Every look at it takes `tick` seconds."""
+    """A clock that goes on by `tick` seconds at each reading."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -46,8 +46,8 @@ class Stream:
         return Cursor(())
 
     def records(self, cursor: Cursor) -> tuple[list[dict[str, Any]], Cursor]:
-        told, self.new = self.new, []
-        return told, cursor
+        records, self.new = self.new, []
+        return records, cursor
 
     def votes(self, number: int) -> None:
         self.new += [
@@ -68,9 +68,9 @@ def clock() -> Clock:
 @pytest.fixture
 def mapping(tmp_path: Path, log: Path, clock: Clock) -> Iterator[EventSourceMapping]:
     trigger = Trigger("counts", "votes", (sys.executable, "-c", FUNCTION, str(log)), every_s=3_600)
-    made = EventSourceMapping(trigger, "us-east-1", tmp_path, monotonic=clock)
-    yield made
-    made.end()
+    mapping = EventSourceMapping(trigger, "us-east-1", tmp_path, monotonic=clock)
+    yield mapping
+    mapping.end()
 
 
 def batches(log: Path) -> list[int]:
@@ -109,7 +109,7 @@ def test_no_vote_waits_longer_than_the_window_however_long_the_batch_before_took
     assert batches(log) == [1, 1]
 
 
-def test_after_a_batch_that_took_no_time_nobody_waits(mapping: EventSourceMapping, log: Path) -> None:
+def test_after_a_batch_that_took_no_time_records_do_not_wait(mapping: EventSourceMapping, log: Path) -> None:
     stream = Stream()
     for number in (1, 2, 3):
         stream.votes(number)

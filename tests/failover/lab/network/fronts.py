@@ -1,4 +1,4 @@
-"""A front between real sockets: what its tests do with it."""
+"""Helpers for tests of a front between real sockets."""
 
 import contextlib
 import socket
@@ -9,7 +9,7 @@ import time
 from failover.lab.network.gate import Gate
 
 RTT_MS = 80.0
-"""How far away the far region is."""
+"""Round trip to the far region."""
 
 
 class _Echo(socketserver.BaseRequestHandler):
@@ -35,7 +35,7 @@ def connect(gate: Gate) -> socket.socket:
 
 
 def exchange(client: socket.socket, data: bytes) -> tuple[bytes, float]:
-    """Sends and reads as much back; how long it took is in ms."""
+    """Sends, and reads as many bytes back. Returns them and how long that took, ms."""
     started = time.monotonic()
     sender = threading.Thread(target=client.sendall, args=(data,))
     sender.start()
@@ -49,7 +49,7 @@ def exchange(client: socket.socket, data: bytes) -> tuple[bytes, float]:
 
 
 def is_cut(client: socket.socket) -> bool:
-    """Whether what comes next on a connection is its end."""
+    """Whether a connection ends before another byte arrives."""
     try:
         return client.recv(1) == b""
     except ConnectionResetError:

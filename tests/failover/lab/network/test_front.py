@@ -1,4 +1,4 @@
-"""The front, between real sockets: open, shut, cut, and far away."""
+"""A front between real sockets: open, shut, cut, and far away."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""How a front treats connections under a fault, between real sockets; the region behind it only echoes."""
+"""How a front treats connections under a fault, between real sockets. The region behind it only echoes."""
 
 import contextlib
 import socket
@@ -78,7 +78,7 @@ def test_a_region_without_an_engine_is_a_black_hole_all_the_same(near: Gate):
             client.connect(("127.0.0.1", near.port))
 
 
-def test_who_hangs_accepts_and_takes_everything_and_says_nothing(near: Gate):
+def test_a_front_that_hangs_accepts_and_reads_everything_and_answers_nothing(near: Gate):
     near.treat(Manner.HANG)
     with connect(near) as client:
         client.sendall(REQUEST * 1000)
@@ -95,7 +95,7 @@ def test_a_reply_that_drips_is_whole_in_the_end_and_takes_its_time_for_every_byt
 
 @contextlib.contextmanager
 def before_an_engine(loop: FrontLoop, manner: Manner) -> Iterator[tuple[Gate, socket.socket]]:
-    """A front that treats who comes in this manner, and the listening socket of the engine behind it."""
+    """A front that treats new connections in this manner, and the listening socket of the engine behind it."""
     with socket.create_server(("127.0.0.1", 0)) as engine:
         gate = Gate(loop, 0.0)
         gate.ready(engine.getsockname()[1])

@@ -31,7 +31,7 @@ def test_every_kind_is_seen_from_outside_while_it_lasts_and_not_before_or_after(
     seen_while_it_lasts_only(cloud, kind)
 
 
-def test_the_application_is_told_to_speak_tls_and_whom_to_trust(cloud: OwnLab):
+def test_app_env_names_https_endpoints_and_the_authority_to_trust(cloud: OwnLab):
     lines = dict(line.split("=", 1) for line in (cloud.dir / "app.env").read_text().splitlines())
     assert lines["AWS_CA_BUNDLE"] == cloud.client.state()["tls"]["ca"] == str(cloud.dir / "tls" / "ca.pem")
     assert [entry.split("=")[1].partition(":")[0] for entry in lines["FAILOVER_ENDPOINTS"].split(",")] == ["https"] * 2

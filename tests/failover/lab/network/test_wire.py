@@ -27,7 +27,7 @@ EMPTY = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 def test_requests_are_told_apart_however_the_bytes_arrive(stream: bytes, count: int):
     assert Requests().feed(stream) == count
     slowly = Requests()
-    assert sum(slowly.feed(stream[place : place + 1]) for place in range(len(stream))) == count
+    assert sum(slowly.feed(stream[index : index + 1]) for index in range(len(stream))) == count
 
 
 @pytest.mark.parametrize(
