@@ -1,4 +1,4 @@
-"""The lab's configuration: its directory, the regions that it plays, and the engine that stores their data."""
+"""The lab's configuration: its directory, its regions, and the engine that stores their data."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ def account_host(region: str) -> str:
 class LabConfig:
     """The lab's settings.
 
-    ``rtt_ms`` is the round trip (ms) to every region except the first. With ``tls`` the fronts speak TLS only.
-    ``ministack`` and ``dynamodb_local`` are where the engines are installed, if not in the usual places.
+    ``rtt_ms`` is the round trip (ms) to every region except the first. With ``tls`` the fronts
+    speak TLS only. ``ministack`` and ``dynamodb_local`` are where the engines are installed, if not
+    in the usual places.
     """
 
     lab_dir: Path
@@ -80,8 +81,9 @@ class LabConfig:
     def find_ministack(self) -> list[str]:
         """The command that runs ministack. Raises LabError when it is not installed.
 
-        It is looked for in LAB_MINISTACK, or in the engine's environment and then on the PATH. The environment's
-        Python runs it as a module: a console script holds an absolute path, which is wrong once a checkout moves.
+        It is looked for in LAB_MINISTACK, or in the engine's environment and then on the PATH. The
+        environment's Python runs it as a module: a console script holds an absolute path, which is
+        wrong once a checkout moves.
         """
         program = self.ministack or PROJECT / ".venv-engine" / "bin" / "python"
         if program.is_file():
@@ -96,7 +98,10 @@ class LabConfig:
         )
 
     def find_dynamodb_local(self) -> Path:
-        """The folder with DynamoDBLocal.jar. Only the user may download it. Raises LabError when it is missing."""
+        """The folder with DynamoDBLocal.jar.
+
+        Only the user may download it. Raises LabError when it is missing.
+        """
         folder = self.dynamodb_local or PROJECT / ".dynamodb-local"
         if not (folder / "DynamoDBLocal.jar").is_file():
             raise LabError(f"ENGINE=dynamodb-local: {folder / 'DynamoDBLocal.jar'} is missing: set DYNAMODB_LOCAL_DIR")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 LOW_DISK_BYTES = 200_000_000
-"""Two engines' snapshots of 100,000 ballots, each written beside the one that it replaces, and their logs."""
+"""Two engines' snapshots of 100,000 ballots, each beside the one that it replaces, and logs."""
 
 
 class DiskWatch:
@@ -22,7 +22,7 @@ class DiskWatch:
         self._is_low = False
 
     def line(self) -> str:
-        """A warning if the disk has become nearly full since the last call, otherwise an empty string."""
+        """A warning if the disk has become nearly full since the last call, otherwise ""."""
         free = self._free(self._lab_dir)
         was_low, self._is_low = self._is_low, free < LOW_DISK_BYTES
         if was_low or not self._is_low:

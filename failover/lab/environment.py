@@ -1,8 +1,8 @@
 """Keeps a person's AWS, proxy and Python settings out of the lab.
 
 Everything that the lab talks to is on this machine. A profile of AWS, a stray `AWS_*` variable, a
-school's proxy or `GUNICORN_CMD_ARGS` would change where its requests go, or whether it starts at all.
-Such variables are removed by their prefix: a list of names would miss the next one.
+school's proxy or `GUNICORN_CMD_ARGS` would change where its requests go, or whether it starts at
+all. Such variables are removed by their prefix: a list of names would miss the next one.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ REMOVED = (
     *("AWS_", "BOTO", "PYNAMODB_", "SSL", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     *("FAILOVER_ENDPOINTS", "FAILOVER_NAMESERVER"),
 )
-"""What botocore, PynamoDB and OpenSSL read, and the addresses of another installation's regions: the lab sets its own.
+"""What botocore, PynamoDB and OpenSSL read, and addresses of other regions: the lab sets its own.
 Proxies are removed too, in upper and lower case.
 """
 OURS = ("DJANGO_", "FAILOVER_", "SURVEY_", "LAB_")
 DEMO = ("PORT", "HOST", "ENGINE", "STACKS", "WORKERS", "BIND", "DEMO_PASSWORD", "DYNAMODB_LOCAL_DIR")
 KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_", "TZ", "TMPDIR", "PYTHONUNBUFFERED")
-"""What a child process gets of the rest. `PYTHONPATH` and the like, and what gunicorn reads, are not in it."""
+"""What a child process gets of the rest.
+
+`PYTHONPATH` and the like, and what gunicorn reads, are not in it.
+"""
 NO_CLOUD = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -31,12 +34,14 @@ NO_CLOUD = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
 }
-"""Keeps botocore from the files below `~/.aws`, from a cloud's metadata service, and from the account's endpoint names.
-"""
+"""Makes botocore use no file below `~/.aws`, no metadata service and no account's endpoint name."""
 
 
 def isolate(environ: MutableMapping[str, str]) -> None:
-    """Remove, in place, what must not reach the lab. An empty variable of ours is removed too: it means unset."""
+    """Remove, in place, what must not reach the lab.
+
+    An empty variable of ours is removed too: it means unset.
+    """
     for name, value in list(environ.items()):
         is_ours = name.startswith(OURS) or name in DEMO
         if _is_foreign(name) or (is_ours and not value.strip()):

@@ -26,4 +26,7 @@ class ReplicaDown(LabError):
 
 
 class CursorLost(LabError):
-    """A stream iterator expired or its records are gone. Only a scan can find the changes that were missed."""
+    """A stream iterator expired or its records are gone.
+
+    Only a scan can find the changes that were missed.
+    """

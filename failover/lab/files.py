@@ -1,4 +1,4 @@
-"""The files by which other processes find the lab, and the lock that keeps a second lab out of its directory.
+"""The files by which other processes find the lab, and the lock on its directory.
 
 A file is written whole or not at all. The lab removes its files when it stops.
 """
@@ -24,7 +24,10 @@ LOCK_PATIENCE_S = 0.2
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write another file and rename it: a reader sees the old file or the new one. ``mode`` is for a new file."""
+    """Write another file and rename it: a reader sees the old file or the new one.
+
+    ``mode`` is for a new file.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -38,7 +41,9 @@ def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
 
 
 def write_app_env(lab_dir: Path, fronts: Mapping[str, int], nameserver: int, *, tls: bool) -> None:
-    """Write the variables with which the application finds this lab. Written last: the file means "ready".
+    """Write the variables with which the application finds this lab.
+
+    Written last: the file means "ready".
 
     ``fronts`` has the port of each region's front, ``nameserver`` is the nameserver's port.
     """
@@ -77,8 +82,8 @@ def remove(lab_dir: Path) -> None:
 def is_running(lab_dir: Path, lock: str = LOCK) -> bool:
     """Whether a lab works in the directory, or a demo when ``lock`` is DEMO_LOCK.
 
-    The lock alone can tell: it is held for as long as the process lives, however that ends. The files of a
-    lab that was killed stay behind, and its ports may belong to another program by now.
+    The lock alone can tell: it is held for as long as the process lives, however that ends. The
+    files of a lab that was killed stay behind, and its ports may belong to another program by now.
     """
     try:
         handle = os.open(lab_dir / lock, os.O_RDONLY)
@@ -94,7 +99,10 @@ def is_running(lab_dir: Path, lock: str = LOCK) -> bool:
 
 
 def why_closed(lab_dir: Path) -> str:
-    """One line that says why no application can use a lab in this directory now; empty when one can."""
+    """One line that says why no application can use a lab in this directory now.
+
+    Empty when one can.
+    """
     if not is_running(lab_dir):
         return f"no lab is running in LAB_DIR={lab_dir}: start `make demo`"
     if not (lab_dir / APP_ENV).exists():

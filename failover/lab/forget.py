@@ -1,4 +1,4 @@
-"""``python -m failover.lab.forget``: asks, and then removes LAB_DIR with everything that the lab keeps.
+"""``python -m failover.lab.forget``: removes LAB_DIR with everything in it, after a question.
 
 Needs no installed package, so that it works after ``make clean`` too.
 """
@@ -17,10 +17,12 @@ from failover.lab.files import DEMO_LOCK, SECRETS, is_running
 
 
 def forget(environ: Mapping[str, str], *, interactive: bool) -> str:
-    """Remove the directory LAB_DIR and return a line that says so. Raises LabError with nothing removed.
+    """Remove the directory LAB_DIR and return a line that says so.
 
-    It is refused (1) where no lab made the directory, (2) where it holds the project or the home directory,
-    (3) while a lab works in it, and (4) unless YES=1 is set or a person types yes.
+    Raises LabError with nothing removed.
+
+    It is refused (1) where no lab made the directory, (2) where it holds the project or the home
+    directory, (3) while a lab works in it, and (4) unless YES=1 is set or a person types yes.
     """
     lab_dir = Path(environ.get("LAB_DIR", "").strip() or ".lab").absolute()
     if not lab_dir.exists():

@@ -1,7 +1,7 @@
 """The lab as a whole: starts all its parts in order and stops them in order.
 
-``run_lab(config, tables)`` blocks until SIGTERM, SIGINT, SIGHUP, or the end of the parent process that holds
-the lifeline (see adapters/lifeline.py).
+``run_lab(config, tables)`` blocks until SIGTERM, SIGINT, SIGHUP, or the end of the parent process
+that holds the lifeline (see adapters/lifeline.py).
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ class Lab:
         self._publishing = threading.Lock()
 
     def start(self) -> None:
-        """Start everything; app.env is written last. Raises LabError in one line; call ``stop`` then too."""
+        """Start everything; app.env is written last.
+
+        Raises LabError in one line; call ``stop`` then too.
+        """
         config = self._config
         files.remove(config.lab_dir)  # those of a lab that was killed
         certificates = _certificates(config)
@@ -99,7 +102,10 @@ class Lab:
         files.write_app_env(config.lab_dir, fronts, self._nameserver.port, tls=config.tls)
 
     def stop(self) -> None:
-        """Stop everything in order; the engines keep their data. Harmless after a start that failed half-way."""
+        """Stop everything in order; the engines keep their data.
+
+        Harmless after a start that failed half-way.
+        """
         self._stopping.set()
         with self._publishing:
             files.remove(self._config.lab_dir)
@@ -160,7 +166,10 @@ class Lab:
         return region.replica if region else None
 
     def _synced(self, name: str) -> bool:
-        """Whether a region has been compared with every peer that is up. Another is compared when it comes back."""
+        """Whether a region has been compared with every peer that is up.
+
+        Another is compared when it comes back.
+        """
         peers = (peer for peer in self._regions.values() if peer.name != name and peer.state in ALIVE)
         return all(self._replication.in_sync(name, peer.name) for peer in peers)
 
@@ -188,8 +197,8 @@ def run_lab(
 ) -> None:
     """Run a lab until it is stopped.
 
-    ``say`` gets one line when it is ready, and one when its disk becomes nearly full. Raises LabError, in one line;
-    LabUnsaved when an engine could not save its tables at the end.
+    ``say`` gets one line when it is ready, and one when its disk becomes nearly full. Raises
+    LabError, in one line; LabUnsaved when an engine could not save its tables at the end.
     """
     lock = files.DirLock(config.lab_dir)
     lock.take()
@@ -225,7 +234,8 @@ def _certificates(config: LabConfig) -> dict[str, FrontTls]:
     """The certificates of each region's front, by region; empty in a lab without TLS."""
     if not config.tls:
         return {}
-    from failover.lab.network.certificates import make_certificates  # loads a large cryptography library
+    # Imported here because it loads a large cryptography library.
+    from failover.lab.network.certificates import make_certificates
 
     return make_certificates(config.lab_dir, config.regions)
 

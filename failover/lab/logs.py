@@ -21,7 +21,7 @@ def last_line_of(log: Path) -> str:
 
 
 def log_to_file(lab_dir: Path) -> None:
-    """Send what the lab logs to ``logs/lab.log`` alone: the terminal shows one line, the file the rest."""
+    """Send the lab's log to ``logs/lab.log`` alone. The terminal shows only what a person needs."""
     folder = lab_dir / "logs"
     folder.mkdir(exist_ok=True)
     handler = logging.FileHandler(folder / "lab.log")

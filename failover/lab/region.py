@@ -21,7 +21,7 @@ from failover.lab.waiting import wait_until
 
 CRASHES_ALLOWED = 3
 CRASH_WINDOW_S = 60.0
-"""An engine that crashes this often within the window stays down: a restart does not mend what is wrong."""
+"""An engine that crashes this often in the window stays down: restarts do not mend it."""
 RESYNC_PATIENCE_S = 30.0
 """How long a start waits for the comparison with the other regions."""
 
@@ -39,10 +39,13 @@ class RegionState(StrEnum):
 
 
 class Region:
-    """Keeps the front shut unless the engine runs, has its tables, and has been compared with the other regions.
+    """Keeps engine and front together: the front is open only while the engine is ready.
+
+    An engine is ready once it has its tables and has been compared with the other regions.
 
     ``synced(name)`` says whether this region has been compared with every living peer, both ways.
-    ``changed()`` is called when the engine has another pid and port. With ``tls`` the front speaks TLS only.
+    ``changed()`` is called when the engine has another pid and port. With ``tls`` the front speaks
+    TLS only.
     """
 
     def __init__(
@@ -80,11 +83,11 @@ class Region:
         return self._replica
 
     def start(self) -> None:
-        """Start the engine, create its tables, and open the front once the replicas have been compared.
+        """Start the engine, create its tables, compare the replicas and open the front.
 
         Returns when the front is open, or after RESYNC_PATIENCE_S. The comparison cannot end while
-        replication is paused; the front then opens by itself later. Raises LabError when the engine or a
-        table fails, LabStopping when the lab stops.
+        replication is paused; the front then opens by itself later. Raises LabError when the engine
+        or a table fails, LabStopping when the lab stops.
         """
         with self._life:
             if self._state in (RegionState.STARTING, RegionState.RESYNCING, RegionState.RUNNING):
@@ -108,7 +111,7 @@ class Region:
             raise LabStopping(f"stopped while {self.name} was starting")
 
     def _open(self, running: Running) -> None:
-        """Open the front as soon as this incarnation has been compared, unless another one took its place."""
+        """Open the front once this incarnation has been compared, unless there is a newer one."""
 
         def is_over() -> bool:
             return self.engine.running is not running or self._synced(self.name)
@@ -121,7 +124,10 @@ class Region:
                 self.gate.ready(running.port)
 
     def stop(self) -> int:
-        """Shut the front, cut its connections and stop the engine in order. Returns how many connections were cut."""
+        """Shut the front, cut its connections and stop the engine in order.
+
+        Returns how many connections were cut.
+        """
         with self._life:
             self._state = RegionState.STOPPED
             self._replica = None

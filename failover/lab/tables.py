@@ -28,7 +28,7 @@ class TableSpec(Protocol):
 
 @dataclass(frozen=True)
 class Table:
-    """A TableSpec that was read from JSON: ``{"name", "create", "ttl_attribute"?, "replicated"?}``."""
+    """A TableSpec from JSON: ``{"name", "create", "ttl_attribute"?, "replicated"?}``."""
 
     name: str
     create: dict[str, Any]

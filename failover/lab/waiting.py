@@ -10,7 +10,7 @@ POLL_S = 0.03
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float, *, stopping: Event | None = None) -> bool:
-    """True as soon as the condition holds; False once ``timeout_s`` is over or ``stopping`` is set."""
+    """True as soon as the condition holds. False once ``timeout_s`` is over or ``stopping`` is set."""
     stop = stopping or Event()
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -1,4 +1,4 @@
-"""How another process talks to the running lab: its state as JSON, and orders to set or clear faults.
+"""How another process reads the running lab's state, and sets or clears faults.
 
-Start with ``client.py``, which commands, drills and tests use; ``server.py`` answers it inside the lab.
+Start with ``client.py``, which commands, drills and tests use. ``server.py`` answers in the lab.
 """

@@ -1,4 +1,4 @@
-"""Asks the running lab for its state and for faults, on behalf of a command, a drill or a test."""
+"""Reads the running lab's state and sets and clears its faults, for commands, drills and tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ TIMEOUT_S = 60.0
 
 
 class LabClient:
-    """The running lab of a directory. Every method may raise LabNotRunning or another LabError, in one line."""
+    """The running lab of a directory.
+
+    Every method may raise LabNotRunning or another LabError, in one line.
+    """
 
     def __init__(self, lab_dir: Path) -> None:
         self.lab_dir = lab_dir

@@ -1,12 +1,13 @@
 """A small HTTP server inside the lab: gives its state as JSON, sets faults and clears them.
 
 - ``GET /state``: the state document.
-- ``POST /faults`` with ``{"region", "kind", "seconds"?, "keep_connections"?, "ms"?}``: ``{"fault": {...}}``.
+- ``POST /faults`` with ``{"region", "kind", "seconds"?, "keep_connections"?, "ms"?}``: ``{"fault":
+  {...}}``.
 - ``DELETE /faults`` or ``DELETE /faults?region=R``: ``{"cleared": [{...}]}``.
 
-Errors are ``{"error": "one line"}``. It listens on loopback only. Every request must carry the token, which only the
-lab's owner can read, and must name this server's own address in Host: a web page cannot do that, even when a DNS
-name of its own leads here (DNS rebinding).
+Errors are ``{"error": "one line"}``. It listens on loopback only. Every request must carry the
+token, which only the lab's owner can read, and must name this server's own address in Host: a web
+page cannot do that, even when a DNS name of its own leads here (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def server_bind(self) -> None:
-        """Bind without a look-up of this machine's name, which the standard library would send to a nameserver."""
+        """Bind without looking up this machine's name.
+
+        The standard library would ask a nameserver for it.
+        """
         TCPServer.server_bind(self)
 
 
@@ -124,7 +128,10 @@ def _handler(book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -
             return self._reply(HTTPStatus.NOT_FOUND, {"error": f"there is only {path} for {self.command}"})
 
         def _body(self) -> bytes | None:
-            """The request's body, or None, with the error sent, when its length is not given or too great."""
+            """The request's body.
+
+            None, with the error sent, when its length is missing or too great.
+            """
             length = whole_number(self.headers.get("Content-Length", ""))
             if length is None:
                 self._reply(HTTPStatus.LENGTH_REQUIRED, {"error": "Content-Length is required"})

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 
 import psutil
 
-# Prefixes by which operating systems name interfaces that lead to no phone: tunnels, and the bridges of containers and
-# virtual machines.
+# Prefixes by which operating systems name interfaces that lead to no phone: tunnels, and the
+# bridges of containers and virtual machines.
 TUNNELS = ("tun", "tap", "utun", "wg", "ppp", "ipsec", "tailscale", "zt", "nordlynx", "proton", "gpd")
 BRIDGES = ("docker", "br-", "bridge", "virbr", "veth", "vbox", "vmnet", "vmenet", "lxc", "lxd", "cni", "podman", "anpi")
 
 
 @dataclass(frozen=True)
 class Interface:
-    """A network interface with an IPv4 address. `tunnel`: the system says that it is point to point."""
+    """A network interface with an IPv4 address.
+
+    `tunnel`: the system says that it is point to point.
+    """
 
     name: str
     address: str
@@ -28,8 +31,9 @@ class Interface:
 def ranked(interfaces: Iterable[Interface], *, routed: str | None = None) -> tuple[str, ...]:
     """The addresses that a phone may use, the likeliest first.
 
-    `routed` is the address that the default route uses, None without such a route. It comes first only among
-    addresses that are equally likely otherwise: with a VPN, the default route is the VPN's.
+    `routed` is the address that the default route uses, None without such a route. It comes first
+    only among addresses that are equally likely otherwise: with a VPN, the default route is the
+    VPN's.
     """
     usable = [interface for interface in interfaces if interface.up and not _address(interface).is_loopback]
 
@@ -87,7 +91,8 @@ def _routed() -> str | None:
     """The address from which a packet to the internet would be sent, or None. No packet is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # an address reserved for documentation: only the route is looked up
+            # An address reserved for documentation: only the route is looked up.
+            probe.connect(("192.0.2.1", 9))
             return str(probe.getsockname()[0])
         except OSError:
             return None

@@ -1,4 +1,4 @@
-"""The child processes of the demo: started in order, started again when they die, stopped in the opposite order."""
+"""Starts the demo's child processes, restarts those that die, and stops all in reverse order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from failover.lab.logs import last_line_of
 STOP_S = 12.0
 """How long a child may take to end after SIGTERM before it gets SIGKILL."""
 MOST_RESTARTS, WITHIN_S = 5, 60.0
-"""A child that would be the sixth to start again within this time ends the demo: a restart does not mend it."""
+"""The sixth restart within this time ends the demo instead: a restart does not mend what is wrong.
+"""
 
 
 class Children:
@@ -52,7 +53,8 @@ class Children:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 pass_fds=(self._pipe,),
-                start_new_session=True,  # Ctrl-C reaches this process alone, which stops them in order
+                # Ctrl-C reaches this process alone, which stops them in order.
+                start_new_session=True,
             )
         self._commands[name] = command
 

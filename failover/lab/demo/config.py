@@ -19,8 +19,8 @@ EVERYWHERE = "0.0.0.0"
 class DemoConfig:
     """The demo's settings.
 
-    The web tier listens on the addresses `listens`. `shown` are the hosts that phones may open, the likeliest first.
-    `hosts` are all the host names that the application answers to.
+    The web tier listens on the addresses `listens`. `shown` are the hosts that phones may open, the
+    likeliest first. `hosts` are all the host names that the application answers to.
     """
 
     lab_dir: Path
@@ -55,9 +55,12 @@ class DemoConfig:
     def from_env(
         cls, environ: Mapping[str, str], *, lab_dir: Path, password: str, reachable: Network | None = None
     ) -> DemoConfig:
-        """Read PORT, HOST, WORKERS and STACKS. Raises LabError, in one line, for a value that cannot be used.
+        """Read PORT, HOST, WORKERS and STACKS.
 
-        `reachable` is how other machines reach this one; the operating system is asked when it is not given.
+        Raises LabError, in one line, for a value that cannot be used.
+
+        `reachable` is how other machines reach this one; the operating system is asked when it is
+        not given.
         """
         if (character := harm(password)) is not None:
             raise LabError(f"DEMO_PASSWORD: holds a character that cannot be typed: {character}")

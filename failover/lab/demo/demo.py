@@ -1,7 +1,7 @@
-"""The whole demo: the lab, the monitor and the web tier as child processes of this one, which ends them all.
+"""Runs the whole demo: the lab, the monitor and the web tier, as child processes that end with it.
 
-The monitor and the web tier are started again when they die, as a service manager would do in production.
-Without its lab a demo has no regions: when the lab ends, the demo ends.
+The monitor and the web tier are started again when they die, as a service manager would do in
+production. Without its lab a demo has no regions: when the lab ends, the demo ends.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ class Demo:
         self._stopping.set()
 
     def run(self, prepare: Callable[[], None]) -> None:
-        """Run the demo; `prepare` (accounts) is called once the lab is ours. Raises LabError in one line."""
+        """Run the demo; `prepare` (accounts) is called once the lab is ours.
+
+        Raises LabError in one line.
+        """
         try:
             self._take_directory()
             self._start_lab()
@@ -74,7 +77,10 @@ class Demo:
         self._check_end_of_lab()
 
     def _take_directory(self) -> None:
-        """Raises LabError, before anything is touched, when another demo or lab works in the directory."""
+        """Take the directory for this demo.
+
+        Raises LabError when another demo or lab works in it; nothing is touched then.
+        """
         lab = DirLock(self._config.lab_dir)
         lab.take()
         lab.release()  # the lab itself takes it for good
@@ -88,7 +94,10 @@ class Demo:
         self._await("lab", self._regions_are_open)
 
     def _start_monitor_and_web(self) -> None:
-        """Start both, import the survey meanwhile, and wait until the monitor has looked and the web tier answers."""
+        """Start both and import the survey meanwhile.
+
+        Wait for the monitor's first status and for the web tier.
+        """
         status = self._config.lab_dir / "run" / "status.json"
         before = _changed_at(status)  # the last demo's monitor left one
         self._children.start("monitor", [*MANAGE, "monitor"])
@@ -119,11 +128,15 @@ class Demo:
                 f"the votes could not be saved in LAB_DIR={self._config.lab_dir}: is the disk full? Those since the "
                 "last stop are lost; what was saved before is kept"
             )
-        if code not in (None, 0, -signal.SIGTERM):  # SIGTERM: it was stopped before it listened for signals
+        # SIGTERM: it was stopped before it listened for signals.
+        if code not in (None, 0, -signal.SIGTERM):
             raise LabError(f"the lab did not stop in order: {self._children.how_it_ended('lab')}")
 
     def _manage(self, *arguments: str) -> list[str]:
-        """Run a management command and return the lines that it printed. Raises LabError in one line."""
+        """Run a management command and return the lines that it printed.
+
+        Raises LabError in one line.
+        """
         command = subprocess.run(
             [*MANAGE, *arguments],
             cwd=PROJECT,
@@ -155,7 +168,10 @@ class Demo:
         return control["pid"] == self._children.pid("lab") and (self._config.lab_dir / APP_ENV).exists()
 
     def _regions_are_open(self) -> bool:
-        """A front opens once the replicas have been compared. With very many ballots the lab is ready before that."""
+        """A front opens once the replicas have been compared.
+
+        With very many ballots the lab is ready before that.
+        """
         return all(region["front"]["open"] for region in LabClient(self._config.lab_dir).state()["regions"])
 
     def _web_answers(self) -> bool:

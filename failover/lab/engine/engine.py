@@ -1,8 +1,8 @@
 """Starts, stops, freezes and watches the engine process of one region.
 
-Settings and figures: ministack 1.5 starts in about 0.5 s. On SIGTERM it saves its tables in STATE_DIR;
-after SIGKILL it has lost everything since its last save. So an engine that did not end in order starts
-with no data at all: with the older snapshot the region would have travelled back in time.
+Settings and figures: ministack 1.5 starts in about 0.5 s. On SIGTERM it saves its tables in
+STATE_DIR; after SIGKILL it has lost everything since its last save. So an engine that did not end
+in order starts with no data at all: an older snapshot would take the region back in time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LEASH = Path(__file__).with_name("leash.py")
 class Running:
     """One incarnation of an engine, from a start to its end.
 
-    Nothing that points into an earlier incarnation (a stream iterator, a port) is valid in a later one.
+    What belongs to one incarnation, such as a stream iterator or a port, is not valid in the next.
     """
 
     incarnation: int
@@ -44,8 +44,9 @@ class Running:
 
 
 class Engine:
-    """A region's engine. ``on_crash(incarnation)`` is called, in a thread, when it ends without being told to.
+    """A region's engine.
 
+    ``on_crash(incarnation)`` is called, in a thread, when it ends without being told to.
     ``is_saved`` says whether the last stop saved the tables.
     """
 
@@ -90,7 +91,10 @@ class Engine:
         return running
 
     def stop(self) -> None:
-        """Stop in order, so that the data is kept: CONT, TERM, and KILL at the deadline. Harmless when stopped."""
+        """Stop in order, so that the data is kept: CONT, TERM, and KILL at the deadline.
+
+        Harmless when stopped.
+        """
         with self._lock:
             running, self._running = self._running, None
         if running is not None:
@@ -98,20 +102,29 @@ class Engine:
             self.is_saved = running.leash.returncode != UNSAVED
 
     def freeze(self) -> None:
-        """Stop the process where it stands: its port accepts and nothing answers. Raises LabError when it is gone."""
+        """Stop the process where it stands: its port accepts and nothing answers.
+
+        Raises LabError when it is gone.
+        """
         with self._lock:
             if self._running is None or self._running.leash.poll() is not None:
                 raise LabError(f"the engine of {self._region} does not run")
             os.kill(self._running.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on, with everything that was sent to it meanwhile. Harmless when it is not frozen or not there."""
+        """Let it go on, with everything that was sent to it meanwhile.
+
+        Harmless when it is not frozen or not there.
+        """
         with self._lock:
             if self._running is not None and self._running.leash.poll() is None:
                 os.kill(self._running.pid, signal.SIGCONT)
 
     def _launch(self, folder: Path, port: int, command: list[str], env: dict[str, str]) -> Running:
-        """Start the program on its leash and wait for its port. Raises LabError, with the process ended."""
+        """Start the program on its leash and wait for its port.
+
+        Raises LabError, with the process ended.
+        """
         log = self._config.lab_dir / "logs" / f"engine-{self._region}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         snapshot = str(snapshot_file(self._config, self._region) or "")
@@ -122,7 +135,8 @@ class Engine:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=env,
-                start_new_session=True,  # Ctrl-C in the terminal is for the lab, which then stops the engines in order
+                # Ctrl-C in the terminal is for the lab, which then stops the engines in order.
+                start_new_session=True,
             )
         pid = leash.stdout.readline().strip() if leash.stdout else b""
         if not pid:
@@ -169,7 +183,7 @@ def port_answers(port: int) -> bool:
 
 
 def _end(leash: subprocess.Popen[bytes]) -> None:
-    """Close the leash's stdin, which makes it stop its engine and end; wait a little longer than that needs."""
+    """Let the leash stop its engine and end, by closing its stdin; kill it when that takes too long."""
     if leash.stdin:
         leash.stdin.close()
     try:

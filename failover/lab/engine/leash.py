@@ -3,14 +3,14 @@
 A program of its own that uses only the standard library:
 ``python -I leash.py ENGINE_DIR LOG DEADLINE_S SNAPSHOT COMMAND...``
 
-The lab keeps the writing end of the leash's stdin. A lab that is killed with -9 closes it too, and the
-leash then stops the engine. While both live,
+The lab keeps the writing end of the leash's stdin. A lab that is killed with -9 closes it too, and
+the leash then stops the engine. While both live,
 
 - the leash has printed the engine's pid on its first line of output;
-- leash and engine together hold ``engine.lock``, so a held lock proves that the pid in ``engine.pid`` is
-  still that of our engine;
-- the file ``running`` exists. It stays behind unless the engine ended in order: data beside that file
-  cannot be trusted.
+- leash and engine together hold ``engine.lock``, so a held lock proves that the pid in
+  ``engine.pid`` is still that of our engine;
+- the file ``running`` exists. It stays behind unless the engine ended in order: data beside that
+  file cannot be trusted.
 """
 
 from __future__ import annotations
@@ -30,14 +30,18 @@ IN_ORDER = frozenset({0, -signal.SIGTERM, 128 + signal.SIGTERM})
 """Exit codes of an engine that ended by itself on SIGTERM (Java says 143)."""
 LOCK_HELD, CANNOT_START = 75, 127
 UNSAVED = 74
-"""Exit code when the engine ended in order but did not write SNAPSHOT anew, mostly because of a full disk. What it
-saved before is still there.
+"""Exit code when the engine ended in order and did not write SNAPSHOT anew: the disk may be full.
+
+What it saved before is still there.
 """
 PR_SET_PDEATHSIG = 1
 
 
 def main(argv: list[str]) -> int:
-    """Run until the engine ends or stdin closes; returns the engine's exit code, or one of those above."""
+    """Run until the engine ends or stdin closes.
+
+    Returns the engine's exit code or one of those above.
+    """
     engine_dir, log, deadline_s = Path(argv[1]), Path(argv[2]), float(argv[3])
     snapshot, command = argv[4], argv[5:]
     lock = os.open(engine_dir / "engine.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -52,7 +56,8 @@ def main(argv: list[str]) -> int:
     engine = _start(command, log, lock)
     if engine is None:
         return CANNOT_START
-    with contextlib.suppress(OSError):  # on a full disk a region that runs matters more than one that is found again
+    # On a full disk a region that runs matters more than one that is found again.
+    with contextlib.suppress(OSError):
         pid_file.write_text(str(engine.pid))
     sys.stdout.write(f"{engine.pid}\n")
     sys.stdout.flush()
@@ -67,7 +72,7 @@ def main(argv: list[str]) -> int:
 
 
 class _Signals:
-    """Wakes ``select`` when a signal arrives: SIGTERM, which asks for the end, or SIGCHLD, the engine's end.
+    """Wakes ``select`` on a signal: SIGTERM, which asks for the end, or SIGCHLD, the engine's end.
 
     SIGINT is ignored: on Ctrl-C the lab stops its engines in order.
     """
@@ -86,7 +91,7 @@ class _Signals:
 
 
 def _start(command: list[str], log_path: Path, lock: int) -> subprocess.Popen[bytes] | None:
-    """Start the engine, which inherits the lock; None, with the reason in the log, when that fails."""
+    """Start the engine, which inherits the lock. None, with the reason in the log, when that fails."""
     with log_path.open("ab") as log:
         try:
             return subprocess.Popen(
@@ -95,7 +100,8 @@ def _start(command: list[str], log_path: Path, lock: int) -> subprocess.Popen[by
                 stdout=log,
                 stderr=log,
                 pass_fds=(lock,),
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # the leash has one thread
+                # The leash has one thread.
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         except OSError as error:
             log.write(f"{command[0]} could not be started: {error.strerror}\n".encode())
@@ -103,12 +109,15 @@ def _start(command: list[str], log_path: Path, lock: int) -> subprocess.Popen[by
 
 
 def _die_with_parent() -> None:
-    """A second safeguard, on Linux only: if the leash itself is killed with -9, its engine is killed too."""
+    """A second safeguard, on Linux only: an engine whose leash is killed with -9 is killed too."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _wait(engine: subprocess.Popen[bytes], signals: _Signals, deadline_s: float) -> bool:
-    """Wait for the engine's end, and stop it when that is asked for. Returns whether it was stopped."""
+    """Wait for the engine's end, and stop it when that is asked for.
+
+    Returns whether it was stopped.
+    """
     was_stopped = False
     while engine.poll() is None:
         readable, _, _ = select.select([sys.stdin, signals.descriptor], [], [], 1.0)
@@ -131,7 +140,10 @@ def _stop(engine: subprocess.Popen[bytes], deadline_s: float) -> None:
 
 
 def _version(snapshot: str) -> tuple[int, int] | None:
-    """Inode and time of change of the snapshot, which differ after a save; None when there is no such file."""
+    """Inode and time of change of the snapshot, which differ after a save.
+
+    None without such a file.
+    """
     try:
         status = os.stat(snapshot)
     except OSError:

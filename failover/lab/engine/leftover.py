@@ -1,4 +1,4 @@
-"""Stops the engine that a killed lab may have left behind, and signals no process that is not such an engine."""
+"""Stops the engine that a killed lab may have left behind, and signals no other process."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ STOP_DEADLINE_S = 8.0
 
 
 def clear_leftover(folder: Path, *, stopping: threading.Event) -> None:
-    """Stop the engine that a killed lab may have left in this folder. Raises LabError when it does not end.
+    """Stop the engine that a killed lab may have left in this folder.
 
-    A held lock proves that the engine or its leash lives, and a leash ends with its engine. Only then
-    is the pid in the file trusted: otherwise the number may belong to another program by now.
+    Raises LabError when it does not end.
+
+    A held lock proves that the engine or its leash lives, and a leash ends with its engine. Only
+    then is the pid in the file trusted: otherwise the number may belong to another program by now.
     """
     lock = os.open(folder / "engine.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""The two programs that can be a region's engine: how each is called, and which one wrote a directory's data."""
+"""The two programs that can be a region's engine. Each has its command, and its own form of data."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def snapshot_file(config: LabConfig, region: str) -> Path | None:
 def refuse_another_engine(config: LabConfig) -> None:
     """Note which kind of engine the directory belongs to. Raises LabError when it is another kind.
 
-    Each kind stores its tables in its own format, so another one would start empty beside the votes.
+    Each kind stores tables in its own format, so another one would start empty beside the votes.
     """
     note = config.lab_dir / "engines" / "kind"
     kept = note.read_text().strip() if note.exists() else _kind_of_data(config)
@@ -67,7 +67,7 @@ def refuse_another_engine(config: LabConfig) -> None:
 
 
 def _kind_of_data(config: LabConfig) -> EngineKind:
-    """The kind of engine that wrote a directory without a note, which earlier versions did not make."""
+    """The kind of engine that wrote a directory without a note. Earlier versions made no note."""
     data = [path for region in config.regions for path in config.engine_dir(region).glob("data/*")]
     if any(path.suffix == ".db" for path in data):
         return EngineKind.DYNAMODB_LOCAL

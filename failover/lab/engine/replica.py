@@ -1,4 +1,7 @@
-"""How the lab itself reads and writes an engine's tables: botocore at the engine's port, one attempt per call."""
+"""Reads and writes an engine's tables for the lab itself.
+
+Uses botocore at the engine's port, with one attempt per call.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ _session_lock = threading.Lock()
 
 
 def client(service: str, region: str, port: int) -> Any:
-    """A client for an engine on loopback. Botocore generates clients at run time, so they have no type."""
+    """A client for an engine on loopback.
+
+    Botocore generates clients at run time, so they have no type.
+    """
     with _session_lock:  # creating clients is not thread-safe in botocore
         return _session.create_client(
             service,
@@ -44,7 +50,10 @@ def client(service: str, region: str, port: int) -> Any:
 
 
 class EngineReplica:
-    """The tables of one incarnation of an engine. Threads may share it, as they may share botocore's clients."""
+    """The tables of one incarnation of an engine.
+
+    Threads may share it, as they may share botocore's clients.
+    """
 
     def __init__(self, region: str, incarnation: int, port: int) -> None:
         self.region = region
@@ -103,12 +112,18 @@ class EngineReplica:
         return Cursor(tuple(reply["ShardIterator"] for reply in replies))
 
     def read(self, cursor: Cursor) -> Page:
-        """The next page of every shard. Raises CursorLost for an iterator that is too old, or a shard that ended."""
+        """The next page of every shard.
+
+        Raises CursorLost for an iterator that is too old, or a shard that ended.
+        """
         records, cursor = self.records(cursor)
         return Page(tuple(image for record in records if (image := record["dynamodb"].get("NewImage"))), cursor)
 
     def records(self, cursor: Cursor) -> tuple[list[dict[str, Any]], Cursor]:
-        """The next records of every shard, as the stream gives them. Raises CursorLost as ``read`` does."""
+        """The next records of every shard, as the stream gives them.
+
+        Raises CursorLost as ``read`` does.
+        """
         records: list[dict[str, Any]] = []
         iterators: list[str] = []
         for iterator in cursor.iterators:

@@ -1,4 +1,4 @@
-"""The faults that are in force: at most one per region, each with an end, so that none has to be cleared by hand."""
+"""Sets faults, at most one per region, and ends each in time, so that none is forgotten."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 class Fault:
     """A fault that is in force.
 
-    ``until`` is on the monotonic clock, ``cut`` is the number of connections that were reset. ``ending`` is set once
-    its time is over. A fault that could not be mended stays ``ending`` until it is cleared.
+    ``until`` is on the monotonic clock, ``cut`` is the number of connections that were reset.
+    ``ending`` is set once its time is over. A fault that could not be mended stays ``ending`` until
+    it is cleared.
     """
 
     order: Order
@@ -48,7 +49,8 @@ class Fault:
 class FaultBook:
     """Sets, clears and ends faults, from any thread.
 
-    It decides under ``_lock``. It breaks or mends a region outside it, under that region's own lock in ``_working``.
+    It decides under ``_lock``. It breaks or mends a region outside it, under that region's own lock
+    in ``_working``.
     """
 
     def __init__(self, world: World, *, kinds: Sequence[FaultKind] = KINDS) -> None:
@@ -66,7 +68,10 @@ class FaultBook:
         self._expiry.start()
 
     def close(self) -> None:
-        """Forget every fault and take no more orders. Nothing is mended: the lab's parts are about to stop."""
+        """Forget every fault and take no more orders.
+
+        Nothing is mended: the lab's parts are about to stop.
+        """
         with self._lock:
             self._closing = True
             self._active.clear()
@@ -80,7 +85,8 @@ class FaultBook:
     def set(self, order: Order) -> dict[str, Any]:
         """Break a region and return the fault's row.
 
-        Raises FaultRefused, with nothing changed, and LabError, with the region mended, when it fails half-way.
+        Raises FaultRefused, with nothing changed, and LabError, with the region mended, when it
+        fails half-way.
         """
         order = self._checked(order)
         if not self._working[order.region].acquire(blocking=False):
@@ -122,8 +128,8 @@ class FaultBook:
     def clear(self, region: str | None = None) -> list[dict[str, Any]]:
         """Mend one region, or all, and return the rows of the faults that were in force.
 
-        Raises FaultRefused for an unknown region. Raises LabError when a region could not be mended; the others
-        have been mended then.
+        Raises FaultRefused for an unknown region. Raises LabError when a region could not be
+        mended; the others have been mended then.
         """
         if region is not None and region not in self._world.regions:
             raise FaultRefused(self._unknown_region(region))
@@ -155,7 +161,7 @@ class FaultBook:
         return True
 
     def _expire(self) -> None:
-        """Until the lab stops: start the end of every fault whose time is over, then wait for the next."""
+        """End every fault whose time is over, then wait for the next, until the lab stops."""
         while not self._closing:
             with self._lock:
                 now = time.monotonic()
@@ -165,7 +171,7 @@ class FaultBook:
                 for fault in due:
                     self._active[fault.order.region] = replace(fault, ending=True)
             for fault in due:
-                # Each in a thread of its own: one that takes long must not keep another from ending.
+                # In a thread of its own: an end that takes long must not delay the next.
                 threading.Thread(target=self._end, args=(fault,), name="fault-end", daemon=True).start()
             if not due:
                 self._changed.wait(max(0.0, next_end - now))

@@ -1,6 +1,7 @@
 """The kinds of faults: one small class for each way to break a region and mend it again.
 
-To add a kind, write a class with the members of FaultKind, add it to KINDS, and add a check to verify.py.
+To add a kind, write a class with the members of FaultKind, list it in KINDS, and add a check for
+it to verify.py.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ DEFAULT_S = 300.0
 
 @dataclass(frozen=True)
 class Order:
-    """An order to break ``region`` by ``kind`` for so many seconds. ``ms`` is for kinds that use it."""
+    """An order to break ``region`` by ``kind`` for so many seconds.
+
+    ``ms`` is for kinds that use it.
+    """
 
     region: str
     kind: str
@@ -50,8 +54,8 @@ class Milliseconds:
 class FaultKind(ABC):
     """One way to break a region. ``summary`` is its line in `fault --list`.
 
-    ``cuts`` says whether it cuts open connections unless the order keeps them. ``restore`` must be harmless when
-    nothing is broken.
+    ``cuts`` says whether it cuts open connections unless the order keeps them. ``restore`` must be
+    harmless when nothing is broken.
     """
 
     name: str
@@ -83,7 +87,7 @@ class DnsFault(FaultKind):
         self._mode = mode
 
     def apply(self, world: World, order: Order) -> int:
-        """Change the answer, then cut: a client that reconnects at once must not get the old answer."""
+        """Change the answer, then cut: a client that reconnects at once must get the new answer."""
         world.nameserver.set_mode(order.region, self._mode)
         return 0 if order.keep_connections else world.regions[order.region].gate.cut()
 
@@ -93,7 +97,10 @@ class DnsFault(FaultKind):
 
 
 class FrontFault(FaultKind):
-    """The front treats new connections in another manner. Open ones are cut unless the order keeps them."""
+    """The front treats new connections in another manner.
+
+    Open ones are cut unless the order keeps them.
+    """
 
     cuts = True
 
@@ -104,13 +111,16 @@ class FrontFault(FaultKind):
         self._manner = manner
 
     def apply(self, world: World, order: Order) -> int:
-        """Change the manner, then cut: a client that reconnects at once must not meet the old manner."""
+        """Change the manner, then cut: a client that reconnects at once must meet the new one."""
         gate = world.regions[order.region].gate
         gate.treat(self._manner)
         return 0 if order.keep_connections else gate.cut()
 
     def restore(self, world: World, region: str) -> None:
-        """Serve again, if the region is ready. Connections that were opened during the fault are cut."""
+        """Serve again, if the region is ready.
+
+        Connections that were opened during the fault are cut.
+        """
         world.regions[region].gate.treat(Manner.SERVE)
 
 
@@ -132,7 +142,7 @@ class Latency(FaultKind):
 
 
 class Freeze(FaultKind):
-    """The engine's process is suspended (SIGSTOP): connections are accepted and nothing is answered.
+    """The engine's process is suspended: connections are accepted and nothing is answered.
 
     What was sent to it is done when it goes on: these are the zombie writes of a region that hangs.
     """
@@ -151,7 +161,7 @@ class Freeze(FaultKind):
 
 
 class Stop(FaultKind):
-    """The engine is stopped in order and keeps its data; the replicas are compared when it is back."""
+    """The engine is stopped in order and keeps its data. The replicas are compared when it is back."""
 
     name = "stop"
     summary = "the engine is stopped in order and its port closed; its data is kept"

@@ -1,4 +1,4 @@
-"""Looks at the lab from outside: a DNS query over UDP, a connection, a TLS handshake, an HTTP request.
+"""Looks at the lab from outside, by DNS queries over UDP, connections, TLS handshakes and HTTP.
 
 All of these run in the caller's process. The lab's state document is used only for addresses.
 """
@@ -19,7 +19,10 @@ from failover.lab.config import endpoint_host
 from failover.lab.errors import LabError
 
 WAIT_S = 2.0
-"""After so long without an answer a check calls it silence. A healthy region answers a hundred times faster."""
+"""After so long without an answer a check calls it silence.
+
+A healthy region answers a hundred times faster.
+"""
 State = dict[str, Any]
 
 
@@ -33,7 +36,10 @@ def region_of(state: State, region: str) -> dict[str, Any]:
 
 
 def ask_nameserver(state: State, name: str) -> tuple[str, list[str]]:
-    """Send a query over UDP; returns the answer's code (``NOERROR`` ..., "SILENCE") and its A records."""
+    """Send a query over UDP.
+
+    Returns the answer's code (``NOERROR`` ..., "SILENCE") and its A records.
+    """
     server = state["nameserver"]
     try:
         reply = DNSRecord.parse(DNSRecord.question(name, "A").send(server["host"], server["port"], timeout=WAIT_S))
@@ -70,10 +76,11 @@ def process_lives(pid: int) -> bool:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a request ended: ``end`` is "answered", "silence", "reset", "closed" or the error in words.
+    """How a request ended.
 
-    ``ms`` is the time from the first byte that was sent, ``received`` the number of bytes that came back. An answer
-    has a ``status``, ``headers`` in small letters, and a ``body``.
+    ``end`` is "answered", "silence", "reset", "closed" or the error in words.
+    ``ms`` is the time from the first byte that was sent, ``received`` the number of bytes that came
+    back. An answer has a ``status``, ``headers`` in small letters, and a ``body``.
     """
 
     end: str
@@ -109,8 +116,8 @@ class Outcome:
 class FrontConnection:
     """A new connection to a region's front, over TLS if the lab uses TLS; a context manager.
 
-    An answer is waited for as long as WAIT_S, four round trips and ``patience_s`` together. ``handshake`` is "done",
-    "none" in a lab without TLS, or what went wrong in it.
+    An answer is waited for as long as WAIT_S, four round trips and ``patience_s`` together.
+    ``handshake`` is "done", "none" in a lab without TLS, or what went wrong in it.
     """
 
     def __init__(self, state: State, region: str, *, patience_s: float = 0.0) -> None:

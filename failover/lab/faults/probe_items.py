@@ -49,13 +49,16 @@ def probes(state: State, region: str) -> list[Probe]:
 
 
 def key(names: tuple[str, ...], region: str) -> dict[str, dict[str, str]]:
-    """A probe's key. Its hash key is that of all probes; its range key is unique and ends in the region of writing."""
+    """A probe's key.
+
+    Its hash key is that of all probes; its range key is unique and ends in the region of writing.
+    """
     values = (PROBE_HASH, f"{uuid.uuid4()}#{region}")
     return {name: {"S": value} for name, value in zip(names, values, strict=False)}
 
 
 def item(key: dict[str, dict[str, str]], region: str) -> dict[str, Any]:
-    """A probe's item, stamped as the application stamps its own; TTL removes it after PROBE_LIFE_S."""
+    """A probe's item, stamped as the application's are. TTL removes it after PROBE_LIFE_S."""
     now = time.time()
     stamp = {"updated_at": {"N": str(int(now * 1e6))}, "updated_in": {"S": region}}
     return {**key, **stamp, "expires_at": {"N": str(int(now) + PROBE_LIFE_S)}}

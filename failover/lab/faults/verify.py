@@ -1,7 +1,7 @@
 """Checks from outside the lab whether a fault is really felt, and whether it is really gone.
 
-There is one check for each kind. It gets the lab's state document (for its addresses), the fault, and
-``broken``: whether the fault should be felt now.
+There is one check for each kind. It gets the lab's state document (for its addresses), the fault,
+and ``broken``: whether the fault should be felt now.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ HELD_S = 1.0
 LONG_HELD_S = 4.0
 """The same for a delay: a longer one is not waited for to its end."""
 ARRIVES_S = 30.0
-"""How long a probe may take behind the backlog of a long pause, which is copied at about 600 items per second."""
+"""How long a probe may take behind the backlog of a long pause.
+
+About 600 items are copied per second.
+"""
 TRIES = 3
 """How often a time is measured that a busy machine may lengthen; the best measurement counts."""
 MOST_DRIPS = 8
@@ -53,7 +56,10 @@ Check = Callable[[State, Fault, bool], Finding]
 
 
 def took_hold(state: State, fault: Fault) -> Finding:
-    """Whether a fault is felt. ``state`` is from before it was set: a stopped engine's pid is still in it."""
+    """Whether a fault is felt.
+
+    ``state`` is from before it was set: a stopped engine's pid is still in it.
+    """
     finding = _check(state, fault, True)
     return Finding(finding.holds, f"{finding.text}{_connections(fault)}")
 
@@ -165,7 +171,7 @@ def _freeze(state: State, fault: Fault, broken: bool) -> Finding:
 
 
 def _which_is_silent(state: State, fault: Fault, broken: bool, *, engine: str) -> Finding:
-    """The front is silent; whether the engine behind it answers tells a front that hangs from an engine that does."""
+    """The front must be silent. A request past it tells which of the two hangs: front or engine."""
     with FrontConnection(state, fault["region"]) as connection, ThreadPoolExecutor(1) as pool:
         direct = pool.submit(ask_engine, state, fault["region"])
         front, behind = connection.ask(), direct.result()
@@ -217,7 +223,10 @@ def _handshake(expected: str) -> Check:
 
 
 def _replication(state: State, fault: Fault, broken: bool, *, held_s: float) -> Finding:
-    """Probe items in both directions: under the fault not one arrives within ``held_s``; without it all arrive."""
+    """Send probe items in both directions.
+
+    Under the fault not one may arrive within ``held_s``; without it all must.
+    """
     started = time.monotonic()
     try:
         probes = probe_items.probes(state, fault["region"])

@@ -1,12 +1,12 @@
 """Hands one region's stream to one function, and calls the function on a schedule.
 
-On AWS an event source mapping and an EventBridge schedule do this. Records are handed in in order. From
-the first record that failed on they are handed in again, a few times, and are then given up, as AWS
-gives them up: the schedule finds what was missed.
+On AWS an event source mapping and an EventBridge schedule do this. Records are handed in in order.
+From the first record that failed on they are handed in again, a few times, and are then given up,
+as AWS gives them up: the schedule finds what was missed.
 
-The same as on AWS: the event's JSON, the partial batch response, records that come again. Different:
-one shard, no concurrency, a schedule twice as often, and a batching window that grows with the load,
-since everything shares one machine here.
+The same as on AWS: the event's JSON, the partial batch response, records that come again.
+Different: one shard, no concurrency, a schedule twice as often, and a batching window that grows
+with the load, since everything shares one machine here.
 """
 
 from __future__ import annotations
@@ -23,17 +23,22 @@ from failover.lab.functions.function import Function, FunctionFailed, environmen
 from failover.lab.replication.link import Cursor
 
 BATCH = 5_000
-"""Most records in an event, about 4 MB: a function that was behind gets much at once (AWS: 10,000 or 6 MB)."""
+"""Most records in an event, about 4 MB.
+
+A function that was behind gets much at once. AWS: 10,000 or 6 MB.
+"""
 COLLECT_FACTOR, WINDOW_S = 4, 0.4
-"""After a batch, records are collected for so many times as long as the batch took, and at most for WINDOW_S. A shard
-in which many vote is then counted once for all of them, and the votes come before the counting.
+"""Records are collected for four times as long as the last batch took, at most for WINDOW_S.
+
+A shard in which many vote is then counted once for all of them, and the votes come before the
+counting.
 """
 PATIENCE_S = 60.0
 """How long a function may take: Lambda's timeout as our notes recommend it."""
 ATTEMPTS = 10
-"""At one batch without any progress."""
+"""Most attempts at one batch without any progress."""
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Before the next attempt, by the number of failed ones. The last is also the pause after a failed sweep."""
+"""Pause before the next attempt, by the number of failed ones; the last also after a failed sweep."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,10 @@ class Trigger:
 
 
 class Streamed(Protocol):
-    """One incarnation of one region's engine. Every method raises ReplicaDown when the engine does not answer."""
+    """One incarnation of one region's engine.
+
+    Every method raises ReplicaDown when the engine does not answer.
+    """
 
     @property
     def region(self) -> str: ...
@@ -78,7 +86,10 @@ class Stats:
 
 
 class EventSourceMapping:
-    """One region's stream and one function. Call ``step`` again and again from one thread; read ``stats`` from any."""
+    """One region's stream and one function.
+
+    Call ``step`` again and again from one thread; read ``stats`` from any.
+    """
 
     def __init__(self, trigger: Trigger, region: str, lab_dir: Path, *, monotonic: Callable[[], float]) -> None:
         self._trigger = trigger
@@ -102,11 +113,11 @@ class EventSourceMapping:
         Raises ReplicaDown and FunctionFailed; nothing is lost then, the next step goes on.
         """
         if replica.incarnation != self._incarnation:
-            # A stream iterator does not outlive its engine, and neither does the port that the function was given.
+            # A stream iterator ends with its engine, and so does the port that the function has.
             self._start_over(replica)
         if self._cursor is None:
             self._cursor = replica.end_of_stream(self._trigger.table)
-            # No record will show what was written before this cursor: sweep everything, and at once.
+            # No record shows what was written before this cursor: sweep everything, and at once.
             self._sweep, self._sweep_at, self._sweep_everything = None, 0.0, True
         try:
             records, self._cursor = replica.records(self._cursor)
@@ -168,7 +179,7 @@ class EventSourceMapping:
         self._not_before = now + min(WINDOW_S, COLLECT_FACTOR * (now - started))
 
     def _failed(self, batch: list[Record], done: int) -> None:
-        """Keep the records behind the first ``done`` for another attempt, or give them up after ATTEMPTS."""
+        """Keep all but the first ``done`` records for another attempt. After ATTEMPTS give them up."""
         self.stats = replace(self.stats, failures=self.stats.failures + 1)
         self._drop(done)
         self._failed_attempts = 1 if done else self._failed_attempts + 1
@@ -184,7 +195,10 @@ class EventSourceMapping:
         self.stats = replace(self.stats, waiting=len(self._waiting))
 
     def _finish_sweep(self) -> None:
-        """Take the last sweep's answer, if it is there, and set the time of the next. Nothing waits for a sweep."""
+        """Take the last sweep's answer, if it is there, and set the time of the next.
+
+        Nothing waits for a sweep.
+        """
         if self._sweep is None or not self._sweep.done():
             return
         sweep, self._sweep = self._sweep, None

@@ -1,4 +1,4 @@
-"""The JSON that a function gets from AWS: a stream's records as an event, and the schedule's event."""
+"""The JSON that a function gets from AWS: an event with a stream's records, and a schedule's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ Record = dict[str, Any]
 
 
 def as_event(record: Record, region: str) -> Record:
-    """A record of the stream as a function on AWS gets it: the time as epoch seconds, and where it comes from."""
+    """A record of the stream as a function on AWS gets it.
+
+    Its time is in epoch seconds, and it names its region.
+    """
     change = dict(record["dynamodb"])
     created = change.get("ApproximateCreationDateTime")
     if isinstance(created, datetime):
@@ -41,7 +44,7 @@ def scheduled(region: str, *, everything: bool = False) -> dict[str, Any]:
 
 
 def handled(batch: list[Record], reply: dict[str, Any]) -> int:
-    """How many records of the batch, from the first on, are done, by the function's partial batch response.
+    """How many records of the batch, from its first on, the partial batch response says are done.
 
     The first record that failed and every one behind it are to be handed in again.
     """

@@ -1,7 +1,8 @@
-"""One function as the lab runs it: a child process that gets AWS's own event JSON, one event per line.
+"""Runs a function as a child process that gets AWS's own event JSON, one event per line.
 
-A line to the function is `{"id", "event"}`; a line of its answer is `{"id", "reply"}` or `{"id", "error"}`. The
-function talks to one region's engine, past its front, and sees little else of this machine's environment.
+A line to the function is `{"id", "event"}`. Its answer is a line with `{"id", "reply"}` or
+`{"id", "error"}`. The function talks to one region's engine, past its front, and sees little else
+of this machine's environment.
 """
 
 from __future__ import annotations
@@ -39,14 +40,19 @@ def environment(region: str, port: int, scratch: Path) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "lab",
         "FAILOVER_ENDPOINTS": f"{region}=http://127.0.0.1:{port}",
         "FAILOVER_RUN_DIR": str(scratch),
-        "FAILOVER_READ_TIMEOUT_S": "5",  # counting may take its time: a large shard keeps an engine busy for a while
-        "TALLY_LARGE_REST": "5",  # rest five times as long as a large shard took: votes get 5/6 of the engine
+        # Counting may take its time: a large shard keeps an engine busy for a while.
+        "FAILOVER_READ_TIMEOUT_S": "5",
+        # Rest five times as long as a large shard took: votes get 5/6 of the engine.
+        "TALLY_LARGE_REST": "5",
         "PYTHONUNBUFFERED": "1",
     }
 
 
 class Function:
-    """One child process. ``invoke`` and ``end`` may be called from any thread, ``end`` more than once."""
+    """One child process.
+
+    ``invoke`` and ``end`` may be called from any thread, ``end`` more than once.
+    """
 
     def __init__(self, command: Sequence[str], env: dict[str, str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +64,8 @@ class Function:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                start_new_session=True,  # Ctrl-C in the terminal is for the lab, which then ends its children in order
+                # Ctrl-C in the terminal is for the lab, which then ends its children in order.
+                start_new_session=True,
             )
         self._lock = threading.Lock()
         self._pending: dict[int, Future[dict[str, Any]]] = {}

@@ -30,7 +30,10 @@ TALLY = Trigger(
 
 
 class Triggers:
-    """Every trigger in every region. ``replica_of`` gives a region's present incarnation, None while it is down."""
+    """Every trigger in every region.
+
+    ``replica_of`` gives a region's present incarnation, None while it is down.
+    """
 
     def __init__(
         self,
@@ -57,13 +60,16 @@ class Triggers:
             thread.start()
 
     def close(self) -> None:
-        """Hand in no more, and end the functions. The next lab's first sweep finds the records that still wait."""
+        """Hand in no more, and end the functions.
+
+        The next lab's first sweep finds the records that still wait.
+        """
         self._closing.set()
         for mapping in self._mappings.values():
             mapping.end()
 
     def join(self) -> None:
-        """Wait for the threads, which may be in a call to an engine: the engine's end ends the call."""
+        """Wait for the threads. One may be in a call to an engine: the engine's end ends the call."""
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(6)

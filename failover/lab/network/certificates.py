@@ -1,7 +1,10 @@
-"""The lab's own certificate authority, made anew at each start. One file makes it known to the application.
+"""The lab's own certificate authority, made anew at each start.
 
-All private keys stay in this process. The authority's key is never written. A front's key passes through a file that
-only its owner may read, because Python's TLS loads certificates from files only.
+One file makes it known to the application.
+
+All private keys stay in this process. The authority's key is never written. A front's key passes
+through a file that only its owner may read, because Python's TLS loads certificates only
+from files.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ ANOTHER_NAME = "another-name.lab.invalid"
 
 
 def make_certificates(lab_dir: Path, regions: Sequence[str]) -> dict[str, FrontTls]:
-    """Make each region's two certificates: one for both of its host names, and one for another name.
+    """Make two certificates per region: one for both of its host names, and one for another name.
 
     Writes the authority's certificate, which is no secret, to ``lab_dir / CA``.
     """
@@ -39,6 +42,7 @@ def make_certificates(lab_dir: Path, regions: Sequence[str]) -> dict[str, FrontT
 
 def _context(certificate: trustme.LeafCert, folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with certificate.private_key_and_cert_chain_pem.tempfile(dir=str(folder)) as path:  # mode 0600, removed at once
+    # Mode 0600, removed at once.
+    with certificate.private_key_and_cert_chain_pem.tempfile(dir=str(folder)) as path:
         context.load_cert_chain(path)
     return context

@@ -1,8 +1,11 @@
-"""The nameserver of the lab: answers real queries over UDP and TCP on loopback, in one mode per region.
+"""The lab's nameserver.
 
-A region has two names, ``dynamodb.<region>.amazonaws.com`` and ``<account>.ddb.<region>.amazonaws.com``. They share
-one mode, since the automation that failed on 20 October 2025 manages both. Each has one A record, 127.0.0.1. No other
-name exists. Negative answers carry an SOA, whose last field is how long (s) a resolver may cache them.
+It answers real queries over UDP and TCP on loopback, in one mode per region.
+
+A region has two names, ``dynamodb.<region>.amazonaws.com`` and
+``<account>.ddb.<region>.amazonaws.com``. They share one mode, since the automation that failed on
+20 October 2025 manages both. Each has one A record, 127.0.0.1. No other name exists. Negative
+answers carry an SOA, whose last field is how long (s) a resolver may cache them.
 """
 
 from __future__ import annotations
@@ -20,7 +23,10 @@ from failover.lab.config import account_host, endpoint_host
 from failover.lab.errors import LabError
 
 TTL_S = 1
-"""Time to live of every answer, also of a negative one: short, so that a fault and its end are felt at once."""
+"""Time to live of every answer, negative ones too.
+
+It is short: a fault and its end are felt at once.
+"""
 
 
 class DnsMode(StrEnum):
@@ -32,7 +38,7 @@ class DnsMode(StrEnum):
     NXDOMAIN = "nxdomain"
     SERVFAIL = "servfail"
     SILENT = "silent"
-    """No answer at all, as if the packets were dropped; over TCP the connection ends without one."""
+    """No answer at all, as if the packets were dropped. Over TCP the connection just ends."""
 
 
 class _Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
@@ -57,7 +63,8 @@ class _Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
                 reply.header.rcode = RCODE.SERVFAIL
                 return reply  # without an SOA: this answer may not be cached
             case DnsMode.SILENT:
-                raise DNSError("this question is not answered")  # dnslib's server then sends nothing
+                # The server of dnslib then sends nothing.
+                raise DNSError("this question is not answered")
             case _:
                 assert_never(mode)
         soa = SOA("ns.lab.invalid", "lab.lab.invalid", (1, 60, 60, 3600, TTL_S))
@@ -66,7 +73,10 @@ class _Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
 
 
 class _UdpServer(socketserver.UDPServer):
-    """Answers one query after the other. dnslib's own starts a thread for each, which takes longer than the answer."""
+    """Answers one query after the other.
+
+    A thread for each, as dnslib has it, takes longer than an answer.
+    """
 
 
 class NameServer:

@@ -1,7 +1,8 @@
-"""The front of a region: a TCP proxy before its engine that can be shut, cut connections, misbehave and add distance.
+"""A region's front: a TCP proxy that can be shut, cut connections, misbehave and add distance.
 
-The front's port never changes while the lab runs, because it is part of the application's endpoint. A second socket
-keeps the port while the front is shut. It never listens, so a client is refused as by a closed port.
+The front's port never changes while the lab runs, because it is part of the application's endpoint.
+A second socket keeps the port while the front is shut. It never listens, so a client is refused as
+by a closed port.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ class FrontTls:
 
 
 class _End(asyncio.Protocol):
-    """One of a connection's two ends. ``out`` takes its bytes to the other end, ``into`` brings the other's."""
+    """One of a connection's two ends.
+
+    ``out`` takes its bytes to the other end, ``into`` brings the other's.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -45,7 +49,8 @@ class _End(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._connection.arrived(self, None)
-        # True keeps the transport open for writing. With TLS that is impossible: asyncio closes it by itself.
+        # True keeps the transport open for writing. With TLS that is impossible: asyncio closes it
+        # by itself.
         return self.transport is not None and self.transport.get_extra_info("sslcontext") is None
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -63,7 +68,8 @@ class _End(asyncio.Protocol):
 class _ClientEnd(_End):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # asyncio sets this only on sockets that it made itself. Without it every second reply waits 40 ms for an ACK.
+        # asyncio sets this only on sockets that it made itself. Without it every second reply waits
+        # 40 ms for an ACK.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection.accepted()
 
@@ -86,8 +92,8 @@ class Connection:
     def accepted(self) -> None:
         """Count the new client and connect to the engine.
 
-        On a real network connecting took a round trip, and a TLS handshake another. The first bytes are delayed by
-        these too.
+        Over a distance, connecting takes a round trip and a TLS handshake another. On loopback they
+        take none, so the first bytes are held back for as long.
         """
         self._handshake_over = self._loop.time() + self._front.trip_s() * (2 if self._front.tls else 1)
         self._front.connections.add(self)
@@ -111,7 +117,7 @@ class Connection:
             self.arrived(self.client, data)
 
     def arrived(self, end: _End, data: bytes | None) -> None:
-        """Pass bytes, or None for the end of them, from one end to the other, half a round trip later."""
+        """Pass bytes (None: the end of them) from one end to the other, half a round trip later."""
         if end.out is None:
             self._early.append(data)
         elif end is self.engine and self.manner is Manner.LOST_REPLY:
@@ -141,7 +147,10 @@ class Connection:
 
 
 class Front:
-    """The proxy itself. Everything here runs on the fronts' event loop; see gate.py for other threads."""
+    """The proxy itself.
+
+    Everything here runs on the fronts' event loop; see gate.py for other threads.
+    """
 
     def __init__(self, rtt_ms: float, tls: FrontTls | None = None) -> None:
         self.rtt_ms = rtt_ms
@@ -167,9 +176,9 @@ class Front:
     async def treat(self, manner: Manner) -> None:
         """Treat new connections in this manner.
 
-        Connections that were opened under another fault's manner are cut; those that are served live on. The port
-        does not close in between, except before a black hole: another listener could take the black hole's own
-        connection.
+        Connections that were opened under another fault's manner are cut; those that are served
+        live on. The port does not close in between, except before a black hole: another listener
+        could take the black hole's own connection.
         """
         if manner is not self._manner:
             close, self._close = self._close, _nothing
@@ -217,8 +226,9 @@ class Front:
         server = await loop.create_server(lambda: self._greet(manner), sock=bound(self.port), ssl=context)
 
         async def close() -> None:
-            # A connection that the server has just accepted would hang for ever if the server closed before its
-            # protocol was made (a flaw of asyncio: https://github.com/python/cpython/issues/109564).
+            # A flaw of asyncio: a connection that the server has just accepted hangs for ever if
+            # the server closes before its protocol is made.
+            # https://github.com/python/cpython/issues/109564
             loop.remove_reader(server.sockets[0].fileno())
             await _turns()
             server.close()

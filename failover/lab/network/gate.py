@@ -1,4 +1,4 @@
-"""Controls the fronts from other threads: one event loop in a thread of its own, and one gate per region."""
+"""Controls the fronts from other threads. One event loop runs them all; each has a gate."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class FrontLoop:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_TIMEOUT_S)
 
     def stop(self) -> None:
-        """End the loop and its thread, with the tasks in it (such as a client that never finishes its handshake)."""
+        """End the loop and its thread.
+
+        Tasks in it are cancelled, such as a handshake that never ends.
+        """
         if self._thread.is_alive():
             self.run(_cancel_all())
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -76,14 +79,20 @@ class Gate:
         return len(self._front.connections)
 
     def ready(self, engine_port: int) -> None:
-        """The engine at this port has its tables and its data: open the front, unless a fault keeps it shut."""
+        """Open the front to the engine at this port, unless a fault keeps it shut.
+
+        The engine must have its tables and data.
+        """
         with self._lock:
             self._front.engine_port = engine_port
             self._ready = True
             self._settle()
 
     def not_ready(self) -> int:
-        """The engine is stopping or gone: shut the front and cut its connections. Returns how many were cut."""
+        """The engine is stopping or gone: shut the front and cut its connections.
+
+        Returns how many were cut.
+        """
         with self._lock:
             self._ready = False
             self._settle()

@@ -12,7 +12,10 @@ from failover.lab.network.wire import Refusal, Requests
 
 
 class Manner(StrEnum):
-    """How a front treats a new connection. A connection that is open keeps the manner in which it was opened."""
+    """How a front treats a new connection.
+
+    A connection that is open keeps the manner in which it was opened.
+    """
 
     SERVE = "serve"
     REFUSE = "refuse"
@@ -48,7 +51,10 @@ class Cuttable(Protocol):
 
 
 class Mute(asyncio.Protocol):
-    """Accepts a connection, reads and never answers. ``connections`` is the front's list of open connections."""
+    """Accepts a connection, reads and never answers.
+
+    ``connections`` is the front's list of open connections.
+    """
 
     def __init__(self, manner: Manner, connections: set[Cuttable]) -> None:
         self.manner = manner
@@ -78,7 +84,10 @@ class Resetting(Mute):
 
 
 class Answering(Mute):
-    """Answers every request with an error instead of the engine, after ``trip_s()``: the region's round trip (s)."""
+    """Answers every request with an error.
+
+    It takes ``trip_s()``, the region's round trip (s), for it.
+    """
 
     def __init__(
         self, manner: Manner, connections: set[Cuttable], refusal: Refusal, trip_s: Callable[[], float]

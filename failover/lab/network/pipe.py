@@ -14,8 +14,8 @@ DRIP_S = 0.5
 class Pipe:
     """Passes chunks on in order, each at the loop time at which it is due.
 
-    Chunks therefore travel one behind the other, as on a long wire: a round trip takes one round trip's time, however
-    many chunks it has.
+    Chunks therefore travel one behind the other, as on a long wire: a round trip takes one round
+    trip's time, however many chunks it has.
     """
 
     def __init__(self, reader: asyncio.Transport, writer: asyncio.Transport) -> None:
@@ -56,7 +56,8 @@ class Pipe:
             if self._writer.is_closing():
                 continue
             if data is None:
-                # HTTP has no half-closed connections, and an engine would keep such a connection for ever.
+                # HTTP has no half-closed connections, and an engine would keep such a connection
+                # for ever.
                 self._writer.close()
             else:
                 self._waiting -= len(data)
@@ -79,7 +80,10 @@ class Pipe:
 
 
 class DripPipe(Pipe):
-    """Passes on one byte every DRIP_S: no single wait is long, but the reply as a whole takes for ever."""
+    """Passes on one byte every DRIP_S.
+
+    No single wait is long, but the reply as a whole takes for ever.
+    """
 
     _next = 0.0
 

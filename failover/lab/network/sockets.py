@@ -1,4 +1,4 @@
-"""The socket operations of a front that asyncio does not have: keep a port, drop connection attempts, reset."""
+"""Socket operations that asyncio does not have: keep a port, drop connection attempts, reset."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import socket
 import struct
 
 ABORT = struct.pack("ii", 1, 0)
-"""SO_LINGER with which close() sends a reset: the client sees a broken connection, not an orderly end."""
+"""SO_LINGER with which close() sends a reset.
+
+The client sees a broken connection, not an orderly end.
+"""
 
 
 def bound(port: int) -> socket.socket:
@@ -30,10 +33,11 @@ def reset(transport: asyncio.Transport) -> None:
 
 
 class BlackHole:
-    """A port that drops every attempt to connect: ``connect()`` hangs, as on a network that loses packets.
+    """A port on which ``connect()`` hangs, as on a network that loses packets.
 
-    It listens with room for one connection in its queue. A connection of its own takes that place and is never
-    accepted. The kernel then drops further SYNs, on loopback too, and the client's kernel sends them again and again.
+    It listens with room for one connection in its queue. A connection of its own takes that place
+    and is never accepted. The kernel then drops further SYNs, on loopback too, and the client's
+    kernel sends them again and again.
     """
 
     def __init__(self, port: int) -> None:
@@ -44,6 +48,9 @@ class BlackHole:
         self._filler.connect_ex(("127.0.0.1", port))
 
     def close(self) -> None:
-        """Stop dropping. Attempts that are still repeated reach the next socket that listens on the port."""
+        """Stop dropping.
+
+        Attempts that are still repeated reach the next socket that listens on the port.
+        """
         self._listener.close()
         self._filler.close()

@@ -1,4 +1,4 @@
-"""Just enough HTTP to answer instead of an engine: finds the end of each request, and words DynamoDB's errors."""
+"""Just enough HTTP to answer instead of an engine: the end of each request, and DynamoDB's errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ PREFIX = "com.amazonaws.dynamodb.v20120810#"
 
 
 class Requests:
-    """Counts the requests in the bytes that a client sends. DynamoDB's clients always send a Content-Length."""
+    """Counts the requests in the bytes that a client sends.
+
+    DynamoDB's clients always send a Content-Length.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -47,7 +50,10 @@ class Refusal:
     message: str
 
     def as_bytes(self) -> bytes:
-        """The whole reply, with a new request id and the checksum that DynamoDB sends with every body."""
+        """The whole reply.
+
+        It has a new request id, and the checksum that DynamoDB sends with every body.
+        """
         body = json.dumps({"__type": PREFIX + self.code, "message": self.message}).encode()
         head = (
             f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"

@@ -1,4 +1,7 @@
-"""A replica in memory, for tests of the links. It keeps the real engine's contract and can be made to fail."""
+"""A replica in memory, for tests of the links.
+
+It keeps the real engine's contract and can be made to fail.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ Deliver = Callable[[tuple[Item, ...]], tuple[Item, ...]]
 class FakeReplica:
     """One incarnation. ``deliver`` may repeat and reorder the images of a stream.
 
-    ``puts`` counts the attempts to write, refused ones too: an echo would show there. ``reads`` counts reads of
-    the stream.
+    ``puts`` counts the attempts to write, refused ones too: an echo would show there. ``reads``
+    counts reads of the stream.
     """
 
     def __init__(self, region: str, tables: Mapping[str, tuple[str, ...]], *, incarnation: int = 1) -> None:
@@ -29,7 +32,10 @@ class FakeReplica:
         self._calls_until_failure: int | None = None
 
     def restarted(self, *, keep_data: bool) -> FakeReplica:
-        """The next incarnation: its streams are empty, and it has this one's data if that was saved."""
+        """The next incarnation.
+
+        Its streams are empty, and it has this one's data if that was saved.
+        """
         replica = FakeReplica(self.region, self._tables, incarnation=self.incarnation + 1)
         replica.deliver = self.deliver
         if keep_data:

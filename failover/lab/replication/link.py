@@ -1,8 +1,9 @@
-"""One direction of replication: from one region's streams into the other region, across restarts of both.
+"""One direction of replication: from one region's streams into another region, across restarts.
 
-A link's cursors belong to one pair of incarnations. As soon as either engine is another one, the link starts
-over. It takes a cursor at the end of every stream, **then** compares both tables by a scan, and then follows the
-streams from those cursors. So every write is in the scan, behind the cursor, or in both.
+A link's cursors belong to one pair of incarnations. As soon as either engine is another one, the
+link starts over. It takes a cursor at the end of every stream, **then** compares both tables by a
+scan, and then follows the streams from those cursors. So every write is in the scan, behind the
+cursor, or in both.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ from failover.lab.replication.rules import Item, Key, Stamp, later, missing, sta
 
 DAY_MS = 86_400_000.0
 IDLE_STEPS, IDLE_READ_EVERY = 10, 4
-"""A stream that was empty at more than so many steps is read at every fourth step only. A read costs an engine a
-millisecond of CPU, and a laptop that only waits for a class should not be busy.
+"""A stream that was empty at more than so many steps is read at every fourth step only.
+
+A read costs an engine a millisecond of CPU, and a laptop that only waits for a class should not be
+busy.
 """
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in a table's stream: one iterator per shard. It means nothing to another incarnation of the engine."""
+    """A place in a table's stream: one iterator per shard.
+
+    It means nothing to another incarnation of the engine.
+    """
 
     iterators: tuple[str, ...]
 
@@ -46,7 +52,10 @@ class ReplicatedTable:
 
 
 class Replica(Protocol):
-    """One incarnation of one region's engine. Every method raises ReplicaDown when the engine does not answer."""
+    """One incarnation of one region's engine.
+
+    Every method raises ReplicaDown when the engine does not answer.
+    """
 
     @property
     def region(self) -> str: ...
@@ -72,8 +81,8 @@ class Replica(Protocol):
 class LinkStats:
     """What a link did since the lab started. Times are epoch seconds, lags are in ms.
 
-    ``applied`` and ``refused`` count copies from the stream, ``resynced`` those that comparisons found missing.
-    ``backlog`` is the number of images that were read and are not yet written.
+    ``applied`` and ``refused`` count copies from the stream, ``resynced`` those that comparisons
+    found missing. ``backlog`` is the number of images that were read and are not yet written.
     """
 
     read: int = 0
@@ -88,10 +97,10 @@ class LinkStats:
 
 
 class Link:
-    """Call ``step`` again and again from one thread; ``stats`` and ``in_sync`` may be read from any.
+    """Call ``step`` again and again from one thread. Read ``stats`` and ``in_sync`` from any.
 
-    What a step reads goes through two stores: ``_delayed`` has every image until its delay is over, ``_due`` then
-    has the latest image of each item until it is written.
+    What a step reads goes through two stores: ``_delayed`` has every image until its delay is over,
+    ``_due`` then has the latest image of each item until it is written.
     """
 
     def __init__(self, tables: Sequence[ReplicatedTable], *, wall: Callable[[], float]) -> None:
@@ -110,15 +119,17 @@ class Link:
         return self._stats
 
     def in_sync(self, source: int, target: int) -> bool:
-        """Whether these two incarnations have been compared, and the link now follows the streams."""
+        """Whether these two incarnations have been compared. The link follows the streams then."""
         return self._pair == (source, target)
 
     def step(self, source: Replica, target: Replica, *, paused: bool, delay_s: float = 0.0) -> None:
-        """Copy everything that can be copied now. Raises ReplicaDown; nothing is lost then, the next step goes on.
+        """Copy everything that can be copied now.
 
-        A paused link writes nothing. It still reads, so that its backlog can be shown and no iterator becomes too
-        old. Each image that is read waits for ``delay_s`` of its own: an item that changes all the time arrives too,
-        only later. A comparison by scan is not delayed.
+        Raises ReplicaDown; nothing is lost then, the next step goes on.
+
+        A paused link writes nothing. It still reads, so that its backlog can be shown and no
+        iterator becomes too old. Each image that is read waits for ``delay_s`` of its own: an item
+        that changes all the time arrives too, only later. A comparison by scan is not delayed.
         """
         pair = (source.incarnation, target.incarnation)
         if self._pair != pair:
@@ -154,7 +165,7 @@ class Link:
         self._stats = replace(self._stats, resyncs=self._stats.resyncs + 1, resynced=self._stats.resynced + copied)
 
     def _read(self, source: Replica) -> None:
-        """Read every stream to its end, except those that have been empty for a while and are not due."""
+        """Read every stream to its end, except idle ones whose turn it is not (see IDLE_STEPS)."""
         for table in self._tables:
             steps = self._empty_steps[table.name] = self._empty_steps.get(table.name, 0) + 1
             while steps <= IDLE_STEPS or steps % IDLE_READ_EVERY == 0:
@@ -168,7 +179,7 @@ class Link:
                 self._empty_steps[table.name] = 0
 
     def _end_delays(self, read_by: float) -> None:
-        """Let images that were read by this time (epoch seconds) be written, the latest of each item."""
+        """Let the images that were read by then (epoch s) be written, the latest of each item."""
         while self._delayed and self._delayed[0][0] <= read_by:
             _, table, key, item = self._delayed.popleft()
             earlier, stamp = self._due.get((table, key)), stamp_of(item)

@@ -1,15 +1,18 @@
 """The rules by which the lab copies items between regions: pure decisions, no I/O, no clock.
 
-This emulates DynamoDB Global Tables (MREC) for teaching. What is the same: every region takes writes, copies are
-asynchronous, the later write of a whole item wins everywhere, and a copy is not copied on (no echo). Its limits:
+This emulates DynamoDB Global Tables (MREC) for teaching. What is the same: every region takes
+writes, copies are asynchronous, the later write of a whole item wins everywhere, and a copy is not
+copied on (no echo). Its limits:
 
-- "Later" is decided by the item's own ``updated_at`` (a whole number, then by the region's name), not by a
-  time that the service keeps. So the application has to keep ``updated_at`` monotone per item. For most
-  items it is in microseconds.
-- Deletions are not copied: the application deletes nothing, and each engine expires items by TTL on its own.
+- "Later" is decided by the item's own ``updated_at`` (a whole number, then by the region's name),
+  not by a time that the service keeps. So the application has to keep ``updated_at`` monotone per
+  item. For most items it is in microseconds.
+- Deletions are not copied: the application deletes nothing, and each engine expires items by TTL on
+  its own.
 - An item without ``updated_at`` and ``updated_in`` stays in its region.
-- After a restart both regions are compared by a scan, because a restarted engine has lost its stream. The
-  service keeps 24 hours of it. A region that was killed has lost what was not yet copied: that tail is the RPO.
+- After a restart both regions are compared by a scan, because a restarted engine has lost its
+  stream. The service keeps 24 hours of it. A region that was killed has lost what was not yet
+  copied: that tail is the RPO.
 - Copies are written one by one: as in the service, there is no transaction across regions.
 """
 
@@ -25,7 +28,10 @@ Key = tuple[str, ...]
 """An item's key values, hash key first, each with its type."""
 
 CONDITION = "attribute_not_exists(updated_at) OR updated_at < :at OR (updated_at = :at AND updated_in < :region)"
-"""Under this condition an engine writes a copy: "the later wins". ``later`` is the same rule in Python."""
+"""Under this condition an engine writes a copy: "the later wins".
+
+``later`` is the same rule in Python.
+"""
 
 
 @dataclass(frozen=True, order=True)
@@ -57,7 +63,7 @@ def later(incoming: Stamp, present: Stamp | None) -> bool:
 
 
 def to_copy(images: Iterable[Item], *, source: str, key_names: Sequence[str]) -> dict[Key, Item]:
-    """The images of one region's stream that are to be copied: its own writes, and the latest for each item.
+    """The images of one region's stream to be copied: of its own writes, the latest per item.
 
     An item that another region wrote is a copy here; to send it on would be an echo.
     """
@@ -74,10 +80,10 @@ def to_copy(images: Iterable[Item], *, source: str, key_names: Sequence[str]) ->
 
 
 def missing(items: Iterable[Item], present: Mapping[Key, Stamp], key_names: Sequence[str]) -> Iterator[Item]:
-    """The items of one region that the other lacks or has an older copy of, whichever region wrote them.
+    """The items of one region that another lacks or has older copies of, from any region.
 
-    ``present`` has the other region's stamps. Unlike the stream, a scan also brings back a region's own
-    writes: a region that lost its data gets them from its peer.
+    ``present`` has the other region's stamps. Unlike the stream, a scan also brings back a region's
+    own writes: a region that lost its data gets them from its peer.
     """
     for item in items:
         stamp = stamp_of(item)

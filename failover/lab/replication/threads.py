@@ -1,7 +1,7 @@
 """Runs the links: one thread for each direction, which reads the streams several times per second.
 
-At every step a link gets the present incarnations of its two regions, so a restarted engine gets a new Replica
-and never an old iterator. An engine that is down is tried again at the next step.
+At every step a link gets the present incarnations of its two regions, so a restarted engine gets a
+new Replica and never an old iterator. An engine that is down is tried again at the next step.
 """
 
 from __future__ import annotations
@@ -21,14 +21,20 @@ from failover.lab.replication.link import Link, Replica, ReplicatedTable
 from failover.lab.tables import TableSpec, key_names, replicated
 
 POLL_S = 0.1
-"""Pause between two steps. It makes a lag of 0.1 s, or of 0.4 s for the first item after a second without any."""
+"""Pause between two steps.
+
+It makes a lag of 0.1 s, or of 0.4 s for the first item after a second without any.
+"""
 
 log = logging.getLogger(__name__)
 Lookup = Callable[[str], Replica | None]
 
 
 class Replication:
-    """All links of the lab. ``replica_of(region)`` gives the region's present incarnation, None while it is down."""
+    """All links of the lab.
+
+    ``replica_of(region)`` gives the region's present incarnation, None while it is down.
+    """
 
     def __init__(self, regions: Sequence[str], tables: Sequence[TableSpec], replica_of: Lookup) -> None:
         copied = tuple(ReplicatedTable(table.name, key_names(table)) for table in replicated(tables))
@@ -52,7 +58,7 @@ class Replication:
         self._closing.set()
 
     def join(self) -> None:
-        """Wait for the threads, which may be in a call to an engine: the engine's end ends the call."""
+        """Wait for the threads. One may be in a call to an engine: the engine's end ends the call."""
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(6)
@@ -62,7 +68,10 @@ class Replication:
         (self._paused.add if paused else self._paused.discard)(region)
 
     def delay(self, region: str, ms: int) -> None:
-        """Delay every item into and out of a region by ``ms``. With 0, items that are being delayed go on at once."""
+        """Delay every item into and out of a region by ``ms``.
+
+        With 0, items that are being delayed go on at once.
+        """
         self._delays_ms[region] = ms
 
     def delay_ms(self, source: str, target: str) -> int:

@@ -1,4 +1,4 @@
-"""Starts a lab for tests, without Django: small tables, real engines, and an end by its lifeline."""
+"""Starts a lab for tests, without Django: small tables, real engines, ended by its lifeline."""
 
 import json
 import os
@@ -108,7 +108,10 @@ def lives(pid: int) -> bool:
 
 @contextmanager
 def own_lab(lab_dir: Path, **environment: str) -> Iterator[OwnLab]:
-    """Starts a lab and waits until it is ready. The end of the block closes its lifeline, which ends the lab."""
+    """Starts a lab and waits until it is ready.
+
+    The end of the block closes its lifeline, which ends the lab.
+    """
     lab_dir.mkdir(parents=True, exist_ok=True)
     specs = lab_dir / "tables.json"
     specs.write_text(json.dumps([vars(spec) for spec in TABLES]))
@@ -131,7 +134,8 @@ def own_lab(lab_dir: Path, **environment: str) -> Iterator[OwnLab]:
             try:
                 return (lab_dir / "app.env").exists() and lab.client.state()["pid"] == process.pid
             except LabNotRunning:
-                return False  # the files are those of a killed lab, which this one is about to remove
+                # The files are those of a killed lab, which this one is about to remove.
+                return False
 
         wait_until(ready, within=30, what="the lab is ready")
         yield lab

@@ -1,4 +1,4 @@
-"""``manage.py fault`` and ``manage.py lab``: what a person reads, and the exit code that a script reads."""
+"""``manage.py fault`` and ``manage.py lab``: their output, and the exit code that a script reads."""
 
 from io import StringIO
 from pathlib import Path

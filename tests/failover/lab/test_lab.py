@@ -98,7 +98,8 @@ def test_an_engine_killed_with_9_starts_empty_and_gets_everything_from_its_peer(
         cloud.replica(item["updated_in"]["S"]).put("survey-votes", item)
     for item in items:
         cloud.wait_copied(item, WEST if item["updated_in"]["S"] == EAST else EAST)
-    cloud.replica(EAST).put("survey-tallies", stamped(EAST))  # not replicated: only this engine has it
+    # Not replicated: only this engine has it.
+    cloud.replica(EAST).put("survey-tallies", stamped(EAST))
     engine = cloud.region(EAST)["engine"]
     os.kill(engine["pid"], signal.SIGKILL)
     cloud.wait_running(EAST, incarnation=engine["incarnation"] + 1)

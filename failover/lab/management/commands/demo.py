@@ -1,4 +1,7 @@
-"""``manage.py demo``: the whole demo in the foreground. Ctrl-C or SIGTERM stops everything that it started."""
+"""``manage.py demo``: the whole demo in the foreground.
+
+Ctrl-C or SIGTERM stops everything that it started.
+"""
 
 import os
 import secrets
@@ -26,7 +29,8 @@ class Command(BaseCommand):
         "Runs the lab, the monitor and the web tier; "
         "variables: PORT, HOST, WORKERS, ENGINE, LAB_RTT_MS, LAB_TLS, DEMO_PASSWORD, LAB_DIR; see .env.example."
     )
-    requires_system_checks = ()  # the application's settings need the lab's app.env, which is not there yet
+    # The application's settings need the lab's app.env, which is not there yet.
+    requires_system_checks = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Run the demo until it is stopped."""

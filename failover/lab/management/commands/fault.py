@@ -17,7 +17,8 @@ class Command(BaseCommand):
     """Sets, lists and clears faults, and checks each from outside the lab."""
 
     help = "Breaks a region of the running lab, for a while, and checks from outside that it is broken."
-    requires_system_checks = ()  # it talks to the lab only, and must work while the application does not
+    # It talks to the lab only, and must work while the application does not.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """``fault REGION KIND``, ``fault --list``, ``fault --clear [REGION]``."""

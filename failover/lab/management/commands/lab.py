@@ -22,11 +22,13 @@ class Command(BaseCommand):
     """Runs until Ctrl-C, SIGTERM, or the end of the parent process that holds its lifeline."""
 
     help = "Runs the local cloud: two regions, their DNS and their replication. Ctrl-C stops it."
-    requires_system_checks = ()  # the application's settings need the lab's app.env, which is not there yet
+    # The application's settings need the lab's app.env, which is not there yet.
+    requires_system_checks = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Start the lab with the application's tables."""
-        from failover import gateway  # wires the models, which the other commands of the lab do not need
+        # Imported here because it wires the models, which other commands of the lab do not need.
+        from failover import gateway
 
         def say(line: str) -> None:
             self.stdout.write(line)
@@ -36,8 +38,8 @@ class Command(BaseCommand):
             config = LabConfig.from_env(lab_dir=Path(settings.LAB_DIR))
             run_lab(config, gateway.tables(), say=say, triggers=[TALLY])
         except LabUnsaved as error:
-            # Written without a buffer: the log may be on the same full disk, and an error when a buffer is flushed
-            # would change the exit status.
+            # Written without a buffer: the log may be on the same full disk, and an error when a
+            # buffer is flushed would change the exit status.
             with contextlib.suppress(OSError):
                 os.write(STDERR, f"CommandError: {error}\n".encode(errors="backslashreplace"))
             sys.exit(UNSAVED)

@@ -1,4 +1,4 @@
-"""The control server: it needs the token and the right Host, and answers a bad request in one line."""
+"""The control server needs the token and the right Host, and answers a bad request in one line."""
 
 import http.client
 import json

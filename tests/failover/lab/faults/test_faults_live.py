@@ -62,7 +62,8 @@ def test_open_connections_are_cut_and_counted(cloud: OwnLab, kind: str):
 @pytest.mark.parametrize("kind", CUTTING)
 def test_open_connections_live_on_when_they_are_to_be_kept(cloud: OwnLab, kind: str):
     with front(cloud, EAST) as client:
-        # Connected is not accepted: what still waits in the listener's queue ends with the listener.
+        # Connected is not accepted: what still waits in the listener's queue ends with the
+        # listener.
         wait_until(lambda: cloud.region(EAST)["front"]["connections"], within=20, what="the front has the connection")
         fault = cloud.client.set_fault(EAST, kind, seconds=60, keep_connections=True)
         assert fault["cut"] == 0
@@ -97,7 +98,8 @@ def test_every_fault_ends_by_itself_and_everything_works_again(cloud: OwnLab, ki
 
 def test_a_stop_ends_by_itself_and_the_region_is_back_with_its_data(cloud: OwnLab):
     item = stamped(EAST)
-    cloud.replica(EAST).put("survey-tallies", item)  # not replicated: only its own disk can bring it back
+    # Not replicated: only its own disk can bring it back.
+    cloud.replica(EAST).put("survey-tallies", item)
     incarnation = cloud.region(EAST)["engine"]["incarnation"]
     cloud.client.set_fault(EAST, "stop", seconds=0.3)
     cloud.wait_running(EAST, incarnation=incarnation + 1)

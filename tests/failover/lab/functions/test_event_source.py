@@ -1,4 +1,4 @@
-"""How a table's stream reaches a function: a real child process, a stream and a clock that the test sets."""
+"""How a stream reaches a function: a real child process, and a stream and a clock of the test's."""
 
 import json
 import sys

@@ -145,7 +145,8 @@ def test_a_front_ends_though_its_engine_stands_still_and_takes_no_more_connectio
     with socket.create_server(("127.0.0.1", 0), backlog=0) as still, contextlib.ExitStack() as stack:
         gate = Gate(loop, 0.0)
         gate.ready(still.getsockname()[1])
-        clients = [stack.enter_context(connect(gate)) for _ in range(5)]  # one or two of them reach its queue
+        # One or two of them reach its queue.
+        clients = [stack.enter_context(connect(gate)) for _ in range(5)]
         wait_until(lambda: gate.connections == 5, within=10, what="all are taken")
         gate.end()
         for client in clients:

@@ -1,4 +1,7 @@
-"""How a front treats connections under a fault, between real sockets. The region behind it only echoes."""
+"""How a front treats connections under a fault, between real sockets.
+
+The region behind it only echoes.
+"""
 
 import contextlib
 import socket
@@ -95,7 +98,7 @@ def test_a_reply_that_drips_is_whole_in_the_end_and_takes_its_time_for_every_byt
 
 @contextlib.contextmanager
 def before_an_engine(loop: FrontLoop, manner: Manner) -> Iterator[tuple[Gate, socket.socket]]:
-    """A front that treats new connections in this manner, and the listening socket of the engine behind it."""
+    """A front in this manner, and the listening socket of the engine behind it."""
     with socket.create_server(("127.0.0.1", 0)) as engine:
         gate = Gate(loop, 0.0)
         gate.ready(engine.getsockname()[1])

@@ -1,4 +1,4 @@
-"""A lab whose regions speak TLS: its authority, its certificates, the faults of the handshake, and a whole demo."""
+"""A lab with TLS: its authority, its certificates, the faults of the handshake, and a whole demo."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""The replicator's promise, against arbitrary histories: whatever happened, both regions end up the same."""
+"""The replicator's promise: after any history, both regions end up the same."""
 
 from itertools import permutations
 
@@ -32,7 +32,7 @@ items = st.builds(item, voters, stamps, st.integers(0, 99))
 
 
 class Histories(RuleBasedStateMachine):
-    """Writes, late writes, pauses, stops, crashes, failures half-way, repeated and reordered deliveries."""
+    """Writes, late ones too, pauses, stops, crashes, failures half-way, disorderly deliveries."""
 
     def __init__(self) -> None:
         super().__init__()
