@@ -1,4 +1,4 @@
-"""The lab never leaves the machine, whatever its user's environment holds and whether a lab runs or not."""
+"""The lab sends nothing off the machine, whatever its user's environment holds and whether a lab runs or not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ import pytest
 
 from tests.conftest import lab_in
 from tests.integration.test_real_resolver import namespaces
-from tests.processes import MANAGE, ROOT, free_port, manage, manage_environment, running, wait_while_running
+from tests.processes import (
+    MANAGE,
+    ROOT,
+    free_port,
+    manage,
+    manage_environment,
+    running,
+    side_by_side,
+    wait_while_running,
+)
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -34,7 +43,7 @@ USERS = {
     "FAILOVER_ENDPOINTS": "us-east-1=https://dynamodb.us-east-1.amazonaws.com,us-west-2=http://192.0.2.13:8000",
     "FAILOVER_NAMESERVER": "192.0.2.53:53",
 }
-"""A person with an account of AWS, behind a proxy, who has set up another installation in this shell."""
+"""The shell of a person with an AWS account, behind a proxy, that is set up for another installation."""
 ODD = {
     "AWS_ACCESS_KEY_ID": "123456789012",
     "AWS_SECRET_ACCESS_KEY": "x",
@@ -57,7 +66,7 @@ ODD = {
     "BOTO_CONFIG": "/nonexistent/boto",
     "PYNAMODB_CONFIG": "/nonexistent/settings.py",
 }
-"""What would end an ordinary client of botocore, or send its requests elsewhere."""
+"""Values that would stop an ordinary botocore client, or send its requests elsewhere."""
 COMMANDS = [
     ("survey", "list"),
     ("survey", "export", "DEMO20"),
@@ -72,7 +81,7 @@ COMMANDS = [
 
 
 def home_with_files(home: Path) -> Path:
-    """A home directory with the files that botocore reads, none of which can be used."""
+    """A home directory with the files that botocore reads. None of them is usable."""
     (home / ".aws" / "models").mkdir(parents=True)
     (home / ".aws" / "config").write_bytes(b"\xef\xbb\xbf[default]\nregion = eu-central-1\nregion = eu-west-1\n")
     (home / ".aws" / "credentials").write_text("[default]\naws_access_key_id = 123456789012\n[default]\n")
@@ -82,16 +91,16 @@ def home_with_files(home: Path) -> Path:
 
 
 def leave_files_of_a_lab(lab_dir: Path, port: int) -> None:
-    """What a lab leaves behind that was killed. Its ports are another program's by now."""
+    """Writes the files of a lab that was killed. Its port belongs to another program by now."""
     regions = ("us-east-1", "us-west-2")
     endpoints = ",".join(f"{region}=http://dynamodb.{region}.amazonaws.com:{port}" for region in regions)
-    told = {
+    variables = {
         "FAILOVER_REGIONS": ",".join(regions),
         "FAILOVER_ENDPOINTS": endpoints,
         "FAILOVER_NAMESERVER": f"127.0.0.1:{port}",
         **KEYS,
     }
-    (lab_dir / "app.env").write_text("".join(f"{name}={text}\n" for name, text in told.items()))
+    (lab_dir / "app.env").write_text("".join(f"{name}={text}\n" for name, text in variables.items()))
     (lab_dir / "control.json").write_text(json.dumps({"url": f"http://127.0.0.1:{port}", "pid": 1, "engines": {}}))
     (lab_dir / "control.token").write_text("token\n")
     (lab_dir / "lab.lock").write_text("1\n")
@@ -100,7 +109,7 @@ def leave_files_of_a_lab(lab_dir: Path, port: int) -> None:
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """The only line of a command that refused."""
+    """The only line that a failed command printed."""
     assert done.returncode in (1, 2), done.stdout + done.stderr
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     assert len(lines) == 1, lines
@@ -108,7 +117,10 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def packets_of(*arguments: str, lab_dir: Path, out: Path, **extra: str) -> tuple[int, list[str]]:
-    """Runs `manage.py ARGUMENTS` where no packet gets anywhere: its exit code, and where packets would have gone."""
+    """Runs `manage.py ARGUMENTS` in a network without a way out.
+
+    Returns its exit code and the addresses to which it sent packets.
+    """
     out.unlink(missing_ok=True)
     done = subprocess.run(
         [*namespaces(), sys.executable, "-m", "tests.integration.packets", str(out), *MANAGE, *arguments],
@@ -120,55 +132,64 @@ def packets_of(*arguments: str, lab_dir: Path, out: Path, **extra: str) -> tuple
         check=False,
     )
     assert out.exists(), done.stdout + done.stderr
-    found: list[str] = json.loads(out.read_text())
-    return done.returncode, found
+    addresses: list[str] = json.loads(out.read_text())
+    return done.returncode, addresses
 
 
-@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-def test_without_a_lab_a_command_is_one_line_and_sends_nothing(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    lab_dir, home = tmp_path / "lab", home_with_files(tmp_path / "home")
+def test_without_a_lab_no_command_sends_anything(tmp_path: Path) -> None:
+    home = home_with_files(tmp_path / "home")
 
-    code, elsewhere = packets_of(*arguments, lab_dir=lab_dir, out=tmp_path / "packets", HOME=str(home), **USERS)
+    def run(case: tuple[int, tuple[str, ...]]) -> tuple[int, list[str]]:
+        number, arguments = case
+        lab_dir, out = tmp_path / f"lab-{number}", tmp_path / f"packets-{number}"
+        return packets_of(*arguments, lab_dir=lab_dir, out=out, HOME=str(home), **USERS)
 
-    assert code in (1, 2)
-    assert elsewhere == []
+    for arguments, (code, elsewhere) in zip(COMMANDS, side_by_side(run, enumerate(COMMANDS)), strict=True):
+        assert code in (1, 2), arguments
+        assert elsewhere == [], arguments
 
 
-@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-def test_the_files_of_a_lab_that_died_count_for_nothing(arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_every_command_ignores_the_files_of_a_lab_that_died(tmp_path: Path) -> None:
+    def run(case: tuple[int, tuple[str, ...]]) -> tuple[Path, subprocess.CompletedProcess[str]]:
+        number, arguments = case
+        lab_dir = tmp_path / f"lab-{number}"
+        lab_dir.mkdir()
+        leave_files_of_a_lab(lab_dir, other.getsockname()[1])
+        return lab_dir, manage(*arguments, lab_dir=lab_dir, **ODD)
+
     with socket.create_server(("127.0.0.1", 0)) as other:
-        leave_files_of_a_lab(tmp_path, other.getsockname()[1])
-
-        said = one_line(manage(*arguments, lab_dir=tmp_path, **ODD))
+        finished = side_by_side(run, enumerate(COMMANDS))
 
         other.setblocking(False)
         with pytest.raises(BlockingIOError):
             other.accept()
-    assert f"is running in LAB_DIR={tmp_path}: start `make demo`" in said
+    for lab_dir, done in finished:
+        assert f"is running in LAB_DIR={lab_dir}: start `make demo`" in one_line(done)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("check",),
-        ("help",),
-        ("migrate", "--check"),
-        ("makemigrations", "--check"),
-        ("collectstatic", "--no-input", "--dry-run"),
-    ],
-    ids=" ".join,
-)
-def test_what_touches_no_region_needs_no_lab(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    said = manage(*arguments, lab_dir=tmp_path, **USERS, HOME=str(home_with_files(tmp_path / "home")))
+def test_what_touches_no_region_needs_no_lab(tmp_path: Path) -> None:
+    home = home_with_files(tmp_path / "home")
+    expected = {
+        ("check",): 0,
+        ("help",): 0,
+        ("migrate", "--check"): 1,  # there are migrations to run
+        ("makemigrations", "--check"): 0,
+        ("collectstatic", "--no-input", "--dry-run"): 1,  # the lab collects no static files
+    }
 
-    assert "no lab is running" not in said.stdout + said.stderr
-    assert "Traceback" not in said.stderr
-    # There are migrations to run, and the lab collects no static files.
-    assert said.returncode == (arguments[0] in ("migrate", "collectstatic")), said.stderr
+    def run(case: tuple[int, tuple[str, ...]]) -> subprocess.CompletedProcess[str]:
+        number, arguments = case
+        return manage(*arguments, lab_dir=tmp_path / f"lab-{number}", **USERS, HOME=str(home))
+
+    finished = side_by_side(run, enumerate(expected))
+    for (arguments, code), done in zip(expected.items(), finished, strict=True):
+        assert "no lab is running" not in done.stdout + done.stderr, arguments
+        assert "Traceback" not in done.stderr, (arguments, done.stderr)
+        assert done.returncode == code, (arguments, done.stderr)
 
 
-def test_the_sniffer_of_these_tests_sees_what_leaves(tmp_path: Path) -> None:
-    """Under production's settings the same command does ask for the real names."""
+def test_the_sniffer_of_these_tests_sees_packets_that_leave(tmp_path: Path) -> None:
+    """With production's settings the same command does look up the real names."""
     production = {
         "DJANGO_SETTINGS_MODULE": "surveyapp.settings.production",
         "DJANGO_SECRET_KEY": "k" * 60,
@@ -185,24 +206,24 @@ def test_the_sniffer_of_these_tests_sees_what_leaves(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def lab_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A lab that somebody with a hostile environment has started."""
+    """A lab that was started in a hostile environment."""
     home = home_with_files(tmp_path_factory.mktemp("homes") / "home")
     with lab_in(tmp_path_factory.mktemp("lab"), **{**USERS, **ODD, "HOME": str(home)}) as lab:
         yield lab.dir
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("surroundings", [{}, USERS, ODD], ids=["a clean shell", "a user of AWS", "odd values"])
-def test_commands_use_the_lab_whatever_the_environment_says(
-    surroundings: dict[str, str], lab_dir: Path, tmp_path: Path
-) -> None:
+def test_commands_use_the_lab_whatever_the_environment_says(lab_dir: Path, tmp_path: Path) -> None:
     home = {"HOME": str(home_with_files(tmp_path / "home"))}
-    tables = manage("create_tables", lab_dir=lab_dir, **{**surroundings, **home})
-    listed = manage("survey", "list", lab_dir=lab_dir, **{**surroundings, **home})
+    environments = [home, {**USERS, **home}, {**ODD, **home}]
 
-    assert (tables.returncode, tables.stderr) == (0, "")
-    assert {line.split()[-1] for line in tables.stdout.splitlines()} == {"exists"}
-    assert (listed.returncode, listed.stderr) == (0, "")
+    created = side_by_side(lambda extra: manage("create_tables", lab_dir=lab_dir, **extra), environments)
+    listed = side_by_side(lambda extra: manage("survey", "list", lab_dir=lab_dir, **extra), environments)
+
+    for done in created:
+        assert (done.returncode, done.stderr) == (0, "")
+        assert {line.split()[-1] for line in done.stdout.splitlines()} == {"exists"}
+    assert [(done.returncode, done.stderr) for done in listed] == [(0, "")] * len(environments)
 
 
 @pytest.mark.lab
@@ -219,11 +240,11 @@ def test_a_whole_demo_sends_no_packet_elsewhere(tmp_path: Path) -> None:
     lab_dir, out = tmp_path / "lab", tmp_path / "packets"
     home = home_with_files(tmp_path / "home")
     port = free_port()
-    known = {**USERS, **ODD, "HOME": str(home), "PORT": str(port), "WORKERS": "1", "LAB_RTT_MS": "0"}
+    environment = {**USERS, **ODD, "HOME": str(home), "PORT": str(port), "WORKERS": "1", "LAB_RTT_MS": "0"}
     with subprocess.Popen(
         [*namespaces(), sys.executable, "-m", "tests.integration.packets", str(out), *MANAGE, "demo"],
         cwd=ROOT,
-        env={**manage_environment(lab_dir), **known},
+        env={**manage_environment(lab_dir), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -233,15 +254,15 @@ def test_a_whole_demo_sends_no_packet_elsewhere(tmp_path: Path) -> None:
         finally:
             if process.poll() is None and (lab_dir / "demo.lock").exists():
                 os.kill(int((lab_dir / "demo.lock").read_text()), signal.SIGTERM)
-            said, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=60)
 
-    assert process.returncode == 0, said
+    assert process.returncode == 0, output
     assert json.loads(out.read_text()) == []
 
 
 @pytest.mark.lab
 def test_a_demo_starts_with_the_example_in_its_environment_and_opens_one_port_only(tmp_path: Path) -> None:
-    """`set -a; . ./.env.example`, and what gunicorn would take from the environment."""
+    """As after `set -a; . ./.env.example`, and with the variables that gunicorn itself would read."""
     lines = (line.partition("=") for line in (ROOT / ".env.example").read_text().splitlines() if line[:1].isalpha())
     example = {name: text for name, _, text in lines}
     port, other = free_port(), free_port()
@@ -253,9 +274,9 @@ def test_a_demo_starts_with_the_example_in_its_environment_and_opens_one_port_on
         "PYTHONPATH": str(tmp_path / "shadow"),
         "LISTEN_FDS": "1",
     }
-    known = {**example, **servers, "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab", "PORT": str(port)}
+    environment = {**example, **servers, "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab", "PORT": str(port)}
     (tmp_path / "shadow").mkdir()
-    with running("demo", **{**known, "lab_dir": tmp_path / "lab", "LAB_DIR": str(tmp_path / "lab")}) as process:
+    with running("demo", **{**environment, "lab_dir": tmp_path / "lab", "LAB_DIR": str(tmp_path / "lab")}) as process:
         wait_while_running(process, (tmp_path / "lab" / "demo.json").exists, within=90, what="the demo is ready")
         with socket.create_connection(("127.0.0.1", port), timeout=10):
             pass

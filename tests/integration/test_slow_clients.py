@@ -1,9 +1,10 @@
-"""Clients that stop, drip or do not read take nothing from the others, and are dropped."""
+"""Clients that stop, drip or do not read take nothing from other clients, and are dropped."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.webserver import Client, Server, get, post, serving
+from tests.processes import side_by_side
 from tests.waiting import wait_until
 
 BEGINNINGS = {
@@ -20,21 +22,30 @@ BEGINNINGS = {
     "half a body": b"POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nhalf",
     "half a chunk": b"POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf",
 }
-LARGE = 16_000_000  # more than the system takes on for a client
+SMALL = 4096  # a receive buffer in bytes
+LARGE = 16_000_000  # more than the system buffers for a client that does not read
 
 
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Whatever is answered here is not answered because a deadline came to help."""
-    told = {"WEB_IDLE_S": "900", "WEB_HEAD_S": "300", "WEB_BODY_S": "300", "WEB_REPLY_S": "300"}
-    with serving(tmp_path_factory.mktemp("patient"), **told) as server:
+    """A server whose deadlines are longer than any test: none of them can be why a request is answered."""
+    deadlines = {"WEB_IDLE_S": "900", "WEB_HEAD_S": "300", "WEB_BODY_S": "300", "WEB_REPLY_S": "300"}
+    with serving(tmp_path_factory.mktemp("patient"), **deadlines) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    told = {"WEB_IDLE_S": "1", "WEB_HEAD_S": "1", "WEB_BODY_S": "1", "WEB_REPLY_S": "1"}
-    with serving(tmp_path_factory.mktemp("strict"), **told) as server:
+    """A server with the shortest deadlines that there are."""
+    deadlines = {"WEB_IDLE_S": "1", "WEB_HEAD_S": "1", "WEB_BODY_S": "1", "WEB_REPLY_S": "1"}
+    with serving(tmp_path_factory.mktemp("strict"), **deadlines) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the fewest connections that there may be."""
+    with serving(tmp_path_factory.mktemp("narrow"), WEB_CONNECTIONS="16") as server:
         yield server
 
 
@@ -78,23 +89,23 @@ def test_a_client_that_is_gone_before_its_reply_harms_nobody(patient: Server, tm
     assert "Traceback" not in patient.stderr.read_text()
 
 
-@pytest.mark.parametrize(
-    ("beginning", "status"),
-    [(text, 408) for name, text in BEGINNINGS.items() if name != "nothing"],
-    ids=[name for name in BEGINNINGS if name != "nothing"],
-)
-def test_who_stops_in_mid_request_is_told_so_and_dropped(strict: Server, beginning: bytes, status: int) -> None:
-    with strict.connect() as client:
-        client.send(beginning)
-        assert client.reply().status == status
-        assert client.is_closed()
+def test_a_client_that_stops_in_mid_request_is_told_so_and_dropped(strict: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        waiting = {name: stack.enter_context(strict.connect()) for name in BEGINNINGS if name != "nothing"}
+        for name, client in waiting.items():
+            client.send(BEGINNINGS[name])
+        for name, client in waiting.items():
+            assert client.reply().status == 408, name
+            assert client.is_closed(), name
 
 
-@pytest.mark.parametrize("beginning", [BEGINNINGS["half a head"], BEGINNINGS["half a body"]], ids=["head", "body"])
-def test_a_byte_now_and_then_extends_no_deadline(strict: Server, beginning: bytes) -> None:
-    with strict.connect() as client:
-        client.send(beginning)
-        assert client.drip(b"a").status == 408
+def test_a_byte_now_and_then_extends_no_deadline(strict: Server) -> None:
+    def status(beginning: str) -> int:
+        with strict.connect() as client:
+            client.send(BEGINNINGS[beginning])
+            return client.drip(b"a").status
+
+    assert side_by_side(status, ["half a head", "half a body"]) == [408, 408]
 
 
 def test_a_connection_on_which_nothing_begins_is_closed_without_a_word(strict: Server) -> None:
@@ -105,30 +116,45 @@ def test_a_connection_on_which_nothing_begins_is_closed_without_a_word(strict: S
 
 
 def test_a_client_that_does_not_read_its_reply_is_dropped(strict: Server) -> None:
-    with Client(strict.port, buffer=4096) as reader:
-        reader.send(get("/large/4000000"))
+    # The deadline is a second later for each 64 KB that wait in the server: so only little should.
+    with Client(strict.port, buffer=SMALL) as reader:
+        reader.send(get(f"/large/{buffered_by_the_system() + 128 * 1024}"))
         wait_until(lambda: not open_connections(strict), within=150, what="the reader is dropped", every=0.3)
         with pytest.raises(ConnectionError):
             reader.reply()
 
 
+def buffered_by_the_system() -> int:
+    """How many bytes can be sent to a client on this machine that reads nothing and has a small buffer."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, Client(listener.getsockname()[1], buffer=SMALL):
+        sender, _ = listener.accept()
+        with sender:
+            sender.settimeout(1)  # the system makes more room after a moment
+            sent = 0
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    sent += sender.send(bytes(64 * 1024))
+            return sent
+
+
 def open_connections(server: Server) -> int:
-    """The connections that the server's worker has, from /proc, whatever their clients know of it."""
+    """How many connections the server's worker holds, by /proc: a client may not know that it was dropped."""
     return sum(
         int(fields[1].rpartition(":")[2], 16) == server.port and fields[3] == "01"
         for fields in map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
     )
 
 
-def test_beyond_the_limit_the_oldest_idle_connections_make_room_and_nobody_who_is_served(tmp_path: Path) -> None:
+def test_beyond_the_limit_the_oldest_idle_connections_make_room_but_no_served_one(
+    narrow: Server, tmp_path: Path
+) -> None:
     over = tmp_path / "over"
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(serving(tmp_path, WEB_CONNECTIONS="16"))
-        waiting = stack.enter_context(server.clients(1, get(f"/wait{over}")))
-        bare = stack.enter_context(server.clients(40))
-        half = stack.enter_context(server.clients(40, BEGINNINGS["half a head"]))
-
-        assert server.ask(post(b"a vote")).json()["body"] == "a vote"
+    with (
+        narrow.clients(1, get(f"/wait{over}")) as waiting,
+        narrow.clients(40) as bare,
+        narrow.clients(40, BEGINNINGS["half a head"]) as half,
+    ):
+        assert narrow.ask(post(b"a vote")).json()["body"] == "a vote"
 
         assert all(client.is_closed() for client in bare)
         assert half[0].is_closed()
@@ -136,11 +162,11 @@ def test_beyond_the_limit_the_oldest_idle_connections_make_room_and_nobody_who_i
         assert [client.reply().status for client in waiting] == [200]
 
 
-def test_where_everyone_is_served_a_new_client_waits_for_its_turn(tmp_path: Path) -> None:
+def test_where_every_connection_is_served_a_new_client_waits_for_its_turn(narrow: Server, tmp_path: Path) -> None:
     over = tmp_path / "over"
-    with serving(tmp_path, WEB_CONNECTIONS="16") as server, server.clients(16, get(f"/wait{over}")) as clients:
+    with narrow.clients(16, get(f"/wait{over}")) as clients:
         with ThreadPoolExecutor(1) as pool:
-            late = pool.submit(server.ask, get("/echo"))
+            late = pool.submit(narrow.ask, get("/echo"))
             over.touch()
             assert late.result(60).status == 200
         assert [client.reply().status for client in clients] == [200] * 16
