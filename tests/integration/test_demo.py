@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tests.processes import free_port, manage, running
+from tests.processes import ROOT, free_port, manage, running, side_by_side
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.lab
@@ -27,7 +27,7 @@ VOTE = {"voter": "student-0001", "answers": {"q1": "o1"}}
 
 @dataclass(frozen=True)
 class Started:
-    """A demo that said it was ready."""
+    """A demo that is ready, and its ready line."""
 
     process: subprocess.Popen[str]
     lab_dir: Path
@@ -39,49 +39,49 @@ class Started:
         return f"http://127.0.0.1:{self.port}"
 
     def pids(self) -> set[int]:
-        """Every process that the demo says it started, the engines too."""
-        told = json.loads((self.lab_dir / "demo.json").read_text())["pids"]
+        """Every process that the demo lists as its own, engines included."""
+        pids = json.loads((self.lab_dir / "demo.json").read_text())["pids"]
         engines = json.loads((self.lab_dir / "control.json").read_text())["engines"]
-        return {*told.values(), *(engine["pid"] for engine in engines.values())}
+        return {*pids.values(), *(engine["pid"] for engine in engines.values())}
 
     def vote(self, **name: str) -> httpx.Response:
         return WEB.post(f"{self.url}/api/v1/surveys/DEMO20/ballots", json={**VOTE, **name})
 
 
-def left_of(lab_dir: Path) -> dict[int, str]:
-    """Every living process that was started for `lab_dir`, by what its environment or its command line says."""
-    needle, found = str(lab_dir).encode(), {}
+def processes_of(lab_dir: Path) -> dict[int, str]:
+    """The command line of every living process whose environment or command line names `lab_dir`, by pid."""
+    needle, commands = str(lab_dir).encode(), {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and int(entry.name) != os.getpid():
             try:
                 command = (entry / "cmdline").read_bytes()
                 if command and needle in command + (entry / "environ").read_bytes():
-                    found[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace")
+                    commands[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace")
             except (OSError, ProcessLookupError):
                 continue
-    return found
+    return commands
 
 
 def await_nothing_left(lab_dir: Path, pids: set[int], *, within: float) -> None:
     def gone() -> bool:
-        return not left_of(lab_dir) and not any(Path(f"/proc/{pid}/exe").exists() for pid in pids)
+        return not processes_of(lab_dir) and not any(Path(f"/proc/{pid}/exe").exists() for pid in pids)
 
-    wait_until(gone, within=within, what=f"no process is left ({left_of(lab_dir)})")
+    wait_until(gone, within=within, what=f"no process is left ({processes_of(lab_dir)})")
 
 
 def await_ready(process: subprocess.Popen[str], lab_dir: Path, port: int) -> Started:
     assert process.stdout is not None
-    said = []
+    lines = []
     for line in process.stdout:
-        said.append(line.rstrip("\n"))
+        lines.append(line.rstrip("\n"))
         if line.startswith("ready "):
-            return Started(process, lab_dir, port, said[-1])
-    raise AssertionError(f"the demo ended: {said}")
+            return Started(process, lab_dir, port, lines[-1])
+    raise AssertionError(f"the demo ended: {lines}")
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    """A demo in a directory where another was killed, on a machine with a proxy and a profile of AWS."""
+def first(elsewhere: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """A demo in a directory where another was killed, in a shell that is set up for other programs."""
     lab_dir, port = tmp_path_factory.mktemp("first"), free_port()
     dead = free_port()
     (lab_dir / "app.env").write_text(
@@ -89,14 +89,32 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
         f"FAILOVER_ENDPOINTS=us-east-1=http://127.0.0.1:{dead},us-west-2=http://127.0.0.1:{dead}\n"
         f"FAILOVER_NAMESERVER=127.0.0.1:{dead}\nAWS_ACCESS_KEY_ID=old\nAWS_SECRET_ACCESS_KEY=old\n"
     )
-    surroundings = {
+    (lab_dir / "shadow").mkdir()
+    lines = (line.partition("=") for line in (ROOT / ".env.example").read_text().splitlines() if line[:1].isalpha())
+    environment = {name: text for name, _, text in lines}  # `set -a; . ./.env.example`
+    environment |= {  # which gunicorn would read
+        "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{elsewhere}",
+        "WEB_CONCURRENCY": "many",
+        "FORWARDED_ALLOW_IPS": "*",
+        "SENDFILE": "maybe",
+        "PYTHONPATH": str(lab_dir / "shadow"),
+        "LISTEN_FDS": "1",
+    }
+    environment |= {
         "http_proxy": f"http://127.0.0.1:{dead}",
         "HTTP_PROXY": f"http://127.0.0.1:{dead}",
         "AWS_PROFILE": "no-such-profile",
-        "DEMO_PASSWORD": "correct horse",
     }
-    with running("demo", lab_dir=lab_dir, PORT=str(port), WORKERS="1", LAB_RTT_MS="0", **surroundings) as process:
+    environment |= {"PORT": str(port), "WORKERS": "1", "LAB_RTT_MS": "0", "LAB_DIR": str(lab_dir)}
+    environment |= {"DEMO_PASSWORD": "correct horse", "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab"}
+    with running("demo", **{**environment, "lab_dir": lab_dir}) as process:  # type: ignore[arg-type]
         yield await_ready(process, lab_dir, port)
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> int:
+    """A port on which a variable for gunicorn would open the first demo."""
+    return free_port()
 
 
 def test_the_ready_line_is_the_contracts_and_the_page_is_there(first: Started) -> None:
@@ -106,6 +124,13 @@ def test_the_ready_line_is_the_contracts_and_the_page_is_there(first: Started) -
     )
     assert WEB.get(f"{first.url}/s/DEMO20/").status_code == 200
     assert WEB.get(f"{first.url}/healthz/ready").json() == {"status": "ready", "region": "us-east-1"}
+
+
+def test_a_variable_for_gunicorn_opens_no_other_port(first: Started, elsewhere: int) -> None:
+    with socket.create_connection(("127.0.0.1", first.port), timeout=10):
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", elsewhere), timeout=10)
 
 
 def test_students_vote_in_a_survey_of_their_own(first: Started) -> None:
@@ -155,25 +180,25 @@ def test_only_the_owner_can_read_its_secrets(first: Started) -> None:
 
 def test_everything_but_the_web_tier_listens_on_loopback_only(first: Started) -> None:
     inodes = set()
-    for pid in left_of(first.lab_dir):
+    for pid in processes_of(first.lab_dir):
         for handle in Path(f"/proc/{pid}/fd").iterdir():
             try:
                 inodes.add(os.readlink(handle))
             except FileNotFoundError:
                 continue
-    elsewhere = []
+    open_to_others = []
     for table in ("tcp", "tcp6", "udp", "udp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
             listening = fields[3] == "0A" if table.startswith("tcp") else fields[2].endswith(":0000")
             if listening and f"socket:[{fields[9]}]" in inodes and not fields[1].startswith("0100007F:"):
-                elsewhere.append((table, fields[1]))
+                open_to_others.append((table, fields[1]))
 
-    assert elsewhere == []
+    assert open_to_others == []
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """What a demo said that could not start: one line, exit 1, no traceback."""
+    """The only line that a demo printed which could not start."""
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout == ""
     lines = [line for line in done.stderr.splitlines() if line.strip()]
@@ -185,9 +210,9 @@ def test_a_second_demo_in_the_same_directory_is_refused_and_leaves_the_first_alo
     accounts = (first.lab_dir / "db.sqlite3").read_bytes()
     log = (first.lab_dir / "logs" / "lab.out").read_text()
 
-    said = one_line(manage("demo", lab_dir=first.lab_dir, PORT=str(free_port())))
+    refusal = one_line(manage("demo", lab_dir=first.lab_dir, PORT=str(free_port())))
 
-    assert "already running" in said
+    assert "already running" in refusal
     assert (first.lab_dir / "demo.json").exists()
     assert (first.lab_dir / "app.env").exists()
     assert (first.lab_dir / "logs" / "lab.out").read_text() == log
@@ -227,29 +252,32 @@ def test_another_demo_runs_beside_it_keeps_its_ballots_and_leaves_nothing_behind
     assert WEB.get(f"{first.url}/healthz/ready").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("environment", "said"),
-    [
-        pytest.param({"HOST": "foo"}, "HOST=foo: must be", id="HOST"),
-        pytest.param({"WORKERS": "0"}, "WORKERS=0: must be a whole number from 1", id="WORKERS"),
-        pytest.param({"STACKS": "3"}, "STACKS=3: ", id="STACKS"),
-        pytest.param({"WORKERS": "9" * 5000}, "WORKERS=999", id="a number without end"),
-        pytest.param({"PORT": "http"}, "PORT=http: must be a whole number", id="PORT"),
-        pytest.param({"LAB_RTT_MS": "far"}, "LAB_RTT_MS=far: not a number", id="LAB_RTT_MS"),
-        pytest.param({"ENGINE": "foo"}, "ENGINE=foo: must be one of", id="ENGINE"),
-        pytest.param({"LAB_MINISTACK": "/nonexistent"}, "is not installed", id="an engine that is missing"),
-        pytest.param({"LAB_MINISTACK": "/bin/false"}, "engine", id="an engine that ends at once"),
-        pytest.param({"LAB_DIR": "/dev/null/lab"}, "LAB_DIR", id="LAB_DIR"),
-    ],
-)
-def test_what_cannot_work_is_one_clear_line_and_leaves_nothing(
-    environment: dict[str, str], said: str, tmp_path: Path
-) -> None:
-    done = manage("demo", **{"lab_dir": tmp_path, "PORT": str(free_port()), **environment})  # type: ignore[arg-type]
+CANNOT_WORK: list[tuple[dict[str, str], str]] = [
+    ({"HOST": "foo"}, "HOST=foo: must be"),
+    ({"WORKERS": "0"}, "WORKERS=0: must be a whole number from 1"),
+    ({"STACKS": "3"}, "STACKS=3: "),
+    ({"WORKERS": "9" * 5000}, "WORKERS=999"),
+    ({"PORT": "http"}, "PORT=http: must be a whole number"),
+    ({"LAB_RTT_MS": "far"}, "LAB_RTT_MS=far: not a number"),
+    ({"ENGINE": "foo"}, "ENGINE=foo: must be one of"),
+    ({"LAB_MINISTACK": "/nonexistent"}, "is not installed"),
+    ({"LAB_MINISTACK": "/bin/false"}, "engine"),  # it ends at once
+    ({"LAB_DIR": "/dev/null/lab"}, "LAB_DIR"),
+]
 
-    assert said in one_line(done)
-    assert left_of(tmp_path) == {}
-    assert not (tmp_path / "app.env").exists()
+
+def test_what_cannot_work_is_one_clear_line_and_leaves_nothing(tmp_path: Path) -> None:
+    def run(case: tuple[int, tuple[dict[str, str], str]]) -> subprocess.CompletedProcess[str]:
+        number, (environment, _) = case
+        usual = {"lab_dir": tmp_path / str(number), "PORT": str(free_port())}
+        return manage("demo", **{**usual, **environment})  # type: ignore[arg-type]
+
+    finished = side_by_side(run, enumerate(CANNOT_WORK))
+
+    for (environment, expected), done in zip(CANNOT_WORK, finished, strict=True):
+        assert expected in one_line(done), environment
+    assert processes_of(tmp_path) == {}
+    assert not list(tmp_path.glob("*/app.env"))
 
 
 def test_a_port_in_use_is_one_line_before_anything_is_started(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from tests.processes import (
     free_port,
     manage,
     manage_environment,
-    running,
     side_by_side,
     wait_while_running,
 )
@@ -258,27 +257,3 @@ def test_a_whole_demo_sends_no_packet_elsewhere(tmp_path: Path) -> None:
 
     assert process.returncode == 0, output
     assert json.loads(out.read_text()) == []
-
-
-@pytest.mark.lab
-def test_a_demo_starts_with_the_example_in_its_environment_and_opens_one_port_only(tmp_path: Path) -> None:
-    """As after `set -a; . ./.env.example`, and with the variables that gunicorn itself would read."""
-    lines = (line.partition("=") for line in (ROOT / ".env.example").read_text().splitlines() if line[:1].isalpha())
-    example = {name: text for name, _, text in lines}
-    port, other = free_port(), free_port()
-    servers = {
-        "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{other}",
-        "WEB_CONCURRENCY": "many",
-        "FORWARDED_ALLOW_IPS": "*",
-        "SENDFILE": "maybe",
-        "PYTHONPATH": str(tmp_path / "shadow"),
-        "LISTEN_FDS": "1",
-    }
-    environment = {**example, **servers, "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab", "PORT": str(port)}
-    (tmp_path / "shadow").mkdir()
-    with running("demo", **{**environment, "lab_dir": tmp_path / "lab", "LAB_DIR": str(tmp_path / "lab")}) as process:
-        wait_while_running(process, (tmp_path / "lab" / "demo.json").exists, within=90, what="the demo is ready")
-        with socket.create_connection(("127.0.0.1", port), timeout=10):
-            pass
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", other), timeout=10)
