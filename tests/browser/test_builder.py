@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LAPTOP, PHONE, OpenPage, assert_good
+from tests.browser.accessibility import assert_good
+from tests.browser.conftest import LAPTOP, PHONE, OpenPage
 from tests.browser.keyboard import press, tab_to, write
 from tests.integration.demo import Demo
 

@@ -1,4 +1,4 @@
-"""A class votes in a real browser while us-east-1's DNS answers empty: what students and the instructor see."""
+"""A class votes in a real browser, also while regions fail: what students and the instructor see."""
 
 import re
 from collections.abc import Iterator
@@ -6,12 +6,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import (
-    LAPTOP,
-    OpenPage,
-    assert_accessible,
-    assert_good_in_light_and_dark,
-)
+from tests.browser.accessibility import assert_accessible, assert_good_in_light_and_dark
+from tests.browser.conftest import LAPTOP, OpenPage
 from tests.integration.demo import EAST, WEST, Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
@@ -19,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.lab]
 
 @pytest.fixture
 def broken(demo: Demo) -> Iterator[Demo]:
-    """The demo; what a test breaks is whole again behind it."""
+    """The demo, for a test that breaks a region; mends it afterwards."""
     yield demo
     demo.mend()
 

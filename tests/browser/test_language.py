@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LAPTOP, OpenPage, assert_good
+from tests.browser.accessibility import assert_good
+from tests.browser.conftest import LAPTOP, OpenPage
 from tests.browser.keyboard import press, tab_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]

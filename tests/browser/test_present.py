@@ -7,13 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import (
-    LAPTOP,
-    PHONE,
-    OpenPage,
-    assert_accessible,
-    assert_good_in_light_and_dark,
-)
+from tests.browser.accessibility import assert_accessible, assert_good, assert_stays_good, show_on
+from tests.browser.conftest import LAPTOP, PHONE, OpenPage
 from tests.integration.demo import PHONES, Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
@@ -60,15 +55,16 @@ def presenter(shown: Demo, open_page: OpenPage) -> Page:
     return page
 
 
-@pytest.mark.parametrize("screen", [PHONE, LAPTOP, HALL], ids=["phone", "laptop", "hall"])
-def test_every_screen_is_accessible_and_no_wider_than_the_wall(
-    shown: Demo, open_page: OpenPage, screen: dict[str, object]
-) -> None:
-    page = open_page(f"/s/{CODE}/present/", **screen)
+def test_every_screen_is_accessible_and_no_wider_than_the_wall(shown: Demo, open_page: OpenPage) -> None:
+    page = open_page(f"/s/{CODE}/present/", color_scheme="light", **LAPTOP)
     for address in (*(f"/s/{CODE}/present/?q={question}" for question in range(4)), f"/s/{CODE}/results/"):
+        show_on(page, LAPTOP, "light")
         page.goto(address)
         expect(page.locator("h1")).to_be_visible()
-        assert_good_in_light_and_dark(page)
+        assert_good(page)
+        assert_stays_good(page, PHONE, "light")
+        assert_stays_good(page, LAPTOP, "dark")
+        assert_stays_good(page, HALL, "dark")
         assert page.evaluate("window.hacked === undefined")
 
 

@@ -7,22 +7,19 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from failover.drills.ledger import Ledger
 from tests.browser import walk
-from tests.browser.conftest import (
-    AXE,
-    LAPTOP,
-    PHONE,
-    SETTLED,
-    OpenPage,
+from tests.browser.accessibility import (
     assert_accessible,
     assert_no_sideways_scrolling,
+    assert_stays_good,
+    show_on,
 )
+from tests.browser.conftest import LAPTOP, PHONE, OpenPage
 from tests.integration.demo import PHONES, Demo, Students
 from tests.processes import ROOT
 from tests.waiting import wait_until
@@ -32,14 +29,10 @@ PICTURES = ROOT / "reports" / "walk" if os.environ.get("WALK_PICTURES") else Non
 STUDENTS = 300
 UNTOUCHED = """window.hacked === undefined &&
   document.querySelectorAll("script:not([src]), img[src=x], a[href^='javascript:']").length === 0"""
-# What a wider screen or darker colours can change of that which axe has found to be good.
-RULES = ["color-contrast", "target-size", "link-in-text-block", "scrollable-region-focusable"]
 
 
 def walked(page: Page, stations: Iterable[walk.Station]) -> None:
-    """Each page is opened once, on a phone in light colours, where axe is asked everything; then it is made a dark
-    laptop, and axe is asked what that can change.
-    """
+    """Opens each page on a phone in light colours and checks everything; then checks what a dark laptop can change."""
     wrong: list[str] = []
 
     def must(where: str, check: Callable[[], object]) -> None:
@@ -48,33 +41,29 @@ def walked(page: Page, stations: Iterable[walk.Station]) -> None:
         except AssertionError as error:
             wrong.append(f"{where}: {error}")
 
-    def look(station: walk.Station, screen: dict[str, Any], scheme: str) -> str:
-        page.set_viewport_size(screen["viewport"])
-        page.emulate_media(color_scheme=scheme)
-        page.evaluate(SETTLED)  # the admin's links change their colour slowly
-        name = f"{screen['viewport']['width']}-{scheme}"
-        if PICTURES:
-            (PICTURES / name).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=PICTURES / name / f"{station.name}.png", full_page=True)
-        return f"{station.name} {name}"
-
     for station in stations:
         page.set_viewport_size(PHONE["viewport"])
         page.emulate_media(color_scheme="light")
         page.goto(station.path)
         station.arrive(page)
         must(station.name, partial(expect(page.locator("body")).to_contain_text, station.seen, timeout=20_000))
-        must(station.name, lambda: assert_accessible(page))
-        must(f"{station.name} is what we wrote", lambda: page.evaluate(UNTOUCHED))
-        here = look(station, PHONE, "light")
-        must(f"{here}: is no wider than the screen", lambda: assert_no_sideways_scrolling(page))
+        must(f"{station.name}: nothing in it runs", lambda: page.evaluate(UNTOUCHED))
+        must(f"{station.name} on a phone", lambda: assert_accessible(page))
+        must(f"{station.name} on a phone is no wider than the screen", lambda: assert_no_sideways_scrolling(page))
         if PICTURES:
-            look(station, PHONE, "dark")
-            look(station, LAPTOP, "light")
-        here = look(station, LAPTOP, "dark")
-        must(f"{here}: is no wider than the screen", lambda: assert_no_sideways_scrolling(page))
-        wrong += [f"{here}: {line}" for line in page.evaluate(AXE, RULES)]
+            take_pictures(page, station.name)
+        must(f"{station.name} on a dark laptop", lambda: assert_stays_good(page, LAPTOP, "dark"))
     assert not wrong, "\n".join(wrong)
+
+
+def take_pictures(page: Page, name: str) -> None:
+    """The whole page on a phone and on a laptop, light and dark, below PICTURES."""
+    for screen in (PHONE, LAPTOP):
+        for scheme in ("light", "dark"):
+            show_on(page, screen, scheme)
+            folder = PICTURES / f"{screen['viewport']['width']}-{scheme}"
+            folder.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
 def test_what_a_student_meets(surveys: Demo, open_page: OpenPage):
