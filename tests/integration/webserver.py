@@ -1,4 +1,4 @@
-"""The web server in production's configuration, in front of the echo application, and clients made of bare sockets."""
+"""The web server with production's configuration and the echo application, and clients that are bare sockets."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Client:
 
     def __init__(self, port: int, *, buffer: int = 0) -> None:
         self.socket = socket.socket()
-        if buffer:  # so that little of a reply is taken before it is read
+        if buffer:  # a small one, so that the system takes little of a reply before it is read
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.settimeout(PATIENCE_S)
         try:
@@ -82,7 +82,7 @@ class Client:
         return self.reply()
 
     def is_closed(self) -> bool:
-        """Whether nothing more comes; waits until it is known."""
+        """Waits for more data or for the end of the connection; whether it was the end."""
         try:
             return not self._received and not self.socket.recv(1)
         except ConnectionError:
@@ -136,17 +136,21 @@ class Server:
 
     @contextlib.contextmanager
     def clients(self, number: int, beginning: bytes = b"") -> Iterator[list[Client]]:
-        """So many connections, on each of which only this was sent."""
+        """So many connections, on each of which only `beginning` was sent.
+
+        Each sends before the next connects: where connections are few, an idle one would have to make room.
+        """
         with contextlib.ExitStack() as stack:
-            clients = [stack.enter_context(self.connect()) for _ in range(number)]
-            for client in clients:
-                client.send(beginning)
+            clients = []
+            for _ in range(number):
+                clients.append(stack.enter_context(self.connect()))
+                clients[-1].send(beginning)
             yield clients
 
 
 @contextlib.contextmanager
-def serving(folder: Path, **told: str) -> Iterator[Server]:
-    """One worker of two threads."""
+def serving(folder: Path, **variables: str) -> Iterator[Server]:
+    """Starts the web server with one worker of two threads, and ends it."""
     port = free_port()
     environment = {
         **production_environment(str(folder)),
@@ -156,7 +160,7 @@ def serving(folder: Path, **told: str) -> Iterator[Server]:
         "BIND": f"127.0.0.1:{port}",
         "WORKERS": "1",
         "FAILOVER_THREADS": "2",
-        **told,
+        **variables,
     }
     stderr = folder / "stderr"
     with open(stderr, "wb") as handle:
