@@ -1,6 +1,4 @@
-"""The live lab, for every test that needs regions: real engines, a real DNS server, real sockets, started once a
-session.
-"""
+"""The live lab for every test that needs regions, started once per session; and what makes all tests faster."""
 
 import contextlib
 import functools
@@ -25,16 +23,16 @@ from tests.faults import fault
 from tests.processes import running, wait_while_running
 from tests.waiting import wait_until
 
-# A deadline in milliseconds, or a check how fast examples are made, would make the machine's load a test result.
-# CI looks at the same examples each time, whoever runs the tests elsewhere at others.
+# Neither a deadline nor the health check for slow examples: a busy machine must not fail a test. CI tries the same
+# examples each time; other runs try random ones.
 hypothesis_settings.register_profile(
     "ours", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("ours")
 
 
-# What two busy cores may do to a test that waits for real processes. Such a test is tried once more, and pytest's last
-# line says so. A wrong answer fails at once, and so does a wait for what was stored: it may be a vote that was lost.
+# Failures that a busy machine can cause in a test that waits for real processes. Such a test runs once more, and
+# pytest's last line reports it. A wrong answer fails at once. So does waiting in vain for stored data: it may be lost.
 OUT_OF_TIME = [
     r"(?m)^(?!.*(vote|ballot|replica|row|tall|count)).*: not within [\d.]+ s",
     r"NoRegionAnswered",
@@ -46,19 +44,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.iter_markers("lab")) or any(item.iter_markers("browser")):
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=OUT_OF_TIME))
-    # The session's lab runs from its first test to the last: beside labs of other tests it would only take their time.
-    shares = {item.path for item in items if "lab" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: item.path in shares)
+    # Modules that use the session's lab run last, so that it takes no time from tests with labs of their own.
+    users = {item.path for item in items if "lab" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path in users)
 
 
 def pytest_collection_finish() -> None:
-    """What is there by now stays to the end: the garbage collector need not go through it again and again."""
+    """Exempts all objects so far from garbage collection: they live until the end anyway."""
     gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _the_sdk_reads_its_data_once() -> Iterator[None]:
-    """Many tests make clients of their own, for each of which the SDK would read megabytes of JSON once more."""
+    """The SDK would read megabytes of JSON again for every client that a test makes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
         yield
@@ -66,21 +64,21 @@ def _the_sdk_reads_its_data_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _passwords_are_hashed_quickly() -> Iterator[None]:
-    """What makes a password slow to guess would take a quarter of a second for each account of a test."""
+    """A hash that is slow to guess would take a quarter of a second for each account of a test."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _static_files_are_looked_for_once() -> Iterator[None]:
-    """Every test client makes the middleware anew, and WhiteNoise would look through all static files each time."""
-    look, found = WhiteNoiseMiddleware.add_files_from_finders, {}
+    """WhiteNoise would search all static files again for every test client, each of which makes the middleware."""
+    search, files = WhiteNoiseMiddleware.add_files_from_finders, {}
 
     def once(self: WhiteNoiseMiddleware) -> None:
-        if self.static_prefix not in found:
-            look(self)
-            found[self.static_prefix] = dict(self.files)
-        self.files.update(found[self.static_prefix])
+        if self.static_prefix not in files:
+            search(self)
+            files[self.static_prefix] = dict(self.files)
+        self.files.update(files[self.static_prefix])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
@@ -94,23 +92,20 @@ class Lab:
     dir: Path
 
     def environment(self) -> dict[str, str]:
-        """What the lab tells the application."""
-        found: dict[str, str] = {}
-        for line in (self.dir / "app.env").read_text().splitlines():
-            name, _, value = line.partition("=")
-            found[name] = value
-        return found
+        """The variables that the lab hands to the application."""
+        lines = (line.partition("=") for line in (self.dir / "app.env").read_text().splitlines())
+        return {name: value for name, _, value in lines}
 
     def config(self, run_dir: Path, **overrides: str) -> FailoverConfig:
         """Failover settings for this lab."""
         names = ("REGIONS", "ENDPOINTS", "NAMESERVER")
-        told = {name: self.environment()[f"FAILOVER_{name}"] for name in names}
+        of_the_lab = {name: self.environment()[f"FAILOVER_{name}"] for name in names}
         return FailoverConfig.parse(
-            {**told, "RUN_DIR": str(run_dir), "HOLD_S": "0.3", "HEARTBEAT_S": "0.5", **overrides}
+            {**of_the_lab, "RUN_DIR": str(run_dir), "HOLD_S": "0.3", "HEARTBEAT_S": "0.5", **overrides}
         )
 
     def fault(self, *arguments: str) -> None:
-        """`manage.py fault ...` in this lab."""
+        """Runs `manage.py fault ARGUMENTS` in this lab."""
         fault(self.dir, *arguments)
 
 
@@ -124,14 +119,14 @@ def lab_in(lab_dir: Path, **environment: str) -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab of the session's own, without a web tier and without added latency."""
+    """The session's lab, without a web tier and without added latency."""
     with lab_in(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 
 @pytest.fixture(scope="session")
 def wired(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[wiring.Wired]:
-    """This process's gateway, wired to the session's lab."""
+    """Wires this process's gateway to the session's lab."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ACCOUNT_ID_ENDPOINT_MODE"):
             patch.setenv(name, lab.environment()[name])
@@ -141,23 +136,21 @@ def wired(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[wiring
 
 @pytest.fixture(autouse=True)
 def _no_survey_in_memory() -> Iterator[None]:
-    """No test knows the surveys of the one before, nor keeps them fresh in the background."""
+    """Forgets the surveys that a test has read, so that none is refreshed in the background of the next test."""
     yield
     selectors._surveys.forget()
 
 
 @pytest.fixture
 def app(lab: Lab, wired: wiring.Wired) -> Iterator[Lab]:
-    """The lab with this process wired to it; whatever a test broke is restored behind it, until every region answers
-    this process again.
-    """
+    """The lab, with this process wired to it. Afterwards clears every fault and waits until each region answers."""
     yield lab
     lab.fault("--clear")
     wait_until(lambda: len(rows_held("NONE")) == len(gateway.regions()), within=30, what="every region answers")
 
 
 def rows_held(code: str) -> dict[str, int]:
-    """How many rows of a survey each region has, of the regions that answer this process."""
+    """The number of rows of a survey in each region that answers this process."""
     try:
         return gateway.everywhere(lambda _bound: len(list(SurveyRow.query(code))), timeout=1.0)
     except gateway.NoRegionAnswered:

@@ -1,6 +1,4 @@
-"""`manage.py check --deploy` with production settings, in an environment as production would give it: warnings are
-errors.
-"""
+"""Runs `manage.py check --deploy` with production settings and only production's variables. Warnings are errors."""
 
 import os
 import secrets
@@ -26,7 +24,7 @@ def production_environment(run_dir: str) -> dict[str, str]:
 
 
 def main() -> int:
-    """The exit code of the check."""
+    """Runs the check and returns its exit code."""
     with tempfile.TemporaryDirectory() as run_dir:
         command = [sys.executable, "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
         return subprocess.run(command, cwd=ROOT, env=production_environment(run_dir), check=False).returncode

@@ -1,4 +1,4 @@
-"""A file system of a test's own, small enough to be filled."""
+"""A file system for one test, small enough to be filled."""
 
 import contextlib
 import subprocess
@@ -12,7 +12,7 @@ INODES = 600
 
 @contextlib.contextmanager
 def mounted(point: Path, *arguments: str) -> Iterator[Path]:
-    """`mount ARGUMENTS POINT`, until the block is over. Skips the test where this user may not mount."""
+    """Mounts with `mount ARGUMENTS POINT` until the end of the block. Skips the test if this user may not mount."""
     point.mkdir()
     done = subprocess.run(["mount", *arguments, str(point)], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -31,10 +31,11 @@ def small_disk(point: Path, *, megabytes: int = 24) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> None:
-    """Until it takes neither another byte nor another file."""
+    """Fills a disk until it takes neither another byte nor another file."""
     full = disk / "full"
     full.mkdir(exist_ok=True)
-    for size in (1 << 20, 4096, 1):  # the last for what somebody else's file has left in its last block: it takes none
+    # In ever smaller pieces. Another file's last block may still have room; see `fill_file`.
+    for size in (1 << 20, 4096, 1):
         with contextlib.suppress(OSError), (full / f"blocks-{size}").open("ab", buffering=0) as handle:
             while True:
                 handle.write(bytes(size))
@@ -48,13 +49,13 @@ def _make_files(folder: Path) -> None:
 
 
 def fill_file(path: Path) -> None:
-    """What is left in a file's last block, on a disk that is full."""
+    """On a full disk, fills the rest of a file's last block."""
     with contextlib.suppress(OSError), path.open("ab", buffering=0) as handle:
         while True:
             handle.write(b"\n")
 
 
 def make_room(disk: Path) -> None:
-    """Takes away what `fill` has made."""
+    """Removes the files that `fill` made."""
     for path in (disk / "full").iterdir():
         path.unlink()

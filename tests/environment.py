@@ -7,5 +7,5 @@ import tempfile
 
 os.environ["LAB_DIR"] = tempfile.mkdtemp(prefix="surveyapp-tests-")
 os.environ.pop("DJANGO_SQLITE_PATH", None)
-os.environ["TZ"] = "UTC"  # the lab shows the computer's own zone
+os.environ["TZ"] = "UTC"  # the lab shows times in the zone of the machine
 atexit.register(shutil.rmtree, os.environ["LAB_DIR"], ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Breaks a lab's regions as a person would, without the second that a process of its own takes."""
+"""Sets faults in a lab as a person would, but in this process: starting another takes a second."""
 
 from io import StringIO
 from pathlib import Path
@@ -8,6 +8,6 @@ from django.test import override_settings
 
 
 def fault(lab_dir: Path, *arguments: str) -> None:
-    """`manage.py fault ...`, which checks from outside the lab that the fault took hold, or is over."""
+    """Runs `manage.py fault ARGUMENTS`, which checks from outside the lab that the fault took hold, or is over."""
     with override_settings(LAB_DIR=lab_dir):
         call_command("fault", *arguments, stdout=StringIO())

@@ -1,6 +1,7 @@
-"""Run by `test_variables`: tries many environments, each in a fork of one process that has loaded everything, since a
-process a case would take minutes. Reads JSON `[[program, environment], ...]`, the first of which must be good, and
-writes `[[exit code, what was said], ...]`.
+"""Run by `test_variables`: loads the settings in many environments, each in a fork of one process.
+
+The process has loaded every module before it forks; starting a process for each environment would take minutes. Reads
+JSON `[[program, environment], ...]`, of which the first must be valid, and writes `[[exit code, output], ...]`.
 """
 
 import contextlib
@@ -21,35 +22,35 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def outcome(program: str, environment: dict[str, str]) -> tuple[int, str]:
-    """What `manage.py check`, or the web server's configuration, says in this environment."""
+    """The exit code and the output of `manage.py check`, or of the web server's configuration, in an environment."""
     settings._wrapped = empty
     for name in [name for name in sys.modules if name.startswith("surveyapp.settings.")]:
         del sys.modules[name]
     os.environ.clear()
     os.environ.update(environment)
-    said = io.StringIO()
+    output = io.StringIO()
     code: object = 0
     sys.argv = [program, "check"]
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         try:
             runpy.run_path(str(ROOT / program), run_name="__main__")
         except SystemExit as error:
             code = error.code
             if isinstance(code, str):
-                said.write(code)
+                output.write(code)
         except BaseException:
-            traceback.print_exc(file=said)
+            traceback.print_exc(file=output)
             code = 1
-    return int(bool(code)), said.getvalue()
+    return int(bool(code)), output.getvalue()
 
 
 def main() -> None:
-    """One fork for each."""
+    """Forks once for each case."""
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     cases = json.load(sys.stdin)
     for program in ("manage.py", "deploy/gunicorn.conf.py"):
-        code, said = outcome(program, cases[0][1])
-        assert not code, said
+        code, output = outcome(program, cases[0][1])
+        assert not code, output
     results = []
     for program, environment in cases:
         reading, writing = os.pipe()

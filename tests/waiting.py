@@ -1,4 +1,4 @@
-"""Wait until something holds, with a deadline: tests do not sleep and hope."""
+"""Wait until something holds, with a deadline, instead of sleeping for a fixed time."""
 
 import os
 import time
@@ -9,11 +9,11 @@ T = TypeVar("T")
 MOST = 6.0
 
 
-def wait_until(probe: Callable[[], T], *, within: float, what: str, every: float = 0.05) -> T:
-    """The first truthy value of `probe`, asked every `every` seconds.
+def wait_until(probe: Callable[[], T | None], *, within: float, what: str, every: float = 0.05) -> T:
+    """Calls `probe` every `every` seconds and returns its first truthy value.
 
-    Fails the test after `within` seconds, saying what was awaited; later while more processes want to run than
-    there are processors, so that a busy machine fails no test.
+    Fails the test after `within` seconds, with `what` and the last value. On a busy machine it waits up to `MOST`
+    times as long.
     """
     began = time.monotonic()
     while True:
@@ -26,5 +26,5 @@ def wait_until(probe: Callable[[], T], *, within: float, what: str, every: float
 
 
 def patience() -> float:
-    """By what a limit is to be multiplied now: 1 on a quiet machine, at most `MOST` on a busy one."""
+    """The factor for a time limit: 1 on a quiet machine, more while processes wait for a CPU, at most `MOST`."""
     return min(MOST, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))

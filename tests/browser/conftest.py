@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def surveys(demo: Demo) -> Demo:
     """The demo with the surveys of the walk."""
-    demo.told("shell", "-c", "from tests.browser import surveys; surveys.make()")
+    demo.output_of("shell", "-c", "from tests.browser import surveys; surveys.make()")
     return demo
 
 

@@ -34,7 +34,7 @@ def shown(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The demo with a survey whose every text is hostile, and two ballots in it."""
     path: Path = tmp_path_factory.mktemp("survey") / "survey.json"
     path.write_text(json.dumps(SURVEY))
-    demo.told("survey", "import", str(path))
+    demo.output_of("survey", "import", str(path))
     vote(demo, "voter-one", HACK)
     vote(demo, "voter-two", "W" * 300)
     return demo
@@ -101,8 +101,8 @@ def second_round(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> str:
     }
     path: Path = tmp_path_factory.mktemp("rating") / "survey.json"
     path.write_text(json.dumps(survey))
-    demo.told("survey", "import", str(path))
-    demo.told("survey", "reset", "RATE22")
+    demo.output_of("survey", "import", str(path))
+    demo.output_of("survey", "reset", "RATE22")
     body = {"voter": "voter-one", "answers": {"q1": 4, "q2": "o1"}}
     assert PHONES.post(f"{demo.url}/api/v1/surveys/RATE22/ballots", json=body).status_code == 201
     return "RATE22"

@@ -113,8 +113,9 @@ def test_three_hundred_students_in_a_minute_are_counted_once_and_the_tallies_equ
     verdict = demo.verdict(ledger)
     assert verdict.ok, verdict.summary()
     assert verdict.acknowledged == verdict.found == len(ledger.votes)
-    assert [line.split("\t")[1] for line in demo.told("survey", "audit", demo.code).splitlines()] == ["equal", "equal"]
-    ballots = json.loads(demo.told("survey", "export", demo.code, "--ballots"))["ballots"]
+    audit = demo.output_of("survey", "audit", demo.code).splitlines()
+    assert [line.split("\t")[1] for line in audit] == ["equal", "equal"]
+    ballots = json.loads(demo.output_of("survey", "export", demo.code, "--ballots"))["ballots"]
     results = PHONES.get(f"{demo.url}/s/{demo.code}/results.json").json()
     assert results["voters"] == len(ballots)
     for question in results["questions"]:

@@ -1,4 +1,4 @@
-"""A whole demo for tests: `manage.py demo` on free ports, in a directory of its own, and what a person does with it."""
+"""A whole demo for tests: `manage.py demo` on free ports, in its own directory, and what a person does with it."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ from tests.waiting import wait_until
 EAST, WEST = "us-east-1", "us-west-2"
 READY_S = 90.0
 QUIET_S = 90.0
-# A new connection for every request, without the tenth of a second of CPU that a client of its own would take.
+# Makes a new connection for every request. Making a client for each would cost a tenth of a second of CPU.
 PHONES = httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
 
 
@@ -40,7 +40,7 @@ class Demo:
     code: str = "DEMO20"
 
     def warm_up(self) -> None:
-        """A few requests at once: the first thing that a web worker does loads the process, and is no vote's time."""
+        """A few requests at once, so that no vote is the first request of a web worker, which takes longer."""
         with ThreadPoolExecutor(16) as pool:
             page = f"{self.url}/api/v1/surveys/{self.code}/"
             replies = pool.map(lambda _number: PHONES.get(page), range(64))
@@ -50,8 +50,8 @@ class Demo:
         """Runs a management command against this demo."""
         return manage(*arguments, lab_dir=self.lab_dir, timeout=timeout)
 
-    def told(self, *arguments: str) -> str:
-        """What a command that must succeed printed."""
+    def output_of(self, *arguments: str) -> str:
+        """Runs a management command, which must succeed, and returns what it printed."""
         done = self.manage(*arguments)
         assert done.returncode == 0, f"manage.py {' '.join(arguments)}: {done.stderr or done.stdout}"
         return done.stdout
@@ -61,7 +61,7 @@ class Demo:
         fault(self.lab_dir, *arguments)
 
     def vote(self, voter: str, vote_id: str, answers: dict[str, Any]) -> httpx.Response:
-        """One vote on a connection of its own, sent once."""
+        """Sends one vote, once, on a connection of its own."""
         body = {"voter": voter, "vote_id": vote_id, "answers": answers}
         return PHONES.post(f"{self.url}/api/v1/surveys/{self.code}/ballots", json=body)
 
@@ -72,33 +72,31 @@ class Demo:
 
     def await_status(self, holds: Any, *, within: float, what: str) -> dict[str, Any]:
         """The first status document of which `holds` is true."""
-        found: list[dict[str, Any]] = []
 
-        def looked() -> bool:
-            found[:] = [self.status()]
-            return bool(holds(found[0]))
+        def status_that_holds() -> dict[str, Any] | None:
+            status = self.status()
+            return status if holds(status) else None
 
-        wait_until(looked, within=within, what=what)
-        return found[0]
+        return wait_until(status_that_holds, within=within, what=what)
 
     def mend(self) -> None:
         """Clears every fault, follows the rules again, and waits until they lead back to the first region."""
         LabClient(self.lab_dir).clear()
         if self.status()["routing"]["mode"] != "auto":
-            self.told("routing", "auto", "--reason", "the test is over")
+            self.output_of("routing", "auto", "--reason", "the test is over")
 
         def home(status: dict[str, Any]) -> bool:
-            circuits = {one["circuit"] for one in status["regions"]}
+            circuits = {row["circuit"] for row in status["regions"]}
             if status["routing"]["active"] == EAST and circuits == {"closed"}:
                 return True
-            # Canaries alone do not close what live traffic disputes.
+            # Canaries alone do not close a circuit while live traffic fails.
             self.vote(f"mender-{time.time_ns()}", named(), {"q1": "o1"})
             return False
 
         self.await_status(home, within=QUIET_S, what="every circuit is closed and us-east-1 serves")
 
     def engine_pid(self, region: str) -> int:
-        """The process that plays a region."""
+        """The pid of a region's engine."""
         return int(json.loads((self.lab_dir / "control.json").read_text())["engines"][region]["pid"])
 
     def rows(self, region: str) -> tuple[Ballot, ...]:
@@ -106,7 +104,7 @@ class Demo:
         return exports.replica(self.code, region, env=manage_environment(self.lab_dir))
 
     def replicas(self) -> Mapping[str, tuple[Ballot, ...]]:
-        """The same of every region, as it is now."""
+        """The ballot rows of each region's replica, as they are now."""
         return exports.store(self.code, env=manage_environment(self.lab_dir)).raw
 
     def store(self, *, within: float = 60.0) -> Store:
@@ -114,7 +112,7 @@ class Demo:
         return exports.converged(self.code, (EAST, WEST), within_s=within, env=manage_environment(self.lab_dir))
 
     def verdict(self, ledger: Ledger) -> Verdict:
-        """What became of every vote of a ledger, once the regions have converged."""
+        """The outcome of every vote of a ledger, once the regions have converged."""
         return check(ledger, self.store())
 
 
@@ -122,8 +120,8 @@ class Demo:
 def demo_and_process(lab_dir: Path, **environment: str) -> Iterator[tuple[Demo, subprocess.Popen[str]]]:
     """Starts a demo and ends it, with every process that it started."""
     port = free_port()
-    known = {"PORT": str(port), "WORKERS": "2", **environment}
-    with running("demo", lab_dir=lab_dir, **known) as process:
+    variables = {"PORT": str(port), "WORKERS": "2", **environment}
+    with running("demo", lab_dir=lab_dir, **variables) as process:
         wait_while_running(process, (lab_dir / "demo.json").exists, within=READY_S, what="the demo is ready")
         demo = Demo(lab_dir, f"http://127.0.0.1:{port}")
         demo.warm_up()
@@ -132,18 +130,18 @@ def demo_and_process(lab_dir: Path, **environment: str) -> Iterator[tuple[Demo, 
 
 @contextlib.contextmanager
 def demo_in(lab_dir: Path, **environment: str) -> Iterator[Demo]:
-    """The same for who needs nothing of its own process."""
+    """Starts a demo and ends it, for a test that needs nothing of its process."""
     with demo_and_process(lab_dir, **environment) as (demo, _process):
         yield demo
 
 
 def named(above: str | None = None) -> str:
-    """A new vote's name, above the voter's last."""
+    """A new vote id, above `above`, the voter's last one."""
     return name_vote(time.time_ns() // 1_000_000, random.getrandbits, above=above)
 
 
 class Students:
-    """`manage.py students` beside a test, until it is stopped; what it has written down can be read at any time."""
+    """Runs `manage.py students` beside a test until it is stopped. Its ledger can be read at any time."""
 
     def __init__(self, demo: Demo, name: str, *, rate: float = 40) -> None:
         self._path = demo.lab_dir / "students" / f"{name}.jsonl"
@@ -159,11 +157,11 @@ class Students:
         self._running.__exit__(*error)
 
     def ledger(self) -> Ledger:
-        """What is written down so far."""
+        """The ledger so far."""
         return Ledger.read(self._path)
 
     def acknowledged(self) -> int:
-        """How many receipts the students have."""
+        """How many votes are acknowledged so far."""
         return self._path.read_text().count('{"line":"acknowledged"')
 
     def await_votes(self, more: int) -> None:
@@ -172,15 +170,15 @@ class Students:
         wait_until(lambda: self.acknowledged() >= target, within=30, what=f"{more} more votes")
 
     def stop(self) -> Ledger:
-        """The whole ledger, when every student is done; nobody begins another vote."""
+        """Lets no student begin another vote, waits for those under way, and returns the whole ledger."""
         self._process.send_signal(signal.SIGINT)
-        output, _none = self._process.communicate(timeout=60)
+        output, _ = self._process.communicate(timeout=60)
         assert self._process.returncode == 0, output
         return self.ledger()
 
 
 def assert_no_vote_failed(ledger: Ledger) -> None:
-    """Every request was acknowledged at the first try."""
-    assert [one for one in ledger.tries if one.failed] == []
+    """Every vote was acknowledged at its first try."""
+    assert [attempt for attempt in ledger.tries if attempt.failed] == []
     assert ledger.refused == ()
-    assert {one.vote_id for one in ledger.receipts} == set(ledger.votes)
+    assert {receipt.vote_id for receipt in ledger.receipts} == set(ledger.votes)

@@ -69,7 +69,7 @@ def test_an_empty_record_flips_nothing_while_its_last_answer_serves_and_fails_ov
         assert "the last good answer serves until" in status["summary"]
         alarms = [one["region"] for one in status["alarms"] if (one["name"], one["state"]) == ("stale-dns", "alarm")]
         assert alarms == [EAST]
-        shown = demo.told("regions")
+        shown = demo.output_of("regions")
         assert "STALE" in shown
         assert layer["detail"].partition(" until")[0] in shown
 

@@ -112,8 +112,8 @@ def test_a_line_for_each_decision_and_each_failed_attempt_and_none_for_a_healthy
         return bool(status["routing"]["active"] == EAST and circuits == {"closed"})
 
     wait_until(home_again, within=60, what="us-east-1 serves again", every=0.2)
-    demo.told("routing", "pin", WEST, "--reason", 'practice"} {"event": "failover"}')
-    demo.told("routing", "auto", "--reason", "over")
+    demo.output_of("routing", "pin", WEST, "--reason", 'practice"} {"event": "failover"}')
+    demo.output_of("routing", "auto", "--reason", "over")
     demo.await_status(lambda status: status["routing"]["active"] == EAST, within=20, what="us-east-1 serves again")
 
     assert ledger.failed

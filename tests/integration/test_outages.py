@@ -66,7 +66,7 @@ def outage(demo: Demo, kind: str, words: tuple[str, ...], *options: str) -> floa
         # When the status said so first, not when this machine had started a process to ask for it.
         (failover,) = events(status, "failover", since=began)
         assert seconds(failover["at"]) - broken <= SWITCHED_S * patience()
-        printed = json.loads(demo.told("regions", "--json"))
+        printed = json.loads(demo.output_of("regions", "--json"))
         assert printed["routing"]["active"] == WEST
         assert printed["summary"].startswith(f"Serving from {WEST}")
         assert any(word in printed["summary"] for word in words), printed["summary"]
@@ -100,7 +100,7 @@ def test_a_pin_moves_the_next_vote_in_every_worker_within_a_second(demo: Demo) -
         with Students(demo, f"pin-{next(tries)}", rate=45) as students:
             students.await_votes(45)
             asked = time.time()
-            demo.told("routing", "pin", WEST, "--reason", "the class wants to see it")
+            demo.output_of("routing", "pin", WEST, "--reason", "the class wants to see it")
             pinned = time.time()
             wait_until(lambda: time.time() >= pinned + 1, within=20, what="a second has passed")
             students.await_votes(90)
@@ -173,7 +173,7 @@ def test_votes_go_on_while_replication_is_paused_and_the_lag_drains_afterwards(d
 
 
 def test_with_both_regions_broken_a_vote_is_refused_in_words_and_its_repeat_counts_once(demo: Demo) -> None:
-    demo.told("routing", "pin", WEST, "--reason", "before the storm")
+    demo.output_of("routing", "pin", WEST, "--reason", "before the storm")
     demo.await_status(lambda status: status["routing"]["active"] == WEST, within=20, what="the pin is in force")
     for region in (EAST, WEST):
         demo.fault(region, "refuse", "--for", "60")
@@ -221,7 +221,7 @@ def test_a_pin_to_an_unreachable_region_needs_force_and_the_force_is_recorded(de
     assert refused.returncode == 3, refused.stderr
     assert "unreachable" in refused.stderr
     assert demo.status()["routing"]["mode"] == "auto"
-    demo.told("routing", "pin", WEST, "--reason", "on purpose", "--force")
+    demo.output_of("routing", "pin", WEST, "--reason", "on purpose", "--force")
     status = demo.await_status(
         lambda status: status["routing"]["mode"] == "pinned", within=20, what="the forced pin is in force"
     )
@@ -258,7 +258,7 @@ def test_students_who_were_told_what_the_store_does_not_hold_end_with_exit_code_
 
 
 def test_a_class_finds_the_demo_and_every_vote_by_itself(demo: Demo) -> None:
-    said = demo.told("students", demo.code, "--for", "2", "--check")
+    said = demo.output_of("students", demo.code, "--for", "2", "--check")
     assert "40 acknowledged" in said or "0 failed" in said
     assert "0 lost" in said
     assert f"served by {EAST}" in said
