@@ -1,4 +1,4 @@
-"""A small application behind the real web server: it answers with what it was handed, slowly or much if asked."""
+"""A small application behind the real web server. It replies with what it was handed, late or at length if asked."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from django.core.wsgi import get_wsgi_application
 
 from tests.waiting import wait_until
 
-get_wsgi_application()  # the configuration loads the whole application, also when another one is served
+get_wsgi_application()  # gunicorn's configuration loads the whole application anyway
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """`/large/N`: N bytes. `/wait/FILE`: an answer once that file exists. Else: the method, the path and the body."""
+    """`/large/N`: replies with N bytes. `/wait/FILE`: waits for that file. Replies with method, path and body."""
     body = environ["wsgi.input"].read()
     _, kind, rest = (environ["PATH_INFO"] + "/").split("/", 2)
     if kind == "large":

@@ -1,8 +1,8 @@
-"""Run by `test_own_machine` in namespaces of its own: runs a command and writes down where its packets would have gone.
+"""Run by `test_own_machine` in its own namespaces: runs a command and records the addresses that it sends packets to.
 
-There every address of the world is this machine's loopback interface, so that a packet is sent rather than refused for
-want of a route, and none gets any further. Usage: ``python -m tests.integration.packets OUT COMMAND...``; OUT gets a
-JSON list of the addresses that are not loopback. The exit code is the command's.
+The namespace routes every address to its loopback interface. So a packet is sent, not refused for want of a route, and
+leaves the machine nowhere. Usage: ``python -m tests.integration.packets OUT COMMAND...``; OUT gets a JSON list of the
+addresses that are not loopback. The exit code is the command's.
 """
 
 import json
@@ -17,11 +17,11 @@ from pathlib import Path
 ALL = socket.htons(0x0003)
 IPV4, IPV6 = 0x0800, 0x86DD
 OUTGOING = 4
-"""What is sent, in an address of AF_PACKET; on the loopback interface all of it is received again."""
+"""Marks, in an AF_PACKET address, a frame that was sent; the loopback interface receives it again."""
 
 
 def destination(frame: bytes) -> str | None:
-    """Where an Ethernet frame goes; None for what is neither IPv4 nor IPv6."""
+    """The destination address of an Ethernet frame; None if it is neither IPv4 nor IPv6."""
     match int.from_bytes(frame[12:14], "big"):
         case 0x0800:
             return socket.inet_ntop(socket.AF_INET, frame[30:34])
@@ -32,7 +32,7 @@ def destination(frame: bytes) -> str | None:
 
 
 def main() -> int:
-    """The command's exit code."""
+    """Runs the command and returns its exit code."""
     out, *command = sys.argv[1:]
     with tempfile.TemporaryDirectory() as directory:
         resolv = Path(directory) / "resolv.conf"
@@ -59,7 +59,7 @@ def main() -> int:
                     if ended.is_set():
                         return
                     continue
-                # An answer to one of our own packets has it as its source and ours as its destination.
+                # A reply to one of our packets has a loopback address as its destination.
                 if address is not None and not ip_address(address).is_loopback:
                     seen.add(address)
 

@@ -1,6 +1,6 @@
-"""Run by `test_real_resolver` in namespaces of its own: there glibc itself asks the lab's nameserver for the endpoints.
+"""Run by `test_real_resolver` in its own namespaces, where glibc itself asks the lab's nameserver for the endpoints.
 
-Each scenario breaks the name of us-east-1 in one way and writes down what became of a call. Prints one JSON document.
+Each scenario breaks the name of us-east-1 in one way and records the outcome of a call. Prints one JSON document.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.failover.adapters.faulty import EAST, WEST
 TIMEOUT_S = 0.5
 PRINTER = "127.0.0.7"
 FILES = {
-    # Five seconds, twice: what glibc does unless told otherwise.
+    # glibc's own defaults: five seconds, twice.
     "/etc/resolv.conf": "nameserver 127.0.0.1\nsearch .\noptions timeout:5 attempts:2\n",
     "/etc/hosts": f"127.0.0.1 localhost\n{PRINTER} printer.classroom\n",
     "/etc/nsswitch.conf": "hosts: files dns\n",
@@ -39,14 +39,14 @@ FILES = {
 
 
 def raise_loopback() -> None:
-    """A new network namespace has a loopback interface that is down."""
+    """Switches on the loopback interface of a new network namespace."""
     up = 0x1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", up))  # SIOCSIFFLAGS
 
 
 def mount_files(into: Path) -> None:
-    """This namespace's own resolver files, laid over the host's."""
+    """Mounts this namespace's own resolver files over the host's."""
     for target, content in FILES.items():
         if Path(target).exists():
             own = into / Path(target).name
@@ -55,7 +55,7 @@ def mount_files(into: Path) -> None:
 
 
 class Zone:
-    """The lab's nameserver, and what can be done to a name that it cannot do itself."""
+    """The lab's nameserver, with faults of a name that it does not have itself."""
 
     def __init__(self, lab: NameServer) -> None:
         self._lab = lab
@@ -69,7 +69,7 @@ class Zone:
         return DNSRecord.parse(question.send("127.0.0.1", self._lab.port, timeout=5))
 
     def breaks(self, how: str) -> None:
-        """From now on us-east-1's name is broken in this way; "ok": it is not."""
+        """Breaks us-east-1's name in this way; "ok" mends it."""
         self._lab.set_mode(EAST, DnsMode.EMPTY if how == "empty" else DnsMode.OK)
         others = {"nxdomain": faulty.nxdomain, "servfail": faulty.servfail, "silence": faulty.silence}
         self.east = others.get(how, self.lab)
@@ -80,7 +80,7 @@ def put(_: gateway.Bound) -> None:
 
 
 def timed(ask: Callable[[], Any]) -> dict[str, Any]:
-    """How long it took, and what came of it: a value or the code of an error."""
+    """Calls `ask`; its duration, and its value or the code of its error."""
     began = time.monotonic()
     try:
         value, code = ask(), None
@@ -102,34 +102,39 @@ def call() -> dict[str, Any]:
     return {
         "seconds": time.monotonic() - began,
         "region": routed.region,
-        "attempts": [[one.region, one.outcome.value, one.detail] for one in routed.attempts],
+        "attempts": [[attempt.region, attempt.outcome.value, attempt.detail] for attempt in routed.attempts],
     }
 
 
 def scenario(config: FailoverConfig, zone: Zone, how: str, *, alone: bool) -> dict[str, Any]:
-    """A calm call, then one with the name broken, and other names beside it; `alone`: and glibc without our bound."""
-    host, found = config.host(EAST), {}
+    """A call before the name breaks, then one with the broken name, and lookups of other names.
+
+    `alone`: also a lookup by glibc without our time limit.
+    """
+    host, results = config.host(EAST), {}
     zone.breaks("ok")
     with wiring.using(config):
-        found["before"] = call()
+        results["before"] = call()
         zone.breaks(how)
-        # The dot at its end: without it glibc asks for the same name once more, by the search list.
+        # With a dot at its end: otherwise glibc also tries the name with each domain of the search list.
         asked_alone = f"{host}."
-        glibc = threading.Thread(target=lambda: found.update(glibc=timed(lambda: bool(dns._original(asked_alone, 80)))))
+        glibc = threading.Thread(
+            target=lambda: results.update(glibc=timed(lambda: bool(dns._original(asked_alone, 80))))
+        )
         if alone:
             glibc.start()
-        found["call"] = call()
-        found["endpoint"] = timed(lambda: resolved(host))
-        found["printer"] = timed(lambda: resolved("printer.classroom"))
-        found["nowhere"] = timed(lambda: resolved("nowhere.example"))
+        results["call"] = call()
+        results["endpoint"] = timed(lambda: resolved(host))
+        results["printer"] = timed(lambda: resolved("printer.classroom"))
+        results["nowhere"] = timed(lambda: resolved("nowhere.example"))
         if alone:
             glibc.join()
         zone.breaks("ok")
-    return found
+    return results
 
 
 def main() -> None:
-    """Every scenario, without and with stale answers."""
+    """Runs every scenario, without and with stale answers."""
     raise_loopback()
     with tempfile.TemporaryDirectory() as directory:
         mount_files(Path(directory))
@@ -143,7 +148,7 @@ def main() -> None:
             failures = ("empty", "nxdomain", "servfail", "silence")
             report = {how: scenario(own, zone, how, alone=True) for how in failures}
             patient = replace(own, dns_stale_s=60.0)
-            # Ten seconds of silence are enough once.
+            # Silence takes glibc ten seconds: once is enough.
             report["stale"] = {how: scenario(patient, zone, how, alone=how != "silence") for how in failures}
         lab.stop()
     print(json.dumps(report))  # noqa: T201  (what the parent reads)

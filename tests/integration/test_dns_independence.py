@@ -1,4 +1,4 @@
-"""A whole demo that keeps its last good addresses: a DNS outage is no outage, until the bounded time is over."""
+"""A whole demo that keeps its last good addresses: for a bounded time a DNS outage does not matter."""
 
 import json
 import time
@@ -16,12 +16,12 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 STALE_S = 12.0
 TTL_S = 1.0
-"""The lab's."""
+"""The time to live of the lab's DNS records."""
 
 
 @pytest.fixture(scope="module")
 def running_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The demo of this file."""
+    """The demo of this module."""
     lab_dir = tmp_path_factory.mktemp("demo")
     with demo_in(lab_dir, FAILOVER_HOLD_S="1", FAILOVER_DNS_STALE_S=f"{STALE_S:g}") as demo:
         yield demo
@@ -29,36 +29,36 @@ def running_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture
 def demo(running_demo: Demo) -> Iterator[Demo]:
-    """The demo, which is whole again behind each test, also behind one that failed."""
+    """The demo; mends it after each test."""
     yield running_demo
     running_demo.mend()
 
 
 def failed_attempts(demo: Demo) -> int:
-    """Over all workers and regions, since they started."""
+    """Failed attempts of all workers in all regions, since they started."""
     reports = HostFiles(demo.lab_dir / "run").reports().values()
     assert reports
-    return sum(one.failed for report in reports for one in report.regions.values())
+    return sum(region.failed for report in reports for region in report.regions.values())
 
 
 def dns_of(status: dict[str, Any], region: str) -> dict[str, Any]:
     """The DNS layer of a region's latest canary."""
-    found: dict[str, Any] = next(one for one in status["regions"] if one["name"] == region)["checks"]["dns"]
-    return found
+    layer: dict[str, Any] = next(row for row in status["regions"] if row["name"] == region)["checks"]["dns"]
+    return layer
 
 
 def kinds(status: dict[str, Any]) -> set[str]:
-    return {one["kind"] for one in status["events"]}
+    return {event["kind"] for event in status["events"]}
 
 
-def test_an_empty_record_flips_nothing_while_its_last_answer_serves_and_fails_over_when_that_is_over(
+def test_an_empty_record_changes_nothing_while_the_last_answer_serves_and_fails_over_afterwards(
     demo: Demo,
 ) -> None:
     before = failed_attempts(demo)
     with Students(demo, "stale", rate=10) as students:
         students.await_votes(5)
+        broken = time.monotonic()  # before the command, which takes a while to check that the fault took hold
         demo.fault(EAST, "dns-empty", "--for", "90")
-        broken = time.monotonic()
         status = demo.await_status(
             lambda status: dns_of(status, EAST)["stale"], within=20, what="the status says that a stale answer serves"
         )
@@ -67,21 +67,22 @@ def test_an_empty_record_flips_nothing_while_its_last_answer_serves_and_fails_ov
         assert layer["detail"].startswith("DNS answers empty since ")
         assert f"{EAST}'s DNS answers empty since" in status["summary"]
         assert "the last good answer serves until" in status["summary"]
-        alarms = [one["region"] for one in status["alarms"] if (one["name"], one["state"]) == ("stale-dns", "alarm")]
+        alarms = [row["region"] for row in status["alarms"] if (row["name"], row["state"]) == ("stale-dns", "alarm")]
         assert alarms == [EAST]
         shown = demo.output_of("regions")
         assert "STALE" in shown
         assert layer["detail"].partition(" until")[0] in shown
 
         students.await_votes(15)
-        # The fault cut the open connections, perhaps a canary's: then enough have to pass again.
+        # The fault cut the open connections. If a canary's was among them, several canaries must pass again first.
         status = demo.await_status(
-            lambda status: {(one["state"], one["circuit"]) for one in status["regions"]} == {("healthy", "closed")},
+            lambda status: (
+                {(row["state"], row["circuit"]) for row in status["regions"]} == {("healthy", "closed")}
+                and dns_of(status, EAST)["stale"]
+            ),
             within=STALE_S,
-            what="both regions are healthy",
+            what="both regions are healthy while the stale answer serves",
         )
-        assert time.monotonic() - broken < STALE_S - TTL_S, "this machine is too slow to tell"
-        assert dns_of(status, EAST)["stale"]
         assert status["routing"]["active"] == EAST
         assert kinds(status).isdisjoint({"failover", "circuit-opened"})
         assert failed_attempts(demo) == before
@@ -106,16 +107,16 @@ def test_an_empty_record_flips_nothing_while_its_last_answer_serves_and_fails_ov
     assert verdict.ok, verdict.summary()
 
 
-def test_a_worker_that_starts_during_the_outage_serves_by_what_the_monitor_was_told(demo: Demo) -> None:
+def test_a_worker_that_starts_during_the_outage_uses_the_addresses_that_the_monitor_has_seen(demo: Demo) -> None:
     book = demo.lab_dir / "run" / "addresses"
     known: list[Path] = sorted(book.glob("*.json"))
     assert [path.name for path in known] == [f"dynamodb.{region}.amazonaws.com.json" for region in (EAST, WEST)]
     demo.fault(EAST, "dns-empty", "--for", "60")
     demo.await_status(lambda status: dns_of(status, EAST)["stale"], within=20, what="a stale answer serves")
-    # A command is a process of its own, and has resolved nothing before. This one reads in us-east-1 or nowhere.
+    # A command is a new process, which has resolved nothing before. This one reads in us-east-1 only.
     read_east = ("survey", "export", demo.code, "--raw", "--region", EAST)
-    told = manage(*read_east, lab_dir=demo.lab_dir, FAILOVER_DNS_STALE_S=f"{STALE_S:g}")
-    assert told.returncode == 0, told.stderr
-    assert json.loads(told.stdout)["region"] == EAST
+    done = manage(*read_east, lab_dir=demo.lab_dir, FAILOVER_DNS_STALE_S=f"{STALE_S:g}")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["region"] == EAST
     without = manage(*read_east, lab_dir=demo.lab_dir)
     assert (without.returncode, "did not answer" in without.stderr) == (1, True), without.stderr

@@ -1,4 +1,4 @@
-"""A demo that logs as production does, through an outage; then its processes are killed, and it starts them again."""
+"""A demo logs as production does, through an outage. Then its processes are killed, and it starts them again."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ Line = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, subprocess.Popen[str]]]:
-    told = {"LAB_RTT_MS": "0", "SURVEY_LOG_FORMAT": "json", "FAILOVER_HOLD_S": "1"}
-    with demo_and_process(tmp_path_factory.mktemp("logs"), **told) as both:
+    environment = {"LAB_RTT_MS": "0", "SURVEY_LOG_FORMAT": "json", "FAILOVER_HOLD_S": "1"}
+    with demo_and_process(tmp_path_factory.mktemp("logs"), **environment) as both:
         yield both
 
 
@@ -57,38 +57,38 @@ def demo(process: tuple[Demo, subprocess.Popen[str]]) -> Demo:
 
 
 def log(demo: Demo, name: str, since: int = 0) -> list[Line]:
-    """The lines of one process's stderr after so many; every one of them is a JSON object."""
-    lines = (demo.lab_dir / "logs" / f"{name}.out").read_text().splitlines()[since:]
-    read = [json.loads(line) for line in lines]
-    assert all({"at", "level", "logger", "pid", "message"} <= line.keys() for line in read)
-    return read
+    """One process's log from line `since` on. Asserts that each line is a JSON object with the usual fields."""
+    texts = (demo.lab_dir / "logs" / f"{name}.out").read_text().splitlines()[since:]
+    lines = [json.loads(text) for text in texts]
+    assert all({"at", "level", "logger", "pid", "message"} <= line.keys() for line in lines)
+    return lines
 
 
 class Ledger:
-    """Votes, and what their replies say was tried for them."""
+    """Casts votes and collects the failed attempts that their replies report."""
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
-        self._class = secrets.token_hex(4)  # nobody in it has voted before, also when a test is tried again
+        self._class = secrets.token_hex(4)  # other voters if a test is run again
         self.failed: Counter[tuple[str, str, str]] = Counter()
         self.cast = 0
 
     def vote(self, votes: int) -> list[httpx.Response]:
         with ThreadPoolExecutor(8) as pool:
-            replies = list(pool.map(self._one, range(self.cast, self.cast + votes)))
+            replies = list(pool.map(self._vote, range(self.cast, self.cast + votes)))
         self.cast += votes
         for reply in replies:
             assert reply.status_code == 201, reply.text
-            told = [entry for entry in ENTRY.findall(reply.headers["Server-Timing"]) if entry[1] in FAILED]
-            assert ("X-Trace-Id" in reply.headers) == bool(told)
-            self.failed.update((reply.headers["X-Trace-Id"], region, outcome) for region, outcome, _ in told)
+            failed = [entry for entry in ENTRY.findall(reply.headers["Server-Timing"]) if entry[1] in FAILED]
+            assert ("X-Trace-Id" in reply.headers) == bool(failed)
+            self.failed.update((reply.headers["X-Trace-Id"], region, outcome) for region, outcome, _ in failed)
         return replies
 
-    def _one(self, number: int) -> httpx.Response:
+    def _vote(self, number: int) -> httpx.Response:
         return self._demo.vote(f"secret-voter-{self._class}-{number:05d}", named(), {"q1": "o1"})
 
 
-def test_a_line_for_each_decision_and_each_failed_attempt_and_none_for_a_healthy_vote(demo: Demo) -> None:
+def test_each_decision_and_each_failed_attempt_is_a_line_and_a_healthy_vote_is_not(demo: Demo) -> None:
     ledger = Ledger(demo)
     quiet, begun = len(log(demo, "web")), len(log(demo, "monitor"))
 
@@ -106,7 +106,7 @@ def test_a_line_for_each_decision_and_each_failed_attempt_and_none_for_a_healthy
         lab.clear()
 
     def home_again() -> bool:
-        replies.extend(ledger.vote(2))  # the class goes on: trials by live traffic close a circuit as canaries do
+        replies.extend(ledger.vote(2))  # trials by live traffic close a circuit as canaries do
         status = demo.status()
         circuits = {region["circuit"] for region in status["regions"]}
         return bool(status["routing"]["active"] == EAST and circuits == {"closed"})
@@ -117,27 +117,27 @@ def test_a_line_for_each_decision_and_each_failed_attempt_and_none_for_a_healthy
     demo.await_status(lambda status: status["routing"]["active"] == EAST, within=20, what="us-east-1 serves again")
 
     assert ledger.failed
-    said = [line for line in log(demo, "web", quiet) if line.get("event") == "attempt-failed"]
-    assert Counter((line["trace"], line["region"], line["outcome"]) for line in said) == ledger.failed
-    assert len(said) == len(log(demo, "web", quiet))  # and nothing else
-    for line in said:
+    lines = [line for line in log(demo, "web", quiet) if line.get("event") == "attempt-failed"]
+    assert Counter((line["trace"], line["region"], line["outcome"]) for line in lines) == ledger.failed
+    assert len(lines) == len(log(demo, "web", quiet))  # there are no other lines
+    for line in lines:
         assert (line["class"], line["outcome"]) in {("A", "dns"), ("A", "connect"), ("B", "server-error")}
         assert line["ms"] >= 0
         assert (line["code"], line["route"]) == (demo.code, "api/v1/surveys/<str:code>/ballots")
 
-    def all_events_are_said() -> bool:
-        events = {one["id"]: one["kind"] for one in demo.status()["events"]}
+    def every_event_is_logged_once() -> bool:
+        events = {event["id"]: event["kind"] for event in demo.status()["events"]}
         decided = [line for line in log(demo, "monitor") if line.get("event") in DECISIONS]
-        assert len({line["id"] for line in decided}) == len(decided), "said twice"
+        assert len({line["id"] for line in decided}) == len(decided), "logged twice"
         return {line["id"]: line["event"] for line in decided} == events
 
-    wait_until(all_events_are_said, within=20, what="the log has a line for each event, and no other")
+    wait_until(every_event_is_logged_once, within=20, what="the log has a line for each event, and no other")
     decided = [line["event"] for line in log(demo, "monitor", begun) if line.get("event") in DECISIONS]
     assert {"circuit-opened", "failover", "circuit-half-open", "circuit-closed", "failback"} <= set(decided)
     assert decided.count("routing-pinned") == decided.count("routing-auto") == 1
     failover = next(line for line in log(demo, "monitor", begun) if line.get("event") == "failover")
     assert (failover["from"], failover["to"]) == (EAST, WEST)
-    # Whoever saw it first: a look-up, three votes in one worker, or a canary whose connection the fault cut.
+    # The first to notice may be a DNS lookup, three votes in one worker, or a canary whose connection the fault cut.
     cut = {"write", "read"}
     assert failover["cause"] in {"dns", "traffic", *cut}
     assert failover["cause"] in cut or "dns" in failover["reason"].lower()
@@ -152,7 +152,7 @@ def pid_of(demo: Demo, name: str) -> int:
 
 
 def kill(demo: Demo, name: str) -> None:
-    """kill -9, and wait until another process has taken its place."""
+    """Kills a process of the demo with SIGKILL and waits until another has taken its place."""
     pid = pid_of(demo, name)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: pid_of(demo, name) != pid, within=20, what=f"another {name} is started")
@@ -163,7 +163,7 @@ def monitor_up(demo: Demo) -> bool:
 
 
 def remembered(status: Any) -> list[object]:
-    """Since when a region serves, and how long and how often circuits were open."""
+    """The routing with its time, and for each region how long its circuit holds and how often it was open."""
     rows = {(row["rule"], row["region"]): row for row in status["explain"]}
     holds = [rows["failback-hold", region]["threshold"] for region in (EAST, WEST)]
     return [status["routing"], *holds, *(rows["flapping", region]["value"] for region in (EAST, WEST))]
@@ -198,7 +198,9 @@ def test_a_web_tier_that_is_killed_is_started_again_on_its_port(demo: Demo) -> N
     demo.vote("after-the-kill-1", named(), {"q1": "o1"}).raise_for_status()
 
 
-def test_what_dies_again_and_again_ends_the_demo_in_one_line(process: tuple[Demo, subprocess.Popen[str]]) -> None:
+def test_a_process_that_dies_again_and_again_ends_the_demo_in_one_line(
+    process: tuple[Demo, subprocess.Popen[str]],
+) -> None:
     demo, running_demo = process
 
     def killed_until_it_gives_up() -> bool:
@@ -207,11 +209,11 @@ def test_what_dies_again_and_again_ends_the_demo_in_one_line(process: tuple[Demo
         return running_demo.poll() is not None
 
     wait_until(killed_until_it_gives_up, within=60, what="the demo ends", every=0.1)
-    said = running_demo.communicate()[0].splitlines()
+    lines = running_demo.communicate()[0].splitlines()
     assert running_demo.returncode == 1
-    assert said[0].startswith("ready ")
-    assert said[1] == "the monitor is started again, since it ended by itself: killed by SIGKILL"
-    assert said[2] == "the web is started again, since it ended by itself: killed by SIGKILL"
-    assert said[-1] == "CommandError: the monitor ended by itself: killed by SIGKILL"
-    assert len(said) <= 1 + 5 + 1
+    assert lines[0].startswith("ready ")
+    assert lines[1] == "the monitor is started again, since it ended by itself: killed by SIGKILL"
+    assert lines[2] == "the web is started again, since it ended by itself: killed by SIGKILL"
+    assert lines[-1] == "CommandError: the monitor ended by itself: killed by SIGKILL"
+    assert len(lines) <= 1 + 5 + 1
     assert not [path for path in (demo.lab_dir / "demo.json", demo.lab_dir / "app.env") if path.exists()]

@@ -1,7 +1,7 @@
-"""What the demo must show: real faults in a whole demo, with a class that votes through them and a ledger that counts.
+"""Real faults in a whole demo, with a class that votes through them and a ledger that counts its votes.
 
-One demo for the whole file. Its circuits hold for a third of a second and not for five, so that a fault a test does not
-have to wait for minutes; each later opening of the same circuit waits twice as long, by the rules.
+All tests share one demo. Its circuits stay open for a third of a second instead of five: each opening of a circuit
+waits twice as long as the one before, so that many tests would wait for minutes.
 """
 
 import itertools
@@ -23,22 +23,22 @@ from tests.waiting import patience, wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
-DEADLINE_MS = 3_000  # FAILOVER_DEADLINE_S: one vote, all its regions together
-CLIENT_MS = 2_000  # what a busy two-core machine adds around it; a second deadline's worth would be more
-SWITCHED_S = 5.0  # three canaries or three failed votes, which take one second and a half on a calm machine
+DEADLINE_MS = 3_000  # FAILOVER_DEADLINE_S: for one vote, over all regions
+CLIENT_MS = 2_000  # what a busy two-core machine adds to it; less than a second deadline
+SWITCHED_S = 5.0  # for three canaries or three failed votes, which take 1.5 s on a calm machine
 FULL = {"q1": "o1", "q2": ["o1", "o3"], "q3": 4}
 
 
 @pytest.fixture(scope="module")
 def running_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The demo of this file."""
+    """The demo of this module."""
     with demo_in(tmp_path_factory.mktemp("demo"), FAILOVER_HOLD_S="0.3") as demo:
         yield demo
 
 
 @pytest.fixture
 def demo(running_demo: Demo) -> Iterator[Demo]:
-    """The demo with nothing broken, before and after."""
+    """The demo; mends it after each test."""
     yield running_demo
     running_demo.mend()
 
@@ -49,12 +49,16 @@ def seconds(text: str) -> float:
 
 
 def events(status: dict[str, Any], kind: str, *, since: float) -> list[dict[str, Any]]:
-    """The events of one kind since then (epoch seconds), newest first."""
-    return [one for one in status["events"] if one["kind"] == kind and seconds(one["at"]) >= since]
+    """The events of one kind since a time (epoch seconds), newest first."""
+    return [event for event in status["events"] if event["kind"] == kind and seconds(event["at"]) >= since]
 
 
 def outage(demo: Demo, kind: str, words: tuple[str, ...], *options: str) -> float:
-    """A class votes at 40/s, us-east-1 breaks in the middle and is mended; returns a student's longest wait, ms."""
+    """us-east-1 breaks while a class votes 40 times a second, and is mended. Returns the longest wait of a student, ms.
+
+    Asserts that no vote fails, that the status reports the failover with one of `words`, and that each vote is found.
+    `options` are those of the command that sets the fault.
+    """
     began = time.time()
     with Students(demo, kind) as students:
         students.await_votes(40)
@@ -63,7 +67,7 @@ def outage(demo: Demo, kind: str, words: tuple[str, ...], *options: str) -> floa
         status = demo.await_status(
             lambda status: status["routing"]["active"] == WEST, within=20, what="us-west-2 is said to serve"
         )
-        # When the status said so first, not when this machine had started a process to ask for it.
+        # By the time in the event, not by the time at which a process started by this test has read it.
         (failover,) = events(status, "failover", since=began)
         assert seconds(failover["at"]) - broken <= SWITCHED_S * patience()
         printed = json.loads(demo.output_of("regions", "--json"))
@@ -82,7 +86,7 @@ def outage(demo: Demo, kind: str, words: tuple[str, ...], *options: str) -> floa
         ledger = students.stop()
     assert_no_vote_failed(ledger)
     assert rto_ms(ledger.tries, fault_at=began) == 0
-    assert EAST in {one.region for one in first_receipts(ledger) if ledger.votes[one.vote_id].at > mended}
+    assert EAST in {receipt.region for receipt in first_receipts(ledger) if ledger.votes[receipt.vote_id].at > mended}
     verdict = demo.verdict(ledger)
     assert verdict.ok, verdict.summary()
     assert verdict.acknowledged == verdict.found == len(ledger.votes)
@@ -96,7 +100,7 @@ def test_a_pin_moves_the_next_vote_in_every_worker_within_a_second(demo: Demo) -
 
     def moved() -> bool:
         demo.mend()
-        # At this rate more votes are always under way there, 70 ms off, than may wait for a whole attempt.
+        # At this rate more votes are under way in that region, 70 ms away, than may have a whole timeout.
         with Students(demo, f"pin-{next(tries)}", rate=45) as students:
             students.await_votes(45)
             asked = time.time()
@@ -106,12 +110,11 @@ def test_a_pin_moves_the_next_vote_in_every_worker_within_a_second(demo: Demo) -
             students.await_votes(90)
             ledger = students.stop()
         assert_no_vote_failed(ledger)
-        served = {one.vote_id: one.region for one in first_receipts(ledger)}
-        before = {served[one.vote_id] for one in ledger.votes.values() if one.at < asked}
-        after = [served[one.vote_id] for one in ledger.votes.values() if one.at >= pinned + 1]
+        served = {receipt.vote_id: receipt.region for receipt in first_receipts(ledger)}
+        before = {served[vote.vote_id] for vote in ledger.votes.values() if vote.at < asked}
+        after = [served[vote.vote_id] for vote in ledger.votes.values() if vote.at >= pinned + 1]
         assert before == {EAST}
-        # Over two workers: that neither got one by chance is out of the question. (Of a busy machine's ninety receipts
-        # many are of votes that were sent before.)
+        # Enough that both of two workers got some. (On a busy machine many of the ninety receipts are of earlier votes.)
         return len(after) >= 30 and set(after) == {WEST}
 
     wait_until(moved, within=120, what="a pin that every vote follows which begins a second later")
@@ -132,19 +135,18 @@ def test_no_vote_fails_while_a_region_denies_every_call_and_the_status_says_so(d
 
 def test_what_both_regions_deny_is_one_alarm_and_a_plain_503_and_no_circuit_opens(demo: Demo) -> None:
     began = time.time()
-    openings = {one["name"]: one["circuit"] for one in demo.status()["regions"]}
-    assert set(openings.values()) == {"closed"}
+    assert {row["circuit"] for row in demo.status()["regions"]} == {"closed"}
     for region in (EAST, WEST):
         demo.fault(region, "deny", "--for", "120")
     replies = [demo.vote(f"denied-{number:08}", named(), {"q1": "o1"}) for number in range(20)]
 
-    assert {(one.status_code, one.json().get("reason")) for one in replies} == {(503, "configuration")}
+    assert {(reply.status_code, reply.json().get("reason")) for reply in replies} == {(503, "configuration")}
     status = demo.await_status(
-        lambda status: [one["region"] for one in status["alarms"] if one["state"] == "alarm"] == [""],
+        lambda status: [alarm["region"] for alarm in status["alarms"] if alarm["state"] == "alarm"] == [""],
         within=30,
         what="the configuration is the one alarm",
     )
-    assert {one["circuit"] for one in status["regions"]} == {"closed"}
+    assert {row["circuit"] for row in status["regions"]} == {"closed"}
     assert status["summary"].startswith("Every region refuse")
     assert len(events(status, "configuration-alarm", since=began)) == 1
     assert not events(status, "circuit-opened", since=began)
@@ -187,7 +189,7 @@ def test_with_both_regions_broken_a_vote_is_refused_in_words_and_its_repeat_coun
     problem = reply.json()
     assert (problem["status"], problem["vote_id"]) == (503, vote_id)
     assert len(problem["detail"].split()) > 5
-    assert {one["region"] for one in problem["attempts"]} == {EAST, WEST}
+    assert {attempt["region"] for attempt in problem["attempts"]} == {EAST, WEST}
     routing = demo.status()["routing"]
     assert (routing["mode"], routing["region"]) == ("pinned", WEST)
     demo.fault("--clear")
@@ -204,8 +206,8 @@ def test_with_both_regions_broken_a_vote_is_refused_in_words_and_its_repeat_coun
     assert (first.status_code, first.json()["status"], first.json()["vote_id"]) == (201, "recorded", vote_id)
     second = demo.vote(voter, vote_id, FULL)
     assert (second.status_code, second.json()["status"]) == (200, "already-recorded")
-    ballots = [one for one in demo.store().merged if one.voter == voter]
-    assert [(one.vote_id, one.answers) for one in ballots] == [(vote_id, FULL)]
+    ballots = [ballot for ballot in demo.store().merged if ballot.voter == voter]
+    assert [(ballot.vote_id, ballot.answers) for ballot in ballots] == [(vote_id, FULL)]
     routing = demo.status()["routing"]
     assert (routing["mode"], routing["region"]) == ("pinned", WEST)
 
@@ -213,7 +215,7 @@ def test_with_both_regions_broken_a_vote_is_refused_in_words_and_its_repeat_coun
 def test_a_pin_to_an_unreachable_region_needs_force_and_the_force_is_recorded(demo: Demo) -> None:
     demo.fault(WEST, "refuse", "--for", "60")
     demo.await_status(
-        lambda status: next(one for one in status["regions"] if one["name"] == WEST)["state"] == "unreachable",
+        lambda status: next(row for row in status["regions"] if row["name"] == WEST)["state"] == "unreachable",
         within=20,
         what="us-west-2 is said to be unreachable",
     )
@@ -225,7 +227,7 @@ def test_a_pin_to_an_unreachable_region_needs_force_and_the_force_is_recorded(de
     status = demo.await_status(
         lambda status: status["routing"]["mode"] == "pinned", within=20, what="the forced pin is in force"
     )
-    (event, *_older) = [one for one in status["events"] if one["kind"] == "routing-pinned"]
+    (event, *_) = [event for event in status["events"] if event["kind"] == "routing-pinned"]
     assert "forced" in event["reason"]
     # A pin is a first choice, not a wall.
     reply = demo.vote("pinned-voter", named(), FULL)
@@ -233,23 +235,23 @@ def test_a_pin_to_an_unreachable_region_needs_force_and_the_force_is_recorded(de
 
 
 def test_a_vote_that_surfaces_late_does_not_undo_its_change(demo: Demo) -> None:
-    """A put of an older choice is on the wire when us-east-1 freezes, and is carried out when it thaws."""
+    """us-east-1 freezes after a put of an older choice was sent, and carries it out when it thaws."""
     demo.fault(WEST, "replication-pause", "--for", "90")
     book = Zombies(demo)
     with frozen_in_mid_burst(demo, book):
         book.change_everything()
     assert book.worst_ms() <= DEADLINE_MS + CLIENT_MS * patience()
-    zombies = wait_until(book.surfaced, within=15, what="a put that was on the wire is carried out after the thaw")
+    zombies = wait_until(book.surfaced, within=15, what="a put that was sent before is carried out after the thaw")
     demo.fault(WEST, "--clear")
     store = demo.store()
     verdict = check(book.ledger(), store)
     assert verdict.ok, verdict.summary()
     for rows in store.raw.values():
-        latest = {row.voter: max(one.vote_id for one in rows if one.voter == row.voter) for row in rows}
+        latest = {row.voter: max(other.vote_id for other in rows if other.voter == row.voter) for row in rows}
         assert {latest[voter] for voter in zombies} == {book.last[voter] for voter in zombies}
 
 
-def test_students_who_were_told_what_the_store_does_not_hold_end_with_exit_code_1(demo: Demo) -> None:
+def test_students_whose_receipts_the_store_does_not_hold_end_with_exit_code_1(demo: Demo) -> None:
     with application(round=1) as liar:
         done = demo.manage("students", demo.code, "--rate", "50", "--for", "0.1", "--check", "--url", liar.url)
     assert done.returncode == 1, done.stderr or done.stdout
@@ -258,7 +260,7 @@ def test_students_who_were_told_what_the_store_does_not_hold_end_with_exit_code_
 
 
 def test_a_class_finds_the_demo_and_every_vote_by_itself(demo: Demo) -> None:
-    said = demo.output_of("students", demo.code, "--for", "2", "--check")
-    assert "40 acknowledged" in said or "0 failed" in said
-    assert "0 lost" in said
-    assert f"served by {EAST}" in said
+    output = demo.output_of("students", demo.code, "--for", "2", "--check")
+    assert "40 acknowledged" in output or "0 failed" in output
+    assert "0 lost" in output
+    assert f"served by {EAST}" in output

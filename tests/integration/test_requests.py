@@ -1,4 +1,4 @@
-"""What the web server makes of requests: those that are served, and those that are refused with a clear status."""
+"""Requests to the web server: those that are served, and those that are refused with a clear status."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_requests_may_follow_one_another_without_waiting(server: Server) -> None
 
         handed = [client.reply().json() for _ in range(4)]
 
-    assert [(one["body"], one["path"]) for one in handed] == [
+    assert [(request["body"], request["path"]) for request in handed] == [
         ("a", "/echo"),
         ("b", "/echo"),
         ("", "/c"),
@@ -55,7 +55,7 @@ def test_requests_may_follow_one_another_without_waiting(server: Server) -> None
     ]
 
 
-def test_a_client_that_asks_first_is_told_to_go_on(server: Server) -> None:
+def test_a_client_that_expects_100_continue_gets_it(server: Server) -> None:
     with server.connect() as client:
         client.send(get("/echo", "Content-Length: 4", "Expect: 100-continue", method="POST"))
         assert client.line() == b"HTTP/1.1 100 Continue"
@@ -64,19 +64,19 @@ def test_a_client_that_asks_first_is_told_to_go_on(server: Server) -> None:
         assert client.ask(get("/next")).json()["path"] == "/next"
 
 
-def test_a_client_that_asks_first_is_refused_before_it_sends_a_body_that_is_too_large(server: Server) -> None:
+def test_a_client_that_expects_100_continue_is_refused_before_it_sends_too_large_a_body(server: Server) -> None:
     reply = server.ask(get("/echo", "Content-Length: 2000000", "Expect: 100-continue", method="POST"))
 
     assert reply.status == 413
 
 
-def test_a_refusal_arrives_although_the_client_still_sends(server: Server) -> None:
+def test_a_refusal_arrives_while_the_client_still_sends(server: Server) -> None:
     with server.connect() as client:
         client.send(get("/echo", "Content-Length: 2000000", method="POST") + b"x" * 2_000_000)
         assert client.reply().status == 413
 
 
-def test_old_clients_and_those_that_want_no_body_are_answered(server: Server) -> None:
+def test_clients_of_http_1_0_and_requests_without_a_body_are_answered(server: Server) -> None:
     with server.connect() as client:
         assert client.ask(get("/old", version="1.0")).json()["path"] == "/old"
         assert client.is_closed()

@@ -1,4 +1,4 @@
-"""Tallies against the live lab: whatever happens to signals, and to whoever hears them, they come to the ballots."""
+"""Tallies in the live lab: they come to equal the ballots, whatever happens to signals and to the functions."""
 
 import contextlib
 import io
@@ -43,32 +43,32 @@ def vote(survey: Survey, student: int, choice: int = 0) -> None:
 
 
 def function(lab: Lab, region: str) -> dict[str, object]:
-    """What the lab says about a region's tally function."""
-    return next(one for one in LabClient(lab.dir).state()["functions"] if one["region"] == region)
+    """The lab's state of a region's tally function."""
+    return next(row for row in LabClient(lab.dir).state()["functions"] if row["region"] == region)
 
 
 def kept(survey: Survey, region: str) -> tuple[int, dict[str, int]]:
-    """Voters, and the first question's counts, by a region's tallies."""
+    """The number of voters and the counts of the first question, by a region's tallies."""
     with gateway.at(region):
-        found = store.read_round(survey.code, survey.round, consistent=True)
-    shards = [stored.tally for stored in found.shards.values()]
+        tallies = store.read_round(survey.code, survey.round, consistent=True)
+    shards = [stored.tally for stored in tallies.shards.values()]
     options = {option: sum(tally.chosen["q1"][option] for tally in shards) for option in ("o1", "o2")}
     return sum(tally.voters for tally in shards), options
 
 
 @contextlib.contextmanager
 def another(lab: Lab, region: str, scratch: Path) -> Iterator[Function]:
-    """A second function beside the lab's own, of which the lab knows nothing."""
+    """Starts a second tally function beside the lab's own. The lab does not know it."""
     port = int(LabClient(lab.dir).state()["regions"][gateway.regions().index(region)]["engine"]["port"])
-    made = Function(TALLY.command, environment(region, port, scratch), scratch / "another.log")
+    second = Function(TALLY.command, environment(region, port, scratch), scratch / "another.log")
     try:
-        yield made
+        yield second
     finally:
-        made.end()
+        second.end()
 
 
 def signals(survey: Survey) -> dict[str, object]:
-    """AWS's event for every shard of a survey, as a replay of the stream would bring it."""
+    """AWS's event for every shard of a survey, as in a replay of the stream."""
     keys = [f"{survey.code}#{survey.round}#{number}" for number in range(survey.shards)]
     records = [
         {"eventName": "MODIFY", "dynamodb": {"Keys": {"shard": {"S": key}}, "SequenceNumber": str(place)}}
@@ -87,7 +87,7 @@ def test_three_hundred_students_are_counted_once_in_both_regions(lab: Lab, wired
         votes = [pool.submit(vote, survey, student) for student in range(STUDENTS)]
         wait_until(lambda: sum(done.done() for done in votes) > STUDENTS / 3, within=30, what="a third has voted")
         killed = int(str(function(lab, "us-east-1")["pid"]))
-        os.kill(killed, signal.SIGKILL)  # half way, and it is the region that the votes go to
+        os.kill(killed, signal.SIGKILL)  # in the region that the votes go to
         for done in votes:
             done.result()
     for student in range(0, 20, 2):
@@ -120,7 +120,7 @@ def test_two_functions_at_once_and_a_replayed_stream_come_to_the_ballots(
     assert agree(survey)
 
 
-def test_the_commands_find_what_no_signal_told_of_and_put_it_right(lab: Lab, wired: object, survey: Survey):
+def test_the_commands_find_and_mend_a_tally_that_no_signal_has_mended(lab: Lab, wired: object, survey: Survey):
     for student in range(5):
         vote(survey, student)
     for region in gateway.regions():
@@ -133,14 +133,14 @@ def test_the_commands_find_what_no_signal_told_of_and_put_it_right(lab: Lab, wir
         wrong.counts = {**wrong.counts, "voters": 77}
         wrong.put()
     with pytest.raises(CommandError):
-        call_command("survey", "audit", survey.code, stdout=(told := io.StringIO()))
-    assert "us-west-2\tDIFFERS" in told.getvalue()
-    assert "77 voters counted" in told.getvalue()
+        call_command("survey", "audit", survey.code, stdout=(output := io.StringIO()))
+    assert "us-west-2\tDIFFERS" in output.getvalue()
+    assert "77 voters counted" in output.getvalue()
     call_command("survey", "rebuild", survey.code, stdout=io.StringIO())
     assert agree(survey)
 
 
-def test_a_region_that_lost_everything_counts_anew_what_it_gets_back(lab: Lab, wired: object, survey: Survey):
+def test_a_region_that_lost_its_data_counts_again_when_it_gets_the_data_back(lab: Lab, wired: object, survey: Survey):
     for student in range(20):
         vote(survey, student)
     wait_until(lambda: kept(survey, "us-west-2")[0] == 20, within=20, what="us-west-2 is level")

@@ -1,4 +1,4 @@
-"""Votes that surface late: on the wire before a region freezes, carried out when it thaws, changed in between."""
+"""Votes that surface late: sent before a region freezes, carried out when it thaws, and changed in between."""
 
 import contextlib
 import itertools
@@ -14,16 +14,16 @@ from tests.waiting import wait_until
 
 
 class Zombies:
-    """Voters who vote in a burst, and each change their vote afterwards."""
+    """Voters who vote in a burst, and each of whom changes the vote afterwards."""
 
     VOTERS = 240
-    """So many that a burst of them is not over before a busy machine gets to freezing a region."""
+    """Enough that a busy machine freezes a region before the burst is over."""
 
     _numbers = itertools.count()
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
-        self._prefix = f"zombie{next(self._numbers)}-"  # a second try at the test is of other voters
+        self._prefix = f"zombie{next(self._numbers)}-"  # other voters if the test is run again
         self._lock = threading.Lock()
         self._sent: list[Sent] = []
         self._receipts: list[Receipt] = []
@@ -32,7 +32,7 @@ class Zombies:
         self.voters = [f"{self._prefix}{number:03d}" for number in range(self.VOTERS)]
 
     def cast(self, voter: str) -> None:
-        """A vote, or a change of it; it must be acknowledged."""
+        """Casts a vote or changes it; asserts that it is acknowledged."""
         vote_id = named(above=self.last.get(voter))
         intent = Intent.CHANGE if voter in self.last else Intent.FIRST
         answers = {"q1": "o2" if voter in self.last else "o1"}
@@ -42,16 +42,16 @@ class Zombies:
             self._sent.append(Sent(voter, vote_id, answers, intent, time.time()))
         reply = self._demo.vote(voter, vote_id, answers)
         assert reply.is_success, reply.text
-        told = reply.json()
+        receipt = reply.json()
         with self._lock:
             self._receipts.append(
                 Receipt(
                     vote_id,
-                    told["round"],
-                    told["region"],
-                    told["status"],
+                    receipt["round"],
+                    receipt["region"],
+                    receipt["status"],
                     reply.status_code,
-                    tuple(told["attempts"]),
+                    tuple(receipt["attempts"]),
                     1,
                     reply.elapsed.total_seconds() * 1000,
                     time.time(),
@@ -64,17 +64,17 @@ class Zombies:
             return len(self._receipts)
 
     def worst_ms(self) -> float:
-        """The longest that a voter waited."""
-        return max(one.ms for one in self._receipts)
+        """The longest time that a vote took."""
+        return max(receipt.ms for receipt in self._receipts)
 
     def change_everything(self) -> None:
-        """Every voter changes their vote, while us-east-1 is frozen."""
+        """Changes every voter's vote, while us-east-1 is frozen."""
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(self.cast, self.voters))
 
     def surfaced(self) -> list[str]:
-        """Voters whose first vote us-west-2 took after us-east-1 timed out, and which now stands in us-east-1 too."""
-        taken_by = {one.vote_id: one.region for one in self._receipts}
+        """Voters whose first vote us-west-2 recorded after a timeout, and us-east-1 now holds as well."""
+        taken_by = {receipt.vote_id: receipt.region for receipt in self._receipts}
         elsewhere = {self.first[voter] for voter in self.voters if taken_by[self.first[voter]] == WEST}
         return [row.voter for row in self._demo.rows(EAST) if row.written_in == EAST and row.vote_id in elsewhere]
 
@@ -85,17 +85,17 @@ class Zombies:
 
 @contextlib.contextmanager
 def frozen_in_mid_burst(demo: Demo, book: Zombies) -> Iterator[None]:
-    """Freezes us-east-1 while a burst of votes is under way; the block begins when every vote of it is taken.
+    """Freezes us-east-1 while a burst of votes is under way. The block begins when every vote is acknowledged.
 
-    Those that wait for the engine then have their put on the wire, whether they wait for a whole attempt or, in a
-    crowd, for a moment. Frozen before the burst, the reading of the survey would meet it, open the circuit, and send
-    every put elsewhere.
+    Votes that wait for the frozen engine have sent their put, whether their attempt has the whole timeout or a
+    shortened one. A region that is frozen before the burst gets no put: reading the survey fails there first, and
+    opens the circuit.
     """
     engine = demo.engine_pid(EAST)
     with ThreadPoolExecutor(24) as pool:
         burst = [pool.submit(book.cast, voter) for voter in book.voters]
         wait_until(lambda: book.acknowledged() >= 8, within=15, what="the burst has begun", every=0.001)
         with stopped(engine):
-            for one in burst:
-                one.result()
+            for vote in burst:
+                vote.result()
             yield
