@@ -1,4 +1,4 @@
-"""Finds a Chromium for the browser tests, and installs one where it can: run by `make test`, imported by the tests."""
+"""Finds a Chromium for the browser tests. As a program, for `make test`, it also installs one where it can."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 
 
 def executable() -> str | None:
-    """A Chromium of the system's, else the one that Playwright installed, else None."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    return found or _playwrights_own()
+    """The path of the system's Chromium, or of the one that Playwright installed, or None."""
+    return next(filter(None, map(shutil.which, NAMES)), None) or _playwrights_own()
 
 
 def _playwrights_own() -> str | None:
@@ -33,10 +32,10 @@ def _playwrights_own() -> str | None:
 
 @contextlib.contextmanager
 def started() -> Iterator[Browser]:
-    """Chromium for many tests, each of which opens a context of its own in it. Skips the test where there is none.
+    """Chromium for many tests, each of which opens its own browser context. Skips the test where there is no Chromium.
 
-    Until the block is over, this thread has a running event loop (Playwright's), and `asyncio.run` cannot be used in
-    it; Django asks for leave to use the database there.
+    Within the block this thread has a running event loop, Playwright's: `asyncio.run` fails, and Django would refuse
+    to use the database.
     """
     import pytest
     from playwright.sync_api import sync_playwright
@@ -45,16 +44,14 @@ def started() -> Iterator[Browser]:
     if path is None:
         pytest.skip("no Chromium on this machine")
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")  # nothing but Playwright runs in that loop
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")  # only Playwright runs in that loop
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
 
 
 def main() -> None:
-    """Installs Chromium: Debian's package as root, else Playwright's download. Says in one line what to do when
-    neither works.
-    """
+    """Installs Chromium: as root Debian's package, otherwise Playwright's download. Prints one line if that fails."""
     if executable():
         return
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):

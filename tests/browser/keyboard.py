@@ -1,15 +1,15 @@
-"""A person without a mouse: Tab, Shift+Tab, Enter, Space, arrows and typing, and a focus that is seen."""
+"""A person without a mouse: Tab, Shift+Tab, Enter, Space, arrows and typing, and a focus that can be seen."""
 
 from playwright.sync_api import Page, expect
 
-MOST = 250  # presses: the list of surveys has a dozen buttons a survey
+MOST = 250  # presses: the list of surveys has a dozen buttons for each survey
 REACHED = "selector => document.activeElement.matches(selector)"
-# What is drawn around the element itself, or around the label that stands for it; a shadow that a card has without the
-# focus does not count. In view, and nothing lies over its middle.
+# Whether the element with the focus, or the label that is drawn in its place, has an outline, is in view, and has
+# nothing over its middle. A shadow does not count: a card has one without the focus, too.
 SEEN = """() => {
   const element = document.activeElement;
-  const drawn = (one) => {
-    const style = getComputedStyle(one);
+  const drawn = (target) => {
+    const style = getComputedStyle(target);
     const solid = !["none", "hidden"].includes(style.outlineStyle) && !/, 0\\)$/.test(style.outlineColor);
     return solid && (style.outlineStyle === "auto" || parseFloat(style.outlineWidth) >= 2);
   };
@@ -28,9 +28,7 @@ SEEN = """() => {
 
 
 def tab_to(page: Page, selector: str, *, key: str = "Tab") -> None:
-    """Presses Tab (or Shift+Tab) until the element, which may be on a page that is still on its way, has the focus, and
-    must then be seen to have it.
-    """
+    """Waits for the element, presses Tab (or Shift+Tab) until it has the focus, and asserts that the focus is seen."""
     expect(page.locator(selector).first).to_be_visible()
     for _press in range(MOST):
         if page.evaluate(REACHED, selector):
@@ -42,7 +40,7 @@ def tab_to(page: Page, selector: str, *, key: str = "Tab") -> None:
 
 
 def assert_focus_is_seen(page: Page, what: str) -> None:
-    """The element with the focus shows that it has it."""
+    """Asserts that the element with the focus shows it."""
     missing = [name for name, holds in page.evaluate(SEEN).items() if not holds]
     assert not missing, f"the focus on {what} is not one that {', '.join(missing)}"
 

@@ -85,15 +85,15 @@ BALLOTS: list[tuple[str, dict[str, Any]]] = [
 
 
 def make() -> None:
-    """Every survey with its ballots, one closed, one deleted, and two written on two sides of a partition."""
+    """Every survey with its ballots; one is closed, one deleted, and two were changed on both sides of a partition."""
     from polls.ballots import services
     from polls.surveys import reader
     from polls.surveys.services import survey_close, survey_create, survey_delete
 
-    made = {code: survey_create(definition=reader.parse({**raw, "code": code})) for code, raw in SURVEYS.items()}
+    surveys = {code: survey_create(definition=reader.parse({**raw, "code": code})) for code, raw in SURVEYS.items()}
     for number, (code, answers) in enumerate(BALLOTS):
         voter, vote_id = f"walker-{number:03}", services.name_vote()
-        services.ballot_cast(survey=made[code], voter=voter, vote_id=vote_id, answers=answers)
+        services.ballot_cast(survey=surveys[code], voter=voter, vote_id=vote_id, answers=answers)
     survey_close(code="SHUT22")
     survey_delete(code="GONE22")
     for code in ("SPLIT2", "KEYED3"):

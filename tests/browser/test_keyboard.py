@@ -1,5 +1,6 @@
-"""By keyboard alone, on a phone and on a laptop: joining, exports, two versions, hidden texts, reset, archive, delete,
-and the failover toggle. The ballot and the language, and the builder, are in files of their own.
+"""By keyboard alone: joining, exports, two versions, hidden texts, reset, archive, delete, and the failover toggle.
+
+For the ballot and the language see test_language, for the builder test_builder.
 """
 
 import re
@@ -19,11 +20,11 @@ EXPORTS = [
 ]
 
 
-def slip(page: Page, field: str, wrong: str, *, told: str) -> None:
-    """Sends something wrong in a field, which says so and has the focus again, ready to be typed over."""
+def slip(page: Page, field: str, wrong: str, *, error: str) -> None:
+    """Sends a mistake in a field, which then shows `error` and has the focus; selects its text."""
     write(page, field, wrong)
     page.keyboard.press("Enter")
-    expect(page.locator(f"{field}-error")).to_contain_text(told)
+    expect(page.locator(f"{field}-error")).to_contain_text(error)
     expect(page.locator(field)).to_be_focused()
     assert_focus_is_seen(page, "the field with the mistake")
     page.keyboard.press("Control+A")
@@ -35,7 +36,7 @@ def test_a_student_joins_by_code_after_a_slip(open_page: OpenPage, screen: dict[
     page.keyboard.press("Tab")
     assert_focus_is_seen(page, "the skip link")
     page.keyboard.press("Enter")
-    slip(page, "#code", "no", told="4 to 12 letters")
+    slip(page, "#code", "no", error="4 to 12 letters")
     page.keyboard.type("demo20")
     tab_to(page, ".join-form button")
     tab_to(page, "#code", key="Shift+Tab")
@@ -89,20 +90,20 @@ def test_texts_are_hidden_one_after_the_other_and_shown_again(surveys: Demo, ope
     page.goto("/s/WALK22/results/")
     shown = page.locator(".text-list button[value=show-text]")
     expect(shown).to_have_count(2)
-    for left in (1, 0):
+    for remaining in (1, 0):
         press(page, ".text-list button[value=show-text]", "Space")
-        expect(shown).to_have_count(left)
+        expect(shown).to_have_count(remaining)
 
 
 def opened(page: Page, code: str) -> None:
-    """Goes to the further buttons of a survey in the list."""
+    """Opens the menu with more buttons of a survey in the list."""
     press(page, f"section[aria-labelledby=survey-{code}] summary")
     expect(page.locator(f"a[href$='/{code}/reset/']")).to_be_visible()
 
 
 def confirmed(page: Page, code: str) -> None:
-    """Types the code that must be typed, wrongly at first."""
-    slip(page, "#confirm", "nothing", told="nothing was changed")
+    """Types the code as confirmation, wrongly at first."""
+    slip(page, "#confirm", "nothing", error="nothing was changed")
     page.keyboard.type(code.lower())
     press(page, ".btn-danger")
 
@@ -125,7 +126,7 @@ def test_a_survey_is_reset_archived_and_deleted(surveys: Demo, open_page: OpenPa
 
 
 def choose(page: Page, name: str, value: str) -> None:
-    """Moves within a group of radio buttons, in a circle."""
+    """Chooses a radio button of a group with the arrow keys."""
     tab_to(page, f"input[name={name}]")
     wanted = page.locator(f"input[name={name}][value={value}]")
     for _press in range(4):
@@ -136,7 +137,7 @@ def choose(page: Page, name: str, value: str) -> None:
     assert_focus_is_seen(page, value)
 
 
-def test_traffic_is_pinned_and_let_go_again(demo: Demo, open_page: OpenPage) -> None:
+def test_traffic_is_pinned_and_unpinned(demo: Demo, open_page: OpenPage) -> None:
     page = open_page("/admin/failover/", signed_in=True, **LAPTOP)
     says = page.get_by_role("status")
     try:
@@ -144,7 +145,7 @@ def test_traffic_is_pinned_and_let_go_again(demo: Demo, open_page: OpenPage) -> 
         choose(page, "region", WEST)
         write(page, "input[name=reason]", "by keyboard")
         page.keyboard.press("Enter")
-        expect(page.locator("input[name=confirm]")).to_be_focused()  # what is missing has the cursor
+        expect(page.locator("input[name=confirm]")).to_be_focused()  # the missing field has the cursor
         assert_focus_is_seen(page, "the field with the mistake")
         page.keyboard.type(WEST)
         press(page, ".toggle button")

@@ -16,7 +16,7 @@ def test_a_student_switches_to_german_by_keyboard_votes_and_reads_the_receipt(op
     press(page, "input[type=radio]", "Space")
     press(page, ".languages button[value=de]")
     expect(page.locator("html")).to_have_attribute("lang", "de")
-    expect(page.locator("input[type=radio]").first).to_be_checked()  # what is chosen already is not lost
+    expect(page.locator("input[type=radio]").first).to_be_checked()  # the choice is kept
     expect(page.get_by_role("button", name="Deutsch")).to_have_attribute("aria-current", "true")
     assert_good(page)
     tab_to(page, "input[type=radio]")
@@ -35,7 +35,7 @@ def test_the_switch_works_without_javascript_and_is_remembered(open_page: OpenPa
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
-def test_the_dashboard_in_german_is_accessible_and_says_every_word_that_its_script_says(open_page: OpenPage) -> None:
+def test_the_dashboard_in_german_is_accessible_and_its_script_speaks_german(open_page: OpenPage) -> None:
     page = open_page("/admin/failover/", signed_in=True, locale="de-DE", **LAPTOP)
     expect(page.get_by_role("heading", level=1, name="Umschaltung")).to_be_visible()
     expect(page.locator("#panel-sentence")).to_contain_text("bedient seit")

@@ -1,4 +1,4 @@
-"""An instructor presents in a real browser: keys, reveal, hidden texts, hostile ones, and a table that stays open."""
+"""An instructor presents in a real browser: keys, reveal, hidden and hostile texts, and a table that stays open."""
 
 import json
 import re
@@ -31,7 +31,7 @@ SURVEY = {
 
 @pytest.fixture(scope="module")
 def shown(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The demo with a survey whose every text is hostile, and two ballots in it."""
+    """The demo with a survey in which every text is hostile, and two ballots."""
     path: Path = tmp_path_factory.mktemp("survey") / "survey.json"
     path.write_text(json.dumps(SURVEY))
     demo.output_of("survey", "import", str(path))
@@ -51,7 +51,7 @@ def presenter(shown: Demo, open_page: OpenPage) -> Page:
     """The instructor's browser, at the join screen."""
     page = open_page(f"/s/{CODE}/present/", signed_in=True, **LAPTOP)
     expect(page.get_by_role("heading", level=1)).to_have_text("Join and vote")
-    expect(page.get_by_role("button", name="Keys")).to_be_visible()  # its script runs: keys do something from here on
+    expect(page.get_by_role("button", name="Keys")).to_be_visible()  # its script runs: from here on keys work
     return page
 
 
@@ -84,9 +84,7 @@ def test_the_back_row_can_read_it(shown: Demo, open_page: OpenPage) -> None:
 
 @pytest.fixture(scope="module")
 def second_round(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A rating and six options in their second round, each with a vote: the bar has every button, and the longest
-    question takes two lines.
-    """
+    """A survey in its second round, with a vote: its bar has every button, and its longest question takes two lines."""
     survey = {
         "title": "Ratings",
         "code": "RATE22",
@@ -125,7 +123,7 @@ def test_on_a_laptop_every_answer_stands_above_the_bar_which_is_one_row(
         assert page.locator(".projector-bar .btn:visible").evaluate_all(tops) == 1
 
 
-def test_what_the_presenter_opens_on_the_wall_has_no_texts_and_a_way_back(shown: Demo, presenter: Page) -> None:
+def test_the_results_that_the_presenter_opens_have_no_texts_and_a_link_back(shown: Demo, presenter: Page) -> None:
     presenter.get_by_role("link", name="All results").click()
     expect(presenter.get_by_role("heading", level=1)).to_be_visible()
     expect(presenter.locator(".text-words")).to_have_count(0)
@@ -193,7 +191,7 @@ def test_a_screen_follows_what_another_instructor_does(presenter: Page, open_pag
     expect(presenter.get_by_role("button", name="Close voting")).to_be_visible()
 
 
-def test_the_wall_says_so_while_its_counts_are_not_live(shown: Demo, browser: Browser) -> None:
+def test_the_wall_shows_that_its_counts_are_not_live(shown: Demo, browser: Browser) -> None:
     # Not open_page: htmx rightly complains on the console when the network is gone.
     page = browser.new_page(base_url=shown.url, **LAPTOP)
     page.goto(f"/s/{CODE}/present/?q=1")

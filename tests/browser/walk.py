@@ -1,6 +1,4 @@
-"""Every page of the survey as a list of stations: the address, and what must be seen there. A station does what a
-person does, and leaves the page at what is to be looked at.
-"""
+"""Every page of the survey as a list of stations: the address, the actions of a person there, and the text to see."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,31 +10,32 @@ from tests.browser.surveys import LONG
 
 A4 = {"width": 718, "height": 1047}  # CSS pixels within the margins
 MARGIN = dict.fromkeys(("top", "right", "bottom", "left"), "10mm")
-# What is wrong with a page as it would be printed without its background colours, a line each.
+# Returns a line for each mistake in a page that is printed without its background colours.
 ON_PAPER = """() => {
   const wrong = [];
-  const shown = [...document.querySelectorAll("body, body *")].filter((one) => {
-    const box = one.getBoundingClientRect();
-    return one.checkVisibility({ visibilityProperty: true }) && box.width > 1 && box.height > 1;
+  const shown = [...document.querySelectorAll("body, body *")].filter((element) => {
+    const box = element.getBoundingClientRect();
+    return element.checkVisibility({ visibilityProperty: true }) && box.width > 1 && box.height > 1;
   });
   const light = (colour) => {
     const [red, green, blue, alpha = 1] = colour.match(/[\\d.]+/g).map(Number);
     return alpha === 0 ? null : (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255;
   };
-  const name = (one) => one.outerHTML.slice(0, 120);
-  for (const one of shown) {
-    const style = getComputedStyle(one);
-    if (one.matches("a, button, input, select, textarea, summary, nav, [tabindex='0']")) {
-      wrong.push(`to be pressed: ${name(one)}`);
+  const name = (element) => element.outerHTML.slice(0, 120);
+  for (const element of shown) {
+    const style = getComputedStyle(element);
+    if (element.matches("a, button, input, select, textarea, summary, nav, [tabindex='0']")) {
+      wrong.push(`a control: ${name(element)}`);
     }
     const ground = light(style.backgroundColor);
-    if (ground !== null && ground < 0.8) wrong.push(`dark ground ${style.backgroundColor}: ${name(one)}`);
-    if (light(style.color) > 0.5) wrong.push(`pale text ${style.color}: ${name(one)}`);
-    if (one.matches(".bar, .text-list > li, .links li") && style.breakInside !== "avoid") {
-      wrong.push(`may be cut: ${name(one)}`);
+    if (ground !== null && ground < 0.8) wrong.push(`dark ground ${style.backgroundColor}: ${name(element)}`);
+    if (light(style.color) > 0.5) wrong.push(`pale text ${style.color}: ${name(element)}`);
+    if (element.matches(".bar, .text-list > li, .links li") && style.breakInside !== "avoid") {
+      wrong.push(`may be cut: ${name(element)}`);
     }
-    if (one.matches(".bar") && (one.offsetWidth - one.clientWidth < 2 || one.offsetHeight - one.clientHeight < 2)) {
-      wrong.push(`a bar without a border: ${name(one)}`);
+    const borders = [element.offsetWidth - element.clientWidth, element.offsetHeight - element.clientHeight];
+    if (element.matches(".bar") && Math.min(...borders) < 2) {
+      wrong.push(`a bar without a border: ${name(element)}`);
     }
   }
   for (const bar of document.querySelectorAll(".bar")) {
@@ -53,16 +52,20 @@ ON_PAPER = """() => {
 
 @dataclass(frozen=True)
 class Station:
-    """A page as it is looked at. `arrive` does what leads there; without one the address is enough."""
+    """A state of a page. `arrive` does what leads there from the address.
+
+    `hostile`: a page that another station has already, with texts that try to run a script.
+    """
 
     name: str
     path: str
     seen: str
     arrive: Callable[[Page], None] = lambda _page: None
+    hostile: bool = False
 
 
 def student() -> Iterator[Station]:
-    """What a student meets, in the order of a lesson."""
+    """The pages of a student, in the order of a lesson."""
     yield Station("join", "/", "Join a survey")
     yield Station("join-mistake", "/?code=no", "A code has 4 to 12")
     yield Station("join-unknown", "/?code=nosuch", "No survey has the code")
@@ -88,7 +91,7 @@ def student() -> Iterator[Station]:
 
 
 def instructor() -> Iterator[Station]:
-    """What an instructor meets who is signed in."""
+    """The pages of an instructor who is signed in."""
     yield Station("admin", "/admin/", "For instructors")
     yield Station("list", "/admin/surveys/", "WALK22")
     yield Station("list-more", "/admin/surveys/", "Export results", open_more)
@@ -131,7 +134,7 @@ def instructor() -> Iterator[Station]:
         ("present-text", "/s/HACK22/present/?q=3"),
         ("vote", "/s/HACK22/"),
     ):
-        yield Station(f"hostile-{name}", path, "<script>window.hacked")
+        yield Station(f"hostile-{name}", path, "<script>window.hacked", hostile=True)
 
 
 def send(page: Page) -> None:
@@ -147,7 +150,7 @@ def voted(page: Page) -> None:
 
 
 def out_of_date(page: Page) -> None:
-    """Somebody signed in or out in another tab: the page's tokens fit no more."""
+    """Invalidates the page's tokens, as a sign-in or sign-out in another tab does."""
     page.evaluate("document.querySelectorAll('[name=csrfmiddlewaretoken]').forEach(field => field.value = 'old')")
 
 

@@ -118,9 +118,11 @@ def scenario(config: FailoverConfig, zone: Zone, how: str, *, alone: bool) -> di
         zone.breaks(how)
         # With a dot at its end: otherwise glibc also tries the name with each domain of the search list.
         asked_alone = f"{host}."
-        glibc = threading.Thread(
-            target=lambda: results.update(glibc=timed(lambda: bool(dns._original(asked_alone, 80))))
-        )
+
+        def look_up_alone() -> None:
+            results["glibc"] = timed(lambda: bool(dns._original(asked_alone, 80)))
+
+        glibc = threading.Thread(target=look_up_alone)
         if alone:
             glibc.start()
         results["call"] = call()

@@ -198,7 +198,7 @@ def test_a_web_tier_that_is_killed_is_started_again_on_its_port(demo: Demo) -> N
     demo.vote("after-the-kill-1", named(), {"q1": "o1"}).raise_for_status()
 
 
-def test_a_process_that_dies_again_and_again_ends_the_demo_in_one_line(
+def test_a_process_that_dies_again_and_again_ends_the_demo(
     process: tuple[Demo, subprocess.Popen[str]],
 ) -> None:
     demo, running_demo = process

@@ -114,7 +114,7 @@ def test_a_pin_moves_the_next_vote_in_every_worker_within_a_second(demo: Demo) -
         before = {served[vote.vote_id] for vote in ledger.votes.values() if vote.at < asked}
         after = [served[vote.vote_id] for vote in ledger.votes.values() if vote.at >= pinned + 1]
         assert before == {EAST}
-        # Enough that both of two workers got some. (On a busy machine many of the ninety receipts are of earlier votes.)
+        # Enough that both workers got some. On a busy machine many of the ninety receipts are of earlier votes.
         return len(after) >= 30 and set(after) == {WEST}
 
     wait_until(moved, within=120, what="a pin that every vote follows which begins a second later")
