@@ -1,6 +1,6 @@
-"""The catalogue of translations: extracted from the source, kept in a .po file, compiled beside it. `make messages`.
+"""`make messages`: extracts the texts of the source into the German .po file, and compiles it.
 
-All of it is Python (Babel), so neither a user's nor a developer's machine needs gettext's own tools.
+It uses Babel only, so no machine needs gettext's own tools.
 """
 
 import re
@@ -45,20 +45,20 @@ _FIELDS = re.compile(r"%(?:\(\w+\))?[sd]|\{\w*(?::[^{}]*)?\}|<[^<>]+>")
 
 
 def extracted() -> Catalog:
-    """Every text that the source marks as one for people, without translations."""
-    found = Catalog()
+    """Every text that the source marks for translation, without translations."""
+    catalogue = Catalog()
     for path in _sources():
         text = path.read_text()
         if path.suffix == ".html":
-            # Indentation means nothing in a template and everything to Python, which the result is read as.
+            # The result is read as Python, to which a template's indentation would matter.
             text = "\n".join(line.strip() for line in templatize(text).splitlines())
         for _line, texts, _comments, context in extract("python", BytesIO(text.encode()), keywords=KEYWORDS):
-            found.add(texts, locations=[(path.relative_to(ROOT).as_posix(), 0)], context=context)
-    return found
+            catalogue.add(texts, locations=[(path.relative_to(ROOT).as_posix(), 0)], context=context)
+    return catalogue
 
 
 def kept() -> Catalog:
-    """What the .po file holds."""
+    """The catalogue in the .po file; an empty one if there is no file."""
     if not PO.exists():
         return Catalog("de")
     with PO.open("rb") as file:
@@ -73,29 +73,29 @@ def compiled(catalogue: Catalog) -> bytes:
 
 
 def mistakes(source: Catalog, catalogue: Catalog) -> list[str]:
-    """A line for each text that is not, or not well, translated, and for each that nobody uses."""
-    found = []
+    """A line for each text without a valid translation, and for each translation of no text."""
+    lines = []
     for message in texts(source):
         translated = catalogue.get(message.id, message.context)
         if translated is None or not all(_strings(translated)):
-            found.append(f"not translated: {message.id}")
+            lines.append(f"not translated: {message.id}")
         elif translated.fuzzy:
-            found.append(f"fuzzy: {message.id}")
+            lines.append(f"fuzzy: {message.id}")
         elif any(wrong := [text for text in _strings(translated) if not _fits(message, text)]):
-            found.append(f"other fields than {message.id}: {wrong}")
+            lines.append(f"other fields than {message.id}: {wrong}")
     used = {(message.id, message.context) for message in texts(source)}
-    found += [f"unused: {one.id}" for one in texts(catalogue) if (one.id, one.context) not in used]
-    return found
+    lines += [f"unused: {entry.id}" for entry in texts(catalogue) if (entry.id, entry.context) not in used]
+    return lines
 
 
 def texts(catalogue: Catalog) -> Iterator[Message]:
-    """Its messages without the header."""
+    """The messages of a catalogue without its header."""
     return (message for message in catalogue if message.id)
 
 
 def updated(source: Catalog, old: Catalog) -> Catalog:
-    """The source's texts with the translations that there are."""
-    day = datetime(2026, 11, 24, tzinfo=UTC)  # a date that moved would make every run a change
+    """The texts of `source` with the translations of `old`."""
+    day = datetime(2026, 11, 24, tzinfo=UTC)  # a fixed date, so that a run without news changes nothing
     new = Catalog(
         "de",
         header_comment=HEADER,
@@ -131,21 +131,21 @@ def _strings(message: Message) -> tuple[str, ...]:
 
 
 def _fits(message: Message, text: str) -> bool:
-    """Whether a translation has the fields and tags of one of the source's forms; a singular may spell out its one."""
+    """Whether a translation has the fields and tags of one of the source's forms: a singular may spell out the 1."""
     forms = message.id if isinstance(message.id, tuple) else (message.id,)
     return sorted(_FIELDS.findall(text)) in [sorted(_FIELDS.findall(form)) for form in forms]
 
 
 def main() -> None:
-    """Brings the .po file up to date with the source and compiles it; ends with 1 when something is left to do."""
+    """Brings the .po file up to date with the source and compiles it; exits with 1 if a translation is missing."""
     source = extracted()
     catalogue = updated(source, kept())
     PO.parent.mkdir(parents=True, exist_ok=True)
     with PO.open("wb") as file:
         write_po(file, catalogue, width=120, sort_output=True, include_lineno=False, include_previous=False)
     MO.write_bytes(compiled(catalogue))
-    if left := mistakes(source, catalogue):
-        sys.exit("\n".join([*left, f"{len(left)} texts are to be translated in {PO.relative_to(ROOT)}"]))
+    if lines := mistakes(source, catalogue):
+        sys.exit("\n".join([*lines, f"{len(lines)} texts are to be translated in {PO.relative_to(ROOT)}"]))
 
 
 if __name__ == "__main__":

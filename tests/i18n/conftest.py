@@ -1,4 +1,4 @@
-"""The pseudo language, and the fixtures of the pages that are looked at in it."""
+"""The pseudo language, and the fixtures of other folders for the pages that are tested in it."""
 
 import pytest
 
@@ -11,5 +11,5 @@ __all__ = ["browser", "instructor", "make_survey", "monitor", "run_dir", "staff"
 
 @pytest.fixture
 def pseudo_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on every text that goes through the catalogue is marked."""
+    """Marks every text that goes through the catalogue, until the end of the test."""
     pseudo.speak(monkeypatch)

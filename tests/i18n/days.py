@@ -1,4 +1,4 @@
-"""Status documents as the engine itself writes them, for many days that a region may have."""
+"""Status documents as the engine itself writes them, for many situations of the regions."""
 
 import socket
 from collections.abc import Callable
@@ -25,14 +25,14 @@ def failing(detail: str = NO_ADDRESS) -> Canary:
 
 
 def calm() -> Post:
-    """Nothing has happened."""
+    """Every region is healthy."""
     post = Post()
     post.step(5)
     return post
 
 
 def dns_empty() -> Post:
-    """us-east-1 has no address, and traffic has gone west."""
+    """us-east-1 has no address, and us-west-2 serves."""
     post = calm()
     post.canaries[EAST] = failing()
     post.step(4)
@@ -69,7 +69,7 @@ def live_traffic() -> Post:
 
 
 def error_rate() -> Post:
-    """Too many of many requests failed."""
+    """Too large a share of the requests failed."""
     post = calm()
     post.reports()
     post.reports(w1={EAST: met(100, 12)})
@@ -78,7 +78,7 @@ def error_rate() -> Post:
 
 
 def waiting() -> Post:
-    """The region answers again, and the lag keeps it from coming back."""
+    """The region answers again, but may not serve yet: replication lags."""
     post = dns_empty()
     post.canaries[EAST] = passing()
     post.paused = {(WEST, EAST)}
@@ -103,7 +103,7 @@ def back() -> Post:
 
 
 def pinned() -> Post:
-    """A person has pinned us-west-2, over an older decision that lost."""
+    """A person has pinned us-west-2; another decision of the same epoch was superseded."""
     post = calm()
     post.watch.on_decision(decision(WEST, epoch=2, id="a", forced=True), [decision(None, epoch=2, id="b")], post.now)
     post.step(2)
@@ -119,7 +119,7 @@ def pinned_and_down() -> Post:
 
 
 def all_down() -> Post:
-    """No region looks well."""
+    """Every region fails."""
     post = calm()
     post.canaries = {EAST: failing(), WEST: failing(DNS_DETAIL[max(DNS_DETAIL)])}
     post.step(5)
@@ -135,7 +135,7 @@ def lagging() -> Post:
 
 
 def slow() -> Post:
-    """A gray failure, in the course of which the region was left."""
+    """A gray failure: the region became slow, and another one serves."""
     day = Day()
     for _ in range(6):
         day.lives(35, 20)
@@ -144,7 +144,7 @@ def slow() -> Post:
 
 
 def flapping() -> Post:
-    """It opens again and again."""
+    """The circuit opens again and again."""
     post = calm()
     for _ in range(7):
         post.canaries[EAST] = failing()
@@ -176,10 +176,10 @@ DAYS: tuple[Callable[[], Post], ...] = (
 
 
 def document(post: Post) -> StatusDocument:
-    """What its monitor would publish."""
+    """The document that the monitor would publish."""
     return post.watch.status(post.now, post.wall, post.events)
 
 
 def at(post: Post, wall: float) -> StatusDocument:
-    """The same, as if it were written at `wall`, seconds since the epoch."""
+    """The document as if it were written at `wall` (seconds since the epoch)."""
     return {**document(post), "generated_at": iso(wall)}

@@ -1,5 +1,6 @@
-"""A language that nobody speaks: every letter of a translated text is a full-width one, so that what went through no
-catalogue stands out on a page in plain letters, also where it was put into a translated sentence.
+"""A pseudo language: every letter of a translated text is a full-width one.
+
+So a text that went through no catalogue stands out in plain letters, even within a translated sentence.
 """
 
 import re
@@ -14,7 +15,7 @@ _KEPT = re.compile(r"%%|%(?:\(\w+\))?[-#0 +]*[\d.]*[sdrfgc]|\{\w*(?::[^{}]*)?\}|
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _SPOKEN = ("title", "alt", "aria-label", "aria-description", "placeholder", "data-ago", "data-lost")
 SILENT = ("script", "style", "code", "kbd")
-"""Elements whose content is no language."""
+"""Elements whose content is not read as language."""
 KNOWN = frozenset(
     {
         "surveyapp",  # this program's name
@@ -28,31 +29,31 @@ KNOWN = frozenset(
 
 
 def marked(text: str) -> str:
-    """The text with its letters made full-width; its fields, tags and entities stay."""
-    made, at = [], 0
+    """The text with full-width letters; its fields, tags and entities are unchanged."""
+    parts, at = [], 0
     for kept in _KEPT.finditer(text):
-        made += [_wide(text[at : kept.start()]), kept.group()]
+        parts += [_wide(text[at : kept.start()]), kept.group()]
         at = kept.end()
-    return "".join([*made, _wide(text[at:])])
+    return "".join([*parts, _wide(text[at:])])
 
 
 def speak(patch: pytest.MonkeyPatch) -> None:
-    """Every text that is looked up from now on is marked."""
+    """Marks every text that is looked up from now on."""
     for name in ("gettext", "ngettext", "pgettext", "npgettext"):
         look_up = getattr(trans_real, name)
         patch.setattr(translation._trans, name, lambda *texts, look_up=look_up: marked(look_up(*texts)))
 
 
 def leftovers(html: str, *, known: frozenset[str] = frozenset()) -> list[str]:
-    """What a person would read of a page that went through no catalogue: each text that holds such a word."""
+    """The texts of a page, as a person reads them, with a word that went through no catalogue."""
     page = _Page()
     page.feed(html)
-    found = []
+    plain = []
     for text in page.texts:
         words = [word for word in _WORD.findall(text) if word not in KNOWN | known]
         if words:
-            found.append(" ".join(text.split()))
-    return found
+            plain.append(" ".join(text.split()))
+    return plain
 
 
 class _Page(HTMLParser):
@@ -64,19 +65,19 @@ class _Page(HTMLParser):
         self._silent: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Attributes that are read out; an element in a language of its own is not ours."""
+        """Collects attributes that are read out. The content of an element with its own language is skipped."""
         given = dict(attrs)
         self.texts += list(_attributes(tag, given))
         if tag in SILENT or (tag != "html" and "lang" in given):
             self._silent.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Back to what is read."""
+        """Ends a skipped element."""
         if self._silent and tag == self._silent[-1]:
             self._silent.pop()
 
     def handle_data(self, data: str) -> None:
-        """A text."""
+        """Collects a text, unless its element is skipped."""
         if not self._silent:
             self.texts.append(data)
 

@@ -13,9 +13,9 @@ def source() -> Catalog:
 
 
 def test_every_text_of_the_source_is_translated_with_the_same_fields_and_none_is_left_over(source: Catalog) -> None:
-    found = mistakes(source, kept())
-    assert not found, "run `make messages`, translate in locale/de/LC_MESSAGES/django.po, run it again:\n" + "\n".join(
-        found
+    lines = mistakes(source, kept())
+    assert not lines, "run `make messages`, translate in locale/de/LC_MESSAGES/django.po, run it again:\n" + "\n".join(
+        lines
     )
 
 
@@ -29,10 +29,10 @@ def _flat(catalogue: Catalog) -> dict[str, str]:
     def plain(text: object) -> str:
         return str(text if isinstance(text, str) else list(text))
 
-    def context(one: Message) -> str:  # Babel reads it from a compiled file as bytes
-        return one.context.decode() if isinstance(one.context, bytes) else str(one.context)
+    def context(message: Message) -> str:  # Babel reads it from a compiled file as bytes
+        return message.context.decode() if isinstance(message.context, bytes) else str(message.context)
 
-    return {f"{context(one)} {plain(one.id)}": plain(one.string) for one in texts(catalogue)}
+    return {f"{context(message)} {plain(message.id)}": plain(message.string) for message in texts(catalogue)}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def _flat(catalogue: Catalog) -> dict[str, str]:
     ],
 )
 def test_texts_are_found_wherever_they_are_marked(source: Catalog, text: str | tuple[str, str]) -> None:
-    assert text in [one.id for one in texts(source)]
+    assert text in [message.id for message in texts(source)]
 
 
 def _with(text: str | tuple[str, str], translation: str | tuple[str, str] | None) -> tuple[Catalog, Catalog]:
@@ -98,5 +98,5 @@ def test_bringing_it_up_to_date_keeps_what_is_translated_adds_what_is_new_and_dr
     source.add("Ballot")
     old.add("Poll", "Umfrage")
     new = updated(source, old)
-    assert {one.id: one.string for one in texts(new)} == {"Vote": "Stimme", "Ballot": None}
+    assert {message.id: message.string for message in texts(new)} == {"Vote": "Stimme", "Ballot": None}
     assert new.get("Vote").fuzzy is False

@@ -27,12 +27,12 @@ GERMAN = {"accept-language": "de-DE,de;q=0.9,en;q=0.5"}
 
 def sentences(status: StatusDocument) -> list[tuple[str, str]]:
     """Every English text of the document, and what its reader's page makes of it."""
-    found = [(status["summary"], text_of(status, "summary", "summary_said"))]
-    found += [(one["text"], text_of(one, "text")) for one in status["explain"]]
-    found += [(one["detail"], text_of(one, "detail")) for one in status["alarms"]]
-    found += [(one["reason"], text_of(one, "reason")) for one in status["events"]]
-    return found + [
-        (one["detail"], text_of(one, "detail")) for region in status["regions"] for one in region["checks"].values()
+    return [
+        (status["summary"], text_of(status, "summary", "summary_said")),
+        *((row["text"], text_of(row, "text")) for row in status["explain"]),
+        *((alarm["detail"], text_of(alarm, "detail")) for alarm in status["alarms"]),
+        *((event["reason"], text_of(event, "reason")) for event in status["events"]),
+        *((check["detail"], text_of(check, "detail")) for row in status["regions"] for check in row["checks"].values()),
     ]
 
 
@@ -53,7 +53,9 @@ def test_no_sentence_of_the_engine_is_left_in_english(day, staff: Client, monito
 
 
 @pytest.mark.parametrize("age_s", [0.0, 60.0])
-def test_neither_a_silent_monitor_nor_none_leaves_english_on_the_page(age_s, staff, monitor, pseudo_language) -> None:
+def test_without_a_monitor_or_with_a_silent_one_no_english_is_on_the_page(
+    age_s, staff, monitor, pseudo_language
+) -> None:
     assert leftovers(staff.get(PAGE).content.decode(), known=TYPED) == []
     monitor(lambda wall: at(DAYS[0](), wall), age_s=age_s)
     assert leftovers(staff.get(PAGE).content.decode(), known=TYPED) == []
@@ -71,7 +73,9 @@ def test_neither_a_silent_monitor_nor_none_leaves_english_on_the_page(age_s, sta
     ],
     ids=["nothing", "no region", "unknown", "unconfirmed", "refused", "no region answers"],
 )
-def test_a_refused_change_of_the_routing_is_told_in_the_readers_language(wish, staff, monitor, pseudo_language) -> None:
+def test_a_refused_change_of_the_routing_is_explained_in_the_readers_language(
+    wish, staff, monitor, pseudo_language
+) -> None:
     monitor(lambda wall: at(DAYS[1](), wall))
     reply = staff.post("/admin/failover/routing/", wish)
     assert reply.status_code in (409, 422, 503)
@@ -119,8 +123,8 @@ def test_what_a_person_typed_is_shown_as_it_is_also_when_it_is_a_word_of_the_cat
     with translation.override("de"):
         assert translated("closed") == "closed"
         assert translated(phrase("closed")) == "geschlossen"
-        told = phrase("pinned by {actor} ({reason})", actor="closed", reason="open")
-        assert translated(told) == "festgelegt von closed (open)"
+        reason = phrase("pinned by {actor} ({reason})", actor="closed", reason="open")
+        assert translated(reason) == "festgelegt von closed (open)"
 
 
 def test_numbers_and_plurals_follow_the_language() -> None:

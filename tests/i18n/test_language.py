@@ -1,4 +1,4 @@
-"""Which language a reply is in, who decides, and that no cache hands one visitor's language to another."""
+"""The language of a reply: how it is chosen, and that no cache gives one visitor the language of another."""
 
 import json
 import re
@@ -44,9 +44,9 @@ def voted(survey: Survey) -> Survey:
 
 
 def language(reply: Any) -> tuple[str, str]:
-    """What the header says, and what the page says."""
-    found = re.search(r'<html lang="([a-z-]+)"', reply.content.decode())
-    return reply["Content-Language"], found[1] if found else ""
+    """The language of a reply by its header, and by its page."""
+    match = re.search(r'<html lang="([a-z-]+)"', reply.content.decode())
+    return reply["Content-Language"], match[1] if match else ""
 
 
 def varies_by(reply: Any) -> set[str]:
@@ -97,7 +97,7 @@ def test_a_ballot_that_is_being_filled_in_changes_its_language_and_loses_nothing
     assert page.count(" checked") == 3
     assert "field-error" not in page  # nothing is a mistake before it is sent
     again = fields(switched)
-    assert again["vote_id"] == form["vote_id"]  # a vote that was recorded after all is not made another one
+    assert again["vote_id"] == form["vote_id"]  # if the vote was recorded after all, it stays the same vote
     assert language(browser.get("/", headers=ENGLISH)) == ("de", "de")
     sent = browser.post(where, {**again, "q_q1": "o1", "q_q2": ["o1", "o3"]}, headers=ENGLISH)
     assert sent["Location"].endswith("/receipt/")
@@ -132,7 +132,8 @@ def test_another_site_cannot_switch_the_language_nor_be_led_to(browser: Client, 
     led = unchecked.post("/language/", {"language": "de", "next": "https://evil.example/"})
     assert led["Location"] == "/"
     unchecked.post("/language/", {"language": "fr", "next": "/"})
-    assert language(unchecked.get("/", headers=GERMAN)) == ("de", "de")  # a language that we have not is no choice
+    # There is no French: the choice does not count.
+    assert language(unchecked.get("/", headers=GERMAN)) == ("de", "de")
 
 
 @pytest.mark.parametrize(
@@ -157,16 +158,16 @@ def test_watchers_of_both_languages_share_no_fragment(voted: Survey, path: str, 
     second = "de" if first == "en" else "en"
     htmx = {"hx-request": "true", "hx-target": "stage"}
     at = f"/s/{voted.code}/{path}"
-    one = Client().get(at, headers={**asked[first], **htmx})
-    # The same process, the same second, the same tally; and the other's tag is no reason for a 304.
-    other = Client().get(at, headers={**asked[second], **htmx, "if-none-match": one["ETag"]})
-    again = Client().get(at, headers={**asked[first], **htmx, "if-none-match": one["ETag"]})
-    assert words[first] in one.content.decode()
-    assert other.status_code == 200
-    assert words[second] in other.content.decode()
-    assert words[first] not in other.content.decode()
+    first_reply = Client().get(at, headers={**asked[first], **htmx})
+    # In the same process and second, with the same tally. An ETag of the other language must not cause a 304.
+    second_reply = Client().get(at, headers={**asked[second], **htmx, "if-none-match": first_reply["ETag"]})
+    again = Client().get(at, headers={**asked[first], **htmx, "if-none-match": first_reply["ETag"]})
+    assert words[first] in first_reply.content.decode()
+    assert second_reply.status_code == 200
+    assert words[second] in second_reply.content.decode()
+    assert words[first] not in second_reply.content.decode()
     assert again.status_code == 304
-    assert {"accept-language", "cookie"} <= varies_by(one) & varies_by(again)
+    assert {"accept-language", "cookie"} <= varies_by(first_reply) & varies_by(again)
 
 
 def test_what_programs_read_is_the_same_in_both_languages(voted: Survey) -> None:

@@ -54,18 +54,18 @@ def instructor(wired: object) -> Client:
 
 @pytest.fixture
 def make(wired: object) -> Callable[..., Survey]:
-    def made(**changes: Any) -> Survey:
+    def make(**changes: Any) -> Survey:
         raw = {"title": "Ω", "questions": QUESTIONS, "help": "∀ ∃", **changes}
         return survey_create(definition=reader.parse(raw))
 
-    return made
+    return make
 
 
 def untranslated(pages: Pages, *, known: frozenset[str] = frozenset()) -> dict[str, list[str]]:
     """By page, what stayed in English. Taken out first: join codes, which are letters that mean nothing, and titles,
     since the list shows other tests' surveys too.
     """
-    found = {}
+    leftovers_by_page = {}
     shown = [(name, reply, reply.content.decode()) for name, reply in pages]
     surveys = [listed.survey for shelf in Shelf for listed in listing.every(shelf)]
     typed = {survey.code for survey in surveys} | {escape(survey.title) for survey in surveys}
@@ -73,9 +73,9 @@ def untranslated(pages: Pages, *, known: frozenset[str] = frozenset()) -> dict[s
         assert reply["Content-Type"].startswith("text/html"), name
         for text in sorted(typed, key=len, reverse=True):
             html = html.replace(text, "")
-        if left := leftovers(html, known=known):
-            found[name] = left
-    return found
+        if plain := leftovers(html, known=known):
+            leftovers_by_page[name] = plain
+    return leftovers_by_page
 
 
 def _with(survey: Survey, **answers: str) -> dict[str, str]:
