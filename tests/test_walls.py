@@ -1,4 +1,4 @@
-"""The walls that import-linter cannot express. Each test names what it would catch."""
+"""Rules about the source that import-linter cannot express."""
 
 import ast
 import subprocess
@@ -20,7 +20,7 @@ CLOCKLESS = [
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every absolute module that a file imports, wherever the import stands."""
+    """Every module that a file imports absolutely, anywhere in the file."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -35,12 +35,12 @@ def test_the_core_imports_nothing_but_the_standard_library_and_itself() -> None:
             assert known, f"{path.name} imports {name}"
 
 
-def test_the_core_reads_no_clock_and_no_chance() -> None:
+def test_the_core_uses_neither_a_clock_nor_chance() -> None:
     for path in (ROOT / "failover" / "core").rglob("*.py"):
         assert not {"time", "random"} & set(imports(path)), path.name
 
 
-def test_nobody_but_the_clock_adapter_the_monitor_the_lab_and_the_drills_reads_a_clock_or_sleeps() -> None:
+def test_only_the_clock_adapter_the_monitor_the_lab_and_the_drills_read_a_clock_or_sleep() -> None:
     reads = {
         "time.time",
         "time.sleep",
@@ -77,7 +77,7 @@ def test_production_settings_load_neither_the_lab_nor_the_drills(tmp_path: Path)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
 
 
-def test_every_module_of_failover_stands_behind_the_walls() -> None:
+def test_every_module_of_failover_is_in_the_contract_against_the_lab() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     production = set(next(c for c in contracts if c["name"].startswith("4."))["source_modules"])
     modules = {
@@ -96,7 +96,7 @@ def test_lock_files_are_hashed_and_name_no_index() -> None:
         assert "://" not in text, path.name
 
 
-def test_no_test_sleeps_but_the_one_helper_that_waits_until() -> None:
-    # A benchmark is no test: it paces the load that it makes.
+def test_no_test_sleeps_except_in_wait_until() -> None:
+    # Benchmarks may sleep, to pace the load that they make.
     files = [path for path in (ROOT / "tests").rglob("*.py") if "bench" not in path.parts]
     assert [path.name for path in files if ".sleep" + "(" in path.read_text()] == ["waiting.py"]
