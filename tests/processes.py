@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OWN = {"FAILOVER_ENDPOINTS", "FAILOVER_RUN_DIR", "DJANGO_SQLITE_PATH"}
 """Variables that the lab's settings override; `tests.lab_settings` takes them from the environment."""
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")]
 AT_ONCE = 3
 """Commands that run side by side: a command starts on one core while another waits for a region or for a disk."""
 CaseT = TypeVar("CaseT")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from django.core.checks import Error, Warning
 from django.test import override_settings
 
 from failover.checks import check_failover_settings
-from tests.processes import ROOT, manage, manage_environment, side_by_side
+from tests.processes import GUNICORN, MANAGE, ROOT, manage, manage_environment, side_by_side
 
 GOOD = {"REGIONS": "us-east-1,us-west-2", "RUN_DIR": "/tmp/run"}  # noqa: S108  (nothing is written there)
 
@@ -101,7 +100,7 @@ def production(tmp_path: Path, **changes: str | None) -> subprocess.CompletedPro
     environment = manage_environment(tmp_path, **{name: text for name, text in variables.items() if text is not None})
     del environment["LAB_DIR"]
     return subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "check"],
+        [*MANAGE, "check"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -149,7 +148,7 @@ def test_a_variable_that_the_web_tier_cannot_use_stops_it_in_one_line(tmp_path: 
 
     def run(mistake: tuple[str, dict[str, str]]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "gunicorn", "--check-config", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")],
+            [*GUNICORN, "--check-config"],
             cwd=ROOT,
             env=manage_environment(tmp_path, **mistake[1]),
             capture_output=True,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,24 +16,11 @@ import httpx
 import pytest
 
 from tests.deploy_check import production_environment
-from tests.processes import ROOT, free_port, side_by_side
+from tests.integration.webserver import serving
+from tests.processes import GUNICORN, ROOT, free_port, side_by_side
 from tests.waiting import wait_until
 
 WEB = httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
-COMMAND = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")]
-
-
-def environment(run_dir: Path, **extra: str) -> dict[str, str]:
-    nowhere = f"http://127.0.0.1:{free_port()}"
-    return {
-        **production_environment(str(run_dir)),
-        "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
-        "FAILOVER_ENDPOINTS": f"us-east-1={nowhere},us-west-2={nowhere}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "WORKERS": "1",
-        **extra,
-    }
 
 
 @dataclass(frozen=True)
@@ -56,28 +41,20 @@ class Web:
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    run_dir, port = tmp_path_factory.mktemp("production"), free_port()
-    stderr = run_dir / "stderr"
-    variables = environment(run_dir, BIND=f"127.0.0.1:{port}", SURVEY_METRICS_TOKEN="correct-horse")
-    variables |= {"SURVEY_TRUSTED_PROXIES": "127.0.0.1", "FORWARDED_ALLOW_IPS": "*"}
-    with open(stderr, "wb") as handle:
-        process = subprocess.Popen(COMMAND, cwd=ROOT, env=variables, stdout=handle, stderr=handle)
-    started = Web(f"http://127.0.0.1:{port}", stderr, run_dir)
-
-    def answers() -> bool:
-        assert process.poll() is None, stderr.read_text()
-        with contextlib.suppress(httpx.HTTPError):
-            return WEB.get(f"{started.url}/healthz/live").status_code == 200
-        return False
-
-    try:
-        wait_until(answers, within=60, what="gunicorn answers")
-        yield started
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-    assert process.returncode == 0
-    started.lines()  # the end of it, too
+    run_dir = tmp_path_factory.mktemp("production")
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    variables = {
+        "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
+        "FAILOVER_ENDPOINTS": f"us-east-1={nowhere},us-west-2={nowhere}",
+        "SURVEY_METRICS_TOKEN": "correct-horse",
+        "SURVEY_TRUSTED_PROXIES": "127.0.0.1",
+        "FORWARDED_ALLOW_IPS": "*",
+    }
+    with serving(run_dir, arguments=(), **variables) as server:
+        web = Web(f"http://127.0.0.1:{server.port}", server.stderr, run_dir)
+        yield web
+    assert server.process.returncode == 0
+    web.lines()  # the last lines are JSON, too
 
 
 def test_a_request_that_no_region_could_answer_is_a_line_for_each_attempt_and_one_for_the_reply(web: Web) -> None:
@@ -163,8 +140,10 @@ def test_a_setting_that_is_wrong_is_one_clear_line_before_any_worker_starts(tmp_
     mistakes = {"SURVEY_LOG_FORMAT": "yaml", "DJANGO_SSL_REDIRECT": "ture", "WORKERS": "many"}
 
     def run(mistake: tuple[str, str]) -> subprocess.CompletedProcess[str]:
-        variables = environment(tmp_path, BIND=f"127.0.0.1:{free_port()}", **dict([mistake]))
-        return subprocess.run(COMMAND, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60, check=False)
+        variables = {**production_environment(str(tmp_path)), "BIND": f"127.0.0.1:{free_port()}", **dict([mistake])}
+        return subprocess.run(
+            GUNICORN, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60, check=False
+        )
 
     for (variable, value), done in zip(mistakes.items(), side_by_side(run, mistakes.items()), strict=True):
         (line,) = [line for line in done.stderr.splitlines() if line]

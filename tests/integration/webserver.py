@@ -7,18 +7,16 @@ import json
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.deploy_check import production_environment
-from tests.processes import ROOT, free_port
+from tests.processes import GUNICORN, ROOT, free_port
 from tests.waiting import wait_until
 
-CONFIGURATION = str(ROOT / "deploy" / "gunicorn.conf.py")
-COMMAND = [sys.executable, "-m", "gunicorn", "-c", CONFIGURATION, "tests.integration.echo:application"]
+ECHO = ("tests.integration.echo:application",)
 PATIENCE_S = 60.0
 
 
@@ -149,8 +147,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, **variables: str) -> Iterator[Server]:
-    """Starts the web server with one worker of two threads, and ends it."""
+def serving(folder: Path, *, arguments: Sequence[str] = ECHO, **variables: str) -> Iterator[Server]:
+    """Starts the web server with one worker of two threads, and ends it.
+
+    It serves the echo application, or with `arguments=()` the real one.
+    """
     port = free_port()
     environment = {
         **production_environment(str(folder)),
@@ -164,7 +165,7 @@ def serving(folder: Path, **variables: str) -> Iterator[Server]:
     }
     stderr = folder / "stderr"
     with open(stderr, "wb") as handle:
-        process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment, stdout=handle, stderr=handle)
+        process = subprocess.Popen([*GUNICORN, *arguments], cwd=ROOT, env=environment, stdout=handle, stderr=handle)
     server = Server(port, process, stderr)
 
     def answers() -> bool:

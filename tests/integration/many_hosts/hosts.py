@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +28,7 @@ from polls.surveys.services import survey_create
 from polls.surveys.survey import Survey
 from tests.conftest import Lab
 from tests.integration.demo import PHONES, WEST, Demo, named
-from tests.processes import ROOT, free_port, manage, manage_environment, running
+from tests.processes import GUNICORN, ROOT, free_port, manage, manage_environment, running
 from tests.waiting import wait_until
 
 WORKERS = 2
@@ -129,9 +128,8 @@ class Host:
     @contextlib.contextmanager
     def web(self) -> Iterator[subprocess.Popen[bytes]]:
         environment = manage_environment(self.lab.dir, **self.environment)
-        command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")]
         with open(self.run_dir / "web.out", "wb") as out:
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(GUNICORN, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
         try:
             yield process
         finally:
