@@ -14,7 +14,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from failover import gateway
-from polls.ballots import services
 from polls.common import wording
 from polls.common.freshness import Known
 from polls.surveys import selectors
@@ -86,7 +85,7 @@ def no_region(request: HttpRequest, error: gateway.NoRegionAnswered) -> HttpResp
 
 def failures(error: gateway.NoRegionAnswered) -> list[str]:
     """A sentence for each region that was tried, and one more where all of them refuse."""
-    attempts = wording.told_once([services.attempt_json(attempt) for attempt in error.attempts])
+    attempts = wording.told_once([attempt.as_json() for attempt in error.attempts])
     each = [wording.failed(attempt["region"], attempt["outcome"]) for attempt in attempts]
     mistake = _("This service is set up wrongly: please tell your instructor.")
     return [mistake, *each] if isinstance(error, gateway.RefusedEverywhere) else each

@@ -10,13 +10,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from failover import gateway
-from polls.ballots import answers, services, vote_ids, voting_links
-from polls.ballots.selectors import ballot_get
-from polls.common import limits, strict_json
+from polls.ballots import answers, services, vote_ids, voters
+from polls.ballots.services import Reason
+from polls.ballots.voters import Voter
+from polls.common import strict_json
 from polls.common.freshness import Known
 from polls.surveys import codes, definitions, selectors
-from polls.surveys.definitions import Access
-from polls.surveys.services import ServiceRefused
 from polls.surveys.survey import Survey
 from polls.views.api.problems import no_region_problem, problem
 
@@ -55,11 +54,8 @@ def api_ballots(request: HttpRequest, code: str) -> HttpResponse:
         return _wrong_method("POST")
     try:
         body = _body(request)
-        survey = _known(code, vote_id=_repeatable(body)).value
-        if not survey.is_open:  # what is known here may be a second old
-            survey = selectors.survey_now(survey)
-        voter, vote_id, given = _ballot(survey, body)
-        return _record(survey, voter, vote_id, given, named_here=body.get("vote_id") is None)
+        survey = services.current(_known(code, vote_id=_repeatable(body)).value)
+        return _reply(services.vote(survey, _vote(survey, body)))
     except Refused as refused:
         return refused.response
 
@@ -137,44 +133,39 @@ def _too_large() -> HttpResponse:
     return problem(413, _("A ballot is at most 64 KB."))
 
 
-def _ballot(survey: Survey, body: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
+def _vote(survey: Survey, body: dict[str, Any]) -> services.VoteRequest:
     """Who votes, under which name, and what; every mistake in one reply."""
     given, mistakes = answers.check_all(survey.questions, body["answers"])
     if not VOTER.fullmatch(body["voter"]):
         mistakes["voter"] = _("Must be 8 to 64 letters, digits, “-” or “_”.")
     vote_id = body.get("vote_id")
-    if vote_id is None:
-        vote_id = services.name_vote()
-    elif not isinstance(vote_id, str) or not vote_ids.is_valid(vote_id.lower()):
-        mistakes["vote_id"] = _("Must be a UUIDv7.")
-    elif not vote_ids.is_timely(vote_id.lower(), int(gateway.clock.wall() * 1000)):
-        mistakes["vote_id"] = _("Its time must be at most 5 minutes ahead and a day old.")
+    if vote_id is not None:
+        vote_id = vote_id.lower() if isinstance(vote_id, str) else ""
+        if not vote_ids.is_valid(vote_id):
+            mistakes["vote_id"] = _("Must be a UUIDv7.")
+        elif not vote_ids.is_timely(vote_id, int(gateway.clock.wall() * 1000)):
+            mistakes["vote_id"] = _("Its time must be at most 5 minutes ahead and a day old.")
     if mistakes:
         raise Refused(problem(422, _("The ballot was not recorded; see “errors”."), errors=mistakes))
-    return body["voter"], vote_id.lower(), given
+    voter = voters.of_link(survey, body["voter"], None) or Voter(body["voter"])
+    return services.VoteRequest(voter, given, vote_id)
 
 
-def _record(survey: Survey, voter: str, vote_id: str, given: dict[str, Any], *, named_here: bool) -> HttpResponse:
-    if (wait := limits.votes.wait_for(f"{survey.code}#{voter}")) > 0:
-        return problem(
-            429, _("Too many votes by this voter."), headers={"Retry-After": str(math.ceil(wait))}, vote_id=vote_id
-        )
-    by_link = voting_links.voter(voter, survey)
-    if by_link is None and survey.access is Access.LINK:
-        return problem(403, _("This survey takes votes by voting link only."), reason="link", vote_id=vote_id)
-    voter = by_link or voter
-    try:
-        done = services.ballot_cast(survey=survey, voter=voter, vote_id=vote_id, answers=given)
-        if named_here and done.status is services.CastStatus.SUPERSEDED:
-            # Their last vote was named by a host whose clock is ahead of this one's; what they say now is later.
-            last = ballot_get(survey, voter).value
-            vote_id = services.name_vote(last.vote_id if last else None)
-            done = services.ballot_cast(survey=survey, voter=voter, vote_id=vote_id, answers=given)
-    except ServiceRefused as refusal:
-        return problem(409, str(refusal), reason=refusal.reason, vote_id=vote_id)
-    except gateway.NoRegionAnswered as error:
-        return no_region_problem(error, vote_id=vote_id)
-    return JsonResponse(done.as_json(), status=201 if done.status is services.CastStatus.RECORDED else 200)
+def _reply(outcome: services.Receipt | services.Refusal) -> HttpResponse:
+    match outcome:
+        case services.Receipt() as receipt:
+            is_new = receipt.status is services.CastStatus.RECORDED
+            return JsonResponse(receipt.as_json(), status=201 if is_new else 200)
+        case services.Refusal(Reason.TOO_OFTEN) as refusal:
+            headers = {"Retry-After": str(math.ceil(refusal.wait_s))}
+            return problem(429, _("Too many votes by this voter."), headers=headers, vote_id=refusal.vote_id)
+        case services.Refusal(Reason.LINK) as refusal:
+            detail = _("This survey takes votes by voting link only.")
+            return problem(403, detail, reason="link", vote_id=refusal.vote_id)
+        case services.Refusal(error=gateway.NoRegionAnswered() as error) as refusal:
+            return no_region_problem(error, vote_id=refusal.vote_id)
+        case services.Refusal() as refusal:
+            return problem(409, refusal.text, reason=refusal.reason, vote_id=refusal.vote_id)
 
 
 def _wrong_method(allowed: str) -> HttpResponse:

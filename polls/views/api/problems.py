@@ -8,7 +8,6 @@ from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.translation import gettext as _
 
 from failover import gateway
-from polls.ballots.services import attempt_json
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -48,13 +47,13 @@ def no_region_problem(error: gateway.NoRegionAnswered, **members: Any) -> HttpRe
             detail % {"refusal": error.detail},
             headers={"Retry-After": "30"},
             reason="configuration",
-            attempts=[attempt_json(attempt) for attempt in error.attempts],
+            attempts=[attempt.as_json() for attempt in error.attempts],
             **members,
         )
     return problem(
         503,
         _("No region answered in time. Send it again; with the same vote_id it cannot count twice."),
         headers={"Retry-After": "2"},
-        attempts=[attempt_json(attempt) for attempt in error.attempts],
+        attempts=[attempt.as_json() for attempt in error.attempts],
         **members,
     )
