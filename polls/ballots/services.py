@@ -136,7 +136,8 @@ def vote(survey: Survey, request: VoteRequest) -> Receipt | Refusal:
 
     `survey` is the one of `current`. Raises nothing that a voter can cause.
     """
-    vote_id, answers = _vote_id(request), request.answers
+    answers = request.answers
+    vote_id = vote_id_of(request.vote_id, request.voter, digest_of(answers or {}))
     if not may_vote(survey, request.voter):
         return Refusal(Reason.LINK, vote_id)
     if request.page_round is not None and request.page_round < survey.round:
@@ -158,12 +159,11 @@ def vote(survey: Survey, request: VoteRequest) -> Receipt | Refusal:
     return outcome
 
 
-def _vote_id(request: VoteRequest) -> str:
-    """The request's name for its vote, so that a double click is one vote. Above the voter's last one, unless it is
-    that very vote: an older tab, or the back button, sends what its voter did last.
+def vote_id_of(given: str | None, voter: Voter, digest: str) -> str:
+    """The name of a vote whose request names it `given`, so that a double click is one vote. It is above the voter's
+    last one, unless it is that very vote: an older tab, or the back button, sends what its voter did last.
     """
-    given, voter = request.vote_id, request.voter
-    if voter.known is not None and voter.known == (given, digest_of(request.answers or {})):
+    if voter.known is not None and voter.known == (given, digest):
         return voter.known.id
     if given is None or not vote_ids.is_timely(given, int(gateway.clock.wall() * 1000)):
         return name_vote(voter.floor or None)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from failover import gateway
 from failover.core.fakes import FakeClock
 from polls.ballots import browsers, voters, voting_links
+from polls.ballots.services import vote_id_of
 from polls.ballots.tokens import PageToken, Vote
 from polls.ballots.vote_ids import mint, time_ms
 from polls.surveys.survey import State, Survey
-from polls.views.public.ballot import _vote_id as name_of_ballot
 
 NOW_MS = 1_800_000_000_000
 SURVEY = Survey("VOTERS", "t", (), True, State.OPEN, 3, 64, 2_000_000_000, born=2)
@@ -152,9 +152,9 @@ def test_a_repeat_keeps_its_name_and_whatever_else_is_sent_from_an_old_page_come
     voted = browsers.new().voted(SURVEY, browsers.new().voter(SURVEY), vote(5, "said"), link="")
     voter = voters.of_page(SURVEY, voted)
     last = vote(5).id
-    assert name_of_ballot(last, voter, "said") == last
+    assert vote_id_of(last, voter, "said") == last
     for posted, digest in ((last, "other"), (vote(1).id, "said"), (None, "said"), ("", "said")):
-        assert name_of_ballot(posted or None, voter, digest) > last
+        assert vote_id_of(posted or None, voter, digest) > last
 
 
 @pytest.mark.usefixtures("_now")
@@ -162,7 +162,7 @@ def test_a_page_that_is_older_than_a_vote_in_another_survey_names_its_vote_above
     old_page = vote(0).id
     browser = browsers.new().voted(OTHER, "v" * 22, vote(9), link="")
     voter = voters.of_page(SURVEY, browser)
-    first, again = name_of_ballot(old_page, voter, "d"), name_of_ballot(old_page, voter, "d")
+    first, again = vote_id_of(old_page, voter, "d"), vote_id_of(old_page, voter, "d")
     assert first == again > vote(9).id
     assert time_ms(first) == NOW_MS + 10
 
