@@ -8,62 +8,68 @@ region is told "recorded" where "changed" or "already-recorded" would be right; 
 knows its own marks at once.
 """
 
-from collections import OrderedDict
+from dataclasses import dataclass, field
 from threading import Lock
 
 from failover import gateway
 from polls.ballots.models import BallotRow, mark_key
+from polls.common.limits import BoundedDict
 from polls.surveys.survey import Survey
 
 FRESH_S = 1.0
 MOST_ROUNDS = 1_000
 
+
+@dataclass
+class _Round:
+    """What this process knows of one round."""
+
+    marked: set[str] = field(default_factory=set)  # regions
+    looked_at: dict[str, float] = field(default_factory=dict)  # by bound region: monotonic seconds
+
+
 _lock = Lock()
-_known: OrderedDict[tuple[str, int], set[str]] = OrderedDict()
-_looked: dict[tuple[str, int, str], float] = {}
+_rounds: BoundedDict[tuple[str, int], _Round] = BoundedDict(MOST_ROUNDS)
 
 
 def others(survey: Survey, region: str) -> list[str]:
-    """The regions, besides the bound `region`, that may have written ballots of the current round; marks that one as
-    well when nobody has. Raises what the database raises.
+    """The regions, besides the bound `region`, that may have written ballots of the current round.
+
+    Marks the bound region as well when no ballot has been written there. Raises what the database raises.
     """
-    this = (survey.code, survey.round)
-    if _is_due((*this, region)):
+    key = (survey.code, survey.round)
+    if _is_due(key, region):
         marked = _look(survey, region)
         with _lock:
-            _known.setdefault(this, set()).update(marked)
-            _known.move_to_end(this)
-            _looked[*this, region] = gateway.clock.monotonic()
-            if len(_known) > MOST_ROUNDS:
-                gone, _ = _known.popitem(last=False)
-                for key in [key for key in _looked if key[:2] == gone]:
-                    del _looked[key]
+            known = _rounds[key] = _rounds.get(key) or _Round()
+            known.marked |= marked
+            known.looked_at[region] = gateway.clock.monotonic()
     with _lock:
-        known = _known.get(this, set(gateway.regions()))  # it may have had to make room meanwhile
-        return sorted(known - {region})
+        marked = _rounds[key].marked if key in _rounds else set(gateway.regions())  # it may have had to make room
+        return sorted(marked - {region})
 
 
 def forget() -> None:
     """Looks anew at every round."""
     with _lock:
-        _known.clear()
-        _looked.clear()
+        _rounds.clear()
 
 
-def _is_due(key: tuple[str, int, str]) -> bool:
-    """Whether the caller is to look now; those who come meanwhile go by what is known, where something is."""
+def _is_due(key: tuple[str, int], region: str) -> bool:
+    """Whether the caller is to look now; callers who come meanwhile go by what is known, where anything is known."""
     now = gateway.clock.monotonic()
     with _lock:
-        looked = _looked.get(key)
-        if looked is not None and now - looked < FRESH_S:
+        known = _rounds.get(key)
+        if known is None or region not in known.looked_at:
+            return True
+        if now - known.looked_at[region] < FRESH_S:
             return False
-        if looked is not None:
-            _looked[key] = now
+        known.looked_at[region] = now
         return True
 
 
 def _look(survey: Survey, region: str) -> set[str]:
-    keys = {mark_key(survey.code, survey.round, one): one for one in gateway.regions()}
+    keys = {mark_key(survey.code, survey.round, name): name for name in gateway.regions()}
     marked = {keys[str(row.shard), str(row.voter_region)] for row in BallotRow.batch_get(list(keys))}
     if region not in marked:
         place = mark_key(survey.code, survey.round, region)

@@ -20,11 +20,13 @@ from polls.ballots.merge import Cast, stands
 from polls.ballots.models import BallotRow
 from polls.ballots.selectors import ballot_get, ballot_keys
 from polls.ballots.voters import Voter
-from polls.common import limits
+from polls.common.limits import RateLimit
 from polls.surveys import expiry, selectors
 from polls.surveys.definitions import Access
 from polls.surveys.services import ServiceRefused
 from polls.surveys.survey import Survey
+
+rate_limit = RateLimit(lambda: gateway.clock.monotonic())
 
 
 class CastStatus(StrEnum):
@@ -146,7 +148,7 @@ def vote(survey: Survey, request: VoteRequest) -> Receipt | Refusal:
         return Refusal(shut, vote_id, _refused(shut))
     if answers is None:
         return Refusal(Reason.INVALID, vote_id)
-    if (wait_s := limits.votes.wait_for(f"{survey.code}#{request.voter.name}")) > 0:
+    if (wait_s := rate_limit.wait_for(f"{survey.code}#{request.voter.name}")) > 0:
         return Refusal(Reason.TOO_OFTEN, vote_id, wait_s=wait_s)
     outcome = _cast(survey, request.voter, vote_id, answers)
     match outcome:

@@ -2,12 +2,13 @@
 phone in the hall.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Generic, TypeVar
+
+from polls.common.limits import BoundedDict
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -25,8 +26,8 @@ class Held(Generic[V]):
 
 
 class Cached(Generic[K, V]):
-    """Thread-safe. A value older than `fresh_s` seconds, and than five times what reading it took, is read again, by
-    one caller at a time while the others get the last one.
+    """A value older than `fresh_s` seconds, and than five times what reading it took, is read again, by one caller at a
+    time while the others get the last one. Thread-safe.
 
     When reading raises `survives`, the last known value is given instead, for as long as there is one.
     """
@@ -39,38 +40,31 @@ class Cached(Generic[K, V]):
         self._monotonic = monotonic
         self._survives = survives
         self._lock = Lock()
-        self._values: OrderedDict[K, tuple[V, float]] = OrderedDict()  # the value, and until when it is fresh
+        self._held: BoundedDict[K, tuple[Held[V], float]] = BoundedDict(MOST_KEYS)  # and until when it is fresh
         self._reading: set[K] = set()
-        self._failed: set[K] = set()
 
     def get(self, key: K) -> Held[V]:
         """The value for `key`."""
         with self._lock:
-            held = self._values.get(key)
-            if held is not None and (self._monotonic() < held[1] or key in self._reading):
-                return Held(held[0], key not in self._failed)
+            held, fresh_until = self._held.get(key, (None, 0.0))
+            if held is not None and (self._monotonic() < fresh_until or key in self._reading):
+                return held
             self._reading.add(key)
         began = self._monotonic()
         try:
-            value = self._read(key)
+            result = Held(self._read(key), current=True)
+            now = self._monotonic()
+            fresh_until = now + max(self._fresh_s, REST * (now - began))
         except self._survives:
             if held is None:
                 raise
-            with self._lock:
-                self._failed.add(key)
-            return Held(held[0], False)
+            result = replace(held, current=False)
         finally:
             with self._lock:
                 self._reading.discard(key)
-        now = self._monotonic()
         with self._lock:
-            self._values[key] = (value, now + max(self._fresh_s, REST * (now - began)))
-            self._values.move_to_end(key)
-            self._failed.discard(key)
-            if len(self._values) > MOST_KEYS:
-                gone, _value = self._values.popitem(last=False)
-                self._failed.discard(gone)
-        return Held(value, True)
+            self._held[key] = result, fresh_until
+        return result
 
 
 class Newest(Generic[K, V]):
@@ -110,7 +104,7 @@ class Made(Generic[K, V]):
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._values: OrderedDict[K, V] = OrderedDict()
+        self._values: BoundedDict[K, V] = BoundedDict(MOST_KEYS)
 
     def get(self, key: K, make: Callable[[], V]) -> V:
         """The value for `key`."""
@@ -121,6 +115,4 @@ class Made(Generic[K, V]):
         value = make()
         with self._lock:
             self._values[key] = value
-            if len(self._values) > MOST_KEYS:
-                self._values.popitem(last=False)
         return value

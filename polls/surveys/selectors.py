@@ -7,9 +7,9 @@ from functools import cache
 from typing import TypeVar
 
 from failover import gateway
-from polls.common import limits
 from polls.common.caching import Newest
 from polls.common.freshness import Known
+from polls.common.limits import Guesses
 from polls.surveys.merge import Row, merge
 from polls.surveys.models import SurveyRow
 from polls.surveys.survey import Survey, from_row, is_whole
@@ -21,6 +21,8 @@ U = TypeVar("U")
 READ_TIMEOUT_S = 1.0  # a region that has not told its rows by then is not waited for
 
 AT_ONCE = 8  # small reads of a page of a list: half of the calls that a worker may have under way in a region
+
+guesses = Guesses(lambda: gateway.clock.monotonic())
 
 
 class SurveyUnknown(LookupError):
@@ -119,13 +121,13 @@ def survey_get(code: str) -> Known[Survey]:
     """The survey, at most a second old while regions answer. Raises SurveyUnknown (SurveyDeleted where one was,
     TooManyGuesses while too many codes were tried that nobody has), NoRegionAnswered.
     """
-    if not limits.guesses.may_look(code):
+    if not guesses.may_look(code):
         raise TooManyGuesses(code)
     known = _surveys.get(code)
     if known is None:
-        limits.guesses.missed()
+        guesses.missed()
         raise SurveyUnknown(code)
-    limits.guesses.found(code)
+    guesses.found(code)
     if known.survey.deleted:
         raise SurveyDeleted(code)
     return Known(known.survey, known.region, known.at)

@@ -8,10 +8,10 @@ A sweep finds what no signal told of.
 from __future__ import annotations
 
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from polls.common.limits import BoundedDict
 from polls.tallies.ports import Clock, Compared, Scheme, Shard, Stored, TallyStore, Unreachable
 from polls.tallies.tally import Tally, count
 
@@ -68,7 +68,7 @@ class Projector:
         self._clock = clock
         self._large_rest = large_rest
         self._version = version
-        self._last: OrderedDict[Shard, _Last] = OrderedDict()
+        self._last: BoundedDict[Shard, _Last] = BoundedDict(MOST_KNOWN)
         self._rests_until = 0.0
 
     def count(self, shards: Iterable[Shard], *, aside: Callable[[Shard], None] | None = None) -> frozenset[Shard]:
@@ -122,7 +122,7 @@ class Projector:
                 now = self._clock.monotonic()
                 is_large, took = len(casts) > LARGE, now - began
                 rest = self._large_rest * took if is_large else min(REST * took, SMALL_REST_S)
-                self._remember(shard, _Last(new.version, now + rest, is_large))
+                self._last[shard] = _Last(new.version, now + rest, is_large)
                 return tally
             self._last.pop(shard, None)
             stored = self._store.stored(shard)
@@ -200,8 +200,3 @@ class Projector:
         wait = until - self._clock.monotonic()
         if wait > 0:
             self._clock.wait(wait)
-
-    def _remember(self, shard: Shard, last: _Last) -> None:
-        self._last[shard] = last
-        if len(self._last) > MOST_KNOWN:
-            self._last.popitem(last=False)

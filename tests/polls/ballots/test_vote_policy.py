@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from failover import gateway
-from polls.ballots import region_marks, vote_ids
+from polls.ballots import region_marks, services, vote_ids
 from polls.ballots.services import CastStatus, Reason, Receipt, Refusal, VoteRequest, name_vote, vote
 from polls.ballots.tokens import Vote
 from polls.ballots.voters import Voter
-from polls.common import limits
+from polls.common.limits import RateLimit
 from polls.surveys.definitions import Access
 from polls.surveys.survey import State, Survey
 from tests.polls.ballots.two_regions import Tiny, Weather, two_regions
@@ -23,7 +23,7 @@ ONE, TWO = {"q1": "o1"}, {"q1": "o2"}
 
 @pytest.fixture(autouse=True)
 def tiny(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tiny]:
-    monkeypatch.setattr(limits, "votes", limits.RateLimit(lambda: 0.0))
+    monkeypatch.setattr(services, "rate_limit", RateLimit(lambda: 0.0))
     with two_regions(tmp_path_factory.mktemp("run")) as tiny:
         tiny.begin(SURVEY.code)
         yield tiny
@@ -41,7 +41,7 @@ def refused(outcome: Receipt | Refusal) -> Refusal:
 
 
 def test_the_rules_refuse_in_one_order_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "votes", limits.RateLimit(lambda: 0.0, burst=0))
+    monkeypatch.setattr(services, "rate_limit", RateLimit(lambda: 0.0, burst=0))
     shut = replace(SURVEY, access=Access.LINK, switch=State.CLOSED)
     stranger = VoteRequest(VOTER, None, page_round=1)
     by_link = replace(stranger, voter=Voter("link-1", link="a-link"))
@@ -56,7 +56,7 @@ def test_the_rules_refuse_in_one_order_whoever_asks(monkeypatch: pytest.MonkeyPa
 
 
 def test_only_a_vote_that_could_be_taken_counts_against_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "votes", limits.RateLimit(lambda: 0.0, burst=1))
+    monkeypatch.setattr(services, "rate_limit", RateLimit(lambda: 0.0, burst=1))
     assert refused(vote(SURVEY, VoteRequest(VOTER, None))).reason is Reason.INVALID
     taken(vote(SURVEY, VoteRequest(VOTER, ONE)))
     assert refused(vote(SURVEY, VoteRequest(VOTER, ONE))).wait_s == 1.0

@@ -80,7 +80,7 @@ def test_while_one_caller_reads_another_gets_the_last_value(source: Source):
 def test_memory_is_bounded(source: Source, cached):
     for number in range(MOST_KEYS + 5):
         cached.get(str(number))
-    assert len(cached._values) == MOST_KEYS
+    assert len(cached._held) == MOST_KEYS
 
 
 def test_what_is_made_of_the_same_is_made_once():

@@ -12,7 +12,7 @@ from django.test import Client
 from failover import gateway
 from polls.ballots import services, vote_ids
 from polls.ballots.selectors import ballots
-from polls.common import limits
+from polls.common.limits import RateLimit
 from polls.surveys.services import survey_close
 from polls.surveys.survey import Survey
 from tests.conftest import Lab
@@ -192,7 +192,7 @@ def test_other_methods_are_405(api: Client, survey: Survey):
 
 
 def test_a_voter_who_sends_too_often_waits(api: Client, survey: Survey, monkeypatch):
-    monkeypatch.setattr(limits, "votes", limits.RateLimit(lambda: 0.0, burst=1))
+    monkeypatch.setattr(services, "rate_limit", RateLimit(lambda: 0.0, burst=1))
     assert post(api, survey, GOOD).status_code == 201
     reply = post(api, survey, GOOD)
     assert vote_ids.is_valid(assert_problem(reply, 429)["vote_id"])

@@ -12,7 +12,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
 
-from polls.common import guesses, limits
+from polls.common.limits import Guesses
+from polls.surveys import selectors
 from polls.surveys.survey import Survey
 from surveyapp.logs import FORMATTERS, RouteNotPath
 
@@ -210,10 +211,10 @@ def test_what_is_not_there_or_inert_is_no_line_at_all(
 def test_the_code_that_is_one_too_many_is_not_told(
     world: World, logged: Callable[[], dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spent = guesses.Guesses(lambda: 0.0)
-    for _guess in range(guesses.BURST):
+    spent = Guesses(lambda: 0.0)
+    for _guess in range(Guesses.BURST):
         spent.missed()
-    monkeypatch.setattr(limits, "guesses", spent)
+    monkeypatch.setattr(selectors, "guesses", spent)
     replies = [
         world.student.get("/", {"code": MARKER}),
         world.student.get(f"/s/{MARKER}/"),

@@ -10,8 +10,10 @@ from django.http import HttpResponse
 from django.test import Client
 
 from failover import gateway
+from polls.ballots import services
 from polls.ballots.selectors import ballots
-from polls.common import guesses, limits
+from polls.common.limits import Guesses, RateLimit
+from polls.surveys import selectors
 from polls.surveys.services import survey_close, survey_delete, survey_reset
 from polls.surveys.survey import Survey
 from polls.views.common import survey_url
@@ -208,7 +210,7 @@ def test_where_votes_may_not_be_changed_the_page_says_so(browser: Client, make_s
 
 
 def test_a_page_that_is_sent_over_and_over_is_slowed_down(browser: Client, survey: Survey, monkeypatch):
-    monkeypatch.setattr(limits, "votes", limits.RateLimit(lambda: 0.0, burst=1))
+    monkeypatch.setattr(services, "rate_limit", RateLimit(lambda: 0.0, burst=1))
     page = browser.get(url(survey))
     assert send(browser, survey, page, q_q1="o1").status_code == 302
     reply = send(browser, survey, page, q_q1="o2")
@@ -240,18 +242,18 @@ def test_a_pasted_address_leads_to_its_survey_and_a_pasted_voting_link_stays_one
 
 def test_who_tries_many_codes_that_nobody_has_waits_and_a_class_does_not(survey: Survey, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(limits, "guesses", guesses.Guesses(lambda: now[0]))
+    monkeypatch.setattr(selectors, "guesses", Guesses(lambda: now[0]))
     student, api = Client(), f"/api/v1/surveys/{survey.code}/"
     assert student.get(url(survey)).status_code == 200
-    replies = [Client().get(f"/s/NO{number:04}/").status_code for number in range(guesses.BURST + 1)]
-    assert replies == [404] * guesses.BURST + [429]
+    replies = [Client().get(f"/s/NO{number:04}/").status_code for number in range(Guesses.BURST + 1)]
+    assert replies == [404] * Guesses.BURST + [429]
     for path in ("/s/NOSUCH/", "/s/NOSUCH/results/", "/?code=nosuch"):
         reply = Client().get(path)
         assert (reply.status_code, "Too many codes" in text(reply)) == (429, True), path
         assert_sound(text(reply))
     assert Client().get("/api/v1/surveys/NOSUCH/").status_code == 429
     assert [student.get(path).status_code for path in (url(survey), api)] == [200, 200]
-    now[0] += 1 / guesses.REFILL_PER_S
+    now[0] += 1 / Guesses.REFILL_PER_S
     assert [Client().get("/s/NOSUCH/").status_code for _try in range(2)] == [404, 429]
 
 

@@ -1,6 +1,6 @@
 """A voter has a burst and then one vote a second; others are not held up."""
 
-from polls.common.rate import MOST_VOTERS, RateLimit
+from polls.common.limits import BoundedDict, RateLimit
 
 
 class Time:
@@ -13,7 +13,7 @@ class Time:
 
 def test_a_burst_is_allowed_and_then_one_a_second():
     time = Time()
-    limit = RateLimit(time, burst=3, refill_per_s=1.0)
+    limit = RateLimit(time, burst=3)
     assert [limit.wait_for("ann") for _ in range(3)] == [0, 0, 0]
     assert limit.wait_for("ann") == 1.0
     time.now += 0.5
@@ -38,8 +38,9 @@ def test_a_rest_refills_no_more_than_a_burst():
     assert [limit.wait_for("ann") > 0 for _ in range(3)] == [False, False, True]
 
 
-def test_memory_is_bounded():
-    limit = RateLimit(Time())
-    for number in range(MOST_VOTERS + 50):
-        limit.wait_for(str(number))
-    assert len(limit._buckets) == MOST_VOTERS
+def test_of_more_entries_than_a_bounded_dict_holds_the_one_set_longest_ago_goes():
+    held: BoundedDict[str, int] = BoundedDict(2)
+    held |= {"ann": 1, "bob": 2}
+    held["ann"] = 3
+    held["cat"] = 4
+    assert held == {"ann": 3, "cat": 4}
