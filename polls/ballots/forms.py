@@ -60,7 +60,7 @@ class BallotForm(forms.Form):
 
     def __init__(self, survey: Survey, *args: Any, given: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for question in survey.questions:
+        for question in survey.definition.questions:
             self.fields[PREFIX + question.id] = AnswerField(question, (given or {}).get(question.id))
 
     @classmethod

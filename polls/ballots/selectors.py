@@ -17,7 +17,7 @@ def ballot_get(survey: Survey, voter: str) -> Known[Cast | None]:
         lambda bound: [item.cast() for item in BallotRow.batch_get(keys, consistent_read=bound.strong)],
         consistency=gateway.Consistency.STRONG_ELSE_EVENTUAL,
     )
-    standing = None if survey.is_gone else stands(routed.value, may_change=survey.allow_change)
+    standing = None if survey.is_gone else stands(routed.value, may_change=survey.definition.allow_change)
     return Known.read(standing, routed, gateway.clock.wall())
 
 
@@ -37,6 +37,6 @@ def ballots(survey: Survey, *, region: str | None = None) -> Known[list[Cast]]:
     else:
         read = read_round(survey)
         rows, region, asked, given = read.value, read.region, read.asked, read.given
-    merged = merge_ballots([row.cast() for row in rows], may_change=survey.allow_change)
+    merged = merge_ballots([row.cast() for row in rows], may_change=survey.definition.allow_change)
     ordered = sorted(merged.values(), key=lambda cast: cast.rank)
     return Known(ordered, region, gateway.clock.wall(), asked, given)

@@ -123,7 +123,7 @@ def current(survey: Survey, *, page_round: int | None = None) -> Survey:
 
 def may_vote(survey: Survey, voter: Voter) -> bool:
     """Whether this voter has the voting link that the survey may ask for."""
-    return survey.access is not Access.LINK or voter.link != ""
+    return survey.definition.access is not Access.LINK or voter.link != ""
 
 
 def vote(survey: Survey, request: VoteRequest) -> Receipt | Refusal:
@@ -152,7 +152,7 @@ def vote(survey: Survey, request: VoteRequest) -> Receipt | Refusal:
         return Refusal(Reason.TOO_OFTEN, vote_id, wait_s=wait_s)
     outcome = _cast(survey, request.voter, vote_id, answers)
     match outcome:
-        case Refusal(Reason.VOTE_ID_REUSED) if request.may_rename and survey.allow_change:
+        case Refusal(Reason.VOTE_ID_REUSED) if request.may_rename and survey.definition.allow_change:
             # Sent before, and changed on the same page since: what a student did last is what they mean.
             return _cast(survey, request.voter, name_vote(vote_id), answers)
         case Receipt(status=CastStatus.SUPERSEDED) if request.vote_id is None:
@@ -199,15 +199,15 @@ def ballot_cast(*, survey: Survey, voter: str, vote_id: str, answers: Mapping[st
     """
     if (shut := _shut(survey)) is not None:
         raise ServiceRefused(shut, _refused(shut))
-    digest = digest_of(answers)
+    digest, may_change = digest_of(answers), survey.definition.allow_change
     keys = dict(zip(gateway.regions(), ballot_keys(survey, voter), strict=True))
 
     def op(bound: gateway.Bound) -> CastStatus | Reason:
         shard, place = keys[bound.region]
         # What this region itself has written, the put will tell.
-        others = region_marks.others(survey, bound.region) if survey.allow_change else [*keys.keys() - {bound.region}]
+        others = region_marks.others(survey, bound.region) if may_change else [*keys.keys() - {bound.region}]
         elsewhere = [row.cast() for row in BallotRow.batch_get([keys[region] for region in others])] if others else []
-        verdict = _verdict(elsewhere, vote_id, digest, may_change=survey.allow_change)
+        verdict = _verdict(elsewhere, vote_id, digest, may_change=may_change)
         if verdict is not None:
             return verdict
         item = BallotRow(
@@ -215,13 +215,13 @@ def ballot_cast(*, survey: Survey, voter: str, vote_id: str, answers: Mapping[st
         )
         same = (BallotRow.vote_id == vote_id) & (BallotRow.digest == digest)
         allowed = BallotRow.vote_id.does_not_exist() | same
-        if survey.allow_change:
+        if may_change:
             allowed = allowed | (BallotRow.vote_id < vote_id)
         # Copies are ordered as votes are accepted, by the vote's name: two hosts' clocks may differ.
         result = item.put(allowed, updated_at=vote_ids.order(vote_id))
         if not result.written:
             there = [BallotRow.get(shard, place, consistent_read=True).cast()]
-            return _verdict(there, vote_id, digest, may_change=survey.allow_change) or Reason.ALREADY_VOTED
+            return _verdict(there, vote_id, digest, may_change=may_change) or Reason.ALREADY_VOTED
         before = {cast.vote_id for cast in elsewhere} | ({str(result.old.vote_id)} if result.old else set())
         if vote_id in before:
             return CastStatus.ALREADY_RECORDED

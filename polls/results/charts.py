@@ -137,7 +137,7 @@ class Chart:
 
 def charts(survey: Survey, tally: Tally) -> list[Chart]:
     """The questions in the survey's order, with what was chosen."""
-    return [chart(question, tally) for question in survey.questions]
+    return [chart(question, tally) for question in survey.definition.questions]
 
 
 def chart(question: Question, tally: Tally, before: Tally | None = None) -> Chart:

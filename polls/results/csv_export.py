@@ -93,7 +93,7 @@ def ballot_rows(survey: Survey, ballots: Iterable[AnonymousBallot]) -> Iterator[
     or 0 where several could be chosen. A question whose id is a name of ours gets a dot. One that a
     voter left out is empty.
     """
-    questions = survey.questions
+    questions = survey.definition.questions
     yield [*OURS, *(name for question in questions for name in _columns(question))]
     for ballot in ballots:
         cells = (cell for question in questions for cell in _cells(question, ballot.answers.get(question.id)))

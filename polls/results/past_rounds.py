@@ -30,12 +30,11 @@ def of(survey: Survey, number: int) -> Survey | None:
     past = survey.in_round(number)
     kept = gateway.read(lambda bound: store.read_round(survey.code, number, consistent=bound.strong)).value.shards
     counted = None if past.is_gone else max(kept.values(), key=lambda stored: stored.counted_at, default=None)
-    return replace(
-        past,
-        switch=State.CLOSED,
-        allow_change=counted.may_change if counted else survey.allow_change,
-        questions=asked(survey.questions, counted.options) if counted else survey.questions,
-    )
+    definition = survey.definition
+    if counted is not None:
+        questions = asked(definition.questions, counted.options)
+        definition = replace(definition, allow_change=counted.may_change, questions=questions)
+    return replace(past, switch=State.CLOSED, definition=definition)
 
 
 def asked(now: Sequence[Question], then: Mapping[str, Sequence[str]]) -> tuple[Question, ...]:

@@ -113,7 +113,7 @@ def _answers(survey: Survey, question: str, shards: dict[int, list[Cast]]) -> li
     return [
         _Found(ballot.vote_id, _id(survey, ballot.voter), number, _shown(ballot.answers[question]))
         for number, casts in shards.items()
-        for ballot in merge_ballots(casts, may_change=survey.allow_change).values()
+        for ballot in merge_ballots(casts, may_change=survey.definition.allow_change).values()
         if question in ballot.answers
     ]
 

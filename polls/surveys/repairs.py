@@ -2,16 +2,16 @@
 made at once do not go together, and what this version does not understand.
 """
 
-from datetime import datetime
-
 from django.utils.translation import gettext as _
 
 from polls.surveys import stored
+from polls.surveys.definitions import Definition
 from polls.surveys.survey import DEFINED, Survey
 
 
-def times(opens_at: datetime | None, closes_at: datetime | None) -> str:
-    """Why these times never let anybody vote; empty when they do."""
+def times(definition: Definition) -> str:
+    """Why the times of opening and closing never let anybody vote; empty when they do."""
+    opens_at, closes_at = definition.opens_at, definition.closes_at
     if opens_at is None or closes_at is None or opens_at < closes_at:
         return ""
     return _("It needs repair: it closes before it opens, so nobody can vote. Edit it, or open it with the button.")

@@ -97,9 +97,10 @@ def _opened(survey: Survey) -> dict[str, Any]:
     """The properties of an open survey, whatever its times say."""
     values: dict[str, Any] = {"state": State.OPEN.value, "archived": False}
     now_s = gateway.clock.wall()
-    if survey.opens_at is not None and survey.opens_at.timestamp() > now_s:
+    opens_at, closes_at = survey.definition.opens_at, survey.definition.closes_at
+    if opens_at is not None and opens_at.timestamp() > now_s:
         values["opens_at"] = None
-    if survey.closes_at is not None and survey.closes_at.timestamp() <= now_s:
+    if closes_at is not None and closes_at.timestamp() <= now_s:
         values["closes_at"] = None
     return values
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from failover import gateway
 from polls.surveys import definitions, stored
-from polls.surveys.definitions import Access, Definition, Question, Visibility
+from polls.surveys.definitions import Definition, Visibility
 from polls.surveys.merge import FIRST_BORN, Row, rivals
 from polls.surveys.retention import EXPIRES, LEAST_S, WARNING_S, begun
 
@@ -38,32 +38,27 @@ class Shut(StrEnum):
 
 @dataclass(frozen=True)
 class Survey:
-    """A survey in its current round. `expires_at` is when this round's ballots expire, in seconds since the epoch, 0
-    where that is not known; `expiries` says it of every round that is known.
+    """A survey in its current round: what its author wrote, and what instructors did with it since.
 
-    `switch` is what an instructor's hand last set; with `opens_at` and `closes_at` it gives `state`. `born` is the
-    round in which a survey under this code began (again): what was deleted before is another survey. `deleted` leaves
-    nothing but the code and the round. `hidden_texts` are the marks (moderation.py) of this round's free texts that the
-    projector does not show. `split` names what
-    was written on two sides of a split, each without knowledge of the other: somebody has to choose (partitions.py).
-    `results` is what its author set, and `revealed` what an instructor's hand did in this round: shown, hidden, or
-    nothing (None). `unread` names the properties that hold what this version does not understand, `votable` is false
-    where no ballot can be taken for that reason (stored.py), and `document` is the survey JSON as it is stored.
+    `switch` is what an instructor's hand last set; with the definition's times it gives `state`. `revealed` is what an
+    instructor did with this round's results: shown, hidden, or nothing (None); then the definition's `results` hold.
+
+    `expires_at` is when this round's ballots expire, in seconds since the epoch, 0 where that is not known; `expiries`
+    has the same for every round that is known. `born` is the round in which a survey under this code began (again): a
+    survey that was deleted before is another one. `deleted` leaves only the code and the round.
+
+    `hidden_texts` are the marks (moderation.py) of this round's free texts that the projector does not show. `split`
+    names the properties that were written on two sides of a split, each without knowledge of the other: somebody has to
+    choose (partitions.py). `unread` names the properties that hold what this version does not understand; `votable` is
+    false where no ballot can be taken for that reason (stored.py). `document` is the survey JSON as it is stored.
     """
 
     code: str
-    title: str
-    questions: tuple[Question, ...]
-    allow_change: bool
+    definition: Definition
     switch: State
     round: int
     shards: int
     expires_at: int
-    help: str = ""
-    results: Visibility = Visibility.SHOWN
-    access: Access = Access.OPEN
-    opens_at: datetime | None = None
-    closes_at: datetime | None = None
     archived: bool = False
     deleted: bool = False
     born: int = field(default=FIRST_BORN, compare=False)
@@ -92,8 +87,9 @@ class Survey:
         """Why votes are not taken at a time, in seconds since the epoch; None while they are."""
         if now_s >= self.expires_at - LEAST_S:
             return Shut.EXPIRED
-        early = self.opens_at is not None and now_s < self.opens_at.timestamp()
-        late = self.closes_at is not None and now_s >= self.closes_at.timestamp()
+        opens_at, closes_at = self.definition.opens_at, self.definition.closes_at
+        early = opens_at is not None and now_s < opens_at.timestamp()
+        late = closes_at is not None and now_s >= closes_at.timestamp()
         closed = self.switch is State.CLOSED or self.deleted or not self.votable or early or late
         return Shut.CLOSED if closed else None
 
@@ -120,7 +116,7 @@ class Survey:
     @property
     def is_hidden(self) -> bool:
         """Whether only instructors may see this round's results now."""
-        return (self.revealed or self.results) is Visibility.HIDDEN
+        return (self.revealed or self.definition.results) is Visibility.HIDDEN
 
     @property
     def votes_until(self) -> datetime:
@@ -139,25 +135,11 @@ class Survey:
     @property
     def waits(self) -> bool:
         """Whether it is closed only because its time has not come: not where it would close before it opens."""
-        if self.switch is State.CLOSED or not self.votable or self.opens_at is None or self.is_expired:
+        opens_at, closes_at = self.definition.opens_at, self.definition.closes_at
+        if self.switch is State.CLOSED or not self.votable or opens_at is None or self.is_expired:
             return False
-        comes = self.closes_at is None or self.opens_at < self.closes_at
-        return comes and gateway.clock.wall() < self.opens_at.timestamp()
-
-    @property
-    def definition(self) -> Definition:
-        """What its author wrote."""
-        return Definition(
-            self.title,
-            self.questions,
-            self.allow_change,
-            self.code,
-            self.help,
-            self.results,
-            self.access,
-            self.opens_at,
-            self.closes_at,
-        )
+        comes = closes_at is None or opens_at < closes_at
+        return comes and gateway.clock.wall() < opens_at.timestamp()
 
     def as_json(self) -> dict[str, Any]:
         """The survey JSON; as it is stored, where this version does not understand all of it."""
@@ -168,7 +150,7 @@ class Survey:
     @property
     def option_ids(self) -> dict[str, list[str]]:
         """What can be chosen in each question, as the tally wants it."""
-        return {question.id: [option.id for option in question.choices] for question in self.questions}
+        return {question.id: [option.id for option in question.choices] for question in self.definition.questions}
 
 
 def is_whole(row: Row) -> bool:
@@ -185,27 +167,20 @@ def from_row(code: str, row: Row) -> Survey:
     expiries = _expiries(row)
     expires_at = expiries.get(row.round, 0)
     if row.value(tombstone(row.born)):
-        return Survey(code, "", (), True, State.CLOSED, row.round, shards, expires_at, deleted=True, born=row.born)
+        nothing = Definition("", (), code=code)
+        return Survey(code, nothing, State.CLOSED, row.round, shards, expires_at, deleted=True, born=row.born)
     document = {name: row.value(name) for name in DEFINED if row.value(name) is not None}
-    found = stored.read(document, code)
-    definition, switch = found.definition, row.value("state")
-    unread = found.unread | {name for name in row.fields if not is_known(name)}
+    read, switch = stored.read(document, code), row.value("state")
+    unread = read.unread | {name for name in row.fields if not is_known(name)}
     if switch not in list(State):
         switch, unread = State.CLOSED, unread | {"state"}
     return Survey(
         code,
-        definition.title,
-        definition.questions,
-        definition.allow_change,
+        read.definition,
         State(switch),
         row.round,
         shards,
         expires_at,
-        definition.help,
-        definition.results,
-        definition.access,
-        definition.opens_at,
-        definition.closes_at,
         archived=row.value("archived") is True,
         born=min(row.born, row.round),
         hidden_texts=frozenset(
@@ -215,7 +190,7 @@ def from_row(code: str, row: Row) -> Survey:
         ),
         split=frozenset(name for name in row.versions if rivals(row, name)),
         unread=unread,
-        votable=found.votable,
+        votable=read.votable,
         revealed=_revealed(row),
         expiries=expiries,
         document=document,

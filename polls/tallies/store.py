@@ -32,7 +32,7 @@ def scheme_of(survey: Survey) -> Scheme:
         survey.round,
         survey.shards,
         survey.option_ids,
-        survey.allow_change,
+        survey.definition.allow_change,
         survey.expires_at,
         survey.is_open,
         survey.expiries,

@@ -206,12 +206,12 @@ def test_numbers_on_a_german_page_are_german_and_those_that_draw_are_not(voted: 
 
 def test_a_date_is_written_as_the_language_writes_it(make_survey: Callable[..., Survey]) -> None:
     survey = make_survey(opens_at=in_days(90))
-    assert survey.opens_at is not None
+    assert survey.definition.opens_at is not None
     with translation.override("de"):
-        german = date_format(survey.opens_at, "j. F Y H:i")
+        german = date_format(survey.definition.opens_at, "j. F Y H:i")
     page = Client().get(f"/s/{survey.code}/", headers=GERMAN).content.decode()
     assert f"Sie öffnet am {german} (UTC)." in page
-    english = date_format(survey.opens_at, "N j, Y, P")
+    english = date_format(survey.definition.opens_at, "N j, Y, P")
     assert english in Client().get(f"/s/{survey.code}/", headers=ENGLISH).content.decode()
 
 

@@ -68,7 +68,7 @@ def untranslated(pages: Pages, *, known: frozenset[str] = frozenset()) -> dict[s
     leftovers_by_page = {}
     shown = [(name, reply, reply.content.decode()) for name, reply in pages]
     surveys = [listed.survey for shelf in Shelf for listed in listing.every(shelf)]
-    typed = {survey.code for survey in surveys} | {escape(survey.title) for survey in surveys}
+    typed = {survey.code for survey in surveys} | {escape(survey.definition.title) for survey in surveys}
     for name, reply, html in shown:
         assert reply["Content-Type"].startswith("text/html"), name
         for text in sorted(typed, key=len, reverse=True):

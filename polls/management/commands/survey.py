@@ -170,7 +170,8 @@ class Command(BaseCommand):
         for shelf in (Shelf.SHOWN, Shelf.ARCHIVED):
             for listed in listing.every(shelf):
                 survey = listed.survey
-                self.stdout.write(f"{survey.code}\t{survey.state.value}\tround {survey.round}\t{survey.title}")
+                title = survey.definition.title
+                self.stdout.write(f"{survey.code}\t{survey.state.value}\tround {survey.round}\t{title}")
                 if notice := expiry.notice(survey):
                     self.stderr.write(notice)
 

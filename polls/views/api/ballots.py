@@ -63,17 +63,17 @@ def api_ballots(request: HttpRequest, code: str) -> HttpResponse:
 def document(survey: Survey) -> dict[str, Any]:
     """The survey as the API shows it."""
     questions = []
-    for question in survey.questions:
+    for question in survey.definition.questions:
         shown = definitions.question_to_json(question)
         if question.options:
             shown["options"] = [{"id": option.id, "text": option.text} for option in question.options]
         questions.append(shown)
     return {
         "code": survey.code,
-        "title": survey.title,
+        "title": survey.definition.title,
         "state": survey.state.value,
         "round": survey.round,
-        "allow_change": survey.allow_change,
+        "allow_change": survey.definition.allow_change,
         **definitions.options_to_json(survey.definition),
         "questions": questions,
     }
@@ -135,7 +135,7 @@ def _too_large() -> HttpResponse:
 
 def _vote(survey: Survey, body: dict[str, Any]) -> services.VoteRequest:
     """Who votes, under which name, and what; every mistake in one reply."""
-    given, mistakes = answers.check_all(survey.questions, body["answers"])
+    given, mistakes = answers.check_all(survey.definition.questions, body["answers"])
     if not VOTER.fullmatch(body["voter"]):
         mistakes["voter"] = _("Must be 8 to 64 letters, digits, “-” or “_”.")
     vote_id = body.get("vote_id")

@@ -37,7 +37,7 @@ def duplicate(request: HttpRequest, survey: Survey) -> HttpResponse:
         messages.error(request, _("A copy would be less than the whole. %(why)s") % {"why": why})
         return redirect("surveys:list")
     document = definitions.to_json(survey.definition)
-    document["title"] = _("Copy of %(title)s") % {"title": survey.title}
+    document["title"] = _("Copy of %(title)s") % {"title": survey.definition.title}
     document["title"] = document["title"][: definitions.LONGEST_TEXT]
     for name in ("code", "opens_at", "closes_at"):
         document.pop(name, None)

@@ -111,7 +111,8 @@ def _ballots(survey: Survey, kind: str, form: dict[str, Any]) -> tuple[Iterable[
 
 
 def _ballots_json(survey: Survey, ballots: Iterable[csv_export.AnonymousBallot], found: Known[Any]) -> Iterator[str]:
-    about = {"code": survey.code, "round": survey.round, "title": survey.title, "consistency": consistency(found)}
+    title = survey.definition.title
+    about = {"code": survey.code, "round": survey.round, "title": title, "consistency": consistency(found)}
     head = json.dumps(about, ensure_ascii=False)
     yield f'{head[:-1]}, "ballots": ['
     for place, ballot in enumerate(ballots):

@@ -54,7 +54,7 @@ def survey_list(request: HttpRequest) -> HttpResponse:
             "voters": voters[survey.code, survey.round] if voters is not None else None,
             "url": survey_url(request, survey.code),
             "notice": expiry.notice(survey),
-            "repair": repairs.times(survey.opens_at, survey.closes_at) or repairs.unread(survey.unread),
+            "repair": repairs.times(survey.definition) or repairs.unread(survey.unread),
             "spare_code": codes.make(),  # for a copy, so that a button which is pressed twice makes one
         }
         for listed, survey in zip(known.value.surveys, surveys, strict=True)

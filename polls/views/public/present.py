@@ -60,7 +60,7 @@ class Stage:
     def of(cls, request: HttpRequest, survey: Survey) -> "Stage":
         """What the address asks for, as far as the survey has it."""
         return cls(
-            min(_number(request, "q", 0), len(survey.questions)),
+            min(_number(request, "q", 0), len(survey.definition.questions)),
             request.GET.get("compare") == "1" and survey.round > survey.born,
             request.GET.get("after", "")[:LONGEST_AFTER],
             min(max(1, _number(request, "zoom", NORMAL_ZOOM)), LARGEST_ZOOM),
@@ -120,7 +120,7 @@ def _context(
         "region": found.region,
     }
     if stage.question:
-        question = survey.questions[stage.question - 1]
+        question = survey.definition.questions[stage.question - 1]
         before = results(survey.in_round(survey.round - 1)) if stage.compare else None
         context["chart"] = chart(question, found.value.tally, before.value.tally if before else None)
         context["before_voters"] = before.value.tally.voters if before else None
@@ -135,7 +135,7 @@ def _context(
 
 def _controls(request: HttpRequest, survey: Survey, stage: Stage) -> dict[str, Any]:
     """Where the links lead; they and the forms do everything that the keys do."""
-    last = len(survey.questions)
+    last = len(survey.definition.questions)
     return {
         "here": stage.query(),
         "previous": stage.query(question=stage.question - 1, after="") if stage.question else "",

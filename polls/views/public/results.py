@@ -248,7 +248,7 @@ def _text_pages(request: HttpRequest, survey: Survey) -> list[dict[str, Any]]:
     instructors see these.
     """
     shown = []
-    questions = [question for question in survey.questions if question.kind is Kind.TEXT]
+    questions = [question for question in survey.definition.questions if question.kind is Kind.TEXT]
     # Another web worker may have hidden one a moment ago, and these lists do not change by
     # themselves. What was read before is worth showing also while no region answers.
     with suppress(gateway.NoRegionAnswered):

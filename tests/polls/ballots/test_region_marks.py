@@ -8,10 +8,11 @@ from failover.core.errors import NoRegionAnswered
 from polls.ballots import region_marks, services, vote_ids
 from polls.ballots.models import mark_key
 from polls.ballots.services import CastStatus
+from polls.surveys.definitions import Definition
 from polls.surveys.survey import State, Survey
 from tests.polls.ballots.two_regions import EAST, WEST, Tiny, TinyRegion, Weather, two_regions
 
-SURVEY = Survey("MARKED", "t", (), True, State.OPEN, 1, 64, 2_000_000_000)
+SURVEY = Survey("MARKED", Definition("t", ()), State.OPEN, 1, 64, 2_000_000_000)
 IDS = [vote_ids.mint(1_760_943_600_000 + number, number) for number in range(3)]
 
 
@@ -122,7 +123,7 @@ def test_a_mark_is_no_ballot(tiny: Tiny) -> None:
 def test_no_more_rounds_are_known_than_fit(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(region_marks, "MOST_ROUNDS", 2)
     for number in range(1, 5):
-        survey = Survey("MARKED", "t", (), True, State.OPEN, number, 64, 2_000_000_000)
+        survey = Survey("MARKED", Definition("t", ()), State.OPEN, number, 64, 2_000_000_000)
         services.ballot_cast(survey=survey, voter="voter-0001", vote_id=IDS[0], answers={"q1": "o1"})
 
     assert sorted(number for _, number in region_marks._known) == [3, 4]

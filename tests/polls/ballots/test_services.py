@@ -170,11 +170,11 @@ def test_making_the_very_same_survey_again_changes_nothing(survey: Survey):
 
 
 def test_a_code_is_never_given_to_another_survey(survey: Survey):
-    other = definitions.Definition("Another", survey.questions, True, survey.code)
+    other = definitions.Definition("Another", survey.definition.questions, True, survey.code)
     with pytest.raises(ServiceRefused) as caught:
         survey_create(definition=other)
     assert caught.value.reason == "exists"
-    assert selectors.survey_get(survey.code).value.title == survey.title
+    assert selectors.survey_get(survey.code).value.definition.title == survey.definition.title
 
 
 def test_a_code_that_nobody_has_cannot_be_changed(wired: Wired):
@@ -226,4 +226,4 @@ def test_an_instructor_changes_a_survey_in_a_region_that_has_no_row_of_it_yet(ap
     assert survey_close(code=survey.code).state == "closed"
     assert survey_reset(code=survey.code).round == 2
     assert survey_open(code=survey.code).is_open
-    assert survey_hide(code=survey.code).title == survey.title
+    assert survey_hide(code=survey.code).definition.title == survey.definition.title

@@ -11,12 +11,12 @@ from polls.ballots.services import CastStatus, Reason, Receipt, Refusal, VoteReq
 from polls.ballots.tokens import Vote
 from polls.ballots.voters import Voter
 from polls.common.limits import RateLimit
-from polls.surveys.definitions import Access
+from polls.surveys.definitions import Access, Definition
 from polls.surveys.survey import State, Survey
 from tests.polls.ballots.two_regions import Tiny, Weather, two_regions
 
-SURVEY = Survey("POLICY", "t", (), True, State.OPEN, 2, 64, 2_000_000_000)
-FIXED = replace(SURVEY, allow_change=False)
+SURVEY = Survey("POLICY", Definition("t", ()), State.OPEN, 2, 64, 2_000_000_000)
+FIXED = replace(SURVEY, definition=Definition("t", (), allow_change=False))
 VOTER = Voter("voter-0001")
 ONE, TWO = {"q1": "o1"}, {"q1": "o2"}
 
@@ -42,7 +42,7 @@ def refused(outcome: Receipt | Refusal) -> Refusal:
 
 def test_the_rules_refuse_in_one_order_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "rate_limit", RateLimit(lambda: 0.0, burst=0))
-    shut = replace(SURVEY, access=Access.LINK, switch=State.CLOSED)
+    shut = replace(SURVEY, definition=Definition("t", (), access=Access.LINK), switch=State.CLOSED)
     stranger = VoteRequest(VOTER, None, page_round=1)
     by_link = replace(stranger, voter=Voter("link-1", link="a-link"))
     of_this_round = replace(by_link, page_round=2)

@@ -18,10 +18,11 @@ from polls.ballots import browsers, voters, voting_links
 from polls.ballots.services import vote_id_of
 from polls.ballots.tokens import PageToken, Vote
 from polls.ballots.vote_ids import mint, time_ms
+from polls.surveys.definitions import Definition
 from polls.surveys.survey import State, Survey
 
 NOW_MS = 1_800_000_000_000
-SURVEY = Survey("VOTERS", "t", (), True, State.OPEN, 3, 64, 2_000_000_000, born=2)
+SURVEY = Survey("VOTERS", Definition("t", ()), State.OPEN, 3, 64, 2_000_000_000, born=2)
 OTHER = replace(SURVEY, code="OTHERS")
 
 
@@ -49,7 +50,8 @@ def test_a_browser_is_one_voter_in_a_round_and_nobody_can_tell_that_it_is_one_in
         browsers.new().voter(SURVEY),
     }
     assert len(names) == 4
-    assert browser.voter(replace(SURVEY, title="changed", switch=State.CLOSED)) == browser.voter(SURVEY)
+    changed = replace(SURVEY, definition=Definition("changed", ()), switch=State.CLOSED)
+    assert browser.voter(changed) == browser.voter(SURVEY)
     assert all(len(name) == 22 and name.replace("-", "").replace("_", "").isalnum() for name in names)
     assert not any(browser.id in name for name in names)
 

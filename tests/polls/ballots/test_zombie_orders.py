@@ -19,6 +19,7 @@ from polls.ballots import vote_ids
 from polls.ballots.answers import digest as digest_of
 from polls.ballots.merge import merge_ballots, stands
 from polls.ballots.services import CastStatus, ballot_cast
+from polls.surveys.definitions import Definition
 from polls.surveys.services import ServiceRefused
 from polls.surveys.survey import State, Survey
 from tests.polls.ballots.two_regions import WEST, Tiny, Weather, two_regions
@@ -55,7 +56,7 @@ class Story:
         try:
             receipt = ballot_cast(survey=self.survey, voter=VOTER, vote_id=IDS[number], answers=ANSWERS[number])
         except ServiceRefused as refused:
-            assert (self.survey.allow_change, refused.reason) == (False, "already-voted")  # noqa: PT017  one of three ends
+            assert (self.survey.definition.allow_change, refused.reason) == (False, "already-voted")  # noqa: PT017  one of three ends
             others = [region.met - {IDS[number]} for region in self.tiny.regions.values()]
             assert any(others), "refused for a vote that nobody holds"
             return
@@ -76,14 +77,14 @@ class Story:
             case CastStatus.CHANGED:
                 assert seen
                 assert max(seen) < vote_id
-                assert self.survey.allow_change
+                assert self.survey.definition.allow_change
             case CastStatus.SUPERSEDED:
                 assert max(seen) > vote_id
-                assert self.survey.allow_change
+                assert self.survey.definition.allow_change
         assert status is CastStatus.SUPERSEDED or vote_id in held
-        standing = stands(self.tiny.regions[region].casts(), may_change=self.survey.allow_change)
+        standing = stands(self.tiny.regions[region].casts(), may_change=self.survey.definition.allow_change)
         assert standing is not None
-        if self.survey.allow_change:
+        if self.survey.definition.allow_change:
             assert standing.vote_id >= vote_id
         elif status is CastStatus.RECORDED:
             assert standing.vote_id == vote_id
@@ -100,7 +101,7 @@ class Story:
         assert held[0] == held[1], "the regions differ"
         assert len(held[0]) <= 2, "more than one row a region of writing"
         casts = self.tiny.regions[WEST].casts()
-        merged = merge_ballots(casts, may_change=self.survey.allow_change)
+        merged = merge_ballots(casts, may_change=self.survey.definition.allow_change)
         assert set(merged) <= {VOTER}
         if not self.acknowledged:
             return
@@ -109,7 +110,7 @@ class Story:
         assert number in self.sent
         assert standing.answers == ANSWERS[number]
         assert standing.digest == digest_of(ANSWERS[number])
-        if self.survey.allow_change:
+        if self.survey.definition.allow_change:
             assert number >= max(self.acknowledged), "an acknowledged choice was undone"
         else:
             assert number <= min(self.acknowledged), "the first vote does not stand"
@@ -131,7 +132,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
 
 def story(tiny: Tiny, *, allow_change: bool) -> Story:
     tiny.begin("ZOMBIE")
-    return Story(tiny, Survey("ZOMBIE", "t", (), allow_change, State.OPEN, 1, 64, 2_000_000_000))
+    return Story(tiny, Survey("ZOMBIE", Definition("t", (), allow_change), State.OPEN, 1, 64, 2_000_000_000))
 
 
 def doings(sky: tuple[Weather, Weather]) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def test_two_who_wrote_the_same_have_nothing_to_choose():
 def test_switches_are_no_conflict_and_the_later_one_holds():
     shown, hidden = written(FIRST, "east", 5, results="shown"), written(FIRST, "west", 6, results="hidden")
     assert survey_of(FIRST, shown, hidden).split == frozenset()
-    assert survey_of(FIRST, shown, hidden).results == "hidden"
+    assert survey_of(FIRST, shown, hidden).definition.results == "hidden"
 
 
 def test_what_was_written_for_a_deleted_survey_is_neither_shown_nor_a_version_of_the_next_one():
@@ -86,7 +86,7 @@ def test_what_was_written_for_a_deleted_survey_is_neither_shown_nor_a_version_of
     # West knows of nothing, and its clock is far ahead.
     late = written(FIRST, "west", 9_000, title="Of the dead", questions=QUESTIONS[:1], state="closed")
     survey = from_row("CODE", merge([alive, late]))
-    assert (survey.title, len(survey.questions), survey.switch) == ("Second", 2, State.OPEN)
+    assert (survey.definition.title, len(survey.definition.questions), survey.switch) == ("Second", 2, State.OPEN)
     assert survey.split == frozenset()
 
 
@@ -157,8 +157,8 @@ def test_edits_on_two_sides_of_a_partition_are_both_kept_shown_and_chosen_from(
     assert instructor.post(versions, {"shown": names, "choice-0": "1"}).status_code == 302
     found = selectors.read_now(survey.code)
     assert found is not None
-    assert found.survey.questions[0].text == "From the east?"
-    assert (found.survey.title, found.survey.split) == ("Title apart", frozenset())
+    assert found.survey.definition.questions[0].text == "From the east?"
+    assert (found.survey.definition.title, found.survey.split) == ("Title apart", frozenset())
     assert f"{survey.code}/versions/" not in instructor.get("/admin/surveys/").content.decode()
     assert instructor.get(versions).status_code == 302
 
@@ -187,4 +187,4 @@ def test_a_choice_that_breaks_counts_needs_a_new_round(app: Lab, instructor: Cli
     assert instructor.post(versions, {**form, "new_round": "on"}).status_code == 302
     after = selectors.found_now(survey.code).survey
     assert (after.round, after.split) == (2, frozenset())
-    assert [question.id for question in after.questions] == ["q2", "q3", "q4"]
+    assert [question.id for question in after.definition.questions] == ["q2", "q3", "q4"]

@@ -26,7 +26,7 @@ DEFINITION = reader.parse(
         ],
     }
 )
-SURVEY = Survey("TESTED", DEFINITION.title, DEFINITION.questions, True, State.OPEN, 1, 4, 0)
+SURVEY = Survey("TESTED", DEFINITION, State.OPEN, 1, 4, 0)
 NOON_MS = 1_790_000_000_000
 
 
@@ -88,7 +88,7 @@ def test_a_ballot_is_told_in_words_and_without_its_voter():
 def test_columns_have_the_names_of_ids_which_are_one_of_a_kind_whatever_the_texts_are():
     raw = {"text": "Same?", "kind": "multiple", "options": ["a", "b", "a; b"]}
     questions = reader.parse({"title": "T", "questions": [raw, raw | {"kind": "single"}, raw]}).questions
-    survey = replace(SURVEY, questions=questions)
+    survey = replace(SURVEY, definition=replace(DEFINITION, questions=questions))
     ballots = csv_export.anonymous(
         [cast("voter-1", 0, q1=["o3"], q2="o3"), cast("voter-2", 60, q1=["o1", "o2"], q3=[])]
     )
@@ -108,7 +108,8 @@ def test_a_question_with_the_name_of_our_own_columns_has_a_column_of_its_own():
     questions = [raw | {"id": name} for name in ("ballot", "minute_utc")]
     choice = {"id": "minute", "kind": "single", "text": "?", "options": [{"id": "text", "text": "a"}, "b"]}
     made = reader.parse({"title": "T", "questions": [*questions, choice]}).questions
-    (head,) = read(csv_export.lines(csv_export.ballot_rows(replace(SURVEY, questions=made), [])))
+    survey = replace(SURVEY, definition=replace(DEFINITION, questions=made))
+    (head,) = read(csv_export.lines(csv_export.ballot_rows(survey, [])))
     assert head == ["ballot", "minute_utc", "ballot.", "minute_utc.", "minute", "minute.text"]
 
 

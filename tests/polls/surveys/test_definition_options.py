@@ -97,8 +97,8 @@ def test_a_mistake_says_in_words_and_in_the_json_where_it_is():
 
 def test_a_survey_opens_and_closes_by_the_clock_of_whoever_looks():
     survey = survey_with(opens_at="2026-01-01T10:00:00Z", closes_at="2026-01-01T11:00:00Z")
-    assert survey.opens_at is not None
-    opens = survey.opens_at.timestamp()
+    assert survey.definition.opens_at is not None
+    opens = survey.definition.opens_at.timestamp()
     assert survey.state_at(opens - 1) is State.CLOSED
     assert survey.state_at(opens) is State.OPEN
     assert survey.state_at(opens + 3599) is State.OPEN

@@ -146,7 +146,7 @@ def test_a_deleted_survey_leaves_no_texts_and_an_import_under_its_code_starts_ab
         assert "Which?" not in str([item.fields for item in SurveyRow.query(survey.code)])
     again = begun_again(survey)
     assert again.round == last.round + 1
-    assert selectors.survey_get(survey.code).value.questions == survey.questions
+    assert selectors.survey_get(survey.code).value.definition.questions == survey.definition.questions
     assert ballots(again).value == []
 
 
@@ -209,7 +209,7 @@ def test_edits_of_different_properties_on_both_sides_of_a_pause_are_both_kept(ap
     converged(survey.code)
     found = selectors.read_now(survey.code)
     assert found is not None
-    assert (found.survey.title, found.survey.results) == ("From the east", "hidden")
+    assert (found.survey.definition.title, found.survey.definition.results) == ("From the east", "hidden")
 
 
 @pytest.mark.lab

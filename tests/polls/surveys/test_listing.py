@@ -77,6 +77,11 @@ def shown(code: str, shelf: Shelf = Shelf.SHOWN) -> Survey | None:
     return next((listed.survey for listed in listing.every(shelf) if listed.survey.code == code), None)
 
 
+def without_words(survey: Survey, **changes: Any) -> Survey:
+    """The survey as a list has it: without what its author wrote below the title."""
+    return replace(survey, definition=replace(survey.definition, questions=(), help="", **changes))
+
+
 def first(page: listing.ListPage) -> str:
     return page.surveys[0].survey.code
 
@@ -97,7 +102,8 @@ def test_a_page_of_large_surveys_takes_a_few_small_calls(
         make_survey(title=f"Large {number}", questions=large())
     with watched(wired) as traffic:
         page = listing.page().value
-    assert [listed.survey.title for listed in page.surveys] == [f"Large {n}" for n in range(listing.PAGE)][::-1]
+    titles = [listed.survey.definition.title for listed in page.surveys]
+    assert titles == [f"Large {n}" for n in range(listing.PAGE)][::-1]
     assert {listed.question_count for listed in page.surveys} == {28}
     assert traffic.calls == {"Query by-change": 2, "BatchGetItem survey-listing": 2}  # each once a region
     assert traffic.bytes < 2 * listing.PAGE * 3_000
@@ -146,7 +152,7 @@ def test_a_survey_goes_from_shelf_to_shelf(make_survey: Callable[..., Survey]):
     assert shown(code, Shelf.ARCHIVED) is not None
     survey_open(code=code)
     assert shown(code, Shelf.ARCHIVED) is None
-    assert shown(code) == replace(selectors.found_now(code).survey, questions=(), help="")
+    assert shown(code) == without_words(selectors.found_now(code).survey)
     survey_delete(code=code)
     assert all(shown(code, shelf) is None for shelf in (Shelf.SHOWN, Shelf.ARCHIVED))
 
@@ -178,8 +184,8 @@ def test_what_two_sides_of_a_split_changed_is_merged_however_far_apart_their_row
     write(code, WEST, change(row, {"title": "West", "opens_at": "2099-01-01T00:00:00Z"}, now_ms=now + 2))
     top = listing.page(size=2).value
     survey = top.surveys[0].survey
-    assert (survey.code, survey.title, survey.switch, survey.split) == (code, "West", "closed", {"title"})
-    assert survey.opens_at is not None
+    assert (survey.code, survey.definition.title, survey.switch, survey.split) == (code, "West", "closed", {"title"})
+    assert survey.definition.opens_at is not None
     rest = [listed.survey.code for listed in listing.page(after=top.next or "", size=9).value.surveys]
     assert code not in rest
 
@@ -191,11 +197,11 @@ def test_a_writer_that_is_cut_off_between_both_rows_loses_no_survey_from_the_lis
     write(known, EAST, change(row, {"title": "Cut off"}, now_ms=row.changed_at + 1), listed=False)
     definition = reader.parse({"title": "Never listed", "questions": QUESTIONS})
     write(new, WEST, replace(change(Row(), first_values(definition, now_s=0), now_ms=1), round=1), listed=False)
-    found = {listed.survey.code: listed.survey.title for listed in listing.page().value.surveys}
+    found = {listed.survey.code: listed.survey.definition.title for listed in listing.page().value.surveys}
     assert found[known] == "Cut off"
     assert found[new] == "Never listed"
     survey_close(code=new)
-    assert shown(new) == replace(selectors.found_now(new).survey, questions=(), help="")
+    assert shown(new) == without_words(selectors.found_now(new).survey)
 
 
 @lab
@@ -298,7 +304,7 @@ def small(rows: list[Row], regions: list[str]) -> list[Any]:
 
 def alike(listed: Listed | None, survey: Survey, count: int) -> None:
     assert listed is not None
-    expected = replace(survey, questions=(), help="", allow_change=listed.survey.allow_change, document={})
+    expected = without_words(survey, allow_change=listed.survey.definition.allow_change)
     assert replace(listed.survey, unread=frozenset()) == replace(
         expected, unread=frozenset(), hidden_texts=listed.survey.hidden_texts
     )
@@ -330,7 +336,7 @@ def test_the_small_rows_come_to_what_the_rows_come_to(edits: list[tuple[str, boo
         rows[region] = put_on(rows.get(region), change(since, values, now_ms=at), region=region)
     survey = from_row("CODE", merge(rows.values()))
     shelf = listing.shelf_of(merge(rows.values()))
-    alike(listing._merged("CODE", small(list(rows.values()), list(rows))), survey, len(survey.questions))
+    alike(listing._merged("CODE", small(list(rows.values()), list(rows))), survey, len(survey.definition.questions))
     others = set(Shelf) - {shelf}
     assert all(listing._merged("CODE", small(list(rows.values()), list(rows)), other) is None for other in others)
 

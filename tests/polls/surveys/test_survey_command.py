@@ -157,7 +157,7 @@ def test_a_repeated_import_leaves_what_was_revealed_and_one_that_keeps_leaves_ev
     file.write_text(json.dumps(raw | {"help": "Other words"}))
     assert "different survey" in refused("import", str(file))
     assert run("import", "--keep", str(file)) == code
-    assert selectors.found_now(code).survey.help == "Read me"
+    assert selectors.found_now(code).survey.definition.help == "Read me"
 
 
 def test_the_ballots_of_an_earlier_round_are_still_there(survey: Survey):

@@ -75,7 +75,7 @@ def test_a_file_makes_a_survey(instructor: Client):
     raw = {"title": "Uploaded", "code": code, "questions": [{"text": "Q", "kind": "text"}]}
     reply = instructor.post("/admin/surveys/", {"file": uploaded(raw)}, follow=True)
     assert f"{code} is saved; it is closed until you open it." in reply.content.decode()
-    assert selectors.survey_get(code).value.title == "Uploaded"
+    assert selectors.survey_get(code).value.definition.title == "Uploaded"
     assert not selectors.survey_get(code).value.is_open
 
 

@@ -53,9 +53,9 @@ def test_a_survey_is_written_button_by_button_and_then_saved(instructor: Client)
     code = re.search(r"(\w+) is saved", page.content.decode())
     assert code is not None, page.content.decode()[:3000]
     made = selectors.survey_get(code[1]).value
-    assert [question.text for question in made.questions] == ["Why?", "Which?", "It works", "It is fun"]
-    assert [option.text for option in made.questions[1].options] == ["red", "green"]
-    assert made.questions[3].labels == ("no", "yes")
+    assert [question.text for question in made.definition.questions] == ["Why?", "Which?", "It works", "It is fun"]
+    assert [option.text for option in made.definition.questions[1].options] == ["red", "green"]
+    assert made.definition.questions[3].labels == ("no", "yes")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_double_click_makes_one_survey_and_the_back_button_another(instructor:
     assert code_of(form) == first
     changed = code_of({**form, "title": "Twice, other words"})
     assert changed != first
-    assert selectors.found_now(first).survey.title == "Twice"
+    assert selectors.found_now(first).survey.definition.title == "Twice"
 
 
 def test_an_edit_changes_words_and_keeps_ids_while_there_are_votes(instructor: Client, survey: Survey):
@@ -99,8 +99,10 @@ def test_an_edit_changes_words_and_keeps_ids_while_there_are_votes(instructor: C
     form |= {"title": "Other words", "q0-text": "Which one?", "action": "save"}
     assert instructor.post(edit(survey), form).status_code == 302
     after = now(survey)
-    assert (after.title, after.questions[0].text, after.round) == ("Other words", "Which one?", 1)
-    assert [question.id for question in after.questions] == [question.id for question in survey.questions]
+    assert (after.definition.title, after.definition.questions[0].text, after.round) == ("Other words", "Which one?", 1)
+    assert [question.id for question in after.definition.questions] == [
+        question.id for question in survey.definition.questions
+    ]
 
 
 def test_a_change_that_breaks_counts_is_refused_or_begins_a_round(instructor: Client, survey: Survey):
@@ -112,7 +114,7 @@ def test_a_change_that_breaks_counts_is_refused_or_begins_a_round(instructor: Cl
     assert "would be removed" in refused.content.decode()
     assert now(survey) == survey
     assert instructor.post(edit(survey), {**fields(refused), "new_round": "on", "action": "save"}).status_code == 302
-    assert (now(survey).round, len(now(survey).questions)) == (2, 3)
+    assert (now(survey).round, len(now(survey).definition.questions)) == (2, 3)
 
 
 def test_without_votes_anything_may_change_within_the_round(instructor: Client, survey: Survey):
@@ -120,14 +122,18 @@ def test_without_votes_anything_may_change_within_the_round(instructor: Client, 
     form = fields(instructor.post(edit(survey), form)) | {"action": "save"}
     form.pop("allow_change")
     assert instructor.post(edit(survey), form).status_code == 302
-    assert (now(survey).round, len(now(survey).questions), now(survey).allow_change) == (1, 3, False)
+    assert (now(survey).round, len(now(survey).definition.questions), now(survey).definition.allow_change) == (
+        1,
+        3,
+        False,
+    )
 
 
 def test_two_instructors_who_change_different_parts_are_both_kept(instructor: Client, survey: Survey):
     one, other = (fields(instructor.get(edit(survey))) for _ in range(2))
     assert instructor.post(edit(survey), {**one, "title": "First", "action": "save"}).status_code == 302
     assert instructor.post(edit(survey), {**other, "q0-text": "Second?", "action": "save"}).status_code == 302
-    assert (now(survey).title, now(survey).questions[0].text) == ("First", "Second?")
+    assert (now(survey).definition.title, now(survey).definition.questions[0].text) == ("First", "Second?")
 
 
 @pytest.mark.parametrize(("choice", "title"), [("mine", "Second"), ("theirs", "First")])
@@ -140,12 +146,12 @@ def test_two_who_change_the_same_get_both_versions_and_a_choice(
     assert page.status_code == 409
     for version in ("First", "Second"):
         assert f"<li>{version}</li>" in page.content.decode()
-    assert now(survey).title == "First"
+    assert now(survey).definition.title == "First"
     undecided = instructor.post(edit(survey), {**fields(page), "action": "settle"})
     assert undecided.status_code == 422
     settled = instructor.post(edit(survey), {**fields(undecided), "choice-0": choice, "action": "settle"})
     assert settled.status_code == 302
-    assert (now(survey).title, now(survey).questions[0].text) == (title, "Kept?")
+    assert (now(survey).definition.title, now(survey).definition.questions[0].text) == (title, "Kept?")
 
 
 def test_a_form_whose_base_is_not_ours_or_another_surveys_is_shown_again_and_saves_nothing(
@@ -170,7 +176,7 @@ def test_a_copy_has_the_same_questions_and_waits_closed(instructor: Client, surv
     reply = instructor.post(f"/admin/surveys/{survey.code}/duplicate/")
     code = reply["Location"].split("/")[3]
     copy = selectors.survey_get(code).value
-    assert copy.questions == survey.questions
+    assert copy.definition.questions == survey.definition.questions
     assert not copy.is_open
     assert code != survey.code
 
@@ -234,7 +240,7 @@ def test_a_change_that_was_overtaken_between_reading_and_writing_is_refused_and_
         survey_change(code=survey.code, values={"title": "Second"}, since=found.row)
     assert refused.value.reason == "conflict"
     survey_change(code=survey.code, values={"results": "hidden"}, since=found.row)
-    assert (now(survey).title, now(survey).results) == ("First", "hidden")
+    assert (now(survey).definition.title, now(survey).definition.results) == ("First", "hidden")
 
 
 def test_while_a_region_does_not_answer_nobody_knows_that_there_are_no_votes(
@@ -271,7 +277,7 @@ def test_the_largest_survey_there_may_be_is_edited_like_any_other(instructor: Cl
     assert page.status_code == 409
     settled = instructor.post(edit(made), {**fields(page), "choice-0": "mine", "action": "settle"})
     assert settled.status_code == 302
-    assert (now(made).title, now(made).questions) == ("Largest", made.questions)
+    assert (now(made).definition.title, now(made).definition.questions) == ("Largest", made.definition.questions)
     assert instructor.get(f"/s/{made.code}/").status_code == 200
     assert instructor.get(f"/s/{made.code}/present/?q=50").status_code == 200
 

@@ -228,7 +228,7 @@ def test_a_title_is_changed_also_where_a_stored_time_is_beyond(survey: Survey, i
     survey_services._write(survey.code, changed, known=row)
     form = {**fields(instructor.get(edit(survey))), "title": "Another", "action": "save"}
     assert instructor.post(edit(survey), form).status_code == 302
-    assert now(survey).title == "Another"
+    assert now(survey).definition.title == "Another"
 
 
 def test_the_demo_survey_of_an_old_directory_gets_a_new_round_and_says_so(

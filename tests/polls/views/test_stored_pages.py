@@ -109,7 +109,7 @@ def test_two_editors_who_save_opening_and_closing_at_once_do_not_contradict_each
     saved = [outcome for outcome in outcomes if isinstance(outcome, Survey)]
     assert len(saved) == 1
     after = now(survey)
-    assert (after.opens_at, after.closes_at).count(None) == 1  # what was refused was not stored
+    assert (after.definition.opens_at, after.definition.closes_at).count(None) == 1  # what was refused was not stored
 
 
 def test_times_that_contradict_each_other_on_two_sides_of_a_split_can_be_seen_repaired_and_deleted(
@@ -133,9 +133,9 @@ def test_times_that_contradict_each_other_on_two_sides_of_a_split_can_be_seen_re
     assert b"This survey needs repair" in instructor.get(edit(survey)).content
     refused = instructor.post(edit(survey), {**form, "title": "Still wrong", "action": "save"})
     assert refused.status_code == 422
-    assert now(survey).title == survey.title
+    assert now(survey).definition.title == survey.definition.title
     assert instructor.post(edit(survey), {**form, "opens_at": "", "action": "save"}).status_code == 302
-    assert now(survey).opens_at is None
+    assert now(survey).definition.opens_at is None
     assert "it closes before it opens" not in listed(instructor)
     survey_delete(code=survey.code)
     assert survey.code not in listed(instructor)
@@ -175,7 +175,7 @@ def test_a_year_that_was_stored_before_is_shown_as_it_is_and_put_right(survey: S
     assert form["opens_at"] == "0026-05-01T10:00"
     assert instructor.post(edit(survey), {**form, "action": "save"}).status_code == 422
     assert instructor.post(edit(survey), {**form, "opens_at": "2026-05-01T10:00", "action": "save"}).status_code == 302
-    assert now(survey).opens_at is not None
+    assert now(survey).definition.opens_at is not None
 
 
 def test_two_saves_that_together_are_too_large_are_not_both_stored(make_survey: Callable[..., Survey]):
@@ -195,7 +195,7 @@ def test_two_saves_that_together_are_too_large_are_not_both_stored(make_survey: 
         survey_change(code=survey.code, values={"help": longer.help}, since=before.row)
     with pytest.raises(DefinitionInvalid, match="larger than 200 KB"):
         saving.survey_edit(code=survey.code, base=base, mine=longer)
-    assert now(survey).help == ""
+    assert now(survey).definition.help == ""
 
 
 def test_a_newer_versions_survey_is_shown_as_such_and_no_save_drops_what_is_not_understood(
@@ -216,7 +216,7 @@ def test_a_newer_versions_survey_is_shown_as_such_and_no_save_drops_what_is_not_
     assert instructor.post(edit(survey), {**form, "help": "Read me", "action": "save"}).status_code == 302
     survey_reset(code=survey.code)
     after = now(survey)
-    assert (after.help, after.document["questions"]) == ("Read me", questions)
+    assert (after.definition.help, after.document["questions"]) == ("Read me", questions)
     with gateway.at(EAST):
         (item,) = SurveyRow.query(survey.code, SurveyRow.region == EAST, consistent_read=True)
         assert item.unknown["extra"] == {"S": "an attribute"}

@@ -69,7 +69,7 @@ def rotated(browser: Client) -> Client:
 
 
 def titles() -> set[str]:
-    return {listed.survey.title for listed in listing.every(listing.Shelf.SHOWN)}
+    return {listed.survey.definition.title for listed in listing.every(listing.Shelf.SHOWN)}
 
 
 @pytest.mark.parametrize("headers", [OURS, {"Referer": "http://testserver/admin/surveys/new/"}, {}])
