@@ -1,7 +1,7 @@
 """Votes are taken here: the policy that pages and the API share, and the write of one ballot.
 
-Start with `vote`. Writes are plain keyword-only functions; each goes through the gateway, so it lands in a region that
-works and may be repeated in any region.
+Start with `vote`. Writes are plain keyword-only functions; each goes through the gateway, so it
+lands in a region that works and may be repeated in any region.
 """
 
 import secrets
@@ -54,10 +54,12 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class VoteRequest:
-    """What a request says about a vote. `answers` are canonical, and None where they break a rule of their question.
+    """What a request says about a vote. `answers` are canonical, and None where they break a rule
+    of their question.
 
-    `vote_id` is None where the request names no vote. `page_round` is the round that the voter's page showed, None for
-    a request that comes from no page of ours. `may_rename` allows another vote_id than the one of the request.
+    `vote_id` is None where the request names no vote. `page_round` is the round that the voter's
+    page showed, None for a request that comes from no page of ours. `may_rename` allows another
+    vote_id than the one of the request.
     """
 
     voter: Voter
@@ -71,8 +73,9 @@ class VoteRequest:
 class Refusal:
     """A vote that was not taken. `vote_id` is its name: the repeat must carry it too.
 
-    `text` says why in one sentence, where the survey itself refuses. `wait_s` is set with TOO_OFTEN: the seconds until
-    this voter may vote again. `error` is set with UNANSWERED, and has what was tried.
+    `text` says why in one sentence, where the survey itself refuses. `wait_s` is set with
+    TOO_OFTEN: the seconds until this voter may vote again. `error` is set with UNANSWERED, and has
+    what was tried.
     """
 
     reason: Reason
@@ -114,8 +117,8 @@ def name_vote(above: str | None = None) -> str:
 
 
 def current(survey: Survey, *, page_round: int | None = None) -> Survey:
-    """The survey to decide on. What this process knows may be a second old: where that would turn the voter away, or
-    where the voter's page shows a later round, the regions are asked now.
+    """The survey to decide on. What this process knows may be a second old: where that would turn
+    the voter away, or where the voter's page shows a later round, the regions are asked now.
     """
     is_behind = page_round is not None and page_round > survey.round
     return survey if survey.is_open and not is_behind else selectors.survey_now(survey)
@@ -153,17 +156,20 @@ def vote(survey: Survey, request: VoteRequest) -> Receipt | Refusal:
     outcome = _cast(survey, request.voter, vote_id, answers)
     match outcome:
         case Refusal(Reason.VOTE_ID_REUSED) if request.may_rename and survey.definition.allow_change:
-            # Sent before, and changed on the same page since: what a student did last is what they mean.
+            # Sent before, and changed on the same page since: what a student did last is what they
+            # mean.
             return _cast(survey, request.voter, name_vote(vote_id), answers)
         case Receipt(status=CastStatus.SUPERSEDED) if request.vote_id is None:
-            # Their last vote was named by a host whose clock is ahead of this one's; what they say now is later.
+            # Their last vote was named by a host whose clock is ahead of this one's; what they say
+            # now is later.
             return _cast_above_the_last(survey, request.voter, vote_id, answers)
     return outcome
 
 
 def vote_id_of(given: str | None, voter: Voter, digest: str) -> str:
-    """The name of a vote whose request names it `given`, so that a double click is one vote. It is above the voter's
-    last one, unless it is that very vote: an older tab, or the back button, sends what its voter did last.
+    """The name of a vote whose request names it `given`, so that a double click is one vote. It is
+    above the voter's last one, unless it is that very vote: an older tab, or the back button, sends
+    what its voter did last.
     """
     if voter.known is not None and voter.known == (given, digest):
         return voter.known.id
@@ -192,10 +198,11 @@ def _cast_above_the_last(survey: Survey, voter: Voter, vote_id: str, answers: Ma
 
 
 def ballot_cast(*, survey: Survey, voter: str, vote_id: str, answers: Mapping[str, Any]) -> Receipt:
-    """Record a vote in the first region that takes it. The same vote_id with the same answers may be sent any number of
-    times.
+    """Record a vote in the first region that takes it. The same vote_id with the same answers may
+    be sent any number of times.
 
-    Raises ServiceRefused ("closed", "expired", "already-voted", "vote-id-reused"), NoRegionAnswered.
+    Raises ServiceRefused ("closed", "expired", "already-voted", "vote-id-reused"),
+    NoRegionAnswered.
     """
     if (shut := _shut(survey)) is not None:
         raise ServiceRefused(shut, _refused(shut))
@@ -217,7 +224,8 @@ def ballot_cast(*, survey: Survey, voter: str, vote_id: str, answers: Mapping[st
         allowed = BallotRow.vote_id.does_not_exist() | same
         if may_change:
             allowed = allowed | (BallotRow.vote_id < vote_id)
-        # Copies are ordered as votes are accepted, by the vote's name: two hosts' clocks may differ.
+        # Copies are ordered as votes are accepted, by the vote's name: two hosts' clocks may
+        # differ.
         result = item.put(allowed, updated_at=vote_ids.order(vote_id))
         if not result.written:
             there = [BallotRow.get(shard, place, consistent_read=True).cast()]
@@ -243,7 +251,9 @@ def ballot_cast(*, survey: Survey, voter: str, vote_id: str, answers: Mapping[st
 
 
 def _verdict(casts: list[Cast], vote_id: str, digest: str, *, may_change: bool) -> CastStatus | Reason | None:
-    """What the ballots that stand mean for a new one of the same voter; None when the new one may be written."""
+    """What the ballots that stand mean for a new one of the same voter; None when the new one may
+    be written.
+    """
     standing = stands(casts, may_change=may_change)
     if standing is None:
         return None

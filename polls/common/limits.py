@@ -1,6 +1,8 @@
-"""Bounds of one process: how often a voter may vote, how many unknown codes may be tried, and how much is remembered.
+"""Bounds of one process: how often a voter may vote, how many unknown codes may be tried, and how
+much is remembered.
 
-Each process counts by itself, so several workers together allow a little more. Standard library only.
+Each process counts by itself, so several workers together allow a little more. Standard library
+only.
 """
 
 from collections import OrderedDict
@@ -28,7 +30,9 @@ class BoundedDict(OrderedDict[K, V]):
 
 
 class TokenBucket:
-    """Full at first with `burst` tokens, and refilled with `refill_per_s` a second. Not thread-safe."""
+    """Full at first with `burst` tokens, and refilled with `refill_per_s` a second. Not
+    thread-safe.
+    """
 
     def __init__(self, *, burst: int, refill_per_s: float) -> None:
         self._burst = burst
@@ -52,7 +56,8 @@ class TokenBucket:
 class RateLimit:
     """How often one voter may vote: a bucket for each voter, because a class shares one address.
 
-    It keeps a stuck script from filling the tables, nothing finer. Thread-safe. `monotonic` gives seconds.
+    It keeps a stuck script from filling the tables, nothing finer. Thread-safe. `monotonic` gives
+    seconds.
     """
 
     BURST = 10
@@ -66,7 +71,9 @@ class RateLimit:
         self._buckets: BoundedDict[str, TokenBucket] = BoundedDict(self.MOST_VOTERS)
 
     def wait_for(self, voter: str) -> float:
-        """0.0 when this voter may vote now (and that is counted), otherwise the seconds until they may."""
+        """0.0 when this voter may vote now (and that is counted), otherwise the seconds until they
+        may.
+        """
         with self._lock:
             bucket = self._buckets.get(voter) or TokenBucket(burst=self._burst, refill_per_s=self.REFILL_PER_S)
             self._buckets[voter] = bucket
@@ -74,11 +81,13 @@ class RateLimit:
 
 
 class Guesses:
-    """How many codes that do not exist may be tried: one bucket for the process, not one for each person.
+    """How many codes that do not exist may be tried: one bucket for the process, not one for each
+    person.
 
-    A class shares one address, and whoever guesses drops their cookies, so neither can be counted. What is counted is
-    codes that no survey has. While the bucket is empty, only codes that this process met lately are looked up: a class
-    that votes notices nothing. There are 890 million codes, and behind each is a survey that asks for no name.
+    A class shares one address, and whoever guesses drops their cookies, so neither can be counted.
+    What is counted is codes that no survey has. While the bucket is empty, only codes that this
+    process met lately are looked up: a class that votes notices nothing. There are 890 million
+    codes, and behind each is a survey that asks for no name.
 
     Thread-safe. `monotonic` gives seconds.
     """

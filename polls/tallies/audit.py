@@ -1,4 +1,6 @@
-"""Tallies held against ballots, or counted anew, in every region at once: for the person who wants to be sure."""
+"""Compares tallies with ballots, or counts them again, in every region at once: for a person who
+wants to be sure.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,14 +13,14 @@ from polls.tallies import store
 from polls.tallies.ports import Scheme, Shard, Unreachable
 from polls.tallies.recount import Difference
 
-AT_ONCE = 8  # shards; a far region's round trips are made side by side
-LOOKS = 3  # a vote that is being counted is no difference: what differs is looked at again
+AT_ONCE = 8  # shards; the round trips to a far region overlap
+LOOKS = 3  # a vote that is being counted makes no lasting difference: what differs is compared again
 PAUSE_S = 1.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said about a region, and whether it is as it should be."""
+    """What is said about a region, and whether the region is as it should be."""
 
     good: bool
     text: str
@@ -39,30 +41,30 @@ def _everywhere(survey: Survey, look: Callable[[str, Scheme], Finding]) -> dict[
     if survey.is_gone:
         return dict.fromkeys(regions, Finding(True, f"expired\t{expiry.gone(survey)}"))
 
-    def asked(region: str) -> Finding:
+    def look_at(region: str) -> Finding:
         try:
             return look(region, scheme)
         except Unreachable as error:
             return Finding(False, f"did not answer: {error}")
 
     with ThreadPoolExecutor(len(regions)) as pool:
-        return dict(zip(regions, pool.map(asked, regions), strict=True))
+        return dict(zip(regions, pool.map(look_at, regions), strict=True))
 
 
 def _compare(region: str, scheme: Scheme) -> Finding:
-    found = _differences(region, scheme, range(scheme.shards))
+    differences = _differences(region, scheme, range(scheme.shards))
     for _look in range(LOOKS - 1):
-        if not found:
+        if not differences:
             break
         gateway.clock.wait(PAUSE_S)
-        found = _differences(region, scheme, [difference.shard.number for difference in found])
+        differences = _differences(region, scheme, [difference.shard.number for difference in differences])
     kept = store.RegionTallies(region).kept(scheme.code, scheme.round)
     voters = sum(stored.tally.voters for stored in kept.shards.values())
-    if not found:
+    if not differences:
         return Finding(True, f"equal\t{voters} voters in {scheme.shards} shards")
-    said = "; ".join(_words(difference) for difference in found[:5])
-    more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
-    return Finding(False, f"DIFFERS\t{len(found)} of {scheme.shards} shards: {said}{more}")
+    listed = "; ".join(_words(difference) for difference in differences[:5])
+    more = f"; and {len(differences) - 5} more" if len(differences) > 5 else ""
+    return Finding(False, f"DIFFERS\t{len(differences)} of {scheme.shards} shards: {listed}{more}")
 
 
 def _words(difference: Difference) -> str:
@@ -74,13 +76,13 @@ def _words(difference: Difference) -> str:
 def _differences(region: str, scheme: Scheme, numbers: range | list[int]) -> list[Difference]:
     parts = [numbers[at::AT_ONCE] for at in range(min(AT_ONCE, len(numbers)))]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = pool.map(lambda part: store.projector(region).differences(scheme, part), parts)
-        return sorted((difference for part in found for difference in part), key=lambda d: d.shard)
+        compared = pool.map(lambda part: store.recounter(region).differences(scheme, part), parts)
+        return sorted((difference for part in compared for difference in part), key=lambda d: d.shard)
 
 
 def _recount(region: str, scheme: Scheme) -> Finding:
-    projector = store.projector(region)
+    recounter = store.recounter(region)
     shards = [Shard(scheme.code, scheme.round, number) for number in range(scheme.shards)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        counted = list(pool.map(lambda shard: projector.recount(shard, scheme), shards))
+        counted = list(pool.map(lambda shard: recounter.recount(shard, scheme), shards))
     return Finding(True, f"counted again\t{sum(tally.voters for tally in counted)} voters in {scheme.shards} shards")

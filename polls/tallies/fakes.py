@@ -1,4 +1,6 @@
-"""A region's ballots and tallies in memory: they keep the promises of TallyStore, and let a test act in between."""
+"""A region's ballots and tallies in memory. They keep the promises of TallyStore; a test can act
+between two calls.
+"""
 
 from collections.abc import Callable
 
@@ -7,7 +9,7 @@ from polls.tallies.ports import Compared, Kept, Scheme, Shard, Stored
 
 
 class FakeRegion:
-    """What several projectors see of one region, each through a FakeTallies of its own."""
+    """One region, which several recounters see, each through a FakeTallies of its own."""
 
     def __init__(self, *schemes: Scheme) -> None:
         self.schemes = {scheme.code: scheme for scheme in schemes}
@@ -17,8 +19,8 @@ class FakeRegion:
 
 
 class FakeTallies:
-    """The TallyStore that is a FakeRegion. `before` is called with a method's name before it does anything; it may do
-    what others do meanwhile, or raise.
+    """The TallyStore of a FakeRegion. `before` is called with the name of each method before the
+    method does anything. It may do what others do meanwhile, or raise.
     """
 
     def __init__(self, region: FakeRegion, before: Callable[[str], None] = lambda _method: None) -> None:

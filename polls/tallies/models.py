@@ -7,10 +7,11 @@ from polls.common.models import StoredJSON
 
 
 class TallyRow(RegionalModel):
-    """What the ballots of one shard come to, as this region's replica holds them; every region counts its own.
+    """The tally of one shard's ballots, as this region's replica holds them; each region counts its
+    own replica.
 
-    `counts` is the tally as plain data, `counted_at` seconds since the epoch. The row "compared" says when the round's
-    tallies were last held against its ballots.
+    `counts` is the tally as plain data, `counted_at` seconds since the epoch. The row "compared"
+    says when the round's tallies were last compared with its ballots.
     """
 
     class Meta:

@@ -1,4 +1,4 @@
-"""What counting works with: shards, what is kept of them, and where. Standard library only."""
+"""The types of counting, and the interface to where tallies are stored. Standard library only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, order=True)
 class Shard:
-    """Some of the voters of one round, with all ballots of each."""
+    """A part of the voters of one round, with all ballots of each voter."""
 
     code: str
     round: int
@@ -34,10 +34,11 @@ class Shard:
 
 @dataclass(frozen=True)
 class Scheme:
-    """What counting must know of a survey: its current round, and that round's options and rule.
+    """What counting must know about a survey: its current round, and the options and the rule of
+    that round.
 
-    `expires_at` is when that round's rows expire, in seconds since the epoch, and `earlier` says it of the rounds
-    before it; a round that it does not name has expired.
+    `expires_at` is when the rows of that round expire, in seconds since the epoch. `earlier` has
+    the same for the rounds before it; a round that it does not name has expired.
     """
 
     code: str
@@ -56,8 +57,8 @@ class Scheme:
 
 @dataclass(frozen=True)
 class Stored:
-    """A shard's tally as it is kept. `counted_at` is when its count began, in seconds since the epoch; `version` is
-    unique, so that a version which still stands means that nothing was written.
+    """A shard's tally as it is stored. `counted_at` is when its count began, in seconds since the
+    epoch. `version` is unique for each write: while it stands, nothing was written since.
     """
 
     tally: Tally
@@ -74,8 +75,8 @@ class Stored:
 
 @dataclass(frozen=True)
 class Compared:
-    """When a round's tallies were last held against its ballots (seconds since the epoch), and how many shards were
-    put right then.
+    """When a round's tallies were last compared with its ballots (seconds since the epoch), and how
+    many shards were corrected then.
     """
 
     at: float
@@ -84,14 +85,14 @@ class Compared:
 
 @dataclass(frozen=True)
 class Kept:
-    """Everything that is kept of one round."""
+    """Everything that is stored about the tallies of one round."""
 
     shards: Mapping[int, Stored]
     compared: Compared | None = None
 
     @property
     def counted_at(self) -> float:
-        """When a shard was last counted; 0 when none was."""
+        """When a shard was last counted; 0.0 before the first count."""
         return max((stored.counted_at for stored in self.shards.values()), default=0.0)
 
 
@@ -100,10 +101,12 @@ class Unreachable(Exception):
 
 
 class TallyStore(Protocol):
-    """One region's ballots and tallies. Reads are strongly consistent; every method raises Unreachable."""
+    """One region's ballots and tallies. Reads are strongly consistent; every method raises
+    Unreachable.
+    """
 
     def scheme(self, code: str) -> Scheme | None:
-        """The survey as this region's replica knows it; None while it does not."""
+        """What this region's replica has of the survey; None while it has nothing."""
 
     def open_schemes(self) -> list[Scheme]:
         """Every open survey."""
@@ -115,10 +118,12 @@ class TallyStore(Protocol):
         """The shard's tally."""
 
     def write(self, shard: Shard, new: Stored, *, over: str | None) -> bool:
-        """Keeps a tally if the version `over` still stands (None: if there is none); False when it does not."""
+        """Stores a tally if the version `over` still stands (None: if there is no tally yet). False
+        if it does not.
+        """
 
     def kept(self, code: str, number: int) -> Kept:
-        """Everything that is kept of a round."""
+        """Everything that is stored about a round."""
 
     def mark(self, scheme: Scheme, compared: Compared) -> None:
-        """Remembers that the current round was compared."""
+        """Stores that the current round was compared."""

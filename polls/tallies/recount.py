@@ -1,8 +1,10 @@
-"""Keeps tallies level with the ballots, by counting again and never by counting up. Standard library only.
+"""Keeps tallies equal to the ballots: it counts a whole shard again, and never adds to a count.
+Standard library only.
 
-A signal says no more than that a shard may have changed. Whoever hears one counts the whole shard again, and writes if
-nobody else has written since: signals may be lost, repeated, late or in any order, and two projectors may work at once.
-A sweep finds what no signal told of.
+A signal says only that a shard may have changed. A recounter that gets one counts the whole shard
+again, and writes the result if no other recounter has written since. So signals may be lost,
+repeated, late or in any order, and two recounters may work at once. A sweep finds what no signal
+named.
 """
 
 from __future__ import annotations
@@ -15,18 +17,20 @@ from polls.common.limits import BoundedDict
 from polls.tallies.ports import Clock, Compared, Scheme, Shard, Stored, TallyStore, Unreachable
 from polls.tallies.tally import Tally, count
 
-REST = 5  # a small shard is counted again no sooner than five times what its last count took, ...
-SMALL_REST_S = 0.25  # ... and no later: a long count of it was the machine's trouble, not its weight
-LARGE = 500  # ballots; a shard with more is 20 ms and more of a local engine, which shares its machine with the voters
-TRIES = 10  # each lost race is another projector's success, so ten in a row are no race
-MOST_KNOWN = 4_096  # shards whose last writing is remembered: 64 rounds of 64
-IDLE_ROUNDS = 4  # a sweep looks at so many rounds that nobody votes in, the one longest not looked at first
-LIVELY_S = 600.0  # a round whose tallies changed within this time is looked at by every sweep
+REST = 5  # a small shard rests five times as long as its last count took, ...
+SMALL_REST_S = 0.25  # ... and at most so long: the machine made a long count of it long, not the shard
+LARGE = 500  # ballots; a larger shard takes a local engine 20 ms and more, and votes need the same machine
+TRIES = 10  # each lost race is another recounter's success, so ten lost in a row are no race
+MOST_KNOWN = 4_096  # shards whose last write is remembered: 64 rounds of 64 shards
+IDLE_ROUNDS = 4  # rounds without new votes that one sweep compares; those not compared for longest come first
+LIVELY_S = 600.0  # every sweep compares the rounds whose tallies changed within this time
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A shard whose tally is not what its ballots come to; `kept` is None where there is no tally."""
+    """A shard whose tally `kept` differs from the count of its `ballots`; `kept` is None where
+    there is no tally.
+    """
 
     shard: Shard
     kept: Tally | None
@@ -35,7 +39,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep did."""
+    """The numbers of rounds and shards that a sweep compared, and of shards that it corrected."""
 
     rounds: int = 0
     shards: int = 0
@@ -44,16 +48,20 @@ class Swept:
 
 @dataclass(frozen=True)
 class _Last:
+    """The last write of a shard by this recounter."""
+
     version: str | None
     rests_until: float  # monotonic
     is_large: bool
 
 
-class Projector:
-    """Counts for one region. What it remembers only saves work: several may work at once, in threads or processes.
+class Recounter:
+    """Counts for one region. Several may work at once, in threads or processes: what one remembers
+    only saves work.
 
-    After a large shard all counting of large ones rests `large_rest` times as long as it took: votes come first, where
-    they share a machine with the counting.
+    After a large shard all counting of large shards rests `large_rest` times as long as the count
+    took: votes come first, where they share a machine with the counting. `version` makes the unique
+    names of writes.
     """
 
     def __init__(
@@ -71,18 +79,19 @@ class Projector:
         self._last: BoundedDict[Shard, _Last] = BoundedDict(MOST_KNOWN)
         self._rests_until = 0.0
 
-    def count(self, shards: Iterable[Shard], *, aside: Callable[[Shard], None] | None = None) -> frozenset[Shard]:
-        """Counts these shards again, each once, those first that have rested longest; waits for those that have not.
-        Those that are known to be large it hands to `aside`, if there is one, instead of counting them.
+    def count(self, shards: Iterable[Shard], *, defer: Callable[[Shard], None] | None = None) -> frozenset[Shard]:
+        """Counts each of these shards again, those first that have rested longest, and waits for
+        those that must rest. A shard that is known to be large goes to `defer` instead, where that
+        is given.
 
-        Returns those that could not be counted: signal them again.
+        Returns the shards that could not be counted: signal them again.
         """
         failed: set[Shard] = set()
         schemes: dict[str, Scheme | None] = {}
         for shard in sorted(set(shards), key=lambda shard: (self._rested_at(shard), shard)):
             last = self._last.get(shard)
-            if aside is not None and last is not None and last.is_large:
-                aside(shard)
+            if defer is not None and last is not None and last.is_large:
+                defer(shard)
                 continue
             try:
                 if shard.code not in schemes:
@@ -101,10 +110,10 @@ class Projector:
         return frozenset(failed)
 
     def recount(self, shard: Shard, scheme: Scheme) -> Tally:
-        """Counts a shard and keeps the result. Raises Unreachable.
+        """Counts a shard and stores the result. Raises Unreachable.
 
-        The options and the rule of a past round are those that it was last counted by, where there was a count.
-        A tally expires with its round's ballots.
+        A past round keeps the options and the rule of its last count, where there was one. A tally
+        expires with the ballots of its round.
         """
         past = shard.round < scheme.round
         last = None if past else self._last.get(shard)
@@ -130,16 +139,17 @@ class Projector:
         raise Unreachable(f"{shard} is written by others all the time")
 
     def sweep(self, *, everything: bool = False) -> Swept:
-        """Compares tallies with ballots and puts right what differs: all open rounds that people vote in, and a few of
-        the others in turn, or all of them when signals are known to be lost. Raises Unreachable.
+        """Compares tallies with ballots, and counts again what differs. It compares all open rounds
+        that people vote in, and a few of the others in turn; with `everything` all of the others,
+        for when signals are known to be lost. Raises Unreachable.
         """
         swept = Swept()
         now = self._clock.wall()
-        found = [(scheme, self._store.kept(scheme.code, scheme.round)) for scheme in self._store.open_schemes()]
-        lively = [scheme for scheme, kept in found if now - kept.counted_at < LIVELY_S]
+        rounds = [(scheme, self._store.kept(scheme.code, scheme.round)) for scheme in self._store.open_schemes()]
+        lively = [scheme for scheme, kept in rounds if now - kept.counted_at < LIVELY_S]
         others = sorted(
             (kept.compared.at if kept.compared else 0.0, scheme.code, scheme)
-            for scheme, kept in found
+            for scheme, kept in rounds
             if now - kept.counted_at >= LIVELY_S
         )
         for scheme in [*lively, *(scheme for _at, _code, scheme in others[: None if everything else IDLE_ROUNDS])]:
@@ -148,27 +158,29 @@ class Projector:
         return swept
 
     def correct(self, scheme: Scheme) -> int:
-        """Compares the current round of one survey, counts again what differs, and remembers when; returns how many
-        shards differed. Raises Unreachable.
+        """Compares the current round of one survey, counts again what differs, and stores when that
+        was. Returns how many shards differed. Raises Unreachable.
         """
         at = self._clock.wall()
-        found = self.differences(scheme)
-        if found:  # votes that are being counted just now need no help
+        differences = self.differences(scheme)
+        if differences:  # other recounters may have counted the latest votes meanwhile
             kept = self._store.kept(scheme.code, scheme.round).shards
-            found = [
-                one for one in found if one.shard.number not in kept or kept[one.shard.number].tally != one.ballots
+            differences = [
+                difference
+                for difference in differences
+                if difference.shard.number not in kept or kept[difference.shard.number].tally != difference.ballots
             ]
-        for difference in found:
+        for difference in differences:
             self.recount(difference.shard, scheme)
-        self._store.mark(scheme, Compared(at, len(found)))
-        return len(found)
+        self._store.mark(scheme, Compared(at, len(differences)))
+        return len(differences)
 
     def differences(self, scheme: Scheme, numbers: Iterable[int] | None = None) -> list[Difference]:
-        """The audit: the same count, held against what is kept, of all shards or of some. Writes nothing. Raises
-        Unreachable.
+        """The audit: counts all shards, or some, and compares that with what is stored. Writes
+        nothing. Raises Unreachable.
         """
         kept = self._store.kept(scheme.code, scheme.round)
-        found = []
+        differences = []
         for number in range(scheme.shards) if numbers is None else numbers:
             shard = Shard(scheme.code, scheme.round, number)
             self._rest(None)
@@ -178,8 +190,8 @@ class Projector:
             self._slow_down(len(casts), began)
             stored = kept.shards.get(number)
             if tally != stored.tally if stored else tally.voters:
-                found.append(Difference(shard, stored.tally if stored else None, tally))
-        return found
+                differences.append(Difference(shard, stored.tally if stored else None, tally))
+        return differences
 
     def _slow_down(self, ballots: int, began: float) -> None:
         if ballots > LARGE:
@@ -191,12 +203,15 @@ class Projector:
         return last.rests_until if last else 0.0
 
     def _rest(self, shard: Shard | None) -> None:
-        """Waits until this shard may be counted again. What large shards cost the engine they alone pay for: the class
-        that votes now must not wait for the comparing (None) of a survey of a hundred thousand.
+        """Waits until this shard may be counted again, or compared (None).
+
+        Large shards and comparing wait for what large shards cost the engine; small shards do not.
+        A class that votes now must not wait while a survey of a hundred thousand ballots is
+        compared.
         """
         last = self._last.get(shard) if shard else None
-        everyone = self._rests_until if shard is None or (last and last.is_large) else 0.0
-        until = max(everyone, last.rests_until if last else 0.0)
+        after_large = self._rests_until if shard is None or (last and last.is_large) else 0.0
+        until = max(after_large, last.rests_until if last else 0.0)
         wait = until - self._clock.monotonic()
         if wait > 0:
             self._clock.wait(wait)

@@ -1,4 +1,4 @@
-"""Where tallies are kept: a region's rows as the projector reads and writes them, and as a results page reads them."""
+"""A region's stored tallies: read and written by the recounter, read by results pages."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -16,17 +16,17 @@ from polls.surveys.models import SurveyRow
 from polls.surveys.survey import Survey, from_row, is_whole
 from polls.tallies.models import TallyRow
 from polls.tallies.ports import Compared, Kept, Scheme, Shard, Stored, Unreachable
-from polls.tallies.recount import Projector
+from polls.tallies.recount import Recounter
 from polls.tallies.tally import Tally
 
 P = ParamSpec("P")
 T = TypeVar("T")
 MOST_VOTERS = 10**9  # a count beyond this is none
-COMPARED = "compared"  # the row of a round that is no shard's
+COMPARED = "compared"  # the row of a round that belongs to no shard
 
 
 def scheme_of(survey: Survey) -> Scheme:
-    """What counting must know of a survey."""
+    """What counting must know about a survey."""
     return Scheme(
         survey.code,
         survey.round,
@@ -40,13 +40,15 @@ def scheme_of(survey: Survey) -> Scheme:
 
 
 def shard_of(key: str) -> Shard | None:
-    """The shard that a ballot's partition key names; None for a key that is none."""
+    """The shard that a ballot's partition key names; None for any other key."""
     place = shard_place(key)
     return Shard(*place) if place else None
 
 
 def read_round(code: str, number: int, *, consistent: bool) -> Kept:
-    """Everything that is kept of a round in the bound region: one row a shard, however many votes there are."""
+    """Everything that the bound region stores about a round: one row for each shard, however many
+    votes there are.
+    """
     rows = {str(row.shard): row for row in TallyRow.query(round_key(code, number), consistent_read=consistent)}
     mark = rows.pop(COMPARED, None)
     corrected = _number(_object(mark.counts).get("corrected")) if mark else 0
@@ -56,10 +58,10 @@ def read_round(code: str, number: int, *, consistent: bool) -> Kept:
 
 
 def read_voters(code: str, number: int) -> int:
-    """How many voted in a round, as the bound region has counted them: little is read of each shard."""
+    """How many voters the bound region has counted in a round: of each row only the number is read."""
     rows = TallyRow.query(round_key(code, number), attributes_to_get=["shard", "voters"])
     counted = [row.voters for row in rows if row.shard != COMPARED]
-    if None in counted:  # an earlier version wrote it
+    if None in counted:  # an earlier version of this program wrote that row
         return sum(stored.tally.voters for stored in read_round(code, number, consistent=False).shards.values())
     return sum(int(voters) for voters in counted if voters is not None)
 
@@ -76,11 +78,13 @@ def _translated(method: Callable[P, T]) -> Callable[P, T]:
 
 
 class RegionTallies:
-    """The TallyStore that is one region, reached without routing: a region counts its own replica or nobody does."""
+    """The TallyStore of one region, reached without routing: only that region can count its own
+    replica.
+    """
 
     def __init__(self, region: str) -> None:
         self._region = region
-        self._looked_at: dict[str, frozenset[Place]] = {}  # where the rows of each survey stood then
+        self._looked_at: dict[str, frozenset[Place]] = {}  # where each survey's rows stood at the last look
         self._open: dict[str, Survey] = {}  # without its questions
         self._schemes: dict[str, Scheme] = {}
 
@@ -92,7 +96,9 @@ class RegionTallies:
 
     @_translated
     def open_schemes(self) -> list[Scheme]:
-        """See TallyStore. Only what changed since the last time is read, and of that only what is open in full."""
+        """See TallyStore. Reads only what changed since the last call, and in full only the open
+        surveys.
+        """
         with gateway.at(self._region):
             standing = listing.standing()
             changed = [code for code, places in standing.items() if self._looked_at.get(code) != places]
@@ -100,15 +106,15 @@ class RegionTallies:
             self._open |= {listed.survey.code: listed.survey for listed in listing.read_bound(changed, standing)}
         self._schemes = {code: scheme for code, scheme in self._schemes.items() if code not in changed}
         self._looked_at = standing
-        found: list[Scheme] = []
+        schemes: list[Scheme] = []
         for code, survey in self._open.items():
             if not survey.is_open:
                 continue
             scheme = self._schemes.get(code) or self.scheme(code)
             if scheme is not None:
                 self._schemes[code] = scheme
-                found.append(scheme)
-        return found
+                schemes.append(scheme)
+        return schemes
 
     @_translated
     def casts(self, shard: Shard) -> list[Cast]:
@@ -165,9 +171,9 @@ class RegionTallies:
             item.put()
 
 
-def projector(region: str, *, large_rest: float = 0.0) -> Projector:
-    """A projector of one region; see Projector for `large_rest`."""
-    return Projector(RegionTallies(region), clock=gateway.clock, large_rest=large_rest)
+def recounter(region: str, *, large_rest: float = 0.0) -> Recounter:
+    """A recounter for one region; see Recounter for `large_rest`."""
+    return Recounter(RegionTallies(region), clock=gateway.clock, large_rest=large_rest)
 
 
 def _scheme(code: str, rows: Iterable[Row]) -> Scheme | None:
@@ -182,7 +188,8 @@ def _plain(tally: Tally) -> dict[str, Any]:
 def _stored(row: TallyRow) -> Stored:
     counts = row.counts if isinstance(row.counts, dict) else {}
     return Stored(
-        # A row that does not say all of this is no ballot's tally: the sweep counts it again.
+        # What a damaged row does not say counts as 0; the sweep then finds a difference and counts
+        # again.
         Tally(
             _number(counts.get("voters")),
             _numbers(counts.get("answered")),

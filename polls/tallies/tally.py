@@ -1,4 +1,6 @@
-"""Ballots -> counts. One pure function for the results page, the shard's tally and the audit; standard library only."""
+"""Counts ballots. One pure function serves the results page, a shard's tally and the audit.
+Standard library only.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +10,11 @@ from polls.ballots.merge import Cast, merge_ballots
 
 @dataclass(frozen=True)
 class Tally:
-    """How many voted, how many answered each question, and how often each option was chosen. `latest` names the last
-    vote with a text, by its question: whoever shows texts, the newest first, need not look for them in every shard.
+    """How many voters there are, how many answered each question, and how often each option was
+    chosen.
+
+    `latest` has the vote_id of the last vote with a text for each text question: a page that shows
+    the newest texts need not look for them in every shard.
     """
 
     voters: int
@@ -21,8 +26,8 @@ class Tally:
 def count(casts: Iterable[Cast], *, options: Mapping[str, Sequence[str]], may_change: bool) -> Tally:
     """Merge each voter's ballots, then count the answers.
 
-    `options` holds the option ids of every question (a rating's are "1" to its scale; a free text has none and is only
-    counted as answered).
+    `options` holds the option ids of every question (a rating's are "1" to its scale; a free text
+    has none and is only counted as answered).
     """
     ballots = merge_ballots(casts, may_change=may_change)
     answered = dict.fromkeys(options, 0)
@@ -42,8 +47,8 @@ def count(casts: Iterable[Cast], *, options: Mapping[str, Sequence[str]], may_ch
 
 
 def total(tallies: Iterable[Tally], *, options: Mapping[str, Sequence[str]]) -> Tally:
-    """Shards' tallies, added up: exact, because all ballots of a voter lie in one shard. `latest` is each shard's
-    own and stays with it.
+    """The sum of the shards' tallies: exact, because all ballots of a voter lie in one shard.
+    `latest` belongs to a shard and is left out.
     """
     voters, answered = 0, dict.fromkeys(options, 0)
     chosen = {question: dict.fromkeys(ids, 0) for question, ids in options.items()}
@@ -58,10 +63,14 @@ def total(tallies: Iterable[Tally], *, options: Mapping[str, Sequence[str]]) -> 
 
 
 def percent(part: int, whole: int) -> float:
-    """The part in percent, rounded half up to one decimal; 0 of nothing. From the integers: rounded once."""
+    """The part in percent, rounded half up to one decimal; 0.0 where `whole` is 0. Computed from
+    integers, so that it is rounded once.
+    """
     return half_up(1000 * part, whole) / 10 if whole else 0.0
 
 
 def half_up(part: int, whole: int) -> int:
-    """`part / whole` as a whole number, a half rounded up, exactly. `whole` is above 0, `part` at least 0."""
+    """`part / whole` as a whole number, a half rounded up, exactly. `whole` is above 0, `part` at
+    least 0.
+    """
     return (2 * part + whole) // (2 * whole)

@@ -100,9 +100,9 @@ def _copy(data: Path, other: Path) -> None:
 
 def count(survey: Survey) -> None:
     """Counts every shard, as the region's function does, without the rests that leave the machine to voters."""
-    projector, scheme = store.projector(FIRST), store.scheme_of(survey)
+    recounter, scheme = store.recounter(FIRST), store.scheme_of(survey)
     for number in range(survey.shards):
-        projector.recount(Shard(survey.code, survey.round, number), scheme)
+        recounter.recount(Shard(survey.code, survey.round, number), scheme)
 
 
 def _definition(code: str) -> dict[str, Any]:

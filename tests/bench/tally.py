@@ -47,7 +47,7 @@ def beside(demo: Demo) -> tuple[list[Row], list[str]]:
     row = Row(f"votes a second at {MANY:,} ballots", f"at {FEW}", "1/s", speeds["many"], speeds["few"], KEEPS)
     return [*behind, row], [
         f"Voting at {MANY:,} ballots: {CONNECTIONS} connections, {VOTES_EACH} votes each a round, as fast as they are "
-        "taken, the projectors of both regions counting beside it: all rounds at few ballots, then all at many. "
+        "taken, the recounters of both regions counting beside it: all rounds at few ballots, then all at many. "
         f"Afterwards {BESIDE} votes a second go to the survey with many, for the delay of the other's counts."
     ]
 

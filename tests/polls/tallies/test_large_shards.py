@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable
 
 from failover.core.fakes import FakeClock
-from polls.tallies.large_shards import AGAIN_S, Aside
+from polls.tallies.large_shards import AGAIN_S, LargeShards
 from polls.tallies.ports import Shard
 from tests.waiting import wait_until
 
@@ -37,24 +37,24 @@ class Counting:
 
 def test_a_shard_is_counted_once_for_all_its_signals_and_once_more_for_one_that_comes_meanwhile():
     counting = Counting()
-    aside = Aside(counting, clock=FakeClock())
-    aside.put(FIRST)
+    large = LargeShards(counting, clock=FakeClock())
+    large.put(FIRST)
     counting.await_begun(FIRST)
     for shard in (SECOND, FIRST, SECOND, FIRST):
-        aside.put(shard)
+        large.put(shard)
     for _count in range(4):  # one more than there should be
         counting.may_end.release()
     counting.await_begun(FIRST, SECOND, FIRST)
-    aside.put(THIRD)
+    large.put(THIRD)
     counting.await_begun(FIRST, SECOND, FIRST, THIRD)
 
 
 def test_a_shard_that_could_not_be_counted_has_another_turn_behind_the_others_and_not_at_once():
     counting, clock = Counting(failing=[FIRST]), FakeClock()
     began = clock.monotonic()
-    aside = Aside(counting, clock=clock)
-    aside.put(FIRST)
-    aside.put(SECOND)
+    large = LargeShards(counting, clock=clock)
+    large.put(FIRST)
+    large.put(SECOND)
     for _count in range(3):
         counting.may_end.release()
     counting.await_begun(FIRST, SECOND, FIRST)
@@ -63,9 +63,9 @@ def test_a_shard_that_could_not_be_counted_has_another_turn_behind_the_others_an
 
 def test_a_shard_that_cannot_be_read_does_not_end_the_counting_of_the_others():
     counting = Counting(raising=[FIRST])
-    aside = Aside(counting, clock=FakeClock())
-    aside.put(FIRST)
-    aside.put(SECOND)
+    large = LargeShards(counting, clock=FakeClock())
+    large.put(FIRST)
+    large.put(SECOND)
     for _count in range(2):
         counting.may_end.release()
     counting.await_begun(FIRST, SECOND)

@@ -1,4 +1,4 @@
-"""The projector's rules, without a region."""
+"""The recounter's rules, without a region."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from polls.ballots.merge import Cast
 from polls.ballots.models import shard_key, shard_place
 from polls.tallies.fakes import FakeRegion, FakeTallies
 from polls.tallies.ports import Scheme, Shard, Unreachable
-from polls.tallies.recount import IDLE_ROUNDS, LARGE, LIVELY_S, REST, SMALL_REST_S, Projector
+from polls.tallies.recount import IDLE_ROUNDS, LARGE, LIVELY_S, REST, SMALL_REST_S, Recounter
 from polls.tallies.store import shard_of
 from polls.tallies.tally import Tally, count, total
 
@@ -28,16 +28,16 @@ def region() -> FakeRegion:
     return region
 
 
-def projector(region: FakeRegion, *, large_rest: float = 0.0, **steps: float) -> tuple[Projector, FakeClock]:
-    """A projector whose reading of ballots takes `casts` seconds."""
+def recounter(region: FakeRegion, *, large_rest: float = 0.0, **steps: float) -> tuple[Recounter, FakeClock]:
+    """A recounter whose reading of ballots takes `casts` seconds."""
     clock = FakeClock()
     store = FakeTallies(region, lambda method: clock.wait(steps.get(method, 0.0)))
-    return Projector(store, clock=clock, large_rest=large_rest), clock
+    return Recounter(store, clock=clock, large_rest=large_rest), clock
 
 
 def test_a_signalled_shard_is_counted_and_no_other(region: FakeRegion):
     region.ballots[SECOND] = [cast("cyd", "o1")]
-    assert projector(region)[0].count([FIRST, FIRST]) == frozenset()
+    assert recounter(region)[0].count([FIRST, FIRST]) == frozenset()
     assert region.rows[FIRST].tally == Tally(2, {"q1": 2}, {"q1": {"o1": 1, "o2": 1}})
     assert SECOND not in region.rows
     assert region.rows[FIRST].expires_at == SCHEME.expires_at
@@ -45,12 +45,12 @@ def test_a_signalled_shard_is_counted_and_no_other(region: FakeRegion):
 
 def test_a_ballot_that_comes_before_its_survey_or_its_round_is_signalled_again(region: FakeRegion):
     early = Shard("CODE", 2, 0)
-    assert projector(region)[0].count([Shard("NOSUCH", 1, 0), early, FIRST]) == {Shard("NOSUCH", 1, 0), early}
+    assert recounter(region)[0].count([Shard("NOSUCH", 1, 0), early, FIRST]) == {Shard("NOSUCH", 1, 0), early}
     assert set(region.rows) == {FIRST}
 
 
 def test_a_busy_shard_is_counted_again_no_sooner_than_five_times_what_its_count_took(region: FakeRegion):
-    counting, clock = projector(region, casts=0.02)
+    counting, clock = recounter(region, casts=0.02)
     counting.count([FIRST])
     ended = clock.monotonic()
     counting.count([FIRST])
@@ -58,7 +58,7 @@ def test_a_busy_shard_is_counted_again_no_sooner_than_five_times_what_its_count_
 
 
 def test_a_small_shard_that_took_long_once_keeps_nobody_waiting_for_long(region: FakeRegion):
-    counting, clock = projector(region, casts=3.0)
+    counting, clock = recounter(region, casts=3.0)
     counting.count([FIRST])
     ended = clock.monotonic()
     counting.count([FIRST])
@@ -66,7 +66,7 @@ def test_a_small_shard_that_took_long_once_keeps_nobody_waiting_for_long(region:
 
 
 def test_a_shard_that_has_rested_is_not_kept_waiting(region: FakeRegion):
-    counting, clock = projector(region, casts=0.02)
+    counting, clock = recounter(region, casts=0.02)
     counting.count([FIRST])
     ended = clock.monotonic()
     counting.count([SECOND])
@@ -77,7 +77,7 @@ def test_large_shards_leave_the_engine_to_the_votes_five_sixths_of_the_time(regi
     for shard in (FIRST, SECOND):
         region.ballots[shard] = [cast(f"voter-{number}", "o1") for number in range(LARGE + 1)]
     for rest, share in ((5.0, 1 / 6), (0.0, 1.0)):
-        counting, clock = projector(region, large_rest=rest, casts=0.1)
+        counting, clock = recounter(region, large_rest=rest, casts=0.1)
         began = clock.monotonic()
         for _round in range(20):
             counting.count([FIRST])
@@ -87,24 +87,24 @@ def test_large_shards_leave_the_engine_to_the_votes_five_sixths_of_the_time(regi
 
 def test_shards_that_are_known_to_be_large_are_put_aside_and_the_others_counted(region: FakeRegion):
     region.ballots[SECOND] = [cast(f"voter-{number}", "o1") for number in range(LARGE + 1)]
-    counting, _clock = projector(region)
-    aside: list[Shard] = []
-    counting.count([FIRST, SECOND], aside=aside.append)
-    assert (aside, set(region.rows)) == ([], {FIRST, SECOND}), "what was never counted may be small"
+    counting, _clock = recounter(region)
+    deferred: list[Shard] = []
+    counting.count([FIRST, SECOND], defer=deferred.append)
+    assert (deferred, set(region.rows)) == ([], {FIRST, SECOND}), "what was never counted may be small"
     for shard in (FIRST, SECOND):
         region.ballots[shard].append(cast("cyd", "o1"))
 
-    assert counting.count([SECOND, FIRST], aside=aside.append) == frozenset()
+    assert counting.count([SECOND, FIRST], defer=deferred.append) == frozenset()
 
-    assert aside == [SECOND]
+    assert deferred == [SECOND]
     assert (region.rows[FIRST].tally.voters, region.rows[SECOND].tally.voters) == (3, LARGE + 1)
-    counting.count(aside)
+    counting.count(deferred)
     assert region.rows[SECOND].tally.voters == LARGE + 2
 
 
 def test_a_small_shard_does_not_wait_for_what_large_ones_cost(region: FakeRegion):
     region.ballots[SECOND] = [cast(f"voter-{number}", "o1") for number in range(LARGE + 1)]
-    counting, clock = projector(region, large_rest=5.0, casts=0.1)
+    counting, clock = recounter(region, large_rest=5.0, casts=0.1)
     counting.count([FIRST])
     clock.wait(1.0)  # it has rested
     counting.count([SECOND])
@@ -116,29 +116,29 @@ def test_a_small_shard_does_not_wait_for_what_large_ones_cost(region: FakeRegion
 
 
 def test_what_another_projector_wrote_meanwhile_is_not_overwritten_by_an_older_count(region: FakeRegion):
-    other, _clock = projector(region)
+    other, _clock = recounter(region)
 
     def meanwhile(method: str) -> None:
         if method == "write" and len(region.ballots[FIRST]) == 2:
             region.ballots[FIRST].append(cast("cyd", "o1"))
             other.count([FIRST])
 
-    Projector(FakeTallies(region, meanwhile), clock=FakeClock()).count([FIRST])
+    Recounter(FakeTallies(region, meanwhile), clock=FakeClock()).count([FIRST])
     assert region.rows[FIRST].tally.voters == 3
 
 
 def test_a_shard_that_others_write_all_the_time_is_signalled_again(region: FakeRegion):
-    other, _clock = projector(region)
+    other, _clock = recounter(region)
 
     def meanwhile(method: str) -> None:
         if method == "write":
             other.count([FIRST])
 
-    assert Projector(FakeTallies(region, meanwhile), clock=FakeClock()).count([FIRST]) == {FIRST}
+    assert Recounter(FakeTallies(region, meanwhile), clock=FakeClock()).count([FIRST]) == {FIRST}
 
 
 def test_a_past_round_is_counted_by_the_rule_and_the_options_it_had(region: FakeRegion):
-    counting, _clock = projector(region)
+    counting, _clock = recounter(region)
     counting.count([FIRST])
     region.schemes["CODE"] = replace(
         SCHEME, round=2, may_change=False, options={"q9": ["o1"]}, expires_at=3, earlier={1: SCHEME.expires_at}
@@ -150,14 +150,14 @@ def test_a_past_round_is_counted_by_the_rule_and_the_options_it_had(region: Fake
 
 
 def test_ballots_that_expired_are_not_counted_while_the_database_removes_them(region: FakeRegion):
-    counting, clock = projector(region)
+    counting, clock = recounter(region)
     region.schemes["CODE"] = replace(SCHEME, round=2, earlier={1: int(clock.wall())})
     assert counting.count([FIRST]) == frozenset()
     assert FIRST not in region.rows
 
 
 def test_a_sweep_corrects_what_no_signal_told_of_and_says_when_it_looked(region: FakeRegion):
-    counting, clock = projector(region)
+    counting, clock = recounter(region)
     assert counting.sweep().corrected == 1
     assert region.marks["CODE", 1].corrected == 1
     clock.wait(30)
@@ -169,7 +169,7 @@ def test_a_sweep_takes_lively_rounds_always_and_idle_ones_in_turn():
     idle = [replace(SCHEME, code=f"IDLE{number}") for number in range(2 * IDLE_ROUNDS)]
     region = FakeRegion(SCHEME, replace(SCHEME, code="SHUT", is_open=False), *idle)
     region.ballots[FIRST] = [cast("ann", "o1")]
-    counting, clock = projector(region)
+    counting, clock = recounter(region)
     counting.count([FIRST])
     assert counting.sweep().rounds == 1 + IDLE_ROUNDS
     assert counting.sweep(everything=True).rounds == 1 + len(idle)
@@ -187,7 +187,7 @@ def test_an_unreachable_region_fails_the_shard_and_loses_nothing(region: FakeReg
         if down[0] and method == "write":
             raise Unreachable("no answer")
 
-    counting = Projector(FakeTallies(region, before), clock=FakeClock())
+    counting = Recounter(FakeTallies(region, before), clock=FakeClock())
     assert counting.count([FIRST]) == {FIRST}
     down[0] = False
     assert counting.count([FIRST]) == frozenset()
@@ -195,7 +195,7 @@ def test_an_unreachable_region_fails_the_shard_and_loses_nothing(region: FakeReg
 
 
 def test_the_audit_names_every_shard_that_differs_and_writes_nothing(region: FakeRegion):
-    counting, _clock = projector(region)
+    counting, _clock = recounter(region)
     counting.count([FIRST])
     region.ballots[SECOND] = [cast("cyd", "o1")]
     region.ballots[FIRST].append(cast("ann", "o2", vote_id="2"))
@@ -237,7 +237,7 @@ def test_a_tally_names_the_last_vote_with_a_text_of_those_that_count():
 def test_a_tally_that_does_not_name_the_last_text_is_counted_again(region: FakeRegion):
     region.schemes["CODE"] = replace(SCHEME, options={**SCHEME.options, "q2": []})
     region.ballots[FIRST] = [Cast("ann", "1", "x", {"q1": "o1", "q2": "mine"})]
-    counting, _clock = projector(region)
+    counting, _clock = recounter(region)
     counting.count([FIRST])
     kept = region.rows[FIRST]
     region.rows[FIRST] = replace(kept, tally=replace(kept.tally, latest={}))

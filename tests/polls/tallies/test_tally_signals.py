@@ -1,7 +1,7 @@
-"""Signals lost, repeated, reordered or replayed, projectors killed half way or two at once: tallies come out right.
+"""Signals lost, repeated, reordered or replayed, recounters killed half way or two at once: tallies come out right.
 
 A script is drawn: votes, and counts during whose every step something else may happen, other votes and other
-projectors' whole counts included.
+recounters' whole counts included.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from failover.core.fakes import FakeClock
 from polls.ballots.merge import Cast
 from polls.tallies.fakes import FakeRegion, FakeTallies
 from polls.tallies.ports import Scheme, Shard, Unreachable
-from polls.tallies.recount import Projector
+from polls.tallies.recount import Recounter
 from polls.tallies.tally import count
 
 SCHEME = Scheme("CODE", 1, 2, {"q1": ["o1", "o2"]}, may_change=True, expires_at=2_000_000_000, is_open=True)
@@ -30,7 +30,7 @@ class Vote:
 
 @dataclass(frozen=True)
 class Count:
-    """Projector `who` is signalled `shards`; before its n-th step, all of the n-th of `meanwhile` happens."""
+    """Recounter `who` is signalled `shards`; before its n-th step, all of the n-th of `meanwhile` happens."""
 
     who: int
     shards: list[Shard]
@@ -48,7 +48,7 @@ class Down:
 
 
 class Killed(BaseException):
-    """A projector's process ends here: nothing in it may notice."""
+    """A recounter's process ends here: nothing in it may notice."""
 
 
 VOTES = st.builds(Vote, st.integers(0, 5), st.sampled_from(["o1", "o2"]))
@@ -73,10 +73,10 @@ class World:
 
     def __post_init__(self) -> None:
         self.stores = [FakeTallies(self.region) for _ in range(PROJECTORS)]
-        self.projectors = [self.projector(store) for store in self.stores]
+        self.recounters = [self.recounter(store) for store in self.stores]
 
-    def projector(self, store: FakeTallies) -> Projector:
-        return Projector(store, clock=self.clock, version=lambda: f"v{next(self.versions)}")
+    def recounter(self, store: FakeTallies) -> Recounter:
+        return Recounter(store, clock=self.clock, version=lambda: f"v{next(self.versions)}")
 
     def act(self, action: object) -> None:
         match action:
@@ -101,9 +101,9 @@ class World:
         began, outer = self.votes, self.stores[who].before
         self.stores[who].before = lambda _method: self.act_all(next(meanwhile, []))
         try:
-            failed = self.projectors[who].count(shards)
+            failed = self.recounters[who].count(shards)
         except Killed:
-            self.projectors[who] = self.projector(self.stores[who])  # another process, which remembers nothing
+            self.recounters[who] = self.recounter(self.stores[who])  # another process, which remembers nothing
             return
         finally:
             self.stores[who].before = outer
@@ -131,11 +131,11 @@ def played(script: list[object]) -> World:
 @settings(max_examples=120)
 def test_a_sweep_puts_right_whatever_the_signals_left(script: list[object]):
     world = played(script)
-    world.projector(FakeTallies(world.region)).sweep()
+    world.recounter(FakeTallies(world.region)).sweep()
     assert world.is_level()
 
 
-# The race that a version settles: a vote and another's count between a projector's reading and its writing.
+# The race that a version settles: a vote and another's count between a recounter's reading and its writing.
 RACE: list[object] = [Vote(0, "o1"), Count(0, [SHARDS[0]], [[], [], [], [Vote(0, "o2"), Count(1, [SHARDS[0]], [])]])]
 
 
@@ -144,7 +144,7 @@ RACE: list[object] = [Vote(0, "o1"), Count(0, [SHARDS[0]], [[], [], [], [Vote(0,
 @settings(max_examples=120)
 def test_a_signal_heard_once_after_each_vote_is_enough_without_any_sweep(script: list[object], last: int):
     world = played(script)
-    world.projectors[last].count(world.unheard)
+    world.recounters[last].count(world.unheard)
     assert world.is_level()
 
 
@@ -152,10 +152,10 @@ def test_a_signal_heard_once_after_each_vote_is_enough_without_any_sweep(script:
 @settings(max_examples=60)
 def test_a_stream_replayed_from_its_start_changes_nothing(script: list[object]):
     world = played(script)
-    world.projectors[0].count(SHARDS)
+    world.recounters[0].count(SHARDS)
     before = {shard: row.tally for shard, row in world.region.rows.items()}
     for _again in range(2):
-        for projector in world.projectors:
-            projector.count(SHARDS)
+        for recounter in world.recounters:
+            recounter.count(SHARDS)
     assert {shard: row.tally for shard, row in world.region.rows.items()} == before
     assert world.is_level()
