@@ -1,4 +1,4 @@
-"""One set of rules for answers, whether they come from the page or from the API."""
+"""The rules for answers, which pages and the API share."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,10 +18,8 @@ class AnswerInvalid(ValueError):
 
 
 def check(question: Question, raw: Any) -> Any:
-    """The answer in its one canonical form, or None for no answer: an option id, a list of option ids in the question's
-    order, a number, a text.
-
-    Raises AnswerInvalid.
+    """The answer in its canonical form: an option id, a list of option ids in the question's order,
+    a number or a text; None for no answer. Raises AnswerInvalid.
     """
     answer: Any
     match question.kind:
@@ -39,8 +37,8 @@ def check(question: Question, raw: Any) -> Any:
 
 
 def check_all(questions: tuple[Question, ...], raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Canonical answers and a message for each question that has a mistake; answers to unknown questions are mistakes
-    too.
+    """Canonical answers, and a message for each question that has a mistake. An answer to an
+    unknown question is a mistake too.
     """
     given, mistakes = {}, {}
     for question in questions:

@@ -1,9 +1,9 @@
-"""The one cookie that makes a browser one voter in each round of every survey. Its size does not grow with the number
-of surveys.
+"""The cookie that makes a browser one voter in each round of every survey. Its size does not grow
+with the number of surveys.
 
-What names a voter is a keyed hash of the browser, the survey's code and the round: with the cookie in hand nobody can
-compute it, exports of two surveys or of two rounds do not tell that one person voted in both, and after a reset a
-browser is a new voter.
+A voter's name is a keyed hash of the browser's id, the survey's code and the round. So nobody can
+compute it from the cookie, exports of two surveys or of two rounds do not show that one person
+voted in both, and after a reset a browser is a new voter.
 """
 
 import base64
@@ -28,7 +28,7 @@ _BITS_128 = 16  # bytes
 
 @dataclass(frozen=True)
 class LastVote:
-    """The last vote that was taken from this browser, in whichever survey."""
+    """The last vote that was taken from this browser, in any survey."""
 
     code: str
     round: int
@@ -40,7 +40,8 @@ class LastVote:
 class Browser:
     """One browser: 22 random characters, its last vote, and the last voting link by which it voted.
 
-    The last vote bounds every later vote's id from below, in other surveys too: the cookie remembers no other.
+    Every later vote's id is above the last vote's id, in other surveys too: the cookie remembers no
+    other vote.
     """
 
     id: str
@@ -48,7 +49,7 @@ class Browser:
     link: str = ""
 
     def voter(self, survey: Survey) -> str:
-        """Who votes with this browser in the survey's current round."""
+        """The name of the voter that this browser is in the survey's current round."""
         by_link = voting_links.voter(self.link, survey)
         if by_link is not None:
             return by_link
@@ -71,7 +72,9 @@ class Browser:
         return last is not None and last.code == survey.code and survey.born <= last.round < survey.round
 
     def voted(self, survey: Survey, voter: str, vote: Vote, *, link: str) -> "Browser":
-        """The browser after that vote. A later vote of it, in another survey, stays its last one."""
+        """The browser after that vote. A later vote of this browser, in another survey, stays its
+        last one.
+        """
         last = LastVote(survey.code, survey.round, voter, vote)
         if self.last is not None and self.last.vote.id > vote.id:
             last = self.last
@@ -90,7 +93,7 @@ def new() -> Browser:
 
 
 def loads(text: str) -> Browser | None:
-    """The browser in a cookie's text; None for anything that we did not sign."""
+    """The browser in a cookie's text; None for a text without our signature."""
     try:
         fields = Signer(salt=SALT).unsign(text).split(".")
     except BadSignature:
@@ -101,7 +104,7 @@ def loads(text: str) -> Browser | None:
 
 
 def of(request: HttpRequest) -> Browser | None:
-    """The browser that sent this request; None where it sent no cookie of ours."""
+    """The browser that sent this request; None for a request without our cookie."""
     return loads(request.COOKIES.get(settings.VOTER_COOKIE_NAME, ""))
 
 

@@ -1,10 +1,12 @@
-"""Reading many ballots: in many short calls, because one long call would look like a region that hangs. What a round
-that has expired had is not given, also while the database still holds some of it.
+"""Reads many ballots in many short calls, because one long call would look like a region that
+hangs.
 
-When a region fails in between, the rest comes from another one: merging makes whatever is read twice harmless. What is
-read is said to be as old as its first call, to come from the region of the last, and to be as strong as the weakest.
+When a region fails in between, the other calls go to another region: merging makes ballots that are
+read twice harmless. The result counts as read at the time of the first call, in the region of the
+last call, and with the weakest consistency of all calls. Reads are strong in the region of first
+choice, because the result is exported and kept.
 
-Reads are strong where traffic ordinarily goes: what is read here is taken away and kept.
+A round that has expired has no ballots, also while the database still holds some of them.
 """
 
 from collections.abc import Sequence
@@ -19,16 +21,16 @@ from polls.common.models import Page
 from polls.surveys.survey import Survey
 
 T = TypeVar("T")
-SHARDS_A_CALL = 4  # 4 round trips to a region 70 ms away are far within one attempt
+SHARDS_A_CALL = 4  # 4 round trips to a region 70 ms away fit easily into one attempt
 FINAL = gateway.Consistency.STRONG_ELSE_EVENTUAL
-AT_ONCE = 3  # calls; few, so that votes always find a free connection
+AT_ONCE = 3  # calls; so few that votes always find a free connection
 
 
 def read_round(survey: Survey) -> Known[list[BallotRow]]:
     """Every ballot of the current round. Raises NoRegionAnswered.
 
-    While all ballots of all surveys fit into one page, that page is read; beyond, this round's shards alone, so that
-    other surveys' ballots cost nothing here.
+    Where the ballots of all surveys fit into one page, this reads that page. Otherwise it reads the
+    shards of this round alone, so that the ballots of other surveys cost nothing.
     """
     began = gateway.clock.wall()
     prefix = shard_prefix(survey.code, survey.round)
@@ -40,16 +42,16 @@ def read_round(survey: Survey) -> Known[list[BallotRow]]:
     return together(list(_pool().map(_read_shards, calls)), began)
 
 
-def together(told: Sequence[gateway.Routed[list[T]]], at: float) -> Known[list[T]]:
-    """Several reads as one: from the region of the last, as strong as the weakest."""
-    weakest = next((routed for routed in told if routed.degraded), told[-1])
-    values = [value for routed in told for value in routed.value]
-    return Known(values, told[-1].region, at, weakest.asked, weakest.given)
+def together(reads: Sequence[gateway.Routed[list[T]]], at: float) -> Known[list[T]]:
+    """Several reads as one: in the region of the last read, with the weakest consistency."""
+    weakest = next((routed for routed in reads if routed.degraded), reads[-1])
+    values = [value for routed in reads for value in routed.value]
+    return Known(values, reads[-1].region, at, weakest.asked, weakest.given)
 
 
 def read_ahead(survey: Survey) -> Known[bool]:
-    """Whether there is a ballot in the current round's first shard: as cheap a read as there is, to learn how one of
-    them all would be answered now. Raises NoRegionAnswered.
+    """Whether the current round's first shard has a ballot. A cheap read, which shows how a read of
+    all ballots would be answered now. Raises NoRegionAnswered.
     """
     began = gateway.clock.wall()
     shard = f"{shard_prefix(survey.code, survey.round)}0"
@@ -61,20 +63,21 @@ def read_ahead(survey: Survey) -> Known[bool]:
 
 
 def read_replica(survey: Survey, region: str) -> list[BallotRow]:
-    """The ballot rows of the current round in one region's replica, in the order of their keys, without routing.
+    """The ballot rows of the current round in one region's replica, in the order of their keys,
+    without routing.
 
-    For audits. Raises whatever reading there raises.
+    For audits. Raises what the database raises.
     """
     if survey.is_gone:
         return []
     prefix = shard_prefix(survey.code, survey.round)
     with gateway.at(region) as bound:
         page = ballot_page(None, prefix=prefix, consistent=bound.strong)
-        found = page.rows(BallotRow)
+        rows = page.rows(BallotRow)
         while page.next:
             page = ballot_page(page.next, prefix=prefix, consistent=bound.strong)
-            found += page.rows(BallotRow)
-    return sorted(found, key=lambda row: (str(row.shard), str(row.voter_region)))
+            rows += page.rows(BallotRow)
+    return sorted(rows, key=lambda row: (str(row.shard), str(row.voter_region)))
 
 
 def _page(start: dict[str, Any] | None, prefix: str | None, bound: gateway.Bound) -> Page:
@@ -90,5 +93,5 @@ def _read_shards(shards: Sequence[str]) -> gateway.Routed[list[BallotRow]]:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    """Made on first use, so never before a server forks its workers."""
+    """Made at the first use, which is never before a server forks its workers."""
     return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ballots")

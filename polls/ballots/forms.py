@@ -16,7 +16,9 @@ PREFIX = "q_"
 
 
 class AnswerField(forms.Field):
-    """One question. The rules are those of the API (answers.py): this field only speaks HTML."""
+    """One question. answers.py has the rules, which the API shares; this field translates from
+    HTML.
+    """
 
     def __init__(self, question: Question, initial: Any = None) -> None:
         self.question = question
@@ -34,17 +36,17 @@ class AnswerField(forms.Field):
         )
 
     def to_python(self, value: Any) -> Any:
-        """What the API would have been sent."""
+        """The answer as a client of the API would send it."""
         if self.question.kind is not Kind.RATING or not isinstance(value, str):
             return value
         number = gateway.text.whole_number(value)
         return value if number is None else number
 
     def validate(self, value: Any) -> None:
-        """Nothing here: `clean` asks the question itself."""
+        """Does nothing: `clean` applies the rules of the question."""
 
     def clean(self, value: Any) -> Any:
-        """The canonical answer, or None. Raises ValidationError with the sentence that the voter reads."""
+        """The canonical answer, or None. Raises ValidationError with a sentence for the voter."""
         try:
             return answers.check(self.question, self.to_python(value))
         except answers.AnswerInvalid as error:
@@ -52,11 +54,13 @@ class AnswerField(forms.Field):
 
 
 class BallotForm(forms.Form):
-    """All questions of a survey, and what makes a repeat harmless: the signed token and the vote's name."""
+    """All questions of a survey, and two fields that make a repeat harmless: the signed token and
+    the vote's name.
+    """
 
     token = forms.CharField(widget=forms.HiddenInput, required=False)
     vote_id = forms.CharField(widget=forms.HiddenInput, required=False)
-    use_required_attribute = False  # the server's summary names every mistake at once; a browser shows one
+    use_required_attribute = False  # our summary names every mistake at once; a browser names one
 
     def __init__(self, survey: Survey, *args: Any, given: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -65,7 +69,9 @@ class BallotForm(forms.Form):
 
     @classmethod
     def typed(cls, survey: Survey, data: QueryDict) -> "BallotForm":
-        """What stands in the form by now, not looked at yet: no answer is a mistake before it is sent."""
+        """The form with what was typed so far, not validated: no answer is a mistake before it is
+        sent.
+        """
         fields = {name: field for name, field in cls(survey).fields.items() if name.startswith(PREFIX)}
         given = {name: field.widget.value_from_datadict(data, {}, name) for name, field in fields.items()}
         return cls(survey, given={name.removeprefix(PREFIX): value for name, value in given.items()})

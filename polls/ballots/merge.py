@@ -1,4 +1,4 @@
-"""How a voter's ballots of several regions become one."""
+"""Merges the ballots that a voter has in several regions into one."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from polls.surveys.merge import JSON
 
 @dataclass(frozen=True)
 class Cast:
-    """One ballot row: what a voter said in one region."""
+    """One ballot row: a voter's answers as one region recorded them."""
 
     voter: str
     vote_id: str
@@ -17,19 +17,21 @@ class Cast:
 
     @property
     def rank(self) -> tuple[str, str]:
-        """By the time of voting; equal ids with different answers by digest, so that every reader agrees."""
+        """Orders by the time of voting; equal ids with different answers by digest, so that every
+        reader agrees.
+        """
         return self.vote_id, self.digest
 
 
 def stands(casts: Iterable[Cast], *, may_change: bool) -> Cast | None:
-    """Which of one voter's ballots counts: the last, or the first where votes may not be changed; None when there is
-    none.
+    """The ballot of one voter that counts: the last, or the first where votes may not be changed;
+    None without any.
     """
     return (max if may_change else min)(casts, key=lambda cast: cast.rank, default=None)
 
 
 def merge_ballots(casts: Iterable[Cast], *, may_change: bool) -> dict[str, Cast]:
-    """One ballot a voter, from rows in any order and any number."""
+    """One ballot for each voter, from rows in any order and any number."""
     merged: dict[str, Cast] = {}
     for cast in casts:
         known = merged.get(cast.voter)

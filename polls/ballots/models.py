@@ -1,4 +1,4 @@
-"""The table of the ballots, and the keys under which they lie (see polls/surveys/models.py)."""
+"""The table of the ballots, and its keys. polls/surveys/models.py says how keys are made."""
 
 import hashlib
 from typing import Any
@@ -14,7 +14,9 @@ SEPARATOR = "#"
 
 
 class BallotRow(RegionalModel):
-    """What one voter said in one round, as one region wrote it. All ballots of a round have the same `expires_at`."""
+    """One voter's ballot in one round, as one region wrote it. All ballots of a round have the same
+    `expires_at`.
+    """
 
     class Meta:
         table_name = "survey-votes"
@@ -32,7 +34,9 @@ class BallotRow(RegionalModel):
         return Cast(self.voter, self.vote_id, self.digest, answers)
 
     def as_json(self) -> dict[str, object]:
-        """The row as an audit shows it: `updated_at` is the vote_id as a number, `expires_at` epoch seconds."""
+        """The row as an audit shows it: `updated_at` is the vote_id as a number, `expires_at` epoch
+        seconds.
+        """
         return {
             "shard": str(self.shard),
             "voter": self.voter,
@@ -46,37 +50,38 @@ class BallotRow(RegionalModel):
 
     @property
     def voter(self) -> str:
-        """Whose ballot this is: url-safe characters, so the separator is none of them."""
+        """The voter's name. It has url-safe characters only, so it never contains the separator."""
         return str(self.voter_region).partition(SEPARATOR)[0]
 
 
 def ballot_page(start: dict[str, Any] | None, *, prefix: str | None = None, consistent: bool = False) -> Page:
-    """Up to 500 items from `start` on, of which those are given whose shard begins with `prefix`.
+    """Reads up to 500 items from `start` on, and gives those whose shard begins with `prefix`.
 
-    A long reading is many short calls, each with its own time limit: one long call would look like a region that hangs.
+    A long reading is many short calls, each with its own time limit: one long call would look like
+    a region that hangs.
     """
-    found = BallotRow.scan(
+    scan = BallotRow.scan(
         BallotRow.shard.startswith(prefix) if prefix else None,
         page_size=PAGE_ITEMS,
         last_evaluated_key=start,
         consistent_read=consistent,
     )
-    page = next(found.page_iter)
+    page = next(scan.page_iter)
     return Page(page["Items"], page.get("LastEvaluatedKey"))
 
 
 def round_key(code: str, number: int) -> str:
-    """What the tallies of one round of a survey lie under."""
+    """The partition key of the tallies of one round."""
     return f"{code}{SEPARATOR}{number}"
 
 
 def shard_prefix(code: str, number: int) -> str:
-    """What the shard keys of one round of a survey start with."""
+    """The beginning of the shard keys of one round."""
     return f"{round_key(code, number)}{SEPARATOR}"
 
 
 def shard_place(key: str) -> tuple[str, int, int] | None:
-    """Code, round and number that a shard key is made of; None for a key that is none."""
+    """Code, round and number that a shard key is made of; None for any other key."""
     code, *numbers = key.split(SEPARATOR)
     match [gateway.text.whole_number(number) for number in numbers]:
         case [int(round_), int(place)] if code:
@@ -85,7 +90,9 @@ def shard_place(key: str) -> tuple[str, int, int] | None:
 
 
 def shard_key(code: str, number: int, voter: str, shards: int) -> str:
-    """The shard that a voter's ballots of one round lie in; fixed for ever, so a survey's shard count never changes."""
+    """The partition key of a voter's ballots in one round. It never changes, so a survey's shard
+    count never changes.
+    """
     place = int.from_bytes(hashlib.sha256(voter.encode()).digest()[:4], "big") % shards
     return f"{shard_prefix(code, number)}{place}"
 
@@ -96,5 +103,5 @@ def voter_key(voter: str, region: str) -> str:
 
 
 def mark_key(code: str, number: int, region: str) -> tuple[str, str]:
-    """Where a round's mark of one region lies (region_marks.py): in a partition that is no shard."""
+    """The key of a round's mark of one region (region_marks.py), in a partition that is no shard."""
     return f"writers{SEPARATOR}{shard_prefix(code, number)}", voter_key("", region)

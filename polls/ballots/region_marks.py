@@ -1,11 +1,14 @@
-"""Which regions a voter's earlier ballot may have been written in: on a calm day in none but the one that votes go to
-now, and then a vote is one call and not two.
+"""The regions in which a voter's earlier ballot may have been written. On a calm day that is only
+the region that votes go to now, and then a vote costs one call and not two.
 
-A region that takes a ballot of a round is marked in that region, beside the ballots and replicated as they are. So
-where a ballot of another region's can be seen, its mark can be too, and a mark is looked for once a second instead of a
-ballot for each vote. Within that second after a region's *first* ballot of a round a voter who turns up in another
-region is told "recorded" where "changed" or "already-recorded" would be right; what is counted is the same. A process
-knows its own marks at once.
+A region that takes a ballot of a round is marked: the mark lies beside the ballots and is
+replicated as they are. So where a ballot of another region can be seen, that region's mark can be
+seen too. A process reads the marks once a second, instead of a ballot for each vote. It knows its
+own marks at once.
+
+Within a second after a region's *first* ballot of a round, a voter who turns up in another region
+may be told "recorded" where "changed" or "already-recorded" would be right. What is counted is the
+same.
 """
 
 from dataclasses import dataclass, field
@@ -35,7 +38,8 @@ _rounds: BoundedDict[tuple[str, int], _Round] = BoundedDict(MOST_ROUNDS)
 def others(survey: Survey, region: str) -> list[str]:
     """The regions, besides the bound `region`, that may have written ballots of the current round.
 
-    Marks the bound region as well when no ballot has been written there. Raises what the database raises.
+    Marks the bound region as well when no ballot has been written there. Raises what the database
+    raises.
     """
     key = (survey.code, survey.round)
     if _is_due(key, region):
@@ -50,13 +54,15 @@ def others(survey: Survey, region: str) -> list[str]:
 
 
 def forget() -> None:
-    """Looks anew at every round."""
+    """Forget every round, so that the marks are read anew."""
     with _lock:
         _rounds.clear()
 
 
 def _is_due(key: tuple[str, int], region: str) -> bool:
-    """Whether the caller is to look now; callers who come meanwhile go by what is known, where anything is known."""
+    """Whether the caller is to look now; callers who come meanwhile go by what is known, where
+    anything is known.
+    """
     now = gateway.clock.monotonic()
     with _lock:
         known = _rounds.get(key)

@@ -9,8 +9,9 @@ from polls.surveys.survey import Survey
 
 
 def ballot_get(survey: Survey, voter: str) -> Known[Cast | None]:
-    """What a voter said in the current round: strongly read where traffic ordinarily goes, since who has just voted
-    wants to see that vote. None once the round has expired. Raises NoRegionAnswered.
+    """A voter's ballot in the current round; None where there is none, or once the round has
+    expired. The read is strong in the region of first choice, because a voter who has just voted
+    wants to see that vote. Raises NoRegionAnswered.
     """
     keys = ballot_keys(survey, voter)
     routed = gateway.read(
@@ -22,14 +23,16 @@ def ballot_get(survey: Survey, voter: str) -> Known[Cast | None]:
 
 
 def ballot_keys(survey: Survey, voter: str) -> list[tuple[str, str]]:
-    """Where a voter's ballots of the current round may lie: one key a region of writing."""
+    """The keys of a voter's ballots in the current round: one for each region, in the order of
+    their priority.
+    """
     shard = shard_key(survey.code, survey.round, voter, survey.shards)
     return [(shard, voter_key(voter, region)) for region in gateway.regions()]
 
 
 def ballots(survey: Survey, *, region: str | None = None) -> Known[list[Cast]]:
-    """One ballot a voter, by time of voting; from `region`'s replica, or from wherever it is answered. None of a round
-    that has expired. Raises NoRegionAnswered.
+    """One ballot for each voter, by time of voting, from the replica of `region` or from any region
+    that answers. A round that has expired has no ballots. Raises NoRegionAnswered.
     """
     if region is not None:
         asked = given = gateway.Consistency.STRONG

@@ -1,5 +1,5 @@
-"""The signed token of a ballot page: whose page it is, whatever became of this browser's cookie, and in whichever stack
-the page is sent.
+"""The signed token of a ballot page. It names the page's voter without a cookie, and in any stack
+that the page is sent to.
 """
 
 import hashlib
@@ -21,10 +21,12 @@ class Vote(NamedTuple):
 
 @dataclass(frozen=True)
 class PageToken:
-    """The voter of one survey, the round that the page shows, and the last vote that this page knows of.
+    """The voter of one survey, the round that the page shows, and the last vote that the page knows
+    of.
 
-    `link` is the voting link that names the voter, empty where none does. `issuer` is the stack that made the token:
-    stacks share their key but no cookies, so that a page of another stack says who its voter is.
+    `link` is the voting link that names the voter, empty without one. `issuer` is the stack that
+    made the token: stacks share their key but no cookies, so a page must name its voter to another
+    stack.
     """
 
     code: str
@@ -56,13 +58,15 @@ class PageToken:
 
 
 def issuer() -> str:
-    """This stack's name in its tokens: stacks differ by the region that they try first, or by a name of their own."""
+    """This stack's name in its tokens. Stacks differ by the region that they try first, or by a
+    name of their own.
+    """
     own_region = settings.FAILOVER["REGIONS"].partition(",")[0].strip()
     return hashlib.sha256(f"{settings.INSTALLATION}/{own_region}".encode()).hexdigest()[:8]
 
 
 def loads(text: str | None, code: str) -> PageToken | None:
-    """The token of this survey in a text that a browser sent back; None for anything that no stack signed for it."""
+    """The token in a text that a browser sent back; None unless a stack signed it for this survey."""
     if not text:
         return None
     try:

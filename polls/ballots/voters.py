@@ -1,4 +1,6 @@
-"""Who a ballot belongs to: one voter to a browser, and one to a voting link, whatever tabs and stacks it passes."""
+"""The voter of a ballot: a browser is one voter, and a voting link is one, in whatever tabs and
+stacks.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -10,9 +12,11 @@ from polls.surveys.survey import Survey
 
 @dataclass(frozen=True)
 class Voter:
-    """A voter in the current round of a survey. `link` is the voting link that names them, empty where none does.
+    """A voter in the current round of a survey. `link` is the voting link that names them, empty
+    without one.
 
-    `known` is their last vote as their page and their browser know it; `floor` the id that a new vote must be above.
+    `known` is their last vote, as far as their page and their browser know. A new vote's id must be
+    above `floor`.
     """
 
     name: str
@@ -27,21 +31,22 @@ class Voter:
 
 
 def of_page(survey: Survey, browser: Browser) -> Voter:
-    """Whom a page is made for that this browser asks for."""
+    """The voter of a page that this browser asks for."""
     return _voter(browser.voter(survey), browser.link_for(survey), None, browser)
 
 
 def of_link(survey: Survey, link: str, browser: Browser | None) -> Voter | None:
-    """Whom a voting link names; None for a link that is not this survey's."""
+    """The voter that a voting link names; None for a link that is not of this survey."""
     name = voting_links.voter(link, survey)
     return None if name is None else _voter(name, link, None, browser)
 
 
 def of_ballot(survey: Survey, page: PageToken | None, browser: Browser | None) -> Voter:
-    """Whose ballot it is that came with this page token from this browser, either of which may be missing.
+    """The voter of a ballot that came with this page token from this browser, either of which may be missing.
 
-    The voting link's voter comes first. Then comes the voter of a page that another stack made, where this stack's
-    cookie was unknown; then this browser's, so that two tabs are one voter; then, without cookies, the page's own.
+    1. The page has a voting link: the link's voter.
+    2. The page is of this round, and another stack made it, or there is no cookie: the page's voter.
+    3. Otherwise: the browser's voter, so that two tabs are one voter.
     """
     if page is not None and (voter := of_link(survey, page.link, browser)) is not None:
         return _voter(voter.name, page.link, page, browser)

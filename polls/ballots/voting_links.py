@@ -1,8 +1,9 @@
-"""Voting links that count once. A link is a random number with our signature: we keep no list of them, and nobody
-writes down who got which.
+"""Voting links that count once. A link is a random number with our signature. We keep no list of
+links, and nobody records who got which link.
 
-A link is good for one survey (not for a later one under its code) and for every round of it. In a round it has one
-vote, in whatever browser it is opened: the voter's name is made from the link.
+A link is valid for one survey (not for a later one under the same code) and for every round of it.
+In a round it has one vote, in whatever browser it is opened: the voter's name is made from the
+link.
 """
 
 import hashlib
@@ -14,21 +15,21 @@ from django.utils.crypto import constant_time_compare
 
 from polls.surveys.survey import Survey
 
-MOST = 500  # made at once
+MOST = 500  # links made at once
 SALT = "polls.link"
 _NUMBER, _SIGNED = 16, 22  # characters: 96 random bits, 132 bits of signature
 _TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{_NUMBER + _SIGNED}}}")
 
 
 def make(survey: Survey) -> str:
-    """One more link's token, url-safe."""
+    """The token of a new link, url-safe."""
     number = secrets.token_urlsafe(_NUMBER * 3 // 4)
     return number + _signature(number, survey)
 
 
 def voter(token: str, survey: Survey) -> str | None:
-    """Who votes with this token; None for a token that we did not make for this survey. Exports show this name: it does
-    not give the link away.
+    """The name of the voter with this token; None for a token that we did not make for this survey.
+    Exports show the name: it does not give the link away.
     """
     if not _TOKEN.fullmatch(token):
         return None
