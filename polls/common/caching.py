@@ -1,5 +1,5 @@
-"""A value that many ask for and that costs something: read at most so often, by whoever comes first, not once for each
-phone in the hall.
+"""Values that many requests ask for and that are expensive to read or make: once for all of them,
+not once for each phone in the hall.
 """
 
 from collections.abc import Callable, Hashable
@@ -14,22 +14,22 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 MOST_KEYS = 200
 TURNS = 16  # keys that are read at the same time, at most
-REST = 5  # a value that is expensive to read is read less often: never more than a sixth of the time
+REST = 5  # reading takes at most a sixth of the time: a value stays fresh five times as long as its reading took
 
 
 @dataclass(frozen=True)
 class Held(Generic[V]):
-    """A value, and whether it is as fresh as it should be: not when reading it anew has just failed."""
+    """A value; `current` is false where reading it again has just failed."""
 
     value: V
     current: bool
 
 
 class Cached(Generic[K, V]):
-    """A value older than `fresh_s` seconds, and than five times what reading it took, is read again, by one caller at a
-    time while the others get the last one. Thread-safe.
+    """Reads a value again when it is older than `fresh_s` seconds, and older than five times the
+    duration of its last reading. One caller reads while the others get the last value. Thread-safe.
 
-    When reading raises `survives`, the last known value is given instead, for as long as there is one.
+    When reading raises `survives`, callers get the last known value, where there is one.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class Cached(Generic[K, V]):
 
 
 class Newest(Generic[K, V]):
-    """A value that must not be older than the question. Whoever asks gets a reading that began afterwards; all who ask
-    while one is under way share the next, so that a key is read by one thread at a time. Thread-safe.
+    """Gives each caller a value whose reading began after the call. All who call during a reading
+    share the next one, so that one thread at a time reads a key. Thread-safe.
     """
 
     def __init__(self, read: Callable[[K], V]) -> None:
@@ -91,15 +91,15 @@ class Newest(Generic[K, V]):
                     del self._next[key]
                 try:
                     reading.set_result(self._read(key))
-                except Exception as error:  # it belongs to everybody who waits
+                except Exception as error:  # every caller who waits gets it
                     reading.set_exception(error)
         return reading.result()
 
 
 class Made(Generic[K, V]):
-    """What is made of something that many look at: once for all of them. A key names everything that the value is made
-    of, so nothing ever gets stale; those last asked for are kept. Thread-safe; two who come first at the same moment
-    may both make it.
+    """Keeps values that were made of something, the last ones that were asked for. A key names
+    everything that its value is made of, so no value becomes stale. Thread-safe; two callers who
+    come first at the same moment may both make one.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A value that says where it came from, when, and how up to date it was to be and is."""
+"""A value with its origin: the region, the time, and the consistency of the read."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -12,7 +12,9 @@ EVENTUAL = gateway.Consistency.EVENTUAL
 
 @dataclass(frozen=True)
 class Known(Generic[T]):
-    """A value, the region that told it, when (seconds since the epoch), and the consistency asked for and given."""
+    """A value, the region that gave it, when (seconds since the epoch), and the consistency asked
+    for and given.
+    """
 
     value: T
     region: str
@@ -22,14 +24,14 @@ class Known(Generic[T]):
 
     @classmethod
     def read(cls, value: T, routed: gateway.Routed[U], at: float) -> "Known[T]":
-        """What was made of one routed read."""
+        """A value that was made of one routed read."""
         return cls(value, routed.region, at, routed.asked, routed.given)
 
     @property
     def degraded(self) -> bool:
-        """Whether a read that was to be strong was not: the latest votes of the region it is about may be missing."""
+        """Whether a read that was to be strong was eventual: the latest votes may be missing."""
         return self.asked is not EVENTUAL and self.given is EVENTUAL
 
     def age_ms(self) -> int:
-        """How old it is now, in milliseconds."""
+        """The age of the value now, in milliseconds."""
         return max(0, round((gateway.clock.wall() - self.at) * 1000))

@@ -1,7 +1,8 @@
-"""Times on the clock of this installation's zone: as an author types them, and as everybody reads them.
+"""Times on the clock of this installation's zone, as an author types them and as pages show them.
 
-Where clocks are set back an hour comes twice, and where they are set forward one does not come at all. Every time is
-therefore shown with its offset, and what an author did not touch keeps its instant.
+Where clocks are set back, an hour comes twice; where they are set forward, an hour does not come at
+all. Every time is therefore shown with its offset, and a time that an author did not touch keeps
+its instant.
 """
 
 from datetime import UTC, datetime
@@ -12,7 +13,9 @@ from django.utils.translation import gettext as _
 
 
 def typed_form(at: datetime | None) -> str:
-    """An instant as the form's field has it: on the local clock, to the minute where it has no seconds."""
+    """An instant as the form's field holds it: on the local clock, to the minute where it has no
+    seconds.
+    """
     if at is None:
         return ""
     local = timezone.localtime(at).replace(tzinfo=None)
@@ -26,9 +29,11 @@ def with_offset(at: datetime) -> str:
 
 
 def read(text: str, before: datetime | None) -> str | None:
-    """What was typed as survey JSON has it: with its offset. `before` is the instant that the field was shown with: the
-    same text means the same instant, also in an hour that comes twice. What is no time, or none that there is, stays
-    as it was typed, so that the reader refuses it.
+    """A typed time as survey JSON has it: with its offset. None for an empty text.
+
+    `before` is the instant that the field was shown with: the same text means the same instant,
+    also in an hour that comes twice. A text that is no time, or a time that does not exist, stays
+    as typed, so that the reader refuses it.
     """
     text = text.strip()
     if not text:
@@ -54,7 +59,7 @@ def is_absent(text: str) -> bool:
 
 
 def absent_sentence(text: str) -> str:
-    """Why such a time cannot be meant."""
+    """The sentence that refuses a time of which `is_absent` is true."""
     at = datetime.fromisoformat(text.strip())
     values = {
         "time": at.strftime("%H:%M"),

@@ -1,4 +1,4 @@
-"""What the models of every table share: JSON as it is stored, and a page of rows."""
+"""Shared by the models of every table: JSON as it is stored, and a page of rows."""
 
 import json
 import logging
@@ -14,18 +14,20 @@ from failover.gateway import RegionalModel
 ModelT = TypeVar("ModelT", bound=RegionalModel)
 
 DatabaseError = PynamoDBException
-"""Whatever a region or the SDK says instead of an answer."""
+"""The base of every error that a region or the SDK raises."""
 
-PAGE_ITEMS = 500  # read at once: 60 ms of a local engine on a busy laptop, far within one attempt
+PAGE_ITEMS = 500  # read at once: 60 ms of a local engine on a busy laptop, well within one attempt
 log = logging.getLogger(__name__)
 
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # perhaps half of a pair: looked at closely
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # perhaps half of a pair
 
 
 class StoredJSON(JSONAttribute):
-    """JSON as small as it can be written, since an item holds 400 KB at most: a letter of most of the world's scripts
-    takes two or three bytes, and six as an ASCII escape. Reading never fails: what is no JSON reads as None, and half
-    of a surrogate pair, which no page could send, as U+FFFD.
+    """JSON in as few bytes as possible, since an item holds 400 KB at most: a letter of most of the
+    world's scripts takes two or three bytes, and six as an ASCII escape.
+
+    Reading never fails: a text that is no JSON reads as None, and half of a surrogate pair, which
+    no page could send, as U+FFFD.
     """
 
     def serialize(self, value: Any) -> str | None:
@@ -38,10 +40,10 @@ class StoredJSON(JSONAttribute):
     def deserialize(self, value: str) -> Any:
         """The value of a JSON text."""
         try:
-            found = json.loads(value, strict=False, parse_constant=lambda _name: None, parse_float=_finite)
+            read = json.loads(value, strict=False, parse_constant=lambda _name: None, parse_float=_finite)
         except (ValueError, RecursionError):
             return None
-        return _sendable(found) if _SURROGATE.search(value) else found
+        return _sendable(read) if _SURROGATE.search(value) else read
 
 
 def _finite(digits: str) -> float | None:
@@ -61,11 +63,15 @@ def _sendable(value: Any) -> Any:
 
 
 class Page(NamedTuple):
-    """A part of a long reading, as the database gave it, and where the next part begins; None at the end."""
+    """A part of a long reading, as the database gave it. The next part begins at `next`; None at
+    the end.
+    """
 
     items: list[dict[str, Any]]
     next: dict[str, Any] | None
 
     def rows(self, model: type[ModelT]) -> list[ModelT]:
-        """The items as models: work for this process, and therefore not done within the time of an attempt."""
+        """The items as models. This is work for this process, so it is not done within the time of
+        an attempt.
+        """
         return [model.from_raw_data(item) for item in self.items]

@@ -1,5 +1,5 @@
-"""A list that is read a page at a time, in the order of an index of several regions' rows: every entry once, where its
-latest row stands. Pure but for the readers that it is given.
+"""Reads a list one page at a time, in the order of an index of several regions' rows. Each entry
+comes once, at the place of its latest row. Pure, apart from the readers that callers pass in.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,11 +8,13 @@ from typing import Generic, NamedTuple, TypeVar
 from failover import gateway
 
 T = TypeVar("T")
-MOST_READS = 10  # of the index for one page: entries that are not of this list are passed over
+MOST_READS = 10  # of the index for one page; entries of other lists are passed over
 
 
 class Place(NamedTuple):
-    """Where a row stands among those of its shelf, the latest change first; `updated_at` is microseconds."""
+    """Where a row stands on its shelf, the latest change first; `updated_at` is microseconds since
+    the epoch.
+    """
 
     updated_at: int
     code: str
@@ -20,7 +22,7 @@ class Place(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Place | None":
-        """The place that a page's address names; None for a text that names none."""
+        """The place that a page's address names; None for any other text."""
         number, _dash, rest = text.partition("-")
         code, _dash, region = rest.partition("-")
         updated_at = gateway.text.whole_number(number)
@@ -29,13 +31,13 @@ class Place(NamedTuple):
         return cls(updated_at, code, region)
 
     def __str__(self) -> str:
-        """As an address names it."""
+        """The place as an address names it."""
         return f"{self.updated_at}-{self.code}-{self.region}"
 
 
 class Read(NamedTuple):
-    """Places of one region behind some other, the latest first, and whether more follow. None is missing down to the
-    time of the last one.
+    """Places of one region behind a given place, the latest first, and whether more follow. They
+    are complete down to the time of the last one.
     """
 
     places: Sequence[Place]
@@ -43,28 +45,29 @@ class Read(NamedTuple):
 
 
 class Entry(NamedTuple, Generic[T]):
-    """What the merged rows under one code come to, and the latest of the places where they stand in this list."""
+    """The value of the merged rows under one code, and the latest of their places in this list."""
 
     value: T
     latest: Place
 
 
 class Turned(NamedTuple, Generic[T]):
-    """A page: its entries by code, in their order, and the place behind which the next one begins; None at the end."""
+    """A page: its entries by code, in order. The next page begins behind `next`; None at the end."""
 
     entries: dict[str, T]
     next: Place | None
 
 
-Index = Callable[[Place | None], Iterable[Read]]  # what every region that answers has behind a place
+Index = Callable[[Place | None], Iterable[Read]]  # the places behind one, of each region that answers
 Entries = Callable[[Sequence[str], Mapping[str, frozenset[Place]]], Mapping[str, Entry[T]]]
 
 
 def turn(start: Place | None, size: int, index: Index, entries: Entries[T]) -> Turned[T]:
-    """Up to `size` entries behind `start`, which is the last place that the page before looked at. `entries` gives
-    those of some codes that belong to the list, knowing where the index has them.
+    """A page of up to `size` entries behind `start`, the last place that the page before looked at.
 
-    An entry whose latest place is not behind `start` was on a page before this one, or has changed since that page.
+    `index` reads the places behind a place. `entries` gets codes, and the places of every code that
+    was read, and returns the entries of those codes that belong to the list. An entry whose latest
+    place is not behind `start` was on an earlier page, or has changed since that page.
     """
     place = start
     listed: dict[str, T] = {}
@@ -72,9 +75,9 @@ def turn(start: Place | None, size: int, index: Index, entries: Entries[T]) -> T
     for _read in range(MOST_READS):
         reads = list(index(place))
         ends = [read.places[-1].updated_at for read in reads if read.more]
-        together = {each for read in reads for each in read.places}
-        # Behind the end of what was read of one region another region's places may be missing.
-        places = sorted((each for each in together if not ends or each.updated_at >= max(ends)), reverse=True)
+        places_read = {each for read in reads for each in read.places}
+        # Behind the end of one region's read, places of another region may be missing.
+        places = sorted((each for each in places_read if not ends or each.updated_at >= max(ends)), reverse=True)
         standing = by_code(places)
         while places:
             codes = list(dict.fromkeys(each.code for each in places if each.code not in looked_at))
@@ -94,17 +97,19 @@ def turn(start: Place | None, size: int, index: Index, entries: Entries[T]) -> T
 
 
 def by_code(places: Iterable[Place]) -> dict[str, frozenset[Place]]:
-    """Places by the code of the entry that they are of."""
-    found: dict[str, set[Place]] = {}
+    """Places by the code of their entry."""
+    grouped: dict[str, set[Place]] = {}
     for place in places:
-        found.setdefault(place.code, set()).add(place)
-    return {code: frozenset(standing) for code, standing in found.items()}
+        grouped.setdefault(place.code, set()).add(place)
+    return {code: frozenset(standing) for code, standing in grouped.items()}
 
 
 def read_behind(after: Place | None, parts: Iterable[tuple[list[Place], bool]]) -> Read:
-    """What an index has behind `after`, of parts that it gives from the time of `after` on, each with whether more
-    follow; as many parts as it takes to have any. An index promises no order among equal times, so those of the last
-    time are left for the next reading while more follow.
+    """The places that an index has behind `after`. `parts` are what it gives from the time of
+    `after` on, each with whether more follow; this takes as many parts as it needs to have a place.
+
+    An index promises no order among equal times. So while more follow, places of the last time are
+    left for the next reading.
     """
     given: list[Place] = []
     for part, more in parts:

@@ -1,4 +1,4 @@
-"""JSON from strangers: what two readers could understand differently is refused."""
+"""Reads JSON from strangers, and refuses what two readers could understand differently."""
 
 import json
 from typing import Any, NoReturn
@@ -15,8 +15,9 @@ class Malformed(ValueError):
 def loads(data: bytes) -> Any:
     """Parse UTF-8 JSON.
 
-    Raises Malformed for anything else, and for duplicate names, NaN and infinities, more than 16 levels, numbers too
-    long to read and half characters (lone surrogates, which no database stores).
+    Raises Malformed for anything else, and for duplicate names, NaN and infinities, more than 16
+    levels, numbers too long to read and half characters (lone surrogates, which no database
+    stores).
     """
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_constant)
@@ -51,7 +52,7 @@ def _constant(name: str) -> NoReturn:
 
 
 def _inspect(value: Any) -> None:
-    """Walk without recursion: the depth is exactly what a stranger controls."""
+    """Walks without recursion, because a stranger controls the depth."""
     waiting = [(value, 1)]
     while waiting:
         item, depth = waiting.pop()

@@ -1,4 +1,4 @@
-"""What happened to a vote, in words that need no glossary."""
+"""Sentences about what happened to a vote, in words that need no glossary."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,43 +10,47 @@ from polls.common.freshness import Known
 
 
 def story(attempts: Sequence[Mapping[str, Any]], region: str) -> list[str]:
-    """A sentence for each region that did not answer and one for the region that did, from the API's attempts."""
-    told = []
-    for attempt in told_once(attempts):
+    """A sentence for each region that did not answer, and one for the region that did, from the
+    API's attempts.
+    """
+    sentences = []
+    for attempt in last_of_each(attempts):
         if attempt["region"] == region and attempt["outcome"] == "ok":
-            told.append(
+            sentences.append(
                 _("%(region)s recorded your vote (%(ms)d ms).") % {"region": region, "ms": round(attempt["ms"])}
             )
         elif attempt["outcome"] != "ok":
-            told.append(failed(attempt["region"], attempt["outcome"]))
-    return told
+            sentences.append(failed(attempt["region"], attempt["outcome"]))
+    return sentences
 
 
-def told_once(attempts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The attempts without those that say nothing new: a region that was passed over and then asked after all, and the
-    same failure of one region twice.
+def last_of_each(attempts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The last attempt in each region. An earlier one says nothing new: the region was passed over
+    and then asked after all, or it failed twice.
     """
     last = {attempt["region"]: place for place, attempt in enumerate(attempts)}
     return [attempt for place, attempt in enumerate(attempts) if place == last[attempt["region"]]]
 
 
 def failed(region: str, outcome: str) -> str:
-    """Why a region did not take part, in one sentence."""
+    """One sentence that says why a region did not take part."""
     return _("%(region)s %(reason)s.") % {"region": region, "reason": _reasons().get(outcome, outcome)}
 
 
-def degraded(found: Known[Any]) -> str:
-    """What it means that a read which was to be strong was not; empty when nothing was degraded."""
-    if not found.degraded:
+def degraded(known: Known[Any]) -> str:
+    """A sentence for readers of a value whose read was to be strong and was not; empty for every
+    other value.
+    """
+    if not known.degraded:
         return ""
     return _(
         "This was read in %(region)s, because the region of first choice did not answer: the very latest votes may be "
         "missing."
-    ) % {"region": found.region}
+    ) % {"region": known.region}
 
 
 def ago(seconds: float) -> str:
-    """How long ago, to the second below a minute and to the minute above."""
+    """How long ago, to the second below a minute and to the minute from there on."""
     whole = max(0, round(seconds))
     if whole < 60:
         return _("%(number)d s ago") % {"number": whole}

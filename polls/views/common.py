@@ -85,7 +85,7 @@ def no_region(request: HttpRequest, error: gateway.NoRegionAnswered) -> HttpResp
 
 def failures(error: gateway.NoRegionAnswered) -> list[str]:
     """A sentence for each region that was tried, and one more where all of them refuse."""
-    attempts = wording.told_once([attempt.as_json() for attempt in error.attempts])
+    attempts = wording.last_of_each([attempt.as_json() for attempt in error.attempts])
     each = [wording.failed(attempt["region"], attempt["outcome"]) for attempt in attempts]
     mistake = _("This service is set up wrongly: please tell your instructor.")
     return [mistake, *each] if isinstance(error, gateway.RefusedEverywhere) else each
