@@ -1,4 +1,6 @@
-"""What a survey asks: its parts, and the survey JSON of import and export (reader.py reads it)."""
+"""What an author writes: the parts of a survey, and the survey JSON of import and export (reader.py
+reads it).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ LONGEST_HELP = 1_000  # characters of Markdown
 LARGEST_BYTES = 200 * 1024  # the whole definition, encoded; DynamoDB's item limit is 400 KB
 SCALES = range(2, 11)
 DEFAULT_SCALE = 5
-SENSIBLE_YEARS = range(2000, 2101)  # a time of opening or closing outside of these is a slip of the pen
+SENSIBLE_YEARS = range(2000, 2101)  # a time of opening or closing outside of these is a typing error
 
 
 class Kind(StrEnum):
@@ -36,7 +38,7 @@ class Visibility(StrEnum):
 
 
 class Access(StrEnum):
-    """Who may vote: whoever has the code, or only who was given a voting link."""
+    """Who may vote: everybody who has the code, or only people with a voting link."""
 
     OPEN = "open"
     LINK = "link"
@@ -52,9 +54,11 @@ class Option:
 
 @dataclass(frozen=True)
 class Question:
-    """One question; its id is fixed for ever. `scale` is 0 except for ratings, `options` empty except for choices.
+    """One question; its id is fixed for ever. Only ratings have a `scale`, which is 0 otherwise;
+    only choices have `options`.
 
-    `help` is Markdown. `labels` of a rating are none, two (for its ends), or one for each of its numbers.
+    `help` is Markdown. A rating has no `labels`, two (for its ends), or one for each of its
+    numbers.
     """
 
     id: str
@@ -68,7 +72,7 @@ class Question:
 
     @property
     def choices(self) -> tuple[Option, ...]:
-        """What can be chosen; a rating's are its numbers, each with its label where it has one."""
+        """The options; those of a rating are its numbers, each with its label if it has one."""
         if self.kind is not Kind.RATING:
             return self.options
         numbers = [str(number) for number in range(1, self.scale + 1)]
@@ -79,19 +83,19 @@ class Question:
 
     @property
     def labelled(self) -> bool:
-        """Whether each number of a rating has its label."""
+        """Whether each number of a rating has a label."""
         return self.kind is Kind.RATING and len(self.labels) == self.scale
 
     @property
     def ends(self) -> tuple[str, str] | None:
-        """What the lowest and the highest number of a rating mean, where only these are labelled."""
+        """The labels of a rating's lowest and highest number, where only these have one."""
         return (self.labels[0], self.labels[1]) if len(self.labels) == 2 < self.scale else None
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A survey as its author wrote it. `code` is None when the author leaves it to us; `help` is Markdown; the times
-    are aware, to the second.
+    """A survey as its author wrote it. `code` is None where the author lets us choose one; `help`
+    is Markdown; the times are aware, to the second.
     """
 
     title: str
@@ -106,7 +110,9 @@ class Definition:
 
 
 class DefinitionInvalid(ValueError):
-    """The survey breaks the format. Its text says every mistake in words; `messages` say where in the JSON, too."""
+    """The survey breaks the format. The text has a sentence for each mistake; `messages` also say
+    where it stands.
+    """
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         super().__init__("\n".join(mistake.words for mistake in mistakes))
@@ -114,18 +120,18 @@ class DefinitionInvalid(ValueError):
 
     @property
     def messages(self) -> list[str]:
-        """A sentence a mistake, for whoever wrote the JSON."""
+        """A sentence for each mistake, with its place in the JSON."""
         return [str(mistake) for mistake in self.mistakes]
 
 
 def is_too_large(document: Mapping[str, Any]) -> bool:
-    """Whether a survey JSON takes more than we store of one."""
+    """Whether a survey JSON has more bytes than we store of one."""
     return len(canonical(document).encode()) > LARGEST_BYTES
 
 
 def to_json(definition: Definition) -> dict[str, Any]:
-    """The survey JSON, such that reading it again gives an equal definition. What has its default is left out where
-    the first version of the format did not know it.
+    """The survey JSON; reading it gives an equal definition. Properties that the first version of
+    the format did not know are left out while they have their default.
     """
     document: dict[str, Any] = {"title": definition.title}
     if definition.code:
@@ -137,19 +143,19 @@ def to_json(definition: Definition) -> dict[str, Any]:
 
 
 def options_to_json(definition: Definition) -> dict[str, Any]:
-    """What a survey may say beside its title and questions, where it does."""
-    said: dict[str, Any] = {}
+    """The properties beside title and questions that differ from their default."""
+    options: dict[str, Any] = {}
     if definition.help:
-        said["help"] = definition.help
+        options["help"] = definition.help
     if definition.results is not Visibility.SHOWN:
-        said["results"] = definition.results.value
+        options["results"] = definition.results.value
     if definition.access is not Access.OPEN:
-        said["access"] = definition.access.value
+        options["access"] = definition.access.value
     if definition.opens_at is not None:
-        said["opens_at"] = time_to_json(definition.opens_at)
+        options["opens_at"] = time_to_json(definition.opens_at)
     if definition.closes_at is not None:
-        said["closes_at"] = time_to_json(definition.closes_at)
-    return said
+        options["closes_at"] = time_to_json(definition.closes_at)
+    return options
 
 
 def time_to_json(at: datetime) -> str:
@@ -158,7 +164,7 @@ def time_to_json(at: datetime) -> str:
 
 
 def question_to_json(question: Question) -> dict[str, Any]:
-    """One question; an option is a plain text while its id is the one that its place gives it."""
+    """One question. An option is a plain text while it has the id of its place."""
     document: dict[str, Any] = {
         "id": question.id,
         "text": question.text,

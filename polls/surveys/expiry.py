@@ -1,4 +1,6 @@
-"""What people are told of a round whose time for votes ends, has ended, or whose ballots are gone (retention.py)."""
+"""Sentences about a round whose time for votes ends or has ended, or whose ballots are gone (see
+retention.py).
+"""
 
 from datetime import datetime
 
@@ -10,7 +12,7 @@ from polls.surveys.survey import Survey
 
 
 def votes_ended(survey: Survey) -> str:
-    """That this round takes no more votes, and since when."""
+    """Says that this round takes no more votes, and since when."""
     values = {"round": survey.round, "code": survey.code, "day": _day(survey.votes_until)}
     if not survey.expires_at:  # only a damaged row does not say it
         return _("Nothing says when round %(round)d of %(code)s began, so it takes no votes.") % values
@@ -18,12 +20,12 @@ def votes_ended(survey: Survey) -> str:
 
 
 def begin_new_round() -> str:
-    """What helps then."""
+    """Says that a new round helps then."""
     return _("A new round takes votes again; nothing was changed.")
 
 
 def notice(survey: Survey) -> str:
-    """What an instructor has to know of this round's age; empty while there is nothing."""
+    """Tells an instructor about this round's age; empty while it does not matter."""
     values = {"round": survey.round, "day": _day(survey.votes_until), "kept": _day(survey.kept_until)}
     if survey.expires_soon:
         return (
@@ -42,7 +44,7 @@ def notice(survey: Survey) -> str:
 
 
 def gone(survey: Survey) -> str:
-    """That the ballots of this round are no longer there; empty while they are."""
+    """Says that the ballots of this round have expired; empty while they have not."""
     if not survey.is_gone:
         return ""
     if not survey.expires_at:
@@ -52,17 +54,17 @@ def gone(survey: Survey) -> str:
 
 
 def refused() -> str:
-    """Why a vote was not taken."""
+    """Refuses a vote."""
     return _("This round takes no more votes: it began too long ago. The instructor can begin a new round.")
 
 
 def too_late_to_open(until: datetime) -> str:
-    """Why a time of opening is refused."""
+    """Refuses a time of opening."""
     return _("“Opens at” must be before %(until)s: a round takes votes for 185 days.") % {"until": _moment(until)}
 
 
 def too_late_to_close(until: datetime) -> str:
-    """Why a time of closing is refused."""
+    """Refuses a time of closing."""
     return _("“Closes at” must not be later than %(until)s: a round takes votes for 185 days.") % {
         "until": _moment(until)
     }

@@ -1,9 +1,10 @@
 """The list of surveys, a page at a time, the latest change first, without reading a definition.
 
-Beside each row of a survey a region keeps a small one (ListingRow) that says what a list shows of it; readers merge
-these as they merge the rows themselves. An index of the rows' keys by time of change says which surveys come next. It
-is DynamoDB's own and cannot miss a row; the small one may, when its writer was cut off between the two: then the index
-says another time than the small row, and that survey is read in full.
+Beside each row of a survey a region keeps a small one (ListingRow) that says what a list shows of
+it; readers merge these as they merge the rows themselves. An index of the rows' keys by time of
+change says which surveys come next. It is DynamoDB's own and cannot miss a row; the small one may,
+when its writer was cut off between the two: then the index says another time than the small row,
+and that survey is read in full.
 """
 
 import hashlib
@@ -83,8 +84,8 @@ def shelf_of(row: Row) -> Shelf:
 
 
 def put_beside(item: SurveyRow, row: Row) -> None:
-    """Write the small row of what was just written to the bound region. A failure is no failure of the change: whoever
-    lists it sees that the small row is behind.
+    """Write the small row of what was just written to the bound region. A failure is no failure of
+    the change: whoever lists it sees that the small row is behind.
     """
     small = ListingRow(str(item.code), str(item.region), round=row.round, fields=condensed(row), shelf=item.shelf)
     earlier = ListingRow.code.does_not_exist() | (ListingRow.updated_at < item.updated_at)
@@ -107,8 +108,8 @@ def condensed(row: Row) -> dict[str, JSON]:
 
 
 def page(shelf: Shelf = Shelf.SHOWN, after: str = "", *, size: int = PAGE) -> Known[ListPage]:
-    """Up to `size` surveys of a shelf behind the place `after`, merged from every region that answers. An `after` that
-    no page gave means the first page. Raises NoRegionAnswered.
+    """Up to `size` surveys of a shelf behind the place `after`, merged from every region that
+    answers. An `after` that no page gave means the first page. Raises NoRegionAnswered.
     """
     told: list[str] = []
 
@@ -123,7 +124,9 @@ def page(shelf: Shelf = Shelf.SHOWN, after: str = "", *, size: int = PAGE) -> Kn
 
 
 def every(shelf: Shelf) -> Iterator[Listed]:
-    """Every survey of a shelf, the latest change first, those that change meanwhile too. Raises NoRegionAnswered."""
+    """Every survey of a shelf, the latest change first, those that change meanwhile too. Raises
+    NoRegionAnswered.
+    """
     told = selectors.everywhere(lambda _bound: shelf_places(shelf), timeout=WHOLE_SHELF_S)
     places = sorted(set().union(*told.values()), reverse=True)
     codes, standing = list(dict.fromkeys(place.code for place in places)), by_code(places)
@@ -147,8 +150,9 @@ def read_bound(codes: Sequence[str], places: Mapping[str, frozenset[Place]]) -> 
 
 
 def relist() -> int:
-    """Put the surveys on their shelves that an earlier version stored without; how many rows it wrote. Each region's
-    own rows are written there, and only while nobody else changes them. Raises what the regions raise.
+    """Put the surveys on their shelves that an earlier version stored without; how many rows it
+    wrote. Each region's own rows are written there, and only while nobody else changes them. Raises
+    what the regions raise.
     """
     written = 0
     for region in gateway.regions():
@@ -188,7 +192,9 @@ def _entries(shelf: Shelf, codes: Sequence[str], places: Mapping[str, frozenset[
 
 
 def _everywhere(codes: Sequence[str], places: Mapping[str, frozenset[Place]]) -> dict[str, list[_Small]]:
-    """The small rows of these surveys by code, from every region that answers; of one that is behind, the rows."""
+    """The small rows of these surveys by code, from every region that answers; of one that is
+    behind, the rows.
+    """
     rows = [small for found in selectors.everywhere(lambda _b: _small_rows(codes, places)).values() for small in found]
     behind = _behind(codes, places, rows)
     for code, whole in zip(behind, selectors.side_by_side(_whole, behind), strict=True):
@@ -201,8 +207,9 @@ def _everywhere(codes: Sequence[str], places: Mapping[str, frozenset[Place]]) ->
 
 
 def _whole(code: str) -> list[_Small]:
-    """A survey that is read in full, from every region that answers; empty when none does. A call of its own for each:
-    many are behind while a region that was away is filled again, and together they would take too long.
+    """A survey that is read in full, from every region that answers; empty when none does. A call
+    of its own for each: many are behind while a region that was away is filled again, and together
+    they would take too long.
     """
     try:
         told = selectors.everywhere(lambda _bound: _in_full([code]))
@@ -212,7 +219,9 @@ def _whole(code: str) -> list[_Small]:
 
 
 def _small_rows(codes: Sequence[str], places: Mapping[str, frozenset[Place]]) -> list[_Small]:
-    """Of every region that is configured, and of those where the index has a row: one may no longer be configured."""
+    """Of every region that is configured, and of those where the index has a row: one may no longer
+    be configured.
+    """
     keys = {(code, region) for code in codes for region in gateway.regions()}
     keys |= {(code, place.region) for code in codes for place in places.get(code, ())}
     return [_small(item, item.row()) for item in ListingRow.batch_get(sorted(keys))] if keys else []
@@ -267,7 +276,9 @@ def _merged(code: str, rows: Iterable[_Small], shelf: Shelf | None = None) -> Li
 
 
 def _short(name: str, value: JSON) -> JSON:
-    """A value for a list; a mark stands for a long one, so that two versions still differ where their values do."""
+    """A value for a list; a mark stands for a long one, so that two versions still differ where
+    their values do.
+    """
     if is_tombstone(name):
         return bool(value)  # whatever it says
     if value is None or isinstance(value, bool):

@@ -1,8 +1,8 @@
 """Rows of several regions -> one survey; ballots of several regions -> one vote a voter.
 
-Every item's key ends in the region that wrote it, so nothing is ever overwritten by another region and readers merge.
-Merging is commutative, associative and idempotent: in whatever order and however often a reader sees the rows, it comes
-to the same survey. Standard library only.
+Every item's key ends in the region that wrote it, so nothing is ever overwritten by another region
+and readers merge. Merging is commutative, associative and idempotent: in whatever order and however
+often a reader sees the rows, it comes to the same survey. Standard library only.
 """
 
 import hashlib
@@ -16,15 +16,17 @@ from polls.surveys.version_vector import Name, Version, Versions, joined
 
 JSON = Any  # what json.loads returns; the shapes are checked where they enter (definitions.py, answers.py)
 
-# What an author writes and can lose: of these it is kept who had seen what. Everything else is a switch that anybody
-# sees and can set again, or is written once.
+# What an author writes and can lose: of these it is kept who had seen what. Everything else is a
+# switch that anybody sees and can set again, or is written once.
 AUTHORED = frozenset({"title", "help", "questions", "allow_change", "access"})
 
 FIRST_BORN = 1  # the round in which the first survey under a code begins
 
 
 def born_from(value: JSON) -> int:
-    """The round in which a survey began, as a row says it; that of a first survey where it says something else."""
+    """The round in which a survey began, as a row says it; that of a first survey where it says
+    something else.
+    """
     return value if type(value) is int and 1 <= value <= 10**9 else FIRST_BORN
 
 
@@ -35,8 +37,9 @@ def canonical(value: JSON) -> str:
 
 @dataclass(frozen=True)
 class Field:
-    """One property of a survey and when it was last changed, in milliseconds since the epoch. `born` is the round in
-    which the survey began that it was written for: under the code of a deleted survey another one may begin.
+    """One property of a survey and when it was last changed, in milliseconds since the epoch.
+    `born` is the round in which the survey began that it was written for: under the code of a
+    deleted survey another one may begin.
     """
 
     value: JSON
@@ -45,20 +48,24 @@ class Field:
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        """The later survey wins over the one before it, then the later change; two in the same millisecond are settled
-        by their text, so that every reader agrees.
+        """The later survey wins over the one before it, then the later change; two in the same
+        millisecond are settled by their text, so that every reader agrees.
         """
         return self.born, self.at, canonical(self.value)
 
     @property
     def name(self) -> Name:
-        """What this change is called: its time, and 8 hexadecimal characters that tell two of one millisecond apart."""
+        """What this change is called: its time, and 8 hexadecimal characters that tell two of one
+        millisecond apart.
+        """
         return self.at, hashlib.sha256(canonical(self.value).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one region wrote about a survey, or what several rows come to. `versions` are of what authors write."""
+    """What one region wrote about a survey, or what several rows come to. `versions` are of what
+    authors write.
+    """
 
     round: int = 0
     fields: Mapping[str, Field] = field(default_factory=dict)
@@ -80,8 +87,8 @@ class Row:
 
 
 def merge(rows: Iterable[Row]) -> Row:
-    """`round` is the highest, a round's expiry the earliest, every other field its latest change; versions stay until
-    somebody who saw them wrote.
+    """`round` is the highest, a round's expiry the earliest, every other field its latest change;
+    versions stay until somebody who saw them wrote.
     """
     number = 0
     fields: dict[str, Field] = {}
@@ -96,14 +103,18 @@ def merge(rows: Iterable[Row]) -> Row:
 
 
 def _rank(name: str, entry: Field) -> tuple[Any, ...]:
-    """A round's expiry is the earliest that any region said; of anything else the latest change holds."""
+    """A round's expiry is the earliest that any region said; of anything else the latest change
+    holds.
+    """
     return (*expiry_rank(entry.value), *entry.rank) if name.startswith(EXPIRES) else entry.rank
 
 
 def change(merged: Row, values: Mapping[str, JSON], *, now_ms: int, new_round: bool = False) -> Row:
-    """The row that says only what changes: never earlier than what it changes, whatever this machine's clock says.
+    """The row that says only what changes: never earlier than what it changes, whatever this
+    machine's clock says.
 
-    A row that names a round also says when that round expires, since the region that began it may not answer a reader.
+    A row that names a round also says when that round expires, since the region that began it may
+    not answer a reader.
     """
     at = max(now_ms, merged.changed_at + 1)
     born = born_from(values["born"]) if "born" in values else merged.born
@@ -115,8 +126,8 @@ def change(merged: Row, values: Mapping[str, JSON], *, now_ms: int, new_round: b
 
 
 def put_on(own: Row | None, changed: Row, *, region: str) -> Row:
-    """The row of `region` with a change in it; `own` is that row as it stands. Rounds that had expired before the
-    current one began are forgotten.
+    """The row of `region` with a change in it; `own` is that row as it stands. Rounds that had
+    expired before the current one began are forgotten.
     """
     made: dict[str, Versions] = {}
     for name, known in changed.versions.items():
@@ -139,8 +150,8 @@ def _is_long_gone(name: str, entry: Field, merged: Row) -> bool:
 
 
 def overtaken(own: Row, changed: Row, since: Row) -> bool:
-    """Whether a property that is to be changed was changed without the knowledge of who read `since`, by anybody but
-    this very change.
+    """Whether a property that is to be changed was changed without the knowledge of who read
+    `since`, by anybody but this very change.
     """
     for name, entry in changed.fields.items():
         if name not in own.fields or own.fields[name] == entry or name.startswith(EXPIRES):
@@ -155,8 +166,9 @@ def overtaken(own: Row, changed: Row, since: Row) -> bool:
 
 
 def rivals(row: Row, name: str) -> dict[Name, Version]:
-    """The versions of a property that say something else than the one that stands, the latest first: whoever wrote one
-    did not know of the other. What was written for an earlier survey under this code is none.
+    """The versions of a property that say something else than the one that stands, the latest
+    first: whoever wrote one did not know of the other. What was written for an earlier survey under
+    this code is none.
     """
     if name not in row.versions:
         return {}

@@ -1,8 +1,8 @@
-"""The tables of the surveys in DynamoDB. Not the Django ORM: these are PynamoDB models, bound to a region by the
-gateway, and have no migrations.
+"""The tables of the surveys in DynamoDB. Not the Django ORM: these are PynamoDB models, bound to a
+region by the gateway, and have no migrations.
 
-Every key ends in the region that wrote the item, so no item is ever written by two regions and readers merge
-(merge.py).
+Every key ends in the region that wrote the item, so no item is ever written by two regions and
+readers merge (merge.py).
 """
 
 from typing import Any, Self
@@ -18,12 +18,12 @@ from polls.common.paging import Place, Read, read_behind
 from polls.surveys.merge import Row
 from polls.surveys.packing import packed, unpacked
 
-BESIDES = 2  # places that a page of an index reads and cannot use: where it begins, and its last time
+BESIDES = 2  # places that a page of an index reads and cannot use: its first, and those of its last time
 
 
 class StoredRow(RegionalModel):
-    """What one region says of one survey: `round`, and the JSON of packing.py in `fields`. `shelf` says in which list
-    the survey stands, as far as the writer knew.
+    """One region's row of one survey: `round`, and the JSON of packing.py in `fields`. `shelf`
+    names the list in which the survey stands, as far as the writer knew.
     """
 
     code = UnicodeAttribute(hash_key=True)
@@ -34,8 +34,8 @@ class StoredRow(RegionalModel):
 
     @classmethod
     def from_raw_data(cls, data: dict[str, Any]) -> Self:
-        """As PynamoDB's, but an item that it cannot read is one that says nothing (`is_readable` is false): it harms
-        no other row of the same reading.
+        """As PynamoDB's method, but an item that it cannot read becomes an empty one (`is_readable`
+        is false). So it does no harm to other rows of the same read.
         """
         known = {attribute.attr_name for attribute in cls.get_attributes().values()}
         try:
@@ -50,7 +50,7 @@ class StoredRow(RegionalModel):
 
     @property
     def is_readable(self) -> bool:
-        """Whether it holds properties, understood or not."""
+        """Whether the row holds properties, understood or not."""
         return isinstance(self.fields, dict)
 
     def row(self) -> Row:
@@ -58,19 +58,23 @@ class StoredRow(RegionalModel):
         return unpacked(self.round, self.fields, region=str(self.region))
 
     def unchanged(self) -> Condition:
-        """The condition that the item still stands as it was read: not yet there, where it never was."""
+        """The condition that the item stands as it was read, or that it is not yet there, where it
+        was not.
+        """
         if "updated_at" not in self.attribute_values:
             return type(self).code.does_not_exist()
-        # What cannot be read at all is replaced by nothing but a deletion.
+        # Only a deletion replaces an item that cannot be read at all.
         return type(self).updated_at == self.updated_at if self.is_readable else type(self).code.exists()
 
     def take(self, row: Row) -> None:
-        """Say what `row` says from now on; what this version does not understand of the item stays in it."""
+        """Hold what `row` says from now on. What this version does not understand of the item stays
+        in it.
+        """
         self.round, self.fields = row.round, packed(row, over=self.fields)
 
 
 class ByChange(GlobalSecondaryIndex["SurveyRow"]):  # type: ignore[no-untyped-call]  # PynamoDB's hook has no types
-    """The rows of one shelf by when they were last written: their keys and nothing else."""
+    """The keys of one shelf's rows, by the time when a row was last written."""
 
     class Meta:
         index_name = "by-change"
@@ -90,8 +94,9 @@ class SurveyRow(StoredRow):
 
 
 class ListingRow(StoredRow):
-    """The little of a SurveyRow that a list of surveys shows (listing.py), with the same key. It is of the SurveyRow
-    that has the same `updated_at`, or of an earlier one, when its writer was cut off in between.
+    """The part of a SurveyRow that a list of surveys shows (listing.py), with the same key. It
+    belongs to the SurveyRow with the same `updated_at`; where a writer was cut off between the two,
+    it belongs to an earlier one.
     """
 
     class Meta:
@@ -99,8 +104,8 @@ class ListingRow(StoredRow):
 
 
 def shelf_page(shelf: str, after: Place | None, *, limit: int) -> Read:
-    """About `limit` places of a shelf behind `after` in the bound region, in one call; in more where that many rows
-    were written in the same microsecond.
+    """About `limit` places of a shelf behind `after` in the bound region. One call; more calls only
+    where so many rows were written in the same microsecond.
     """
     from_there = SurveyRow.updated_at <= after.updated_at if after is not None else None
     rows = SurveyRow.query(
@@ -110,8 +115,8 @@ def shelf_page(shelf: str, after: Place | None, *, limit: int) -> Read:
 
 
 def shelf_places(shelf: str) -> set[Place]:
-    """All places of a shelf in the bound region, the earliest change read first: a row that changes meanwhile moves to
-    where the reading has still to come, so that none is missed.
+    """All places of a shelf in the bound region. The earliest change is read first: a row that
+    changes meanwhile moves to a place that is not yet read, so that no row is missed.
     """
     rows = SurveyRow.query(shelf, index_name="by-change", page_size=PAGE_ITEMS)
     return {place for page in rows.page_iter for place in _places(page)}
@@ -122,7 +127,9 @@ def _places(page: dict[str, Any]) -> list[Place]:
 
 
 def unlisted_page(start: dict[str, Any] | None) -> Page:
-    """Items of the bound region's surveys that stand on no shelf: an earlier version wrote them."""
-    found = SurveyRow.scan(SurveyRow.shelf.does_not_exist(), page_size=PAGE_ITEMS, last_evaluated_key=start)
-    page = next(found.page_iter)
+    """A page of the bound region's items that stand on no shelf: an earlier version of this program
+    wrote them.
+    """
+    scan = SurveyRow.scan(SurveyRow.shelf.does_not_exist(), page_size=PAGE_ITEMS, last_evaluated_key=start)
+    page = next(scan.page_iter)
     return Page(page["Items"], page.get("LastEvaluatedKey"))

@@ -1,7 +1,8 @@
 """A merged row as the JSON that its region stores, and back. Standard library only, as merge.py.
 
-Reading never fails: the JSON may have been written by a newer version, or be damaged. What is not understood here is
-left out of the row that readers merge, and stays in the JSON when the row is written again.
+Reading never fails: the JSON may have been written by a newer version, or be damaged. What is not
+understood here is left out of the row that readers merge, and stays in the JSON when the row is
+written again.
 """
 
 from collections.abc import Mapping
@@ -16,8 +17,8 @@ LARGEST_ROUND = 10**9  # no survey is reset so often, and it is still a number t
 
 
 def unpacked(number: JSON, fields: JSON, *, region: str) -> Row:
-    """The row that `region` stored: its round, and {"v": value, "at": milliseconds since the epoch, "born": round in
-    which its survey began, "seen" and "names": see Seen} by property.
+    """The row that `region` stored: its round, and {"v": value, "at": milliseconds since the epoch,
+    "born": round in which its survey began, "seen" and "names": see Seen} by property.
     """
     understood = {name: entry for name, entry in _entries(fields).items() if is_understood(entry)}
     read: dict[str, Field] = {}
@@ -33,8 +34,8 @@ def unpacked(number: JSON, fields: JSON, *, region: str) -> Row:
 
 
 def packed(row: Row, over: JSON = None) -> dict[str, JSON]:
-    """The JSON of a row. `over` is the JSON that it replaces: what was not understood there stays, beside the
-    properties and within those that are the same.
+    """The JSON of a row. `over` is the JSON that it replaces: what was not understood there stays,
+    beside the properties and within those that are the same.
     """
     before = _entries(over)
     written = {name: entry for name, entry in before.items() if not is_understood(entry)}
@@ -67,7 +68,9 @@ def _packed(field: Field, versions: Versions | None) -> dict[str, JSON]:
 
 
 def _seen(upto: JSON, names: JSON) -> Seen:
-    """What a writer had seen; what is no such list says that it had seen nothing, so that nothing gets lost."""
+    """What a writer had seen; what is no such list says that it had seen nothing, so that nothing
+    gets lost.
+    """
     known = {region: at for region, at in upto.items() if type(at) is int} if isinstance(upto, dict) else {}
     listed = names if isinstance(names, list) else []
     return Seen(known, frozenset((name[0], name[1]) for name in listed if _is_name(name)))

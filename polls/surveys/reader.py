@@ -1,4 +1,6 @@
-"""Reads the survey JSON of import and export, and says everything that is wrong with it at once."""
+"""Reads the survey JSON of import and export, and names every mistake in it at once. Start with
+`parse`.
+"""
 
 import re
 from collections.abc import Mapping
@@ -50,14 +52,16 @@ def parse(raw: Any) -> Definition:
 
 
 class Reader:
-    """Collects every mistake instead of stopping at the first. Sentences name a field as the builder's form does."""
+    """Collects every mistake instead of stopping at the first. Sentences name a field as the
+    builder's form does.
+    """
 
     def __init__(self) -> None:
         self.mistakes: list[Mistake] = []
         self._question = self._option = 0
 
     def wrong(self, field: str, what: str) -> None:
-        """One more mistake, about the question and the option that are being read."""
+        """Add a mistake about the question and the option that are being read."""
         self.mistakes.append(Mistake(what, self._question, self._option, field))
 
     def survey(self, raw: Any) -> Definition | None:
@@ -193,7 +197,8 @@ class Reader:
         if given is None:
             return None
         try:
-            # As UTC, so that a time whose zone leads out of the calendar is refused here and not when it is shown.
+            # As UTC, so that a time whose zone leads out of the calendar is refused here and not
+            # when it is shown.
             at = datetime.fromisoformat(given).astimezone(UTC) if isinstance(given, str) else None
             if at is None or datetime.fromisoformat(given).tzinfo is None:
                 raise ValueError

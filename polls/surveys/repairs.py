@@ -1,5 +1,5 @@
-"""What an instructor is told of a survey that is not as it should be: what breaks a rule, since two changes that were
-made at once do not go together, and what this version does not understand.
+"""Sentences for an instructor about a survey that needs repair: two changes that were made at once
+may together break a rule, and a newer version may have written what this one does not understand.
 """
 
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ def times(definition: Definition) -> str:
 
 
 def unread(names: frozenset[str]) -> str:
-    """What it means that these properties are not understood; empty when there are none."""
+    """Says that these properties are not understood; empty without any."""
     if not names:
         return ""
     parts = ", ".join(sorted(part_names().get(name, name[:50]) for name in names))
@@ -29,13 +29,15 @@ def unread(names: frozenset[str]) -> str:
 
 
 def mistakes(survey: Survey) -> list[str]:
-    """Everything that is wrong with it, a sentence each: the whole survey is read for this."""
-    found = [mistake.words for mistake in stored.mistakes(survey.definition)]
-    return [*found, unread(survey.unread)] if survey.unread else found
+    """A sentence for each mistake in the survey, which must have been read in full."""
+    sentences = [mistake.words for mistake in stored.mistakes(survey.definition)]
+    return [*sentences, unread(survey.unread)] if survey.unread else sentences
 
 
 def part_names() -> dict[str, str]:
-    """What the properties of a survey are called, in the order in which authors meet them."""
+    """The names that pages have for the properties of a survey, in the order in which authors meet
+    them.
+    """
     names = {
         "title": _("Title"),
         "help": _("Help text"),

@@ -1,10 +1,12 @@
 """How long a round takes votes, and how long its ballots are kept. Standard library only.
 
-All ballots of a round expire together, 365 days after the round began; votes are taken for the first 185 days. So
-every vote is kept for at least 180 days. Each round's expiry is a property of the survey (`expires:3` for round 3), in
-seconds since the epoch. Where two regions began the same round, the earlier expiry holds in every region.
+All ballots of a round expire together, 365 days after the round began; votes are taken for the
+first 185 days. So every vote is kept for at least 180 days. Each round's expiry is a property of
+the survey (`expires:3` for round 3), in seconds since the epoch. Where two regions began the same
+round, the earlier expiry holds in every region.
 
-Readers compare the expiry with the clock. What the database has removed by then differs: DynamoDB takes up to 48 hours.
+Readers compare the expiry with the clock, because DynamoDB removes expired items up to 48 hours
+later.
 """
 
 from collections.abc import Mapping
@@ -29,5 +31,7 @@ def expiry_name(number: int) -> str:
 
 
 def expiry_rank(value: Any) -> tuple[bool, int]:
-    """Orders what several regions say of one round: what is no time is below every time, and the earliest is on top."""
+    """Ranks the values that several regions have for one round: the earliest time highest, and what
+    is no time lowest.
+    """
     return (True, -value) if type(value) is int else (False, 0)

@@ -1,4 +1,6 @@
-"""Reads of surveys. Every result says which region served it and when, so that a page can say how old it is."""
+"""Reads of surveys. Every result names the region that served it and the time, so that a page can
+show its age.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +17,9 @@ from polls.surveys.models import SurveyRow
 from polls.surveys.survey import Survey, from_row, is_whole
 
 T = TypeVar("T")
-
 U = TypeVar("U")
-
-READ_TIMEOUT_S = 1.0  # a region that has not told its rows by then is not waited for
-
-AT_ONCE = 8  # small reads of a page of a list: half of the calls that a worker may have under way in a region
+READ_TIMEOUT_S = 1.0  # for each region; the rows of a slower one are left out
+AT_ONCE = 8  # small reads for one page of a list: half of the calls that a worker may have under way in a region
 
 guesses = Guesses(lambda: gateway.clock.monotonic())
 
@@ -34,13 +33,13 @@ class SurveyDeleted(SurveyUnknown):
 
 
 class TooManyGuesses(SurveyUnknown):
-    """So many codes were tried that nobody has that this one is not looked up now."""
+    """Too many unknown codes were tried, so this code is not looked up now."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A survey (it may be deleted) and the merged row that describes it; `complete` when every region was asked and
-    answered.
+    """A survey (it may be deleted) and the merged row that describes it. `complete` is true when
+    every region answered this read. `at` is seconds since the epoch.
     """
 
     row: Row
@@ -51,14 +50,14 @@ class Found:
 
     @classmethod
     def of(cls, code: str, rows: Iterable[Row], *, region: str, complete: bool = False) -> "Found | None":
-        """What these rows come to now; None while there is none."""
+        """The survey that these rows describe now; None where they describe none."""
         row = merge(rows)
         return cls(row, from_row(code, row), region, gateway.clock.wall(), complete) if is_whole(row) else None
 
 
 def _merged(known: Found | None, found: Found | None) -> Found | None:
-    """Nothing that was known is taken away: a close or a reset stays in force here while the region that took it does
-    not answer.
+    """What was known and what was found, together. So a close or a reset stays in force here while
+    the region that took it does not answer.
     """
     if known is None or found is None:
         return known or found
@@ -70,14 +69,16 @@ def _merged(known: Found | None, found: Found | None) -> Found | None:
 
 
 def read_now(code: str) -> Found | None:
-    """The survey, asked of every region now. Raises NoRegionAnswered when none answers."""
-    told = everywhere(lambda bound: [item.row() for item in SurveyRow.query(code, consistent_read=bound.strong)])
-    complete = len(told) == len(gateway.regions())
-    return Found.of(code, (row for rows in told.values() for row in rows), region=next(iter(told)), complete=complete)
+    """The survey, read in every region now; None where no region knows it. Raises NoRegionAnswered."""
+    by_region = everywhere(lambda bound: [item.row() for item in SurveyRow.query(code, consistent_read=bound.strong)])
+    rows = (row for rows in by_region.values() for row in rows)
+    return Found.of(code, rows, region=next(iter(by_region)), complete=len(by_region) == len(gateway.regions()))
 
 
 def found_now(code: str) -> Found:
-    """As `read_now`, of a survey that is there. Raises SurveyUnknown (SurveyDeleted), NoRegionAnswered."""
+    """As `read_now`, for a survey that exists. Raises SurveyUnknown (SurveyDeleted),
+    NoRegionAnswered.
+    """
     found = read_now(code)
     if found is None:
         raise SurveyUnknown(code)
@@ -92,8 +93,9 @@ _surveys: gateway.Refresher[Found | None] = gateway.Refresher(
 
 
 def survey_now(survey: Survey) -> Survey:
-    """As the regions hold the survey now, where `survey` may be a second old: for whoever would otherwise be turned
-    away. As it is known here while no region answers, or once it is deleted.
+    """The survey as the regions hold it now, where `survey` may be a second old: for a voter who
+    would otherwise be turned away. Returns `survey` itself while no region answers, or once it is
+    deleted.
     """
     try:
         found = _newest.get(survey.code)
@@ -110,7 +112,9 @@ _newest: Newest[str, Found | None] = Newest(_read_and_learn)
 
 
 def learn(code: str, row: Row, *, region: str) -> Survey:
-    """What this process has just written to `region` is known to it at once. Returns the survey as it is known then."""
+    """Let this process know at once what it has just written to `region`. Returns the survey as it
+    is known then.
+    """
     known = _surveys.put(code, Found.of(code, [row], region=region))
     if known is None:
         raise SurveyUnknown(code)
@@ -118,8 +122,10 @@ def learn(code: str, row: Row, *, region: str) -> Survey:
 
 
 def survey_get(code: str) -> Known[Survey]:
-    """The survey, at most a second old while regions answer. Raises SurveyUnknown (SurveyDeleted where one was,
-    TooManyGuesses while too many codes were tried that nobody has), NoRegionAnswered.
+    """The survey, at most a second old while regions answer.
+
+    Raises SurveyUnknown, or of its subclasses SurveyDeleted where there was one, and TooManyGuesses
+    after too many unknown codes. Raises NoRegionAnswered.
     """
     if not guesses.may_look(code):
         raise TooManyGuesses(code)
@@ -134,19 +140,21 @@ def survey_get(code: str) -> Known[Survey]:
 
 
 def everywhere(op: Callable[[gateway.Bound], T], *, timeout: float = READ_TIMEOUT_S) -> dict[str, T]:
-    """What the regions that answer tell, by region, in the order of their priority. Raises NoRegionAnswered when none
-    does.
+    """The results of the regions that answer, by region, in the order of their priority. Raises
+    NoRegionAnswered.
     """
-    told = gateway.everywhere(op, timeout=timeout)
-    return {region: told[region] for region in gateway.regions() if region in told}
+    results = gateway.everywhere(op, timeout=timeout)
+    return {region: results[region] for region in gateway.regions() if region in results}
 
 
-def side_by_side(read: Callable[[U], T], asked: Sequence[U]) -> list[T]:
-    """`read` of each, in their order, a few at once, so that votes always find a free connection."""
-    return list(_pool().map(read, asked))
+def side_by_side(read: Callable[[U], T], keys: Sequence[U]) -> list[T]:
+    """`read` for each key, in their order; a few at once, so that votes always find a free
+    connection.
+    """
+    return list(_pool().map(read, keys))
 
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    """Made on first use, so never before a server forks its workers."""
+    """Made at the first use, which is never before a server forks its workers."""
     return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="reads")

@@ -1,5 +1,5 @@
-"""What instructors do to a survey: make, open, close, reveal, reset, change, archive, delete. Each is one small write
-of what changes, to the row of the region that takes it; readers merge the rows.
+"""What instructors do to a survey: make, open, close, reveal, reset, change, archive, delete. Each
+is one small write of what changes, to the row of the region that takes it; readers merge the rows.
 """
 
 from collections.abc import Mapping
@@ -44,8 +44,8 @@ class _Refusal(Enum):
 
 
 class ServiceRefused(Exception):
-    """A write that the rules of the survey do not allow; nothing was changed. `reason` is the API's word, the text is
-    for people.
+    """A write that the rules of the survey do not allow; nothing was changed. `reason` is the API's
+    word, the text is for people.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -58,10 +58,11 @@ class TimesTooLate(DefinitionInvalid):
 
 
 def survey_create(*, definition: Definition, switch: State = State.OPEN) -> Survey:
-    """Make a survey, open unless told otherwise, in its first round; under the code of a deleted one, above its rounds.
+    """Make a survey, open unless told otherwise, in its first round; under the code of a deleted
+    one, above its rounds.
 
-    A code that exists is refused with "exists", unless its author wrote the very same there: then nothing is changed.
-    Raises ServiceRefused, TimesTooLate, NoRegionAnswered.
+    A code that exists is refused with "exists", unless its author wrote the very same there: then
+    nothing is changed. Raises ServiceRefused, TimesTooLate, NoRegionAnswered.
     """
     code = definition.code or _unused_code()
     existing = selectors.read_now(code)
@@ -75,7 +76,8 @@ def survey_create(*, definition: Definition, switch: State = State.OPEN) -> Surv
     now = gateway.clock.wall()
     _check_times(definition.opens_at, definition.closes_at, votes_until_s=now + VOTES_S)
     before = existing.row if existing else Row()
-    # A region that did not answer may have begun rounds of the deleted survey that nobody here knows of.
+    # A region that did not answer may have begun rounds of the deleted survey that nobody here
+    # knows of.
     above = 1 if existing is None or existing.complete else ROUNDS_UNSEEN
     born = before.round + above
     first = change(before, first_values(definition, now_s=now, born=born, switch=switch), now_ms=int(now * 1000))
@@ -83,9 +85,11 @@ def survey_create(*, definition: Definition, switch: State = State.OPEN) -> Surv
 
 
 def survey_open(*, code: str) -> Survey:
-    """Take votes from now on: a time of opening that is to come, or of closing that has passed, is forgotten.
+    """Take votes from now on: a time of opening that is to come, or of closing that has passed, is
+    forgotten.
 
-    Raises ServiceRefused ("expired": only a new round takes votes), SurveyUnknown, NoRegionAnswered.
+    Raises ServiceRefused ("expired": only a new round takes votes), SurveyUnknown,
+    NoRegionAnswered.
     """
     survey = selectors.found_now(code).survey
     if survey.is_expired:
@@ -111,11 +115,12 @@ def survey_close(*, code: str) -> Survey:
 
 
 def survey_reset(*, code: str, ends: int | None = None, switch: State | None = None) -> Survey:
-    """Begin a new round: one small write; late ballots of the old round lie under another key and never count. What an
-    instructor revealed or hid in the old round was for that round; `switch` opens or closes the survey with it.
+    """Begin a new round: one small write; late ballots of the old round lie under another key and
+    never count. What an instructor revealed or hid in the old round was for that round; `switch`
+    opens or closes the survey with it.
 
-    `ends` is the round that is to end: when it has ended already, nothing is changed, so that a button which is pressed
-    twice resets once. Raises SurveyUnknown, NoRegionAnswered.
+    `ends` is the round that is to end: when it has ended already, nothing is changed, so that a
+    button which is pressed twice resets once. Raises SurveyUnknown, NoRegionAnswered.
     """
     known = selectors.found_now(code)
     if ends is not None and known.survey.round != ends:
@@ -137,7 +142,9 @@ def survey_reveal(*, code: str) -> Survey:
 
 
 def survey_hide(*, code: str) -> Survey:
-    """Keep the results of this round from voters until they are revealed. Raises SurveyUnknown, NoRegionAnswered."""
+    """Keep the results of this round from voters until they are revealed. Raises SurveyUnknown,
+    NoRegionAnswered.
+    """
     return _change(code, shown_now(selectors.found_now(code).survey.round, Visibility.HIDDEN))
 
 
@@ -150,7 +157,8 @@ def survey_archive(*, code: str) -> Survey:
 
 
 def survey_delete(*, code: str) -> Survey:
-    """Leave a tombstone that does not expire, in every region that answers, and nothing of the survey's texts there.
+    """Leave a tombstone that does not expire, in every region that answers, and nothing of the
+    survey's texts there.
 
     The ballots go when they expire; nothing counts them. Raises SurveyUnknown, NoRegionAnswered.
     """
@@ -159,18 +167,19 @@ def survey_delete(*, code: str) -> Survey:
     values = {**emptied, "state": State.CLOSED.value, tombstone(known.survey.born): True}
     dead = change(known.row, values, now_ms=int(gateway.clock.wall() * 1000))
     survey = _write(code, dead, known=known.row)
-    # Each region has a row of its own; where an earlier change was written, its texts go as well. When none answers
-    # now, the tombstone stands where it was just written, and that is enough.
+    # Each region has a row of its own; where an earlier change was written, its texts go as well.
+    # When none answers now, the tombstone stands where it was just written, and that is enough.
     with suppress(gateway.NoRegionAnswered):
         gateway.everywhere(lambda bound: _put(code, dead, bound, known=known.row), timeout=EVERYWHERE_S, half_open=True)
     return survey
 
 
 def survey_change(*, code: str, values: Mapping[str, Any], since: Row, new_round: bool = False) -> Survey:
-    """Change what an author wrote, as it was read in `since`: versions that are in there count as seen.
+    """Change what an author wrote, as it was read in `since`: versions that are in there count as
+    seen.
 
-    Raises ServiceRefused ("conflict": one of these properties was changed since), TimesTooLate, SurveyUnknown,
-    NoRegionAnswered.
+    Raises ServiceRefused ("conflict": one of these properties was changed since), TimesTooLate,
+    SurveyUnknown, NoRegionAnswered.
     """
     now = gateway.clock.wall()
     until = now + VOTES_S if new_round else from_row(code, since).votes_until.timestamp()
@@ -203,14 +212,15 @@ def _unused_code() -> str:
 
 def _change(code: str, values: Mapping[str, Any]) -> Survey:
     known = selectors.found_now(code)
-    # The change is made once, before the first attempt: a repeat in another region says the same thing.
+    # The change is made once, before the first attempt: a repeat in another region says the same
+    # thing.
     changed = change(known.row, values, now_ms=int(gateway.clock.wall() * 1000))
     return _write(code, changed, known=known.row)
 
 
 def _write(code: str, changed: Row, *, known: Row, checked: bool = False) -> Survey:
-    """Put the change into the first region that takes it; `checked`: unless others changed the same since `known`, or
-    something that does not go together with it.
+    """Put the change into the first region that takes it; `checked`: unless others changed the same
+    since `known`, or something that does not go together with it.
     """
     since = known if checked else None
     routed = gateway.write(lambda bound: _put(code, changed, bound, known=known, since=since), idempotent=True)
@@ -225,7 +235,9 @@ def _write(code: str, changed: Row, *, known: Row, checked: bool = False) -> Sur
 
 
 def _put(code: str, changed: Row, bound: gateway.Bound, *, known: Row, since: Row | None = None) -> "Row | _Refusal":
-    """Join the change with this region's row, unless what would stand then breaks a rule that `since` did not."""
+    """Join the change with this region's row, unless what would stand then breaks a rule that
+    `since` did not.
+    """
     for _try in range(WRITE_TRIES):
         own = next(iter(SurveyRow.query(code, SurveyRow.region == bound.region, consistent_read=True)), None)
         if own is not None and not own.is_readable and not any(map(is_tombstone, changed.fields)):
@@ -234,7 +246,8 @@ def _put(code: str, changed: Row, bound: gateway.Bound, *, known: Row, since: Ro
         merged = put_on(before, changed, region=bound.region)
         if before is not None and since is not None and _clashes(code, before, changed, since):
             return _Refusal.CONFLICT
-        # Above the row that it replaces, also when this host's clock is behind that of the row's writer.
+        # Above the row that it replaces, also when this host's clock is behind that of the row's
+        # writer.
         stamp = max(gateway.stamp(), int(own.updated_at) + 1) if own else gateway.stamp()
         item = own or SurveyRow(code, bound.region)
         unchanged = item.unchanged()
@@ -247,7 +260,9 @@ def _put(code: str, changed: Row, bound: gateway.Bound, *, known: Row, since: Ro
 
 
 def _clashes(code: str, own: Row, changed: Row, since: Row) -> bool:
-    """Whether others changed the same since `since` was read, or something that does not go together with it."""
+    """Whether others changed the same since `since` was read, or something that does not go
+    together with it.
+    """
     if overtaken(own, changed, since):
         return True
     now = merge([since, own])

@@ -1,8 +1,9 @@
-"""Reads what authors wrote back from where it is stored. Nothing is refused here: a rule that grew stricter, two
-changes that contradict each other or a newer version of this program never make a survey unreadable.
+"""Reads what authors wrote back from where it is stored. Nothing is refused here: a rule that grew
+stricter, two changes that contradict each other or a newer version of this program never make a
+survey unreadable.
 
-What is not understood is left out of the definition and named, so that no save removes it unseen. What breaks a rule
-is there as it stands: `mistakes` says what is wrong with it.
+What is not understood is left out of the definition and named, so that no save removes it unseen.
+What breaks a rule is there as it stands: `mistakes` says what is wrong with it.
 """
 
 import re
@@ -34,8 +35,9 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 @dataclass(frozen=True)
 class Stored:
-    """A definition as far as it is understood; the names of the properties that hold more than it says; and whether
-    ballots can be taken for it: not where a question, a time or who may vote was not understood.
+    """A definition as far as it is understood; the names of the properties that hold more than it
+    says; and whether ballots can be taken for it: not where a question, a time or who may vote was
+    not understood.
     """
 
     definition: Definition
@@ -49,7 +51,9 @@ def read(document: Mapping[str, JSON], code: str | None = None) -> Stored:
 
 
 def mistakes(definition: Definition) -> tuple[Mistake, ...]:
-    """What is wrong with a definition by the rules for authors, in the language of now; empty for a good one."""
+    """What is wrong with a definition by the rules for authors, in the language of now; empty for a
+    good one.
+    """
     try:
         parse(to_json(definition))
     except DefinitionInvalid as error:

@@ -40,17 +40,20 @@ class Shut(StrEnum):
 class Survey:
     """A survey in its current round: what its author wrote, and what instructors did with it since.
 
-    `switch` is what an instructor's hand last set; with the definition's times it gives `state`. `revealed` is what an
-    instructor did with this round's results: shown, hidden, or nothing (None); then the definition's `results` hold.
+    `switch` is what an instructor's hand last set; with the definition's times it gives `state`.
+    `revealed` is what an instructor did with this round's results: shown, hidden, or nothing
+    (None); then the definition's `results` hold.
 
-    `expires_at` is when this round's ballots expire, in seconds since the epoch, 0 where that is not known; `expiries`
-    has the same for every round that is known. `born` is the round in which a survey under this code began (again): a
-    survey that was deleted before is another one. `deleted` leaves only the code and the round.
+    `expires_at` is when this round's ballots expire, in seconds since the epoch, 0 where that is
+    not known; `expiries` has the same for every round that is known. `born` is the round in which a
+    survey under this code began (again): a survey that was deleted before is another one. `deleted`
+    leaves only the code and the round.
 
-    `hidden_texts` are the marks (moderation.py) of this round's free texts that the projector does not show. `split`
-    names the properties that were written on two sides of a split, each without knowledge of the other: somebody has to
-    choose (partitions.py). `unread` names the properties that hold what this version does not understand; `votable` is
-    false where no ballot can be taken for that reason (stored.py). `document` is the survey JSON as it is stored.
+    `hidden_texts` are the marks (moderation.py) of this round's free texts that the projector does
+    not show. `split` names the properties that were written on two sides of a split, each without
+    knowledge of the other: somebody has to choose (partitions.py). `unread` names the properties
+    that hold what this version does not understand; `votable` is false where no ballot can be taken
+    for that reason (stored.py). `document` is the survey JSON as it is stored.
     """
 
     code: str
@@ -71,12 +74,16 @@ class Survey:
     document: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __hash__(self) -> int:
-        """Cheap, since a survey is the key of what many look at: two surveys are seldom those of one round."""
+        """Cheap, since a survey is the key of what many look at: two surveys are seldom those of
+        one round.
+        """
         return hash((self.code, self.round))
 
     @property
     def state(self) -> State:
-        """Whether votes are taken now: no scheduler opens or closes anything, whoever looks reads the clock."""
+        """Whether votes are taken now: no scheduler opens or closes anything, whoever looks reads
+        the clock.
+        """
         return self.state_at(gateway.clock.wall())
 
     def state_at(self, now_s: float) -> State:
@@ -100,7 +107,9 @@ class Survey:
 
     @property
     def is_expired(self) -> bool:
-        """Whether this round takes no more votes because it began 185 days ago: only a new round takes any."""
+        """Whether this round takes no more votes because it began 185 days ago: only a new round
+        takes any.
+        """
         return self.shut_at(gateway.clock.wall()) is Shut.EXPIRED
 
     @property
@@ -110,7 +119,9 @@ class Survey:
 
     @property
     def is_gone(self) -> bool:
-        """Whether this round's ballots have expired, whichever of them the database has removed by now."""
+        """Whether this round's ballots have expired, whichever of them the database has removed by
+        now.
+        """
         return gateway.clock.wall() >= self.expires_at
 
     @property
@@ -134,7 +145,9 @@ class Survey:
 
     @property
     def waits(self) -> bool:
-        """Whether it is closed only because its time has not come: not where it would close before it opens."""
+        """Whether it is closed only because its time has not come: not where it would close before
+        it opens.
+        """
         opens_at, closes_at = self.definition.opens_at, self.definition.closes_at
         if self.switch is State.CLOSED or not self.votable or opens_at is None or self.is_expired:
             return False
@@ -154,15 +167,18 @@ class Survey:
 
 
 def is_whole(row: Row) -> bool:
-    """Whether these rows describe a survey. A region that took a change before it heard of the survey has a row that
-    says no more than the change; while the others are away, that is no survey.
+    """Whether these rows describe a survey. A region that took a change before it heard of the
+    survey has a row that says no more than the change; while the others are away, that is no
+    survey.
     """
     gone = bool(row.value(tombstone(row.born)))
     return row.round > 0 and (gone or row.value("questions") is not None)
 
 
 def from_row(code: str, row: Row) -> Survey:
-    """The survey that merged rows describe, of which `is_whole` is true. Never fails, whatever they hold."""
+    """The survey that merged rows describe, of which `is_whole` is true. Never fails, whatever they
+    hold.
+    """
     shards = _within(row.value("shards"), 1, MOST_SHARDS, SHARDS)
     expiries = _expiries(row)
     expires_at = expiries.get(row.round, 0)
@@ -203,7 +219,9 @@ def _within(value: Any, least: int, most: int, default: int) -> int:
 
 
 def shown_now(number: int, results: Visibility) -> dict[str, Any]:
-    """The property that says that an instructor revealed or hid the results of a round: it holds for that round."""
+    """The property that says that an instructor revealed or hid the results of a round: it holds
+    for that round.
+    """
     return {THIS_ROUND: f"{number}:{results.value}"}
 
 
@@ -232,8 +250,8 @@ def is_known(name: str) -> bool:
 def tombstone(born: int) -> str:
     """The property that says that the survey which began in round `born` is deleted.
 
-    It has a name of its own for each survey under a code, and nothing ever takes it back: neither a change nor a reset
-    made where the deletion was not yet known can raise the dead.
+    It has a name of its own for each survey under a code, and nothing ever takes it back: neither a
+    change nor a reset made where the deletion was not yet known can raise the dead.
     """
     return f"{TOMBSTONE}{born}"
 

@@ -1,8 +1,10 @@
-"""Which versions of a property were written without knowledge of each other: exactly those, and no others.
+"""Which versions of a property were written without knowledge of each other: exactly those, and no
+others.
 
-Every region keeps the last version that was written there, with what its writer had seen. A version that somebody had
-seen before writing another one is gone; two that are left were written on two sides of a split, and a person has to
-look at both. Joining is commutative, associative and idempotent. Standard library only, as merge.py.
+Every region keeps the last version that was written there, with what its writer had seen. A version
+that somebody had seen before writing another one is gone; two that are left were written on two
+sides of a split, and a person has to look at both. Joining is commutative, associative and
+idempotent. Standard library only, as merge.py.
 """
 
 from collections.abc import Mapping
@@ -16,8 +18,9 @@ Name = tuple[int, str]  # of a change: when it was made (milliseconds since the 
 
 @dataclass(frozen=True)
 class Version:
-    """A value, for which survey under its code it was written (the round in which that began), and the regions whose
-    last word it is: more than one, where a change whose first attempt ended in silence was repeated.
+    """A value, for which survey under its code it was written (the round in which that began), and
+    the regions whose last word it is: more than one, where a change whose first attempt ended in
+    silence was repeated.
     """
 
     value: JSON
@@ -27,10 +30,12 @@ class Version:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a writer knew: all that a region wrote up to a time (a version vector), and the latest changes by name.
+    """What a writer knew: all that a region wrote up to a time (a version vector), and the latest
+    changes by name.
 
-    By its name a change is known in whatever region it lies: of a repeated one the next writer may have met one copy.
-    Of more than 32 names the oldest are forgotten; somebody may then be asked once too often, and nothing is lost.
+    By its name a change is known in whatever region it lies: of a repeated one the next writer may
+    have met one copy. Of more than 32 names the oldest are forgotten; somebody may then be asked
+    once too often, and nothing is lost.
     """
 
     upto: Mapping[str, int] = field(default_factory=dict)
@@ -50,13 +55,17 @@ class Seen:
 
 @dataclass(frozen=True)
 class Versions:
-    """The versions of one property that nobody who wrote later had seen, and what all of their writers had seen."""
+    """The versions of one property that nobody who wrote later had seen, and what all of their
+    writers had seen.
+    """
 
     kept: Mapping[Name, Version] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
 
     def joined(self, other: "Versions") -> "Versions":
-        """What two readers know together: a version that one of them has and the other had seen go is gone."""
+        """What two readers know together: a version that one of them has and the other had seen go
+        is gone.
+        """
         kept: dict[Name, Version] = {}
         for name in {**self.kept, **other.kept}:
             mine, theirs = self.kept.get(name), other.kept.get(name)
