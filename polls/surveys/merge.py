@@ -1,8 +1,8 @@
-"""Rows of several regions -> one survey; ballots of several regions -> one vote a voter.
+"""Merges the rows that several regions wrote about a survey into one row. Standard library only.
 
-Every item's key ends in the region that wrote it, so nothing is ever overwritten by another region
+Every item's key ends in the region that wrote it, so no region overwrites what another one wrote,
 and readers merge. Merging is commutative, associative and idempotent: in whatever order and however
-often a reader sees the rows, it comes to the same survey. Standard library only.
+often readers see the rows, they get the same survey.
 """
 
 import hashlib
@@ -16,16 +16,16 @@ from polls.surveys.version_vector import Name, Version, Versions, joined
 
 JSON = Any  # what json.loads returns; the shapes are checked where they enter (definitions.py, answers.py)
 
-# What an author writes and can lose: of these it is kept who had seen what. Everything else is a
-# switch that anybody sees and can set again, or is written once.
+# What an author writes and could lose. For these properties a row keeps what each writer had seen.
+# Every other property is a switch that anybody sees and can set again, or is written once.
 AUTHORED = frozenset({"title", "help", "questions", "allow_change", "access"})
 
 FIRST_BORN = 1  # the round in which the first survey under a code begins
 
 
 def born_from(value: JSON) -> int:
-    """The round in which a survey began, as a row says it; that of a first survey where it says
-    something else.
+    """The round in which a survey began, from a row's value; that of a first survey for a value
+    that is no round.
     """
     return value if type(value) is int and 1 <= value <= 10**9 else FIRST_BORN
 
@@ -37,9 +37,10 @@ def canonical(value: JSON) -> str:
 
 @dataclass(frozen=True)
 class Field:
-    """One property of a survey and when it was last changed, in milliseconds since the epoch.
-    `born` is the round in which the survey began that it was written for: under the code of a
-    deleted survey another one may begin.
+    """One property of a survey, and when it was last changed, in milliseconds since the epoch.
+
+    `born` is the round in which its survey began: under the code of a deleted survey another one
+    may begin.
     """
 
     value: JSON
@@ -48,14 +49,14 @@ class Field:
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        """The later survey wins over the one before it, then the later change; two in the same
-        millisecond are settled by their text, so that every reader agrees.
+        """The later survey wins, then the later change. Of two changes in the same millisecond the
+        greater text wins, so that every reader agrees.
         """
         return self.born, self.at, canonical(self.value)
 
     @property
     def name(self) -> Name:
-        """What this change is called: its time, and 8 hexadecimal characters that tell two of one
+        """The name of this change: its time, and 8 hexadecimal characters that tell two of one
         millisecond apart.
         """
         return self.at, hashlib.sha256(canonical(self.value).encode()).hexdigest()[:8]
@@ -63,8 +64,8 @@ class Field:
 
 @dataclass(frozen=True)
 class Row:
-    """What one region wrote about a survey, or what several rows come to. `versions` are of what
-    authors write.
+    """What one region wrote about a survey, or several such rows merged. `versions` are of AUTHORED
+    properties.
     """
 
     round: int = 0
@@ -77,7 +78,7 @@ class Row:
 
     @property
     def born(self) -> int:
-        """The round in which the survey began that stands under its code now."""
+        """The round in which the survey under this code began."""
         return born_from(self.value("born"))
 
     @property
@@ -87,8 +88,8 @@ class Row:
 
 
 def merge(rows: Iterable[Row]) -> Row:
-    """`round` is the highest, a round's expiry the earliest, every other field its latest change;
-    versions stay until somebody who saw them wrote.
+    """One row: the highest `round`, for each round the earliest expiry, for every other field the
+    latest change. Versions stay until somebody who saw them writes.
     """
     number = 0
     fields: dict[str, Field] = {}
@@ -103,15 +104,13 @@ def merge(rows: Iterable[Row]) -> Row:
 
 
 def _rank(name: str, entry: Field) -> tuple[Any, ...]:
-    """A round's expiry is the earliest that any region said; of anything else the latest change
-    holds.
-    """
+    """Of a round's expiry the earliest one holds, of every other field the latest change."""
     return (*expiry_rank(entry.value), *entry.rank) if name.startswith(EXPIRES) else entry.rank
 
 
 def change(merged: Row, values: Mapping[str, JSON], *, now_ms: int, new_round: bool = False) -> Row:
-    """The row that says only what changes: never earlier than what it changes, whatever this
-    machine's clock says.
+    """A row with only what changes. Its time is later than that of every change in `merged`,
+    whatever this machine's clock says.
 
     A row that names a round also says when that round expires, since the region that began it may
     not answer a reader.
@@ -126,21 +125,21 @@ def change(merged: Row, values: Mapping[str, JSON], *, now_ms: int, new_round: b
 
 
 def put_on(own: Row | None, changed: Row, *, region: str) -> Row:
-    """The row of `region` with a change in it; `own` is that row as it stands. Rounds that had
-    expired before the current one began are forgotten.
+    """The row of `region` with a change in it; `own` is that row as it stands. The expiry of a
+    round is left out once the round had expired before the current one began.
     """
-    made: dict[str, Versions] = {}
+    changed_versions: dict[str, Versions] = {}
     for name, known in changed.versions.items():
         entry = changed.fields[name]
         if own is not None and name in own.fields and own.fields[name].rank > entry.rank:
-            continue  # what this region says already is later: it stands, and so does what its writer had seen
+            continue  # this region's own value is later: it stands, with what its writer had seen
         here = own.versions.get(name, Versions()) if own is not None else Versions()
         version = Version(entry.value, entry.born, frozenset({region}))
-        made[name] = known.joined(here).with_new(entry.name, version)
+        changed_versions[name] = known.joined(here).with_new(entry.name, version)
     rows = [changed, own] if own is not None else [changed]
     merged = merge(replace(row, versions={}) for row in rows)
     kept = {name: entry for name, entry in merged.fields.items() if not _is_long_gone(name, entry, merged)}
-    return Row(merged.round, kept, {**(own.versions if own is not None else {}), **made})
+    return Row(merged.round, kept, {**(own.versions if own is not None else {}), **changed_versions})
 
 
 def _is_long_gone(name: str, entry: Field, merged: Row) -> bool:
@@ -150,8 +149,8 @@ def _is_long_gone(name: str, entry: Field, merged: Row) -> bool:
 
 
 def overtaken(own: Row, changed: Row, since: Row) -> bool:
-    """Whether a property that is to be changed was changed without the knowledge of who read
-    `since`, by anybody but this very change.
+    """Whether a property of `changed` was changed in `own` after its writer read `since`, and not
+    by `changed` itself.
     """
     for name, entry in changed.fields.items():
         if name not in own.fields or own.fields[name] == entry or name.startswith(EXPIRES):
@@ -166,9 +165,9 @@ def overtaken(own: Row, changed: Row, since: Row) -> bool:
 
 
 def rivals(row: Row, name: str) -> dict[Name, Version]:
-    """The versions of a property that say something else than the one that stands, the latest
-    first: whoever wrote one did not know of the other. What was written for an earlier survey under
-    this code is none.
+    """The versions of a property that differ from the one that stands, the latest first: their
+    writers did not know of each other. A version that was written for an earlier survey under this
+    code does not count.
     """
     if name not in row.versions:
         return {}

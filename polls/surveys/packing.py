@@ -1,8 +1,8 @@
 """A merged row as the JSON that its region stores, and back. Standard library only, as merge.py.
 
-Reading never fails: the JSON may have been written by a newer version, or be damaged. What is not
-understood here is left out of the row that readers merge, and stays in the JSON when the row is
-written again.
+Reading never fails: a newer version of this program may have written the JSON, or it may be
+damaged. What is not understood is left out of the row that readers merge, and stays in the JSON
+when the row is written again.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from polls.surveys.merge import FIRST_BORN, Field, Row, born_from
 from polls.surveys.version_vector import Seen, Version, Versions
 
 JSON = Any
-LATEST_MS = 253_402_300_799_000  # the end of the year 9999: a later change has no date that could be shown
-LARGEST_ROUND = 10**9  # no survey is reset so often, and it is still a number that every URL and export takes
+LATEST_MS = 253_402_300_799_000  # the end of the year 9999; a later time cannot be shown as a date
+LARGEST_ROUND = 10**9  # more resets than any survey has, and short enough for every URL and export
 
 
 def unpacked(number: JSON, fields: JSON, *, region: str) -> Row:
@@ -27,7 +27,7 @@ def unpacked(number: JSON, fields: JSON, *, region: str) -> Row:
         field = read[name] = Field(entry["v"], entry["at"], born_from(entry.get("born")))
         if "seen" in entry:
             version = Version(field.value, field.born, frozenset({region}))
-            mark = entry.get("mark")  # of the value that this one is short for
+            mark = entry.get("mark")  # of the long value that this one stands for
             called = (field.at, mark) if isinstance(mark, str) else field.name
             versions[name] = Versions({called: version}, _seen(entry["seen"], entry.get("names")))
     return Row(_round(number), read, versions)
@@ -49,7 +49,7 @@ def packed(row: Row, over: JSON = None) -> dict[str, JSON]:
 
 
 def is_understood(entry: JSON) -> bool:
-    """Whether this version can merge such a property: a value, and a time of change that is one."""
+    """Whether this version can merge such a property: it has a value, and a valid time of change."""
     return isinstance(entry, dict) and "v" in entry and type(entry.get("at")) is int and 0 <= entry["at"] <= LATEST_MS
 
 
@@ -68,8 +68,8 @@ def _packed(field: Field, versions: Versions | None) -> dict[str, JSON]:
 
 
 def _seen(upto: JSON, names: JSON) -> Seen:
-    """What a writer had seen; what is no such list says that it had seen nothing, so that nothing
-    gets lost.
+    """What a writer had seen. A damaged list means that it had seen nothing, so that no version is
+    lost.
     """
     known = {region: at for region, at in upto.items() if type(at) is int} if isinstance(upto, dict) else {}
     listed = names if isinstance(names, list) else []

@@ -1,5 +1,5 @@
-"""What instructors do to a survey: make, open, close, reveal, reset, change, archive, delete. Each
-is one small write of what changes, to the row of the region that takes it; readers merge the rows.
+"""The writes of surveys: create, open, close, reveal, reset, change, archive, delete. Each writes
+only what changes, to the row of the region that takes it; readers merge the rows.
 """
 
 from collections.abc import Mapping
@@ -31,9 +31,9 @@ from polls.surveys.survey import (
     tombstone,
 )
 
-EVERYWHERE_S = 1.5  # what a region that does not answer may delay the emptying of a deleted survey
-ROUNDS_UNSEEN = 100  # resets that a region may have taken while it was cut off from us
-WRITE_TRIES = 5  # of two processes of one region that change one survey in the same moment, the slower one reads again
+EVERYWHERE_S = 1.5  # how long the emptying of a deleted survey waits for a region
+ROUNDS_UNSEEN = 100  # resets that a region may have taken while it was cut off
+WRITE_TRIES = 5  # where processes change one survey at the same moment, the slower one reads again
 
 
 class _Refusal(Enum):
@@ -44,8 +44,8 @@ class _Refusal(Enum):
 
 
 class ServiceRefused(Exception):
-    """A write that the rules of the survey do not allow; nothing was changed. `reason` is the API's
-    word, the text is for people.
+    """A write that the rules of the survey do not allow; nothing was changed. `reason` is a word
+    for programs, the text a sentence for people.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -58,10 +58,10 @@ class TimesTooLate(DefinitionInvalid):
 
 
 def survey_create(*, definition: Definition, switch: State = State.OPEN) -> Survey:
-    """Make a survey, open unless told otherwise, in its first round; under the code of a deleted
-    one, above its rounds.
+    """Make a survey in its first round; under the code of a deleted survey, in a round above all
+    rounds of that one.
 
-    A code that exists is refused with "exists", unless its author wrote the very same there: then
+    A code that exists is refused with "exists", unless the same definition stands there: then
     nothing is changed. Raises ServiceRefused, TimesTooLate, NoRegionAnswered.
     """
     code = definition.code or _unused_code()
@@ -76,8 +76,7 @@ def survey_create(*, definition: Definition, switch: State = State.OPEN) -> Surv
     now = gateway.clock.wall()
     _check_times(definition.opens_at, definition.closes_at, votes_until_s=now + VOTES_S)
     before = existing.row if existing else Row()
-    # A region that did not answer may have begun rounds of the deleted survey that nobody here
-    # knows of.
+    # # A region that did not answer may have begun more rounds of the deleted survey.
     above = 1 if existing is None or existing.complete else ROUNDS_UNSEEN
     born = before.round + above
     first = change(before, first_values(definition, now_s=now, born=born, switch=switch), now_ms=int(now * 1000))
@@ -98,7 +97,7 @@ def survey_open(*, code: str) -> Survey:
 
 
 def _opened(survey: Survey) -> dict[str, Any]:
-    """The properties of an open survey, whatever its times say."""
+    """The properties that open a survey now, whatever its times say."""
     values: dict[str, Any] = {"state": State.OPEN.value, "archived": False}
     now_s = gateway.clock.wall()
     opens_at, closes_at = survey.definition.opens_at, survey.definition.closes_at
@@ -219,8 +218,8 @@ def _change(code: str, values: Mapping[str, Any]) -> Survey:
 
 
 def _write(code: str, changed: Row, *, known: Row, checked: bool = False) -> Survey:
-    """Put the change into the first region that takes it; `checked`: unless others changed the same
-    since `known`, or something that does not go together with it.
+    """Put the change into the first region that takes it. `checked` refuses it where others changed
+    the same since `known`, or something that does not go together with it.
     """
     since = known if checked else None
     routed = gateway.write(lambda bound: _put(code, changed, bound, known=known, since=since), idempotent=True)
@@ -228,16 +227,16 @@ def _write(code: str, changed: Row, *, known: Row, checked: bool = False) -> Sur
         case _Refusal.CONFLICT:
             raise ServiceRefused("conflict", _("Somebody else changed this survey in the same moment."))
         case _Refusal.UNREADABLE:
-            told = _("What %(region)s holds of this survey cannot be read, so nothing was changed. It can be deleted.")
-            raise ServiceRefused("unreadable", told % {"region": routed.region})
-    # That region's own row may say no more than this change, and is not a survey by itself.
+            sentence = _(
+                "What %(region)s holds of this survey cannot be read, so nothing was changed. It can be deleted."
+            )
+            raise ServiceRefused("unreadable", sentence % {"region": routed.region})
+    # That region's own row may have only this change, and is no survey by itself.
     return selectors.learn(code, merge([known, routed.value]), region=routed.region)
 
 
 def _put(code: str, changed: Row, bound: gateway.Bound, *, known: Row, since: Row | None = None) -> "Row | _Refusal":
-    """Join the change with this region's row, unless what would stand then breaks a rule that
-    `since` did not.
-    """
+    """Join the change with this region's row. With `since` it is refused where `_clashes` says so."""
     for _try in range(WRITE_TRIES):
         own = next(iter(SurveyRow.query(code, SurveyRow.region == bound.region, consistent_read=True)), None)
         if own is not None and not own.is_readable and not any(map(is_tombstone, changed.fields)):
@@ -267,6 +266,6 @@ def _clashes(code: str, own: Row, changed: Row, since: Row) -> bool:
         return True
     now = merge([since, own])
     if now == since or not changed.fields.keys() & set(DEFINED):
-        return False  # it was looked at before it was sent
+        return False  # nothing else changed, and the change itself was checked before it was sent
     would_be = from_row(code, merge([now, changed]))
     return bool(stored.mistakes(would_be.definition)) or is_too_large(would_be.document)

@@ -1,9 +1,9 @@
-"""Reads what authors wrote back from where it is stored. Nothing is refused here: a rule that grew
-stricter, two changes that contradict each other or a newer version of this program never make a
-survey unreadable.
+"""Reads a stored definition back. Nothing is refused here: a survey stays readable when a rule
+becomes stricter, when two changes contradict each other, or when a newer version of this program
+wrote it.
 
-What is not understood is left out of the definition and named, so that no save removes it unseen.
-What breaks a rule is there as it stands: `mistakes` says what is wrong with it.
+What is not understood is left out of the definition and named, so that no save removes it
+unnoticed. What breaks a rule is read as it stands; `mistakes` names it.
 """
 
 import re
@@ -26,7 +26,7 @@ from polls.surveys.definitions import (
 from polls.surveys.mistakes import Mistake
 from polls.surveys.reader import OPTION_NAMES, QUESTION_NAMES, parse
 
-LARGEST_SCALE = 100  # more than any version has taken; what is larger is no number of buttons
+LARGEST_SCALE = 100  # more than any version has taken, and as many buttons as a page can show
 SHOWABLE_YEARS = range(2, 9999)  # a time in these is a date in every time zone
 JSON = Any
 Word = TypeVar("Word", Visibility, Access)
@@ -35,9 +35,9 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 @dataclass(frozen=True)
 class Stored:
-    """A definition as far as it is understood; the names of the properties that hold more than it
-    says; and whether ballots can be taken for it: not where a question, a time or who may vote was
-    not understood.
+    """A definition as far as it is understood. `unread` names the properties that were not fully
+    understood. `votable` is false where these include a question, a time or the rule who may vote:
+    then no ballots can be taken.
     """
 
     definition: Definition
@@ -46,12 +46,12 @@ class Stored:
 
 
 def read(document: Mapping[str, JSON], code: str | None = None) -> Stored:
-    """The properties of a survey as they are stored. Never fails."""
+    """The definition in stored properties. Never fails."""
     return _Reader().survey(document, code)
 
 
 def mistakes(definition: Definition) -> tuple[Mistake, ...]:
-    """What is wrong with a definition by the rules for authors, in the language of now; empty for a
+    """The mistakes in a definition by the rules for authors, in the current language; empty for a
     good one.
     """
     try:
@@ -62,7 +62,7 @@ def mistakes(definition: Definition) -> tuple[Mistake, ...]:
 
 
 def instant(text: JSON) -> datetime | None:
-    """A stored time, aware; None for what is none, or no date in every time zone."""
+    """A stored time, aware; None for another value, or a time that is no date in some time zone."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
         at = at and (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
@@ -72,7 +72,7 @@ def instant(text: JSON) -> datetime | None:
 
 
 class _Reader:
-    """Names what it does not understand instead of stopping at it."""
+    """Reads one definition, and collects the names of what it does not understand."""
 
     def __init__(self) -> None:
         self._unread: set[str] = set()
@@ -106,7 +106,7 @@ class _Reader:
         return Stored(definition, frozenset(self._unread), votable)
 
     def _lost(self, name: str) -> None:
-        """Something without which no ballot should be taken."""
+        """Note a part that is not understood, and without which no ballot should be taken."""
         self._unread.add(name)
         self._votable = False
 

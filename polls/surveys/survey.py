@@ -1,4 +1,4 @@
-"""A survey as it stands: its definition, and what instructors have done with it since."""
+"""A survey as it stands: its definition, and what instructors did with it since."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -74,15 +74,15 @@ class Survey:
     document: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __hash__(self) -> int:
-        """Cheap, since a survey is the key of what many look at: two surveys are seldom those of
-        one round.
+        """Cheap, since surveys are keys of caches. Two different surveys seldom have the same code
+        and round.
         """
         return hash((self.code, self.round))
 
     @property
     def state(self) -> State:
-        """Whether votes are taken now: no scheduler opens or closes anything, whoever looks reads
-        the clock.
+        """Whether votes are taken now. No scheduler opens or closes a survey: every reader compares
+        with the clock.
         """
         return self.state_at(gateway.clock.wall())
 
@@ -107,8 +107,8 @@ class Survey:
 
     @property
     def is_expired(self) -> bool:
-        """Whether this round takes no more votes because it began 185 days ago: only a new round
-        takes any.
+        """Whether this round takes no more votes because it began 185 days ago. A new round takes
+        votes again.
         """
         return self.shut_at(gateway.clock.wall()) is Shut.EXPIRED
 
@@ -119,9 +119,7 @@ class Survey:
 
     @property
     def is_gone(self) -> bool:
-        """Whether this round's ballots have expired, whichever of them the database has removed by
-        now.
-        """
+        """Whether this round's ballots have expired, even if the database has not removed them yet."""
         return gateway.clock.wall() >= self.expires_at
 
     @property
@@ -145,8 +143,8 @@ class Survey:
 
     @property
     def waits(self) -> bool:
-        """Whether it is closed only because its time has not come: not where it would close before
-        it opens.
+        """Whether it is closed only until its time of opening. False where it would close before it
+        opens.
         """
         opens_at, closes_at = self.definition.opens_at, self.definition.closes_at
         if self.switch is State.CLOSED or not self.votable or opens_at is None or self.is_expired:
@@ -155,29 +153,28 @@ class Survey:
         return comes and gateway.clock.wall() < opens_at.timestamp()
 
     def as_json(self) -> dict[str, Any]:
-        """The survey JSON; as it is stored, where this version does not understand all of it."""
+        """The survey JSON, or the stored JSON where this version does not understand all of it."""
         if self.unread & self.document.keys():
             return {**self.document, "code": self.code}
         return definitions.to_json(self.definition)
 
     @property
     def option_ids(self) -> dict[str, list[str]]:
-        """What can be chosen in each question, as the tally wants it."""
+        """The option ids of each question, for the tally."""
         return {question.id: [option.id for option in question.choices] for question in self.definition.questions}
 
 
 def is_whole(row: Row) -> bool:
-    """Whether these rows describe a survey. A region that took a change before it heard of the
-    survey has a row that says no more than the change; while the others are away, that is no
-    survey.
+    """Whether a merged row describes a survey. A region that took a change before the survey was
+    replicated to it has only the change; while the other regions are away, that is no survey.
     """
     gone = bool(row.value(tombstone(row.born)))
     return row.round > 0 and (gone or row.value("questions") is not None)
 
 
 def from_row(code: str, row: Row) -> Survey:
-    """The survey that merged rows describe, of which `is_whole` is true. Never fails, whatever they
-    hold.
+    """The survey that a merged row describes; `is_whole` must be true. Never fails, whatever the
+    row holds.
     """
     shards = _within(row.value("shards"), 1, MOST_SHARDS, SHARDS)
     expiries = _expiries(row)
@@ -214,25 +211,23 @@ def from_row(code: str, row: Row) -> Survey:
 
 
 def _within(value: Any, least: int, most: int, default: int) -> int:
-    """A stored whole number; `default` for what is none, or out of bounds."""
+    """A stored whole number; `default` for any other value, or one out of bounds."""
     return value if type(value) is int and least <= value <= most else default
 
 
 def shown_now(number: int, results: Visibility) -> dict[str, Any]:
-    """The property that says that an instructor revealed or hid the results of a round: it holds
-    for that round.
-    """
+    """The property that says that an instructor revealed or hid the results of this one round."""
     return {THIS_ROUND: f"{number}:{results.value}"}
 
 
 def _revealed(row: Row) -> Visibility | None:
-    said = {f"{row.round}:{word.value}": word for word in Visibility}
+    words = {f"{row.round}:{word.value}": word for word in Visibility}
     value = row.value(THIS_ROUND)
-    return said.get(value) if isinstance(value, str) else None
+    return words.get(value) if isinstance(value, str) else None
 
 
 def _expiries(row: Row) -> dict[int, int]:
-    """When the rounds expire, of which that is known."""
+    """The expiry of each round for which it is known."""
     expiries: dict[int, int] = {}
     for name in row.fields:
         if name.startswith(EXPIRES):
@@ -250,8 +245,9 @@ def is_known(name: str) -> bool:
 def tombstone(born: int) -> str:
     """The property that says that the survey which began in round `born` is deleted.
 
-    It has a name of its own for each survey under a code, and nothing ever takes it back: neither a
-    change nor a reset made where the deletion was not yet known can raise the dead.
+    Each survey under a code has a tombstone with a name of its own, and nothing removes it. So a
+    change or a reset that was made where the deletion was not yet known cannot bring the survey
+    back.
     """
     return f"{TOMBSTONE}{born}"
 
@@ -262,7 +258,9 @@ def is_tombstone(name: str) -> bool:
 
 
 def defined_values(definition: Definition) -> dict[str, Any]:
-    """A definition as properties of the row: each is merged by itself, None where nothing is said."""
+    """A definition as properties of a row. Each is merged by itself; None is a default that is not
+    written.
+    """
     document = definitions.to_json(definition)
     return {name: document.get(name) for name in DEFINED}
 
@@ -270,7 +268,7 @@ def defined_values(definition: Definition) -> dict[str, Any]:
 def first_values(
     definition: Definition, *, now_s: float, born: int = 1, switch: State = State.OPEN
 ) -> Mapping[str, Any]:
-    """The properties of a survey that is just made."""
+    """The properties of a new survey."""
     return {
         **defined_values(definition),
         "state": switch.value,

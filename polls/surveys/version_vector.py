@@ -1,9 +1,8 @@
-"""Which versions of a property were written without knowledge of each other: exactly those, and no
-others.
+"""Finds exactly those versions of a property that were written without knowledge of each other.
 
 Every region keeps the last version that was written there, with what its writer had seen. A version
-that somebody had seen before writing another one is gone; two that are left were written on two
-sides of a split, and a person has to look at both. Joining is commutative, associative and
+disappears when somebody who had seen it writes another one. Two versions that remain were written
+on two sides of a split, and a person has to look at both. Joining is commutative, associative and
 idempotent. Standard library only, as merge.py.
 """
 
@@ -18,9 +17,10 @@ Name = tuple[int, str]  # of a change: when it was made (milliseconds since the 
 
 @dataclass(frozen=True)
 class Version:
-    """A value, for which survey under its code it was written (the round in which that began), and
-    the regions whose last word it is: more than one, where a change whose first attempt ended in
-    silence was repeated.
+    """A value, and the regions in which it is the last version. There are several regions where a
+    change was repeated after a first attempt without an answer.
+
+    `born` is the round in which the survey began that the value was written for.
     """
 
     value: JSON
@@ -30,12 +30,12 @@ class Version:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a writer knew: all that a region wrote up to a time (a version vector), and the latest
-    changes by name.
+    """What a writer had seen: all that a region wrote up to a time (a version vector, in
+    milliseconds), and the latest changes by name.
 
-    By its name a change is known in whatever region it lies: of a repeated one the next writer may
-    have met one copy. Of more than 32 names the oldest are forgotten; somebody may then be asked
-    once too often, and nothing is lost.
+    A name identifies a change in every region: of a repeated change the next writer may have seen
+    only one copy. Of more than 32 names the oldest are forgotten. A person may then be asked once
+    too often, and nothing is lost.
     """
 
     upto: Mapping[str, int] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Seen:
         return name in self.names or any(name[0] <= self.upto.get(region, -1) for region in version.regions)
 
     def joined(self, other: "Seen") -> "Seen":
-        """What two know together."""
+        """What two writers had seen together."""
         upto = dict(self.upto)
         for region, at in other.upto.items():
             upto[region] = max(at, upto.get(region, -1))
@@ -55,16 +55,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class Versions:
-    """The versions of one property that nobody who wrote later had seen, and what all of their
-    writers had seen.
+    """The versions of one property that no later writer had seen, and what all of their writers had
+    seen.
     """
 
     kept: Mapping[Name, Version] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
 
     def joined(self, other: "Versions") -> "Versions":
-        """What two readers know together: a version that one of them has and the other had seen go
-        is gone.
+        """Two readings of the versions, together. A version is gone if one reading lacks it and had
+        seen it.
         """
         kept: dict[Name, Version] = {}
         for name in {**self.kept, **other.kept}:
@@ -78,14 +78,14 @@ class Versions:
         return Versions(kept, self.seen.joined(other.seen))
 
     def with_new(self, name: Name, version: Version) -> "Versions":
-        """What stands once a version is written by somebody who had seen all of these."""
+        """The versions after a writer who had seen all of these has written one more."""
         written = Seen(dict.fromkeys(version.regions, name[0]), frozenset({name}))
         return Versions({name: version}, self.seen.joined(written))
 
 
-def joined(one: Mapping[str, Versions], other: Mapping[str, Versions]) -> dict[str, Versions]:
-    """The versions of every property."""
+def joined(first: Mapping[str, Versions], second: Mapping[str, Versions]) -> dict[str, Versions]:
+    """The versions of every property, from two readings."""
     return {
-        name: one[name].joined(other[name]) if name in one and name in other else one.get(name) or other[name]
-        for name in {**one, **other}
+        name: first[name].joined(second[name]) if name in first and name in second else first.get(name) or second[name]
+        for name in {**first, **second}
     }
