@@ -1,7 +1,5 @@
 """Readiness where a region refuses: another that answers is enough, and nobody is told AWS's own words."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ from django.test import Client
 from failover import wiring
 from tests.failover.adapters import faulty
 from tests.failover.adapters.faulty import EAST, WEST
+from tests.failover.adapters.faulty_regions import faulty_regions
 
 WELL = faulty.says(faulty.reply(200, {"Items": [], "Count": 0, "ScannedCount": 0}))
 ACCOUNT = "123456789012"
@@ -24,23 +23,8 @@ DENIES = faulty.says(
 )
 
 
-@contextmanager
-def regions(east: faulty.Behaviour, west: faulty.Behaviour, run_dir: Path) -> Iterator[None]:
-    """This process wired to two regions that behave so."""
-    with ExitStack() as stack:
-        ports = {name: stack.enter_context(faulty.server(one)) for name, one in ((EAST, east), (WEST, west))}
-        stack.enter_context(wiring.using(faulty.make_config(run_dir, ports, timeout=faulty.PATIENT_S)))
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-
-
 def test_a_stack_whose_own_region_refuses_is_ready_by_the_other(tmp_path: Path, client: Client) -> None:
-    with regions(DENIES, WELL, tmp_path):
+    with faulty_regions(DENIES, WELL, tmp_path):
         response = client.get("/healthz/ready")
 
     assert (response.status_code, response.json()) == (200, {"status": "ready", "region": WEST})
@@ -51,19 +35,19 @@ def test_a_stack_whose_own_region_refuses_is_ready_by_the_other(tmp_path: Path, 
 
 
 def test_a_stack_that_fails_over_to_a_region_that_refuses_is_not_ready(tmp_path: Path, client: Client) -> None:
-    with regions(faulty.closes, DENIES, tmp_path):
+    with faulty_regions(faulty.closes, DENIES, tmp_path):
         response = client.get("/healthz/ready")
 
     assert response.status_code == 503
-    told = [(one["region"], one["outcome"], one["detail"]) for one in response.json()["attempts"]]
-    assert sorted(told) == [
+    attempts = response.json()["attempts"]
+    assert sorted((attempt["region"], attempt["outcome"], attempt["detail"]) for attempt in attempts) == [
         (EAST, "connect", "the connection was cut before a reply"),
         (WEST, "denied", "AccessDeniedException"),
     ]
 
 
 def test_where_every_region_refuses_the_reason_is_plain_and_names_no_account(tmp_path: Path, client: Client) -> None:
-    with regions(DENIES, DENIES, tmp_path):
+    with faulty_regions(DENIES, DENIES, tmp_path):
         response = client.get("/healthz/ready")
 
     assert response.status_code == 503

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,28 +19,15 @@ from failover.core.exchange.reports import HostCircuit, HostView
 from failover.core.signals.breaker import CircuitState
 from tests.failover.adapters import faulty
 from tests.failover.adapters.faulty import EAST, WEST
+from tests.failover.adapters.faulty_regions import faulty_regions
 
 DENIES = faulty.says(faulty.refusal("AccessDeniedException"))
 LATE = "Signature not yet current: 20251201T121500Z is still later than 20251201T120500Z (20251201T120000Z + 5 min.)"
 
 
-@contextmanager
-def regions(east: faulty.Behaviour, west: faulty.Behaviour, run_dir: Path) -> Iterator[None]:
-    with ExitStack() as stack:
-        ports = {name: stack.enter_context(faulty.server(one)) for name, one in ((EAST, east), (WEST, west))}
-        stack.enter_context(wiring.using(faulty.make_config(run_dir, ports, timeout=faulty.PATIENT_S)))
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-
-
 @pytest.fixture
 def refused(tmp_path: Path) -> Iterator[None]:
-    with regions(DENIES, DENIES, tmp_path):
+    with faulty_regions(DENIES, DENIES, tmp_path):
         yield
 
 
@@ -77,13 +63,16 @@ def test_a_ballot_that_every_region_refuses_is_a_configuration_mistake_and_keeps
     assert body["reason"] == "configuration"
     assert "AccessDeniedException" in str(body["detail"])
     assert body["vote_id"]
-    assert {(one["region"], one["outcome"]) for one in body["attempts"]} == {(EAST, "denied"), (WEST, "denied")}
+    assert {(attempt["region"], attempt["outcome"]) for attempt in body["attempts"]} == {
+        (EAST, "denied"),
+        (WEST, "denied"),
+    }
 
 
 def test_a_clock_that_is_off_is_named(client: Client, tmp_path: Path) -> None:
     message = {"__type": "com.amazonaws.dynamodb.v20120810#InvalidSignatureException", "message": LATE}
     skewed = faulty.says(faulty.reply(400, message))
-    with regions(skewed, skewed, tmp_path):
+    with faulty_regions(skewed, skewed, tmp_path):
         body = assert_problem(ballot(client), 503)
 
     assert body["reason"] == "configuration"
@@ -93,7 +82,7 @@ def test_a_clock_that_is_off_is_named(client: Client, tmp_path: Path) -> None:
 def test_one_region_that_refuses_beside_one_that_hangs_up_is_no_configuration_mistake(
     client: Client, tmp_path: Path
 ) -> None:
-    with regions(DENIES, faulty.closes, tmp_path):
+    with faulty_regions(DENIES, faulty.closes, tmp_path):
         body = assert_problem(ballot(client), 503)
 
     assert "reason" not in body
@@ -140,7 +129,7 @@ def test_what_the_only_closed_region_refuses_is_asked_of_the_one_whose_circuit_i
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Query")
         return bound.region
 
-    with regions(DENIES, DENIES, tmp_path):
+    with faulty_regions(DENIES, DENIES, tmp_path):
         circuits = {EAST: HostCircuit(CircuitState.CLOSED), WEST: HostCircuit(CircuitState.OPEN)}
         wiring.current().router.follow(HostView(None, circuits))
         assert wiring.current().router.order() == (EAST,)
