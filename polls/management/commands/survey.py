@@ -1,7 +1,10 @@
-"""Surveys without the web page: import, export, list, open, close, reset, archive, delete, rebuild, audit."""
+"""Surveys on the command line: import, export, list, open, close, reset, archive, delete, rebuild,
+audit.
+"""
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +29,18 @@ from polls.surveys.services import (
 )
 from polls.surveys.survey import State, Survey
 from polls.tallies import audit
+from polls.tallies.audit import Finding
 
 
 class Command(BaseCommand):
-    """`manage.py survey ACTION`: what is wrong is one line on stderr and exit code 1, and nothing was changed."""
+    """`manage.py survey ACTION`. An error is one line on stderr and exit code 1; nothing was
+    changed then.
+    """
 
     help = "Import, export, list, open, close, reset, archive or delete surveys; rebuild or audit their tallies."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """One subcommand an action."""
+        """Add a subcommand for each action."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         importing = actions.add_parser("import", help="make a survey from a JSON file; prints its code")
         importing.add_argument("file", type=Path, metavar="FILE.json")
@@ -100,8 +106,8 @@ class Command(BaseCommand):
             raise CommandError(f"{options.get('region') or 'the region'} did not answer: {error}") from error
 
     def import_(self, options: dict[str, Any]) -> None:
-        """Makes a survey, or finds that the very same one exists. With --keep surveys of an earlier version are listed
-        first: so the demo does with what its directory holds.
+        """Makes a survey, or finds that the same one exists. With --keep it first lists the surveys
+        that an earlier version stored, as the demo needs for what its directory holds.
         """
         file: Path = options["file"]
         try:
@@ -153,7 +159,8 @@ class Command(BaseCommand):
             if survey.is_gone:
                 self.stderr.write(expiry.gone(survey))
             return
-        # Before the merged ballots, which hold whatever the replicas held when they were read, or something later.
+        # Read before the merged ballots: these then hold all that the replicas held, or something
+        # later.
         replicas = {name: _rows(survey, name) for name in gateway.regions()} if options["replicas"] else None
         known = ballot_selectors.ballots(survey, region=region)
         ballots = [{"voter": cast.voter, "vote_id": cast.vote_id, "answers": cast.answers} for cast in known.value]
@@ -166,7 +173,7 @@ class Command(BaseCommand):
             self.stderr.write(wording.degraded(known))
 
     def list(self, _options: dict[str, Any]) -> None:
-        """Prints a line a survey, the latest change first, the archive last."""
+        """Prints a line for each survey, the latest change first, the archive last."""
         for shelf in (Shelf.SHOWN, Shelf.ARCHIVED):
             for listed in listing.every(shelf):
                 survey = listed.survey
@@ -203,23 +210,22 @@ class Command(BaseCommand):
         self.stdout.write(f"{code}\tdeleted")
 
     def rebuild(self, options: dict[str, Any]) -> None:
-        """Prints a line a region."""
-        told = audit.rebuild(_survey(options["code"]))
-        for region, line in told.items():
-            self.stdout.write(f"{region}\t{line.text}")
-        if not all(line.good for line in told.values()):
-            raise CommandError("not every region was counted again")
+        """Prints a line for each region."""
+        self._print_findings(audit.rebuild(_survey(options["code"])), "not every region was counted again")
 
     def audit(self, options: dict[str, Any]) -> None:
-        """Prints a line a region."""
-        told = audit.audit(_survey(options["code"]))
-        for region, line in told.items():
-            self.stdout.write(f"{region}\t{line.text}")
-        if not all(line.good for line in told.values()):
-            raise CommandError("tallies and ballots could not be shown to agree in every region")
+        """Prints a line for each region."""
+        failure = "tallies and ballots could not be shown to agree in every region"
+        self._print_findings(audit.audit(_survey(options["code"])), failure)
+
+    def _print_findings(self, findings: Mapping[str, Finding], failure: str) -> None:
+        for region, finding in findings.items():
+            self.stdout.write(f"{region}\t{finding.text}")
+        if not all(finding.good for finding in findings.values()):
+            raise CommandError(failure)
 
     def _print(self, document: object) -> None:
-        # Where letters cannot be written as they are, JSON's own escapes keep the document whole.
+        # On a stream that is not UTF-8, JSON's escapes keep every letter.
         readable = str(getattr(self.stdout, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
         self.stdout.write(json.dumps(document, indent=2, ensure_ascii=not readable))
 
@@ -232,7 +238,7 @@ def _code(text: str) -> str:
 
 
 def _rows(survey: Survey, region: str) -> list[dict[str, Any]]:
-    """What one region's replica holds of the round."""
+    """The round's rows in one region's replica."""
     try:
         return [row.as_json() for row in read_replica(survey, region)]
     except DatabaseError as error:

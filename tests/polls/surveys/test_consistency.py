@@ -65,7 +65,7 @@ def east_is_away(closed: Survey, app: Lab) -> Iterator[Survey]:
 
 
 def body(response: HttpResponse) -> str:
-    return b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    return b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]  # of a streaming response only
 
 
 def export(browser: Client, survey: Survey, rest: str = "") -> HttpResponse:
