@@ -8,7 +8,6 @@ missing or old, where its writer was cut off between the two writes: then the in
 than the small row, and that survey is read in full.
 """
 
-import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from polls.common.freshness import Known
 from polls.common.models import DatabaseError
 from polls.common.paging import Entry, Place, Read, by_code, turn
 from polls.surveys import selectors, stored
-from polls.surveys.merge import Row, canonical, merge, rivals
+from polls.surveys.merge import JSON, Row, mark, merge, rivals
 from polls.surveys.models import ListingRow, SurveyRow, shelf_page, shelf_places, unlisted_page
 from polls.surveys.packing import packed, unpacked
 from polls.surveys.retention import EXPIRES, expiry_name
@@ -41,7 +40,6 @@ WHOLE_SHELF_S = 5.0  # ten calls of 500 keys to a far region
 LONGEST_TITLE, LONGEST_WORD = 200, 50  # characters
 # No ballots are taken where one of these is not understood, as in stored.py.
 WHERE_UNREAD = frozenset({"access", "opens_at", "closes_at"})
-JSON = Any
 log = logging.getLogger(__name__)
 
 
@@ -292,13 +290,9 @@ def _short(name: str, value: JSON) -> JSON:
     if name == "questions":
         read = stored.read({"questions": value})
         count = len(value) if isinstance(value, list) else 0
-        return {"count": count, "votable": read.votable, "unread": bool(read.unread), "mark": _mark(value)}
+        return {"count": count, "votable": read.votable, "unread": bool(read.unread), "mark": mark(value)}
     if name == "title" and isinstance(value, str):
         return value[:LONGEST_TITLE]
     if isinstance(value, int) or (isinstance(value, str) and len(value) <= LONGEST_WORD and name != "help"):
         return value
-    return {"mark": _mark(value)} if name in DEFINED or not is_known(name) else None
-
-
-def _mark(value: JSON) -> str:
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:8]
+    return {"mark": mark(value)} if name in DEFINED or not is_known(name) else None

@@ -35,6 +35,11 @@ def canonical(value: JSON) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def mark(value: JSON) -> str:
+    """8 hexadecimal characters that tell two values apart."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:8]
+
+
 @dataclass(frozen=True)
 class Field:
     """One property of a survey, and when it was last changed, in milliseconds since the epoch.
@@ -59,7 +64,7 @@ class Field:
         """The name of this change: its time, and 8 hexadecimal characters that tell two of one
         millisecond apart.
         """
-        return self.at, hashlib.sha256(canonical(self.value).encode()).hexdigest()[:8]
+        return self.at, mark(self.value)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,10 @@ when the row is written again.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
-from polls.surveys.merge import FIRST_BORN, Field, Row, born_from
+from polls.surveys.merge import FIRST_BORN, JSON, Field, Row, born_from
 from polls.surveys.version_vector import Seen, Version, Versions
 
-JSON = Any
 LATEST_MS = 253_402_300_799_000  # the end of the year 9999; a later time cannot be shown as a date
 LARGEST_ROUND = 10**9  # more resets than any survey has, and short enough for every URL and export
 

@@ -37,7 +37,7 @@ SURVEY_NAMES = {
 QUESTION_NAMES = {"id", "text", "kind", "required", "options", "scale", "help", "labels"}
 OPTION_NAMES = {"id", "text"}
 Word = TypeVar("Word", Visibility, Access)
-_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 def parse(raw: Any) -> Definition:
@@ -231,7 +231,7 @@ class Reader:
     def id(self, raw: Any, default: str) -> str:
         if raw is None:
             return default
-        if isinstance(raw, str) and _ID.fullmatch(raw):
+        if isinstance(raw, str) and ID.fullmatch(raw):
             return raw
         self.wrong("id", _("An id must be 1 to 32 letters, digits, “-” or “_”."))
         return default

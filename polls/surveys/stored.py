@@ -6,11 +6,10 @@ What is not understood is left out of the definition and named, so that no save 
 unnoticed. What breaks a rule is read as it stands; `mistakes` names it.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from polls.surveys.definitions import (
     DEFAULT_SCALE,
@@ -23,14 +22,13 @@ from polls.surveys.definitions import (
     Visibility,
     to_json,
 )
+from polls.surveys.merge import JSON
 from polls.surveys.mistakes import Mistake
-from polls.surveys.reader import OPTION_NAMES, QUESTION_NAMES, parse
+from polls.surveys.reader import ID, OPTION_NAMES, QUESTION_NAMES, parse
 
 LARGEST_SCALE = 100  # more than any version has taken, and as many buttons as a page can show
 SHOWABLE_YEARS = range(2, 9999)  # a time in these is a date in every time zone
-JSON = Any
 Word = TypeVar("Word", Visibility, Access)
-_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ class _Reader:
     def _question(self, raw: JSON) -> Question | None:
         if not isinstance(raw, dict) or raw.get("kind") not in list(Kind):
             return None
-        if not isinstance(raw.get("id"), str) or not _ID.fullmatch(raw["id"]):
+        if not isinstance(raw.get("id"), str) or not ID.fullmatch(raw["id"]):
             return None
         if not raw.keys() <= QUESTION_NAMES:
             self._unread.add("questions")
@@ -144,7 +142,7 @@ class _Reader:
         for place, item in enumerate(listed, 1):
             raw = item if isinstance(item, dict) else {"id": f"o{place}", "text": item}
             name, text = raw.get("id"), raw.get("text")
-            if not isinstance(name, str) or not _ID.fullmatch(name) or not isinstance(text, str) or name in options:
+            if not isinstance(name, str) or not ID.fullmatch(name) or not isinstance(text, str) or name in options:
                 self._lost("questions")
                 continue
             if not raw.keys() <= OPTION_NAMES:

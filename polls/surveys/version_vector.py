@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-JSON = Any
 MOST_NAMES = 32  # changes of one property that a row names; see Seen
 Name = tuple[int, str]  # of a change: when it was made (milliseconds since the epoch), and its value's mark
 
@@ -23,7 +22,7 @@ class Version:
     `born` is the round in which the survey began that the value was written for.
     """
 
-    value: JSON
+    value: Any
     born: int
     regions: frozenset[str]
 
