@@ -8,6 +8,7 @@ from failover.core.errors import NoRegionAnswered
 from polls.ballots import region_marks, services, vote_ids
 from polls.ballots.models import mark_key
 from polls.ballots.services import CastStatus
+from polls.common.limits import BoundedDict
 from polls.surveys.definitions import Definition
 from polls.surveys.survey import State, Survey
 from tests.polls.ballots.two_regions import EAST, WEST, Tiny, TinyRegion, Weather, two_regions
@@ -121,10 +122,9 @@ def test_a_mark_is_no_ballot(tiny: Tiny) -> None:
 
 
 def test_no_more_rounds_are_known_than_fit(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(region_marks, "MOST_ROUNDS", 2)
+    monkeypatch.setattr(region_marks, "_rounds", BoundedDict(2))
     for number in range(1, 5):
         survey = Survey("MARKED", Definition("t", ()), State.OPEN, number, 64, 2_000_000_000)
         services.ballot_cast(survey=survey, voter="voter-0001", vote_id=IDS[0], answers={"q1": "o1"})
 
-    assert sorted(number for _, number in region_marks._known) == [3, 4]
-    assert len(region_marks._looked) == 2
+    assert sorted(number for _, number in region_marks._rounds) == [3, 4]
