@@ -92,9 +92,9 @@ class Canary:
         """
         for name, layer in self.layers.items():
             if layer.ok is False:
+                if name == "dns" and layer.detail:
+                    return layer.detail  # a clause that names DNS already
                 title = _TITLES[name]
-                if layer.detail.startswith(f"{title} "):
-                    return layer.detail
                 if layer.detail:
                     return phrase("{layer} fails ({detail})", layer=title, detail=layer.detail)
                 return phrase("{layer} fails", layer=title)

@@ -22,23 +22,19 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of the latest canary."""
+    """One layer of the latest canary. `told` is its detail in words that name the layer."""
 
     title: str
     tone: Tone
     word: str
     time: str
     detail: str
-
-    @property
-    def told(self) -> str:
-        """The detail under the layer's name, which is not said twice."""
-        return self.detail if self.detail.startswith(self.title) else f"{self.title}: {self.detail}"
+    told: str
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One region. `stale` when its figures are older than anyone should trust."""
+    """One region. `stale`: its figures are too old to be trusted."""
 
     name: str
     place: str
@@ -59,14 +55,16 @@ class Tile:
 
     @property
     def verdict(self) -> str:
-        """What a canary without any detail came to."""
+        """The result of a canary that gave no detail."""
         return (
             _("Every layer answers.") if all(layer.tone == "ok" for layer in self.layers) else _("No detail was given.")
         )
 
     @property
     def broken(self) -> tuple[Layer, ...]:
-        """The layers that failed, or work by a stale answer, and say why; those behind them were merely not reached."""
+        """The layers that failed, or work by a stale answer, with a reason. Those after a failed
+        layer were not reached, and are not among them.
+        """
         return tuple(layer for layer in self.layers if layer.detail and layer.tone in ("bad", "warn"))
 
 
@@ -91,7 +89,7 @@ def _tile(region: RegionDocument, place: int, status: StatusDocument, reading: R
         tone=tone(region["state"]),
         circuit=state_word(region["circuit"]),
         circuit_tone=tone(region["circuit"]),
-        layers=tuple(_layer(str(TITLES.get(name, name)), check) for name, check in region["checks"].items()),
+        layers=tuple(_layer(name, check) for name, check in region["checks"].items()),
         requests=region["requests_2m"],
         errors=percent(region["error_rate_2m"]) if region["requests_2m"] else _("none"),
         failing=region["requests_2m"] > 0 and region["error_rate_2m"] > 0,
@@ -102,12 +100,18 @@ def _tile(region: RegionDocument, place: int, status: StatusDocument, reading: R
     )
 
 
-def _layer(title: str, check: CheckDocument) -> Layer:
+def _layer(name: str, check: CheckDocument) -> Layer:
+    mark: Tone
     match check["ok"]:
+        case True if check.get("stale"):
+            mark, word = "warn", _("stale")
         case True:
-            found: tuple[Tone, str] = ("warn", _("stale")) if check.get("stale") else ("ok", _("ok"))
+            mark, word = "ok", _("ok")
         case False:
-            found = ("bad", _("failed"))
+            mark, word = "bad", _("failed")
         case None:
-            found = ("unknown", _("not reached"))
-    return Layer(title, found[0], found[1], duration(check["ms"]), text_of(check, "detail"))
+            mark, word = "unknown", _("not reached")
+    title, detail = str(TITLES.get(name, name)), text_of(check, "detail")
+    # What a name server says is a clause that names DNS already.
+    told = detail if name == "dns" else f"{title}: {detail}"
+    return Layer(title, mark, word, duration(check["ms"]), detail, told)

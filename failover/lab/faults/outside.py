@@ -23,6 +23,8 @@ WAIT_S = 2.0
 
 A healthy region answers a hundred times faster.
 """
+HOSTNAME_MISMATCH = 62
+"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH, which Python's `ssl` does not name."""
 State = dict[str, Any]
 
 
@@ -117,12 +119,13 @@ class FrontConnection:
     """A new connection to a region's front, over TLS if the lab uses TLS; a context manager.
 
     An answer is waited for as long as WAIT_S, four round trips and ``patience_s`` together.
-    ``handshake`` is "done", "none" in a lab without TLS, or what went wrong in it.
+    ``handshake`` is "done", "none" in a lab without TLS, or the kind of failure: "not answered",
+    "wrong name", "refused", "reset" or "failed". ``handshake_text`` says it to a person.
     """
 
     def __init__(self, state: State, region: str, *, patience_s: float = 0.0) -> None:
         front = region_of(state, region)["front"]
-        self.handshake = "none"
+        self.handshake = self.handshake_text = "none"
         self._wait_s = WAIT_S + 4 * front["rtt_ms"] / 1000 + patience_s
         self._socket = socket.create_connection(("127.0.0.1", front["port"]), timeout=self._wait_s)
         if state["tls"] is None:
@@ -132,15 +135,16 @@ class FrontConnection:
             self._socket = context.wrap_socket(
                 self._socket, server_hostname=endpoint_host(region), suppress_ragged_eofs=False
             )
-            self.handshake = "done"
+            self.handshake = self.handshake_text = "done"
         except TimeoutError:
-            self.handshake = "not answered"
+            self.handshake = self.handshake_text = "not answered"
         except ssl.SSLCertVerificationError as error:
-            self.handshake = f"refused, {error.verify_message}"
+            self.handshake = "wrong name" if error.verify_code == HOSTNAME_MISMATCH else "refused"
+            self.handshake_text = f"refused, {error.verify_message}"
         except ConnectionResetError:
-            self.handshake = "reset"
+            self.handshake = self.handshake_text = "reset"
         except OSError as error:
-            self.handshake = str(error)
+            self.handshake, self.handshake_text = "failed", str(error)
 
     def __enter__(self) -> FrontConnection:
         return self

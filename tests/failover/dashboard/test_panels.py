@@ -222,11 +222,13 @@ def test_once_the_monitor_is_silent_a_figure_has_a_time_of_day_instead_of_an_age
     assert old.age == regions.build(Reading(healthy(NOW), 500.0, FREE))[0].age
 
 
-def test_a_layer_is_not_named_twice_when_its_detail_begins_with_it() -> None:
-    document = east_down(NOW)
-    assert regions.build(fresh(document))[0].broken[0].told == "DNS: the name has no address"
-    document["regions"][0]["checks"]["dns"]["detail"] = "DNS answers empty"
-    assert regions.build(fresh(document))[0].broken[0].told == "DNS answers empty"
+def test_a_detail_of_dns_names_its_layer_and_any_other_stands_behind_the_layers_name() -> None:
+    document = healthy(NOW)
+    checks = document["regions"][0]["checks"]
+    checks["dns"] |= {"ok": False, "detail": "DNS answers empty"}
+    checks["connect"] |= {"ok": False, "detail": "no connection in time"}
+    told = [layer.told for layer in regions.build(fresh(document))[0].broken]
+    assert told == ["DNS answers empty", "Connect: no connection in time"]
 
 
 def test_a_layer_that_works_by_a_stale_answer_is_told_in_words_and_is_not_called_well() -> None:
