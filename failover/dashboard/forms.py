@@ -18,12 +18,12 @@ class ModeField(forms.ChoiceField):
 
     def to_python(self, value: Any) -> str:
         """The mode's one spelling."""
-        found = str(super().to_python(value))
-        return "pinned" if found == "pin" else found
+        mode = str(super().to_python(value))
+        return "pinned" if mode == "pin" else mode
 
 
 class RoutingForm(forms.Form):
-    """What a person decides about routing. Safety rules are not judged here: the gateway asks them."""
+    """A person's routing decision. The gateway checks the safety rules, not this form."""
 
     mode = ModeField(
         choices=[("auto", gettext_lazy("Auto: the rules choose")), ("pinned", gettext_lazy("Pin a region"))],

@@ -17,9 +17,9 @@ from failover.dashboard.figures import ago
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a page or a command knows when it looks. `status` is None when no monitor has ever reported here.
+    """What a page or a command shows. `status` is None when no monitor has reported on this host.
 
-    `age_s` is the time since the monitor wrote the document, in seconds; None when nobody can tell. `refusals` has, for
+    `age_s` is the time since the monitor wrote the document, in seconds; None when it is unknown. `refusals` has, for
     every configured region by priority, the safety rule that forbids pinning it now, or None.
     """
 
@@ -63,7 +63,7 @@ def age_of(status: StatusDocument, now: float) -> float | None:
 def moment(text: str) -> datetime | None:
     """An ISO 8601 time of the document, or None for anything else."""
     try:
-        found = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo is not None else None
+    return time if time.tzinfo is not None else None

@@ -1,4 +1,4 @@
-"""What a decision will do, in the words of the page and of the command line."""
+"""The effect of a routing decision in a sentence, for the page and for the command line."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from failover.gateway import Decision
 
 
-def told(decision: Decision) -> str:
-    """For the person who has just decided."""
+def effect_of(decision: Decision) -> str:
+    """What happens next, for the person who has just decided."""
     if decision.mode == "auto":
         return _("Routing is automatic: within a second every worker follows the rules again, by health and priority.")
     sentence = _(

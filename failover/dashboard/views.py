@@ -24,7 +24,7 @@ from failover.dashboard.panels import render_all
 from failover.dashboard.panels.sentence import NO_MONITOR
 from failover.dashboard.problems import problem, staff_or_problem
 from failover.dashboard.reading import Reading
-from failover.dashboard.sentences import told
+from failover.dashboard.sentences import effect_of
 
 AGE_HEADER = "X-Status-Age"
 """How old the status is, in milliseconds; also on a 304, whose body cannot say it."""
@@ -87,7 +87,7 @@ def routing(request: HttpRequest) -> HttpResponse:
     except FailoverError as error:
         form.add_error(None, _("Nothing was changed: %(error)s.") % {"error": translated(error.args[0])})
         return _page(request, form, HTTPStatus.SERVICE_UNAVAILABLE)
-    messages.success(request, told(decision))
+    messages.success(request, effect_of(decision))
     return HttpResponseRedirect(reverse("failover:dashboard"))
 
 
@@ -111,9 +111,9 @@ def _dated(request: HttpRequest, response: HttpResponse, etag: str, reading: Rea
     response["ETag"] = etag
     patch_cache_control(response, private=True, no_cache=True)
     unchanged = get_conditional_response(request, etag=etag, response=response)
-    found = unchanged if isinstance(unchanged, HttpResponse) else response
-    found[AGE_HEADER] = _age_ms(reading)
-    return found
+    reply = unchanged if isinstance(unchanged, HttpResponse) else response
+    reply[AGE_HEADER] = _age_ms(reading)
+    return reply
 
 
 def _age_ms(reading: Reading) -> str:

@@ -1,7 +1,7 @@
-"""The dashboard's panels. One panel is one module here with one builder, and one template of the same name.
+"""The dashboard's panels: for each a module here with a `build` function, and a template of the same name.
 
-A builder turns a `Reading` into what its template shows and does nothing else: no clock, no request, no computing of
-health. To add a panel, write both files, list it below, and give it a place in the grid of `page.html`.
+`build` turns a `Reading` into what the template shows. It reads no clock and no request, and computes no health.
+To add a panel, write both files, list it in `PANELS`, and give it a place in the grid of `page.html`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A panel's HTML and a digest of it, by which a browser knows that nothing has changed."""
+    """A panel's HTML and its digest, by which the browser knows whether it has changed."""
 
     name: str
     html: SafeString
@@ -52,5 +52,5 @@ PANELS: tuple[Panel, ...] = (
 
 
 def render_all(reading: Reading, panels: Sequence[Panel] = PANELS) -> dict[str, Rendered]:
-    """Every panel by name."""
+    """Renders every panel. Returns them by name."""
     return {panel.name: panel.render(reading) for panel in panels}

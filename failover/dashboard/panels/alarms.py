@@ -1,4 +1,4 @@
-"""The alarms: those that ring, and that the others are quiet."""
+"""The alarms that ring, and the number of those that do not."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ class Alarms:
 
 
 def build(reading: Reading) -> Alarms:
-    """What rings now."""
+    """The alarms of the document."""
     alarms: list[AlarmDocument] = reading.status["alarms"] if reading.status is not None else []
     ringing = tuple(
-        Alarm(words(one["name"]), one["region"], text_of(one, "detail")) for one in alarms if one["state"] == "alarm"
+        Alarm(words(alarm["name"]), alarm["region"], text_of(alarm, "detail"))
+        for alarm in alarms
+        if alarm["state"] == "alarm"
     )
     return Alarms(ringing, len(alarms) - len(ringing))

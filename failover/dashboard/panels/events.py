@@ -1,4 +1,4 @@
-"""What happened: who, what, why, from where to where. Append-only, newest first."""
+"""The latest events, newest first: what happened, by whose decision, why, from where to where."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Happened:
 
 def build(reading: Reading) -> tuple[Happened, ...]:
     """The latest events, newest first."""
-    found = reading.status["events"] if reading.status is not None else []
-    newest = sorted(found, key=lambda event: event["at"], reverse=True)[:SHOWN]
+    events = reading.status["events"] if reading.status is not None else []
+    newest = sorted(events, key=lambda event: event["at"], reverse=True)[:SHOWN]
     return tuple(
         Happened(
             # The public document promises no id, so one is made of what identifies an event to a reader.

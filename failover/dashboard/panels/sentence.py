@@ -1,4 +1,4 @@
-"""The one sentence that comes first: where traffic goes, since when, and why."""
+"""The sentence at the top: where traffic goes, since when, and why."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Sentence:
 
 
 def build(reading: Reading) -> Sentence:
-    """The document's own summary, and what it is worth."""
+    """The document's own summary, and the tone of the whole page."""
     status = reading.status
     if status is None:
         return Sentence(str(NO_MONITOR), "unknown", _("No monitor"))
@@ -46,17 +46,21 @@ def build(reading: Reading) -> Sentence:
 
 
 def _sentences(status: StatusDocument) -> tuple[str, str]:
-    """Who serves and why, and how far replication is behind; all in one where the document does not tell them apart."""
-    told = made(status, "summary", "summary_said")
-    parts = told.values if isinstance(told, Phrase) else {}
+    """Which region serves and why, and how far replication is behind. Both are in the first text
+    where the document does not say how its summary was made.
+    """
+    summary = made(status, "summary", "summary_said")
+    parts = summary.values if isinstance(summary, Phrase) else {}
     match parts.get("serving"), parts.get("replication"):
         case str(serving), str(replication):
             return translated(serving), translated(replication)
-    return translated(told), ""
+    return translated(summary), ""
 
 
 def overall(status: StatusDocument) -> Tone:
-    """How the whole looks: bad only when the region that serves is bad, since an outage survived is no disaster."""
+    """The tone of the whole page. It is bad only when the serving region is bad: an outage that
+    another region survives is no disaster.
+    """
     regions = {region["name"]: region for region in status["regions"]}
     active = regions.get(status["routing"]["active"])
     if active is None:
@@ -67,6 +71,6 @@ def overall(status: StatusDocument) -> Tone:
     tones = [tone(region[part]) for region in status["regions"] for part in ("state", "circuit")]
     tones += [tone(pair["state"]) for pair in status["replication"]]
     tones += [tone(alarm["state"]) for alarm in status["alarms"]]
-    if any(one in ("warn", "bad") for one in tones):
+    if "warn" in tones or "bad" in tones:
         return "warn"
     return "unknown" if tone(active["state"]) == "unknown" else "ok"

@@ -1,4 +1,4 @@
-"""Why it did, and why it did not: each rule's value beside its threshold, a column for each region."""
+"""Why the router acted or did not: the value and threshold of each rule, a column for each region."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ _FIGURES: dict[str, Callable[[float | None], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One rule for one region. `mark` is plain when it has nothing to say now; a yes-or-no rule has no threshold."""
+    """One rule for one region. `mark` is plain when the rule explains nothing now. A yes-or-no rule
+    has no threshold.
+    """
 
     value: str
     threshold: str
@@ -64,35 +66,35 @@ def build(reading: Reading) -> Why:
     if reading.status is None:
         return Why((), (), (), ())
     circuits = {region["name"]: region["circuit"] for region in reading.status["regions"]}
-    found = reading.status["explain"]
-    regions = tuple(dict.fromkeys(one["region"] for one in found))
-    cells = {(one["rule"], one["region"]): _cell(one, circuits.get(one["region"], "")) for one in found}
-    rules = dict.fromkeys(one["rule"] for one in found)
-    telling = [one for one in found if cells[one["rule"], one["region"]].mark in ("bad", "warn")]
+    weighed = reading.status["explain"]
+    regions = tuple(dict.fromkeys(rule["region"] for rule in weighed))
+    cells = {(rule["rule"], rule["region"]): _cell(rule, circuits.get(rule["region"], "")) for rule in weighed}
+    names = dict.fromkeys(rule["rule"] for rule in weighed)
+    telling = [rule for rule in weighed if cells[rule["rule"], rule["region"]].mark in ("bad", "warn")]
     return Why(
         regions=regions,
-        rows=tuple(Row(words(rule), tuple(cells.get((rule, region)) for region in regions)) for rule in rules),
-        reasons=tuple(text_of(one, "text") for one in telling),
-        rest=tuple(text_of(one, "text") for one in found if one not in telling),
+        rows=tuple(Row(words(name), tuple(cells.get((name, region)) for region in regions)) for name in names),
+        reasons=tuple(text_of(rule, "text") for rule in telling),
+        rest=tuple(text_of(rule, "text") for rule in weighed if rule not in telling),
     )
 
 
-def _cell(one: ExplainDocument, circuit: str) -> Cell:
-    figure = _FIGURES.get(one["rule"], number)
-    answer = _("yes") if one["met"] else _("no")
+def _cell(rule: ExplainDocument, circuit: str) -> Cell:
+    figure = _FIGURES.get(rule["rule"], number)
+    answer = _("yes") if rule["met"] else _("no")
     return Cell(
-        value=answer if one["threshold"] is None else figure(one["value"]),
-        threshold="" if one["threshold"] is None else figure(one["threshold"]),
-        met=one["met"],
-        mark=_mark(one, circuit),
+        value=answer if rule["threshold"] is None else figure(rule["value"]),
+        threshold="" if rule["threshold"] is None else figure(rule["threshold"]),
+        met=rule["met"],
+        mark=_mark(rule, circuit),
     )
 
 
-def _mark(one: ExplainDocument, circuit: str) -> Mark:
-    if one["rule"] in _ALARMING:
-        return "bad" if one["met"] else "plain"
-    if circuit == "closed" or one["rule"] in _NEUTRAL:
+def _mark(rule: ExplainDocument, circuit: str) -> Mark:
+    if rule["rule"] in _ALARMING:
+        return "bad" if rule["met"] else "plain"
+    if circuit == "closed" or rule["rule"] in _NEUTRAL:
         return "plain"
-    if one["rule"] == "trials" and circuit == "open":
+    if rule["rule"] == "trials" and circuit == "open":
         return "plain"
-    return "ok" if one["met"] else "warn"
+    return "ok" if rule["met"] else "warn"

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from failover import gateway
 from failover.core.decisions import checked_reason
 from failover.core.errors import FailoverError, RoutingRefused, RoutingSuperseded
-from failover.dashboard.sentences import told
+from failover.dashboard.sentences import effect_of
 
 MISUSED = 2
 REFUSED = 3
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             ) from error
         except FailoverError as error:
             raise CommandError(f"nothing was changed: {error}") from error
-        self.stdout.write(told(decision))
+        self.stdout.write(effect_of(decision))
 
 
 def _reason(parser: ArgumentParser) -> None:
