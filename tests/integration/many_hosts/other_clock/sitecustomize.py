@@ -1,7 +1,7 @@
-"""A wrong clock: a Python with this folder on its PYTHONPATH tells a time of day that is `CLOCK_AHEAD_S` seconds ahead
-of the machine's, or behind it where that is negative. Durations (`time.monotonic`) and sleeps are as they were.
+"""A wrong clock for a Python that has this folder on its PYTHONPATH.
 
-Python imports a module of this name before anything else, so nothing has taken the true clock yet.
+Its time of day is `CLOCK_AHEAD_S` seconds ahead of the machine's (behind it, if negative). `time.monotonic` and sleeps
+are unchanged. Python imports a module of this name before any other, so none has taken the true clock yet.
 """
 
 import datetime
@@ -21,18 +21,18 @@ time.ctime = lambda seconds=None: true_ctime(time.time() if seconds is None else
 time.strftime = lambda text, when=None: true_strftime(text, time.localtime() if when is None else when)
 
 
-class TrueOnesToo(type):
-    """What the C library makes of its own is a datetime as well."""
+class TrueDatetimesToo(type):
+    """The C library makes true datetimes; `isinstance` must accept them."""
 
-    def __instancecheck__(cls, one: object) -> bool:
-        return isinstance(one, TrueDatetime)
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, TrueDatetime)
 
-    def __subclasscheck__(cls, one: type) -> bool:
-        return issubclass(one, TrueDatetime)
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, TrueDatetime)
 
 
-class ShiftedDatetime(TrueDatetime, metaclass=TrueOnesToo):
-    """`datetime.datetime`, by the wrong clock."""
+class ShiftedDatetime(TrueDatetime, metaclass=TrueDatetimesToo):
+    """`datetime.datetime` with the wrong clock."""
 
     @classmethod
     def now(cls, tz: datetime.tzinfo | None = None) -> TrueDatetime:

@@ -1,6 +1,4 @@
-"""Hosts on one lab: each a web tier with a monitor beside it, a run directory, a clock and links to the regions of its
-own.
-"""
+"""Hosts on one lab. Each has a web tier and a monitor, and its own run directory, clock and links to the regions."""
 
 from __future__ import annotations
 
@@ -8,7 +6,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -21,27 +18,34 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from failover import gateway
 from failover.adapters.host_files import HostFiles
 from failover.lab.network.gate import FrontLoop, Gate
 from failover.lab.network.manners import Manner
+from polls.surveys import reader
+from polls.surveys.models import SurveyRow
+from polls.surveys.services import survey_create
+from polls.surveys.survey import Survey
 from tests.conftest import Lab
-from tests.integration.demo import PHONES, Demo, named
-from tests.processes import ROOT, free_port, manage, manage_environment, running
+from tests.integration.demo import PHONES, WEST, Demo, named
+from tests.processes import GUNICORN, ROOT, free_port, manage, manage_environment, running
 from tests.waiting import wait_until
 
-WORKERS = 4
+WORKERS = 2
 HEARTBEAT_S = 0.5
-CLOCKS = ROOT / "tests" / "integration" / "other_clock"
+APART_S = 5.0
+"""How far the clocks of two hosts differ."""
+CLOCKS = ROOT / "tests" / "integration" / "many_hosts" / "other_clock"
 
 
 @dataclass(frozen=True, eq=False)
 class Host:
-    """A web tier and, beside it, a monitor. `told` is what the environment tells every process of this host."""
+    """A web tier and a monitor. `environment` holds the variables of every process of this host."""
 
     lab: Lab
     run_dir: Path
     port: int
-    told: Mapping[str, str]
+    environment: Mapping[str, str]
     links: Mapping[str, Gate]
     workers_started: int
 
@@ -58,48 +62,47 @@ class Host:
 
     def await_status(self, holds: Callable[[dict[str, Any]], bool], *, what: str) -> dict[str, Any]:
         """The first status document of which `holds` is true."""
-        found = {}
 
-        def looked() -> bool:
-            found.update(self.status())
-            return holds(found)
+        def status_that_holds() -> dict[str, Any] | None:
+            status = self.status()
+            return status if holds(status) else None
 
-        wait_until(looked, within=60, what=what)
-        return found
+        return wait_until(status_that_holds, within=60, what=what)
 
     def requests(self) -> int:
-        """What its dashboard says, over all regions."""
-        return sum(one["requests_2m"] for one in self.status()["regions"])
+        """Requests in the last two minutes, over all regions, by its dashboard."""
+        return sum(region["requests_2m"] for region in self.status()["regions"])
 
-    def figures(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-        """What `/metrics` says."""
+    def metrics(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+        """The samples of `/metrics`, by name and labels."""
         families = text_string_to_metric_families(PHONES.get(self.url("/metrics")).text)
-        return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
+        samples = (sample for family in families for sample in family.samples)
+        return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
 
-    def figure(self, name: str) -> float | None:
-        """One that has no labels, None where it is left out."""
-        return self.figures().get((name, frozenset()))
+    def metric(self, name: str) -> float | None:
+        """A sample without labels; None if there is none."""
+        return self.metrics().get((name, frozenset()))
 
     def attempts(self) -> float:
-        """What its own workers tried."""
-        return sum(value for (name, _), value in self.figures().items() if name == "failover_attempts_total")
+        """How many attempts its own workers have made."""
+        return sum(value for (name, _), value in self.metrics().items() if name == "failover_attempts_total")
 
     def workers(self) -> dict[str, int]:
-        """The calls of every worker that runs."""
+        """How many calls each running worker has made, by the worker's name."""
         files = self.files
         gone = files.gone()
         return {name: report.calls for name, report in files.reports().items() if name not in gone}
 
     def manage(self, *arguments: str) -> None:
-        done = manage(*arguments, lab_dir=self.lab.dir, **self.told)
+        done = manage(*arguments, lab_dir=self.lab.dir, **self.environment)
         assert done.returncode == 0, done.stderr or done.stdout
 
     def post_ballot(self, code: str, voter: str, answers: dict[str, Any]) -> httpx.Response:
-        """A vote to which this host gives its name."""
+        """A vote whose id this host makes."""
         return PHONES.post(self.url(f"/api/v1/surveys/{code}/ballots"), json={"voter": voter, "answers": answers})
 
     def await_ready(self) -> None:
-        """Every worker and the monitor run."""
+        """Waits until every worker and the monitor run."""
         wait_until(
             lambda: len(self.workers()) == self.workers_started and (self.run_dir / "status.json").exists(),
             within=60,
@@ -108,7 +111,7 @@ class Host:
 
     @contextlib.contextmanager
     def cut_off_from(self, region: str) -> Iterator[None]:
-        """Within the block this host cannot reach `region`, by open connections neither. Others can."""
+        """Within the block only this host cannot reach `region`: its open connections are cut, too."""
         link = self.links[region]
         link.treat(Manner.REFUSE)
         link.cut()
@@ -119,15 +122,14 @@ class Host:
 
     @contextlib.contextmanager
     def monitor(self) -> Iterator[subprocess.Popen[str]]:
-        with running("monitor", lab_dir=self.lab.dir, SURVEY_LOG_LEVEL="ERROR", **self.told) as process:
+        with running("monitor", lab_dir=self.lab.dir, SURVEY_LOG_LEVEL="ERROR", **self.environment) as process:
             yield process
 
     @contextlib.contextmanager
     def web(self) -> Iterator[subprocess.Popen[bytes]]:
-        environment = manage_environment(self.lab.dir, **self.told)
-        command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")]
+        environment = manage_environment(self.lab.dir, **self.environment)
         with open(self.run_dir / "web.out", "wb") as out:
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(GUNICORN, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
         try:
             yield process
         finally:
@@ -141,60 +143,60 @@ class Host:
 
 @contextlib.contextmanager
 def links(lab: Lab, loop: FrontLoop) -> Iterator[dict[str, Gate]]:
-    """One host's own way to the front of each region."""
-    made: dict[str, Gate] = {}
+    """A host's own gate before the front of each region."""
+    gates: dict[str, Gate] = {}
     try:
         for endpoint in lab.environment()["FAILOVER_ENDPOINTS"].split(","):
             region, _, url = endpoint.partition("=")
-            made[region] = Gate(loop, 0.0)
-            made[region].ready(int(url.rpartition(":")[2]))
-        yield made
+            gates[region] = Gate(loop, 0.0)
+            gates[region].ready(int(url.rpartition(":")[2]))
+        yield gates
     finally:
-        for gate in made.values():
+        for gate in gates.values():
             gate.end()
 
 
 def stopped_host(
-    lab: Lab, run_dir: Path, ways: Mapping[str, Gate], *, accounts: Path, workers: int = WORKERS, ahead_s: float = 0.0
+    lab: Lab, run_dir: Path, gates: Mapping[str, Gate], *, accounts: Path, workers: int = WORKERS, ahead_s: float = 0.0
 ) -> Host:
-    """A host that is not started yet. Its clock is `ahead_s` ahead of the machine's."""
+    """A host that is not started. Its clock is `ahead_s` seconds ahead of the machine's."""
     port = free_port()
-    endpoints = (one.partition("=") for one in lab.environment()["FAILOVER_ENDPOINTS"].split(","))
-    told = {
+    endpoints = (endpoint.partition("=") for endpoint in lab.environment()["FAILOVER_ENDPOINTS"].split(","))
+    environment = {
         "DJANGO_SETTINGS_MODULE": "tests.lab_settings",
         "DJANGO_SQLITE_PATH": str(accounts),
         "FAILOVER_RUN_DIR": str(run_dir),
         "FAILOVER_HEARTBEAT_S": str(HEARTBEAT_S),
         "FAILOVER_HOLD_S": "1",
         "FAILOVER_ENDPOINTS": ",".join(
-            f"{region}={url.rpartition(':')[0]}:{ways[region].port}" for region, _, url in endpoints
+            f"{region}={url.rpartition(':')[0]}:{gates[region].port}" for region, _, url in endpoints
         ),
         "BIND": f"127.0.0.1:{port}",
         "WORKERS": str(workers),
     }
     if ahead_s:
         path = os.pathsep.join(filter(None, [str(CLOCKS), os.environ.get("PYTHONPATH")]))
-        told |= {"CLOCK_AHEAD_S": str(ahead_s), "PYTHONPATH": path}
-    return Host(lab, run_dir, port, told, ways, workers)
+        environment |= {"CLOCK_AHEAD_S": str(ahead_s), "PYTHONPATH": path}
+    return Host(lab, run_dir, port, environment, gates, workers)
 
 
 class Class:
-    """Voters who each vote once, on a connection of their own."""
+    """Voters, each of whom votes once, on a connection of their own."""
 
     def __init__(self) -> None:
         self.cast = 0
 
     def vote(self, host: Host, votes: int) -> Counter[str]:
-        """So many votes at once; which region recorded how many."""
+        """Casts so many votes, several at once. Returns how many of them each region recorded."""
         web = Demo(host.run_dir, host.url(""))
         with ThreadPoolExecutor(16) as pool:
-            replies = list(pool.map(lambda number: self._one(web, number), range(self.cast, self.cast + votes)))
+            replies = list(pool.map(lambda number: self._vote(web, number), range(self.cast, self.cast + votes)))
         self.cast += votes
         assert {reply.status_code for reply in replies} == {201}, replies[0].text
         return Counter(reply.json()["region"] for reply in replies)
 
     def vote_until_every_worker_took_some(self, host: Host) -> Counter[str]:
-        """At least a vote in each worker; where all of them were recorded."""
+        """Casts votes until each worker took one. Returns how many of them each region recorded."""
         before, recorded = host.workers(), Counter[str]()
         assert len(before) == host.workers_started
 
@@ -207,31 +209,31 @@ class Class:
         return recorded
 
     def await_votes_in(self, region: str, host: Host) -> None:
-        """Votes until that region records them; every one of them is acknowledged."""
+        """Casts votes, all of which must be acknowledged, until `region` records them."""
         wait_until(lambda: set(self.vote(host, 2)) == {region}, within=60, what=f"votes are recorded by {region}")
 
-    def _one(self, web: Demo, number: int) -> httpx.Response:
+    def _vote(self, web: Demo, number: int) -> httpx.Response:
         return web.vote(f"hosts-{os.getpid()}-{number:06d}", named(), {"q1": "o1"})
 
 
 def ahead_of_us_s(status: dict[str, Any]) -> float:
-    """How far the clock that a status document was written by is ahead of this process's."""
+    """How far, in seconds, the clock of a status document's writer is ahead of this process's clock."""
     return datetime.fromisoformat(status["generated_at"]).timestamp() - time.time()
 
 
 def settled(status: dict[str, Any], region: str, at_most_s: float) -> bool:
-    """Whether `region` serves, nothing is shown to be wrong, and no lag or age is longer than `at_most_s`."""
-    figures = [one["age_ms"] for one in status["regions"]] + [line["lag_ms"] for line in status["replication"]]
+    """Whether `region` serves, no alarm or fault is shown, and each lag and age is below `at_most_s` seconds."""
+    ages_ms = [row["age_ms"] for row in status["regions"]] + [line["lag_ms"] for line in status["replication"]]
     return (
         status["routing"]["active"] == region
-        and all(one["state"] == "ok" for one in status["alarms"])
-        and all((one["state"], one["circuit"]) == ("healthy", "closed") for one in status["regions"])
-        and all(ms is not None and ms < at_most_s * 1000 for ms in figures)
+        and all(alarm["state"] == "ok" for alarm in status["alarms"])
+        and all((row["state"], row["circuit"]) == ("healthy", "closed") for row in status["regions"])
+        and all(ms is not None and ms < at_most_s * 1000 for ms in ages_ms)
     )
 
 
 class Instructor:
-    """A browser of somebody who logs in on one host, and so is known on all: their secret is the same."""
+    """A browser that is signed in on every host, since it signed in on one: the hosts share their secret key."""
 
     def __init__(self, browser: httpx.Client, host: Host, name: str, password: str) -> None:
         self._browser = browser
@@ -242,8 +244,21 @@ class Instructor:
         return self._browser.get(host.url(path))
 
     def post(self, host: Host, path: str, **fields: str) -> None:
-        """Sends a form, which must be accepted."""
+        """Sends a form, which must be answered with a redirect."""
         cookies = self._browser.cookies
         (fields["csrfmiddlewaretoken"],) = (cookies[name] for name in cookies if name.startswith("csrftoken_"))
         reply = self._browser.post(host.url(path), data=fields)
         assert reply.status_code == 302, (path, reply.status_code, reply.text)
+
+
+def new_survey() -> Survey:
+    """A survey with one question. This process makes it, and waits until both regions have it."""
+    raw = {"title": "Split", "questions": [{"text": "Which?", "kind": "single", "options": ["one", "two"]}]}
+    survey = survey_create(definition=reader.parse(raw))
+
+    def copied() -> bool:
+        with gateway.at(WEST):
+            return bool(list(SurveyRow.query(survey.code)))
+
+    wait_until(copied, within=20, what="the survey is copied")
+    return survey
