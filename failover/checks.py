@@ -25,10 +25,11 @@ def check_failover_settings(app_configs: Sequence[AppConfig] | None, **kwargs: A
         config = FailoverConfig.parse(settings.FAILOVER)
     except ConfigurationError as error:
         return [Error(f"{p.variable} {p.message}.", hint=p.hint, id="failover.E001") for p in error.problems]
-    found: list[CheckMessage] = []
-    found += [Error(f"{p.variable}: {p.message}.", hint=p.hint, id="failover.E002") for p in sdk_problems(config)]
+    messages: list[CheckMessage] = [
+        Error(f"{p.variable}: {p.message}.", hint=p.hint, id="failover.E002") for p in sdk_problems(config)
+    ]
     if len(config.regions) < 2:
-        found.append(
+        messages.append(
             Warning(
                 "FAILOVER_REGIONS names one region: there is nowhere to fail over to.",
                 hint="Add the regions that hold replicas of the tables.",
@@ -36,7 +37,7 @@ def check_failover_settings(app_configs: Sequence[AppConfig] | None, **kwargs: A
             )
         )
     if not config.endpoints and os.environ.get("AWS_ACCOUNT_ID_ENDPOINT_MODE") != "disabled":
-        found.append(
+        messages.append(
             Warning(
                 "AWS_ACCOUNT_ID_ENDPOINT_MODE is not 'disabled': the SDK may call "
                 "<account>.ddb.<region>.amazonaws.com, a name that the monitor does not watch.",
@@ -44,4 +45,4 @@ def check_failover_settings(app_configs: Sequence[AppConfig] | None, **kwargs: A
                 id="failover.W002",
             )
         )
-    return found
+    return messages

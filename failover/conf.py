@@ -1,8 +1,9 @@
-"""The failover engine's settings: parsed from text, validated once, every mistake named at once.
+"""The failover engine's settings: parsed from text and validated once, with all mistakes reported
+together.
 
-`FailoverConfig.parse(settings.FAILOVER)` is called by the system checks (which report the mistakes) and by the wiring
-(which refuses to start with any). What a person does not set is named here; the engine's own numbers, which no
-setting has, in `core.config`.
+The system checks call `FailoverConfig.parse(settings.FAILOVER)` and report the mistakes; the wiring
+calls it too and refuses to start with any. The engine's other numbers, which have no setting, are
+in `core.config`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from failover.core.config import TableMode
+from failover.core.config import RouterConfig, TableMode
 
+ENGINE = RouterConfig()
+"""The defaults of the settings that the engine knows as well."""
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 PORT = re.compile(r"[0-9]{1,5}")
 # A host name as botocore takes it in an endpoint's URL.
@@ -43,31 +46,36 @@ class ConfigurationError(ValueError):
 
 @dataclass(frozen=True)
 class FailoverConfig:
-    """What the composition root needs. Times are seconds unless the name says otherwise.
+    """The validated settings. Times are seconds unless the name says otherwise.
 
-    `regions` are in order of priority, this stack's own first. `endpoints` maps a region to its URL; a region that is
-    not named there has AWS's public endpoint. `nameserver` is `(address, port)`, or None for the host's own resolver.
-    `run_dir` holds the monitor's status and the web workers' reports, and is shared by the processes of one host
-    only. `dns_stale_s` is how long the last good addresses of an endpoint serve after their time to live, when its name
-    stops resolving: 0 means not at all, and then no answer is remembered either. `tables` says how they replicate.
-    With `loopback_only` nothing outside this machine is connected to, and names are asked of `nameserver` alone.
-    `closed` says in one line why no region may be asked at all; empty where they may. A settings module sets these two,
-    and no variable of the environment does.
+    - `regions`: in order of priority, this stack's own first.
+    - `endpoints`: a region's URL; a region without one has AWS's public endpoint.
+    - `nameserver`: `(address, port)`, or None for the host's own resolver.
+    - `run_dir`: the monitor's status and the web workers' reports; shared by the processes of one
+      host only.
+    - `dns_stale_s`: how long the last good addresses of an endpoint serve after their time to live,
+      when its name stops resolving. 0 means not at all, and then no answer is remembered either.
+    - `tables`: how the tables replicate.
+    - `loopback_only`: connect to nothing outside this machine, and ask `nameserver` alone for
+      names.
+    - `closed`: why no region may be used at all, in one line; empty when they may be used.
+
+    A settings module sets the last two; no environment variable does.
     """
 
     regions: tuple[str, ...]
     endpoints: Mapping[str, str]
     nameserver: tuple[str, int] | None
     run_dir: Path
-    deadline_s: float = 3.0
+    deadline_s: float = ENGINE.deadline_s
     connect_timeout_s: float = 1.0
     read_timeout_s: float = 1.0
     heartbeat_s: float = 10.0
-    hold_s: float = 60.0
-    lag_limit_ms: float = 2_000.0
+    hold_s: float = ENGINE.hold_s
+    lag_limit_ms: float = ENGINE.lag_limit_ms
     threads: int = 8
     dns_stale_s: float = 0.0
-    tables: TableMode = TableMode.MREC
+    tables: TableMode = ENGINE.tables
     loopback_only: bool = False
     closed: str = ""
 
@@ -84,7 +92,7 @@ class FailoverConfig:
     def parse(cls, raw: Mapping[str, str]) -> FailoverConfig:
         """Reads the text of `settings.FAILOVER`; an empty text means the default.
 
-        Raises `ConfigurationError` with every mistake found, never with only the first.
+        Raises `ConfigurationError` with all mistakes, never with only the first.
         """
         raw = {name: text.strip() for name, text in raw.items()}
         problems: list[Problem] = []
@@ -143,7 +151,7 @@ def _regions(text: str, problems: list[Problem]) -> tuple[str, ...]:
 
 
 def _endpoints(text: str, regions: tuple[str, ...], problems: list[Problem]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    endpoints: dict[str, str] = {}
     hint = "write REGION=URL,REGION=URL; leave it empty for AWS's own endpoints"
     for entry in filter(None, (part.strip() for part in text.split(","))):
         region, _, url = (part.strip() for part in entry.partition("="))
@@ -151,15 +159,17 @@ def _endpoints(text: str, regions: tuple[str, ...], problems: list[Problem]) -> 
             problems.append(Problem("FAILOVER_ENDPOINTS", f"{entry!r} holds no http or https URL", hint))
         elif region not in regions:
             problems.append(Problem("FAILOVER_ENDPOINTS", f"{region!r} is not in FAILOVER_REGIONS", hint))
-        elif region in found:
+        elif region in endpoints:
             problems.append(Problem("FAILOVER_ENDPOINTS", f"names {region!r} twice", hint))
         else:
-            found[region] = url
-    return found
+            endpoints[region] = url
+    return endpoints
 
 
 def _elsewhere(endpoints: Mapping[str, str], nameserver: tuple[str, int] | None) -> list[Problem]:
-    """What may not be named where nothing leaves this machine. A name is judged by the address that it resolves to."""
+    """The settings that point outside this machine, where that is not allowed. Names are not
+    checked here: each connection checks the address that its name resolves to.
+    """
     hint = "these settings reach this machine only: unset it"
     problems = []
     if nameserver is not None and not ip_address(nameserver[0]).is_loopback:
@@ -178,8 +188,8 @@ def _usable(url: str) -> bool:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        known = len(host) <= 253 and bool(HOST.fullmatch(host))
-        return parts.scheme in {"http", "https"} and known and parts.port != 0
+        usable_host = len(host) <= 253 and bool(HOST.fullmatch(host))
+        return parts.scheme in {"http", "https"} and usable_host and parts.port != 0
     except ValueError:
         return False
 
@@ -189,10 +199,10 @@ def _nameserver(text: str, problems: list[Problem]) -> tuple[str, int] | None:
         return None
     address, _, port = text.strip().rpartition(":")
     try:
-        # An address and not a name: who would resolve it?
-        found = str(ip_address(address.removeprefix("[").removesuffix("]")))
+        # It must be an address: nothing could resolve the nameserver's own name.
+        parsed = str(ip_address(address.removeprefix("[").removesuffix("]")))
         if PORT.fullmatch(port) and 0 < int(port) < 65_536:
-            return found, int(port)
+            return parsed, int(port)
     except ValueError:
         pass
     problems.append(Problem("FAILOVER_NAMESERVER", f"{text!r} is not ADDRESS:PORT", "for example 127.0.0.1:5353"))

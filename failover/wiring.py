@@ -1,4 +1,4 @@
-"""The composition root: the only place that builds a router, clients and a resolver, once a process."""
+"""The composition root: builds this process's router, clients and resolver, once per process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Wired:
-    """Everything that one process needs to reach the regions."""
+    """What a process needs to reach the regions."""
 
     config: FailoverConfig
     clock: Clock
@@ -54,7 +54,9 @@ class Wired:
     restore: Callable[[], None]
 
     def close(self) -> None:
-        """Hands in the last counters and stops following, closes the sockets and gives the host's resolver back."""
+        """Writes the last report, stops following, closes the sockets and restores the host's
+        resolver.
+        """
         self.follower.stop()
         use_connections(None)
         for client in self.clients.values():
@@ -67,20 +69,19 @@ _current: Wired | None = None
 
 
 def router_config(config: FailoverConfig) -> RouterConfig:
-    """The engine's numbers: what the settings name, and the engine's own defaults for the rest."""
+    """The engine's numbers: the settings, and the engine's own defaults for everything else."""
+    defaults = RouterConfig()
     return RouterConfig(
         deadline_s=config.deadline_s,
-        # A connection or a reply that takes too long ends on its own timeout first: that says more than a cut. But a
-        # region that hangs must leave each of the others its share of the deadline.
+        # A slow connection or reply ends on its own timeout first, because that says more than a
+        # cut. But a region that hangs must leave each other region its share of the deadline.
         attempt_timeout_s=min(
             config.deadline_s / len(config.regions), max(config.connect_timeout_s, config.read_timeout_s) * SPARE
         ),
-        share=max(1, min(RouterConfig().share, config.threads * 3 // 4)),
+        share=max(1, min(defaults.share, config.threads * 3 // 4)),
         hold_s=config.hold_s,
-        hold_cap_s=config.hold_s * 12,
         lag_limit_ms=config.lag_limit_ms,
-        lag_stalled_ms=5 * config.lag_limit_ms,
-        quiet_s=max(5.0, 3 * config.heartbeat_s),
+        quiet_s=max(defaults.quiet_s, 3 * config.heartbeat_s),
         tables=config.tables,
     )
 
@@ -91,7 +92,7 @@ def regions_of(config: FailoverConfig) -> tuple[Region, ...]:
 
 
 def make_resolver(config: FailoverConfig) -> dns.Resolver:
-    """The bounded resolver of the region endpoints; a name may take as long as the connection that follows it."""
+    """The resolver of the region endpoints. A name may take as long as the connection that follows."""
     cache = None
     if config.dns_stale_s:
         book = AddressBook(config.run_dir / "addresses")
@@ -103,7 +104,9 @@ def make_resolver(config: FailoverConfig) -> dns.Resolver:
 
 
 def make_files(config: FailoverConfig) -> HostFiles:
-    """The run directory's files. Raises `ImproperlyConfigured`, in one line, when the directory cannot be used."""
+    """The files in the run directory. Raises `ImproperlyConfigured`, in one line, when the
+    directory cannot be used.
+    """
     try:
         return HostFiles(config.run_dir)
     except OSError as error:
@@ -111,8 +114,8 @@ def make_files(config: FailoverConfig) -> HostFiles:
 
 
 def parse_settings() -> FailoverConfig:
-    """The validated settings. Raises `ImproperlyConfigured` with every mistake in one line, or why no region may be
-    asked.
+    """The validated settings. Raises `ImproperlyConfigured` with every mistake, or with the reason
+    why no region may be used, in one line.
     """
     try:
         config = FailoverConfig.parse(settings.FAILOVER)
@@ -124,15 +127,17 @@ def parse_settings() -> FailoverConfig:
 
 
 def check_sdk(config: FailoverConfig) -> None:
-    """Raises `ImproperlyConfigured`, in one line, when a variable or a file of the AWS SDK's own cannot be used."""
+    """Raises `ImproperlyConfigured`, in one line, when the AWS SDK cannot use one of its variables
+    or files.
+    """
     problems = sdk_problems(config)
     if problems:
         raise ImproperlyConfigured(str(ConfigurationError(problems)))
 
 
 def build(config: FailoverConfig) -> Wired:
-    """Builds and installs what this process needs. Clients are made here because making one is slow and not
-    thread-safe.
+    """Builds and installs what this process needs. Clients are made here, because making one is
+    slow and not thread-safe.
     """
     clock = SystemClock()
     files = make_files(config)
@@ -168,24 +173,25 @@ def current() -> Wired:
 
 
 def warm_up() -> None:
-    """Builds this process's wiring and makes one small read in every region: the first call loads botocore's endpoint
-    rules and opens connections, which took a cold worker's first vote 0.4 s, and 4 s on a busy machine.
+    """Builds this process's wiring and makes one small read in every region. The first call loads
+    botocore's endpoint rules and opens connections; for a cold worker's first vote that took 0.4 s,
+    and 4 s on a busy machine.
     """
     wired = current()
-    wired.runner.run_everywhere(
-        wired.config.regions, lambda _: len(read_decisions()), strong=False, timeout=wired.config.deadline_s
-    )
+    wired.runner.run_everywhere(wired.config.regions, lambda _: len(read_decisions()), timeout=wired.config.deadline_s)
 
 
 def hand_in() -> None:
-    """Hands in this process's last counters before it ends; nothing, where it was never wired."""
+    """Writes this process's last report before it ends, if it was ever wired."""
     if _current is not None:
         _current.follower.stop()
 
 
 @contextmanager
 def using(config: FailoverConfig) -> Iterator[Wired]:
-    """Within the block this process is wired by `config`: for tests and tools that bring their own regions."""
+    """Within the block this process is wired by `config`: for tests and tools that bring their own
+    regions.
+    """
     global _current
     before, wired = _current, build(config)
     _current = wired

@@ -1,9 +1,10 @@
 """PynamoDB across regions: one model class, the region taken from a context variable.
 
-PynamoDB caches one connection per model class and ignores later changes of `Meta.region`, so the classmethod
-`_get_connection` is overridden to return the connection of the region that is bound. It is a private name, like
-`Model._get_schema`, and `_get_save_args` in models.py; PynamoDB is pinned, and
-`tests/failover/adapters/test_binding.py` fails loudly when an upgrade changes one.
+PynamoDB caches one connection per model class and ignores later changes of `Meta.region`, so the
+classmethod `_get_connection` is overridden to return the connection of the region that is bound.
+That is a private name, as are `Model._get_schema` here and `_get_save_args` in models.py. So
+PynamoDB is pinned, and `tests/failover/adapters/test_binding.py` fails when an upgrade changes one
+of them.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ _region: ContextVar[str | None] = ContextVar("failover_bound_region", default=No
 
 
 class RegionNotBound(FailoverError):
-    """A model was used outside gateway.read, gateway.write and gateway.at: which region is meant?"""
+    """A model was used outside gateway.read, gateway.write and gateway.at, so its region is
+    unknown.
+    """
 
 
 @contextmanager
 def bind(region: str) -> Iterator[None]:
-    """Within the block, and in this context only, models talk to `region`. Always reset: a leak would reach the
-    thread's next request.
+    """Within the block, and in this context only, models talk to `region`. The binding is always
+    reset, because a leak would reach the thread's next request.
     """
     token = _region.set(region)
     try:
@@ -53,10 +56,10 @@ def bound_region() -> str:
 
 
 class RegionConnection(Connection):
-    """A PynamoDB connection that uses the client it was given, whatever happens.
+    """A PynamoDB connection that always uses the client it was given.
 
-    PynamoDB's own would make another client, with its own timeouts, retries and endpoint, whenever there are no
-    credentials.
+    PynamoDB's own connection would make another client, with its own timeouts, retries and
+    endpoint, whenever there are no credentials.
     """
 
     def __init__(self, region: str, client: DynamoDBClient) -> None:
@@ -69,36 +72,38 @@ class RegionConnection(Connection):
         return self._given
 
     def batch_get_item(self, table_name: str, keys: Sequence[Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """As PynamoDB's; a reply that reads none of the keys is a GetError, caused by `NothingRead`.
+        """As PynamoDB's, but a reply that reads none of the keys raises GetError, caused by
+        `NothingRead`.
 
-        `Model.batch_get` asks again for the keys that a reply left out, at once and for as long as there are any. So
-        each question has fewer keys than the one before it, and no region can hold a thread with such replies.
+        `Model.batch_get` asks again for the keys that a reply left out, at once and for as long as
+        there are any. With this check each request has fewer keys than the one before it, so no
+        region can hold a thread with such replies.
         """
         reply: dict[str, Any] = super().batch_get_item(table_name, keys, *args, **kwargs)
-        left = reply.get("UnprocessedKeys", {}).get(table_name, {}).get("Keys", ())
-        if left and len(left) >= len(keys):
+        unprocessed = reply.get("UnprocessedKeys", {}).get(table_name, {}).get("Keys", ())
+        if unprocessed and len(unprocessed) >= len(keys):
             raise GetError("Failed to batch get items: none was read", NothingRead())
         return reply
 
 
 class Connections:
-    """Table connections by (model, region), all of one region sharing its warm client."""
+    """Table connections by (model, region). All connections to one region share its warm client."""
 
     def __init__(self, clients: Mapping[str, DynamoDBClient]) -> None:
         self._clients = clients
-        self._made: dict[tuple[type[Model], str], TableConnection] = {}
+        self._connections: dict[tuple[type[Model], str], TableConnection] = {}
         self._lock = threading.Lock()
 
     def of(self, model: type[Model]) -> TableConnection:
-        """The connection of `model` in the bound region. Raises `RegionNotBound`, and KeyError for a region that is
-        not configured.
+        """The connection of `model` in the bound region. Raises `RegionNotBound`, and KeyError for
+        a region that is not configured.
         """
         region = bound_region()
-        made = self._made.get((model, region))
-        if made is None:
+        connection = self._connections.get((model, region))
+        if connection is None:
             with self._lock:
-                made = self._made.setdefault((model, region), self._make(model, region))
-        return made
+                connection = self._connections.setdefault((model, region), self._make(model, region))
+        return connection
 
     def close(self) -> None:
         """Closes the pooled sockets of every region."""
@@ -113,9 +118,10 @@ class Connections:
 
 
 def table_description(model: type[Model]) -> dict[str, Any]:
-    """The model's table as DynamoDB would describe it: name, key schema, key attributes and global secondary indexes.
+    """The model's table as DynamoDB would describe it: name, key schema, key attributes and global
+    secondary indexes.
 
-    The partition key comes first, which CreateTable insists on; PynamoDB goes by the alphabet.
+    The partition key comes first, as CreateTable requires; PynamoDB sorts by name.
     """
     schema = model._get_schema()
     described = {

@@ -4,7 +4,9 @@ import time
 
 
 class SystemClock:
-    """The host's clocks: `monotonic` for durations, `wall` only where a person or another host reads it."""
+    """The host's clocks: `monotonic` for durations, `wall` only where a person or another host
+    reads it.
+    """
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary start; never goes back."""

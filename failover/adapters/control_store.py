@@ -1,7 +1,8 @@
-"""The `survey-control` table: heartbeats, the routing decision, the event log. No third service is needed to flip.
+"""The `survey-control` table: heartbeats, the routing decision, the event log. No third service is
+needed to flip.
 
-Every row's key ends in the region that wrote it, so no row is ever written by two regions, and readers merge. Each
-function here works in the bound region; doing it in every region is the caller's part.
+Every row's key ends in the region that wrote it, so no row is ever written by two regions, and
+readers merge. Each function here works in the bound region; the caller calls it for every region.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ HEARTBEAT, ROUTING, EVENT = "heartbeat", "routing", "event"
 BEAT_TTL_S = 86_400
 EVENT_TTL_S = 30 * 86_400
 END_OF_TIME_S = 100_000_000_000
-"""In the year 5138: what is later, or nearly so, is no date in every time zone."""
+"""In the year 5138: a later time, or one just before, is not a date in every time zone."""
 
 
 class ControlRow(RegionalModel):
-    """One row: what it is by `kind`, whose by `item` (which ends in `#region`), its content as JSON text."""
+    """One row: its `kind`, its name `item` (which ends in `#region`), and its content as JSON text."""
 
     class Meta:
         table_name = "survey-control"
@@ -49,8 +50,8 @@ class ControlRow(RegionalModel):
 
 @dataclass(frozen=True)
 class Beat:
-    """A heartbeat as a replica holds it: written by `host` in `origin` as its `seq`th, at `at` (seconds since the
-    epoch, the writer's clock).
+    """A heartbeat as a replica holds it: written by `host` in the region `origin`, with the number
+    `seq`, at `at` (seconds since the epoch, by the writer's clock).
     """
 
     host: str
@@ -61,8 +62,8 @@ class Beat:
 
 
 def write_beat(host: str, seq: int, at: float, counters: dict[str, Any]) -> None:
-    """Writes this host's heartbeat: the write canary, and the carrier of the host's counters. Its number orders its
-    copies too, since it never goes back.
+    """Writes this host's heartbeat, which is the write canary and carries the host's counters. Its
+    number never goes back, so it orders the copies of the row too.
     """
     document = json.dumps({"at": at, "counters": counters}, separators=(",", ":"))
     ControlRow(HEARTBEAT, _key(host), document=document, sequence=seq, expires_at=_expiry(at, BEAT_TTL_S)).put(
@@ -71,8 +72,8 @@ def write_beat(host: str, seq: int, at: float, counters: dict[str, Any]) -> None
 
 
 def read_back(host: str) -> int:
-    """The read canary: the number of this host's beat in the bound region, strongly consistent; 0 when it is not
-    there.
+    """The read canary: the number of this host's beat in the bound region, strongly consistent; 0
+    when there is none.
     """
     for row in ControlRow.query(HEARTBEAT, ControlRow.item == _key(host), consistent_read=True):
         return int(row.sequence or 0)
@@ -82,35 +83,40 @@ def read_back(host: str) -> int:
 def read_beats() -> list[Beat]:
     """Every host's and region's latest heartbeat, as the bound region's replica holds them."""
 
-    def beat(row: ControlRow) -> Beat:
+    def as_beat(row: ControlRow) -> Beat:
         host, _, origin = row.item.rpartition("#")
         content = _content(row)
-        told = content["counters"].items()
-        counters = {region: {name: int(count) for name, count in counts.items()} for region, counts in told}
+        counters = {
+            region: {name: int(count) for name, count in counts.items()}
+            for region, counts in content["counters"].items()
+        }
         return Beat(host, origin, int(row.sequence or 0), float(content["at"]), counters)
 
-    return list(_readable(ControlRow.query(HEARTBEAT), beat))
+    return list(_readable(ControlRow.query(HEARTBEAT), as_beat))
 
 
 def write_decision(decision: Decision) -> Decision | None:
-    """Records the routing decision in the bound region's row, unless a higher-ranking one stands there. Returns the
-    decision that it met: the one that it replaced, or the one that stands.
+    """Writes the routing decision to the bound region's row, unless the row holds a higher-ranking
+    one. Returns the decision that was there: the replaced one, or the one that stays.
     """
     rank = f"{decision.epoch:012d}|{decision.at:017.6f}|{decision.id}"
     row = ControlRow(ROUTING, _key("decision"), document=json.dumps(decision_to_json(decision)), rank=rank)
-    # The rank is what orders decisions, so it orders copies too: a clock that is behind must not hide a newer epoch.
+    # The rank orders decisions, so it orders copies too: a clock that is behind must not hide a
+    # newer epoch.
     result = row.put(ControlRow.rank.does_not_exist() | (ControlRow.rank <= rank), updated_at=_order(decision))
     met = result.old if result.written else ControlRow.get(ROUTING, _key("decision"), consistent_read=True)
     return next(_readable([] if met is None else [met], _decision), None)
 
 
 def read_decisions(*, strong: bool = False) -> list[Decision]:
-    """Every region's decision row, as the bound region's replica holds them; with `strong` its own as it is now."""
+    """Every region's decision, as the bound region's replica holds them. With `strong` the bound
+    region's own row is read strongly consistently.
+    """
     return list(_readable(ControlRow.query(ROUTING, consistent_read=strong), _decision))
 
 
 def write_event(event: Event) -> None:
-    """Appends an event to the log. What stands there is never changed: writing an event again does nothing."""
+    """Appends an event to the log. Events are never changed: writing one again does nothing."""
     item = _key(f"{int(event.at * 1000):014d}-{event.id}")
     content = asdict(event)
     if isinstance(event.reason, Phrase):
@@ -120,35 +126,35 @@ def write_event(event: Event) -> None:
 
 
 def read_events(limit: int) -> list[Event]:
-    """The latest `limit` events, newest first, as the bound region's replica holds them. An event written in two
-    regions comes once.
+    """The latest `limit` events, newest first, as the bound region's replica holds them. An event
+    that was written in two regions is returned once.
     """
 
-    def event(row: ControlRow) -> Event:
+    def as_event(row: ControlRow) -> Event:
         content = _content(row)
         reason = from_json(content.pop("said", content["reason"]))
-        made = Event(**{**content, "at": _time(content["at"]), "kind": EventKind(content["kind"]), "reason": reason})
-        _must_be_texts(made.id, made.from_, made.to, made.actor, made.region)
-        return made
+        event = Event(**{**content, "at": _time(content["at"]), "kind": EventKind(content["kind"]), "reason": reason})
+        _must_be_texts(event.id, event.from_, event.to, event.actor, event.region)
+        return event
 
-    found: dict[str, Event] = {}
-    for one in _readable(ControlRow.query(EVENT, scan_index_forward=False, page_size=2 * limit), event):
-        if len(found) == limit and one.id not in found:
+    latest: dict[str, Event] = {}
+    for event in _readable(ControlRow.query(EVENT, scan_index_forward=False, page_size=2 * limit), as_event):
+        if len(latest) == limit and event.id not in latest:
             break
-        found[one.id] = one
-    return sorted(found.values(), key=lambda event: (event.at, event.id), reverse=True)
+        latest[event.id] = event
+    return sorted(latest.values(), key=lambda event: (event.at, event.id), reverse=True)
 
 
 def _content(row: ControlRow) -> Any:
-    """What a row holds; whatever wrote it, its texts can be shown."""
+    """A row's content, with its texts made safe to show, whatever wrote it."""
     return harmless_json(json.loads(row.document))
 
 
 def _decision(row: ControlRow) -> Decision:
-    made = decision_from_json(_content(row))
-    _time(made.at)
-    _must_be_texts(made.region or "")
-    return made
+    decision = decision_from_json(_content(row))
+    _time(decision.at)
+    _must_be_texts(decision.region or "")
+    return decision
 
 
 def _time(at: float) -> float:
@@ -164,21 +170,21 @@ def _must_be_texts(*values: object) -> None:
 
 
 def _readable(rows: Iterable[ControlRow], read: Callable[[ControlRow], T]) -> Iterator[T]:
-    """What can be read of `rows`. A row of another version of this program must not hide all the others: the routing
-    decision among them has to reach the workers.
+    """Reads `rows` and skips unreadable ones. A row of another version of this program must not
+    hide the others: the routing decision among them has to reach the workers.
     """
     for row in _rows(iter(rows)):
         try:
             value = read(row)
         except Exception as error:
-            told = {"event": "row-unreadable", "kind": row.kind, "item": row.item, "error": error}
-            log.warning("the control row %(kind)s %(item)s cannot be read: %(error)r", told)
+            details = {"event": "row-unreadable", "kind": row.kind, "item": row.item, "error": error}
+            log.warning("the control row %(kind)s %(item)s cannot be read: %(error)r", details)
         else:
             yield value
 
 
 def _rows(rows: Iterator[ControlRow]) -> Iterator[ControlRow]:
-    """Without those that have an attribute of another type."""
+    """The rows, without those that have an attribute of another type."""
     while True:
         try:
             yield next(rows)

@@ -1,8 +1,9 @@
 """Connects to the first of a name's addresses that answers, after RFC 8305 ("Happy Eyeballs").
 
-The next address is begun 250 ms after the last one, or as soon as that one is refused, and none is given up for it: a
-living address that is slow is not cut off by dead ones before it. IPv6 and IPv4 take turns. One thread waits for all of
-them, and the sockets of those that lost are closed. This is the only function that connects to a region.
+The next address is tried 250 ms after the last one, or as soon as that one is refused. Earlier
+attempts go on meanwhile, so a slow address is not cut off by dead ones before it. IPv6 and IPv4
+take turns. One thread waits for all of them and closes the sockets that lost. Nothing else connects
+to a region.
 """
 
 from __future__ import annotations
@@ -21,18 +22,22 @@ from typing import Any
 from failover.core.ports import Clock
 
 AddressInfo = tuple[Any, ...]
-"""What `getaddrinfo` returns for each address: (family, type, protocol, canonical name, socket address)."""
+"""What `getaddrinfo` returns for each address: (family, type, protocol, canonical name, socket
+address).
+"""
 NEXT_AFTER_S = 0.25
-"""The next address is begun so long after the last one; sooner where there are so many that the last of them would come
-too late."""
+"""The wait before the next address is tried; shorter where there are so many addresses that the
+last of them would come too late."""
 MOST_AT_ONCE = 8
-"""Addresses that one connection tries. Those that failed come last, so the next connection tries others."""
+"""Addresses that one connection tries. Failed ones come last, so the next connection tries others.
+"""
 FAILED_S = 60.0
-"""How long an address that failed comes after those that did not."""
+"""How long a failed address comes after the others."""
 _OPTIONS = (
     (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
     (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
-    # An idle connection whose other end is gone is found out within 6 s, and then not used again (transport.py).
+    # An idle connection whose other end is gone is noticed within 6 s and not used again
+    # (transport.py).
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 3),
     (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 1),
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
@@ -43,7 +48,8 @@ _KNOWN_OPTIONS = [(level, getattr(socket, name), value) for level, name, value i
 class Dialer:
     """Connects to one endpoint, and remembers which of its addresses failed. Thread-safe.
 
-    With `loopback_only` an address that is not this machine's own is refused before a packet is sent.
+    With `loopback_only` an address that is not this machine's own is refused before a packet is
+    sent.
     """
 
     def __init__(self, clock: Clock, *, loopback_only: bool = False) -> None:
@@ -53,11 +59,11 @@ class Dialer:
         self._failed: dict[Any, float] = {}
 
     def connect(self, addresses: Sequence[AddressInfo], *, until: float) -> tuple[socket.socket, Any]:
-        """A connection to the first address that takes one, by `until` (monotonic seconds): a non-blocking socket, and
-        that address.
+        """Connects by `until` (monotonic seconds) to the first address that accepts. Returns a
+        non-blocking socket and that address.
 
-        Raises TimeoutError when some address gave no answer in time, else the OSError of the last refusal. Either way
-        nothing was sent.
+        Raises TimeoutError when some address gave no answer in time, or else the OSError of the
+        last refusal. Either way nothing was sent.
         """
         waiting = deque(self._in_order(addresses))
         trying: dict[int, tuple[socket.socket, AddressInfo, float]] = {}
@@ -68,6 +74,7 @@ class Dialer:
         try:
             while True:
                 now = self._clock.monotonic()
+                # 1. Try the next address when it is due.
                 if waiting and (not trying or now >= next_at):
                     info = waiting.popleft()
                     next_at = now + pause
@@ -81,12 +88,14 @@ class Dialer:
                         continue
                     trying[sock.fileno()] = sock, info, now
                     poll.register(sock, select.POLLOUT)
+                # 2. Give up when every address refused, or the time is over.
                 if not trying:
                     raise refusal
-                left = until - now
-                if left <= 0:
+                remaining = until - now
+                if remaining <= 0:
                     raise TimeoutError("no address answered in time") from refusal
-                for number, _ in poll.poll(max(0.0, min(left, next_at - now) if waiting else left) * 1000):
+                # 3. Wait until an address answers or refuses, or the next one is due.
+                for number, _ in poll.poll(max(0.0, min(remaining, next_at - now) if waiting else remaining) * 1000):
                     sock, info, _ = trying.pop(number)
                     poll.unregister(number)
                     code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -104,7 +113,7 @@ class Dialer:
                     self.failed(info[4])
 
     def failed(self, address: Any) -> None:
-        """This socket address comes last for a minute: it took no connection, or could not be used once it had."""
+        """Puts this socket address last for a minute: it refused, or its connection was unusable."""
         with self._lock:
             self._failed[address] = self._clock.monotonic()
 
@@ -113,7 +122,9 @@ class Dialer:
             self._failed.pop(info[4], None)
 
     def _in_order(self, addresses: Sequence[AddressInfo]) -> list[AddressInfo]:
-        """The families in turn; those that failed lately at the end, the oldest failure first."""
+        """The addresses, families in turn; recently failed ones at the end, the oldest failure
+        first.
+        """
         with self._lock:
             since = self._clock.monotonic() - FAILED_S
             self._failed = {address: at for address, at in self._failed.items() if at > since}
@@ -128,7 +139,9 @@ def _in_turn(addresses: Iterable[AddressInfo]) -> list[AddressInfo]:
 
 
 def _refuse_elsewhere(info: AddressInfo) -> None:
-    """Raises PermissionError unless the address is loopback. "Any address" is not, though some systems take it so."""
+    """Raises PermissionError unless the address is loopback. The unspecified address (0.0.0.0, ::)
+    is not loopback, though some systems treat it so.
+    """
     address = ip_address(info[4][0])
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     if not (mapped or address).is_loopback:
@@ -136,7 +149,7 @@ def _refuse_elsewhere(info: AddressInfo) -> None:
 
 
 def _begin(info: AddressInfo) -> socket.socket:
-    """A socket that has begun to connect. Raises OSError where that is refused at once."""
+    """A socket that has begun to connect. Raises OSError when that is refused at once."""
     family, kind, protocol, _, address = info
     sock = socket.socket(family, kind, protocol)
     try:

@@ -1,13 +1,15 @@
-"""Name resolution of the region endpoints, bounded in time; every other name is left to the host untouched.
+"""Resolves the names of the region endpoints within a time limit; the host resolves every other
+name.
 
-`connect_timeout` does not cover name resolution: with a silent resolver one call takes 10 s with glibc (measured; 40
-s with the SDK's four attempts). So `socket.getaddrinfo` is wrapped for the endpoint names only. With a nameserver
-configured it is asked directly; without one the host's own resolver is asked from a helper thread that is not waited
-for any longer than the bound. Addresses of both families (A and AAAA) are asked for at once, and given in turns; which
-of them is connected to, dial.py decides.
+`connect_timeout` does not cover name resolution: with a silent resolver one call takes 10 s with
+glibc (measured; 40 s with the SDK's four attempts). So `socket.getaddrinfo` is wrapped for the
+endpoint names only. A configured nameserver is asked directly. Without one the host's own resolver
+is asked from a helper thread, which is not waited for longer than the limit. Addresses of both
+families (A and AAAA) are asked for at once and returned in turn; dial.py decides which of them is
+connected to.
 
-Every new connection asks anew, unless a cache is handed in (`dns_cache`). The host's own resolver tells no time to
-live, so its answers are never used again, only kept for the time when it stops answering.
+Every new connection asks anew, unless a cache is given (`dns_cache`). The host's own resolver gives
+no time to live, so its answers are not used again; they are only kept for when it stops answering.
 """
 
 from __future__ import annotations
@@ -31,16 +33,17 @@ _original = socket.getaddrinfo
 LOCALHOST = ("127.0.0.1", "::1")
 _clock: Clock = SystemClock()
 ALONE_AFTER = 0.25
-"""The share of its time limit after which the host's resolver is asked for each family alone."""
+"""The share of the time limit after which the host's resolver is asked for each family alone."""
 
 
 class Resolver:
     """Resolves the endpoint names within `timeout` seconds, to their addresses of both families.
 
-    Raises `socket.gaierror` as the host's resolver would: EAI_NODATA for an empty answer, EAI_NONAME for a name that
-    does not exist, EAI_AGAIN for a server failure or silence. Which of these two, the host's resolver does not tell; of
-    a nameserver it is an `ErrorAnswer` or a `Silence`. With a `cache` the last good addresses may serve instead. With
-    `loopback_only` no name at all is asked of the host's resolver, which would ask the network.
+    Raises `socket.gaierror` as the host's resolver would: EAI_NODATA for an empty answer,
+    EAI_NONAME for a name that does not exist, EAI_AGAIN for a server failure or silence. The host's
+    resolver does not tell these two apart; a nameserver's are an `ErrorAnswer` or a `Silence`. With
+    a `cache` the last good addresses may serve instead. With `loopback_only` the host's resolver is
+    never asked, because it would ask the network.
     """
 
     def __init__(
@@ -78,9 +81,9 @@ class Resolver:
         elif self._nameserver is not None:
             addresses = self._ask(name, self._timeout).addresses
         else:
-            found = self._ask_host(self._timeout, text, port, family, type, proto, flags)
-            addresses = _addresses(found)
-            return [info for info in found if info[4][0] in addresses]
+            infos = self._ask_host(self._timeout, text, port, family, type, proto, flags)
+            addresses = _addresses(infos)
+            return [info for info in infos if info[4][0] in addresses]
         return _infos(addresses, port, family, type, proto, flags)
 
     def _ask(self, name: str, timeout: float) -> Answer:
@@ -92,28 +95,29 @@ class Resolver:
         return list(_on_this_machine(*arguments) if self._loopback_only else _original(*arguments))
 
     def _ask_host(self, timeout: float, host: Any, port: Any, family: int, *others: Any) -> list[AddressInfo]:
-        """The host's resolver waits for both families. Where it takes long each of them is asked for alone too, and the
-        first addresses are taken: one that is never answered must not hide the other.
+        """Asks the host's resolver, which waits for both families. When that takes long, each
+        family is asked for alone too and the first addresses are taken: a family that is never
+        answered must not hide the other.
         """
-        heard: queue.SimpleQueue[list[AddressInfo] | Exception] = queue.SimpleQueue()
+        answers: queue.SimpleQueue[list[AddressInfo] | Exception] = queue.SimpleQueue()
 
         def ask(family: int) -> None:
             try:
-                heard.put(self._by_host(host, port, family, *others))
+                answers.put(self._by_host(host, port, family, *others))
             except Exception as error:
-                heard.put(error)
+                answers.put(error)
 
         until = _clock.monotonic() + timeout
         try:
             threads = [_thread(ask, family)]
             try:
-                answer = heard.get(timeout=timeout * ALONE_AFTER)
+                answer = answers.get(timeout=timeout * ALONE_AFTER)
             except queue.Empty:
                 threads += [_thread(ask, alone) for alone in (socket.AF_INET6, socket.AF_INET) if not family]
-                answer = heard.get(timeout=max(0.0, until - _clock.monotonic()))
+                answer = answers.get(timeout=max(0.0, until - _clock.monotonic()))
             for _ in threads[1:]:
                 if isinstance(answer, Exception):
-                    answer = heard.get(timeout=max(0.0, until - _clock.monotonic()))
+                    answer = answers.get(timeout=max(0.0, until - _clock.monotonic()))
             if isinstance(answer, Exception):
                 raise answer
         except socket.gaierror:
@@ -128,7 +132,7 @@ class Resolver:
 def _on_this_machine(
     host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
 ) -> list[AddressInfo]:
-    """In the place of the host's resolver: knows addresses and `localhost`, and asks nobody for any other name."""
+    """Replaces the host's resolver: knows addresses and `localhost`, and refuses any other name."""
     if isinstance(host, str) and _plain(host) == "localhost":
         return _infos(LOCALHOST, port, family, type, proto, flags)
     return list(_original(host, port, family, type, proto, flags | socket.AI_NUMERICHOST))
@@ -140,33 +144,33 @@ def _thread(work: Callable[[int], None], family: int) -> threading.Thread:
     return thread
 
 
-def _addresses(found: Iterable[AddressInfo]) -> tuple[str, ...]:
-    """The addresses, each once; the family that the host prefers comes first, and then both in turn."""
+def _addresses(infos: Iterable[AddressInfo]) -> tuple[str, ...]:
+    """The addresses, each once, both families in turn; the one that the host prefers comes first."""
     families: dict[Any, list[str]] = {}
-    for info in found:
+    for info in infos:
         families.setdefault(info[0], []).append(str(info[4][0]))
     return in_turn(families.values())
 
 
 def numeric(addresses: Iterable[str], port: int) -> list[AddressInfo]:
-    """Addresses in the form in which `getaddrinfo` gives them, for a TCP connection to `port`."""
+    """Addresses in the form of `getaddrinfo`, for a TCP connection to `port`."""
     return _infos(addresses, port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, 0)
 
 
 def _infos(addresses: Iterable[str], port: Any, family: int, type: int, proto: int, flags: int) -> list[AddressInfo]:
-    """What the host's resolver says about these addresses. One of a family that is not wanted is left out, unless all
-    are.
+    """The addresses in the form of `getaddrinfo`. Those of a family that is not wanted are left
+    out; raises `socket.gaierror` if that is all of them.
     """
-    found: list[AddressInfo] = []
+    infos: list[AddressInfo] = []
     refusal: socket.gaierror | None = None
     for address in addresses:
         try:
-            found += _original(address, port, family, type, proto, flags | socket.AI_NUMERICHOST)
+            infos += _original(address, port, family, type, proto, flags | socket.AI_NUMERICHOST)
         except socket.gaierror as error:
             refusal = error
-    if refusal is not None and not found:
+    if refusal is not None and not infos:
         raise refusal
-    return found
+    return infos
 
 
 def _plain(host: str) -> str:
@@ -175,7 +179,7 @@ def _plain(host: str) -> str:
 
 
 def _needs_no_nameserver(host: str) -> bool:
-    """An endpoint may be given by its address, or be this machine."""
+    """Whether an endpoint is given by its address, or is this machine."""
     try:
         ip_address(host)
     except ValueError:
@@ -184,8 +188,8 @@ def _needs_no_nameserver(host: str) -> bool:
 
 
 def install(resolver: Resolver) -> Callable[[], None]:
-    """Puts `resolver` in the place of `socket.getaddrinfo` for this process; returns the function that puts back what
-    was there.
+    """Replaces `socket.getaddrinfo` by `resolver` in this process; returns a function that undoes
+    it.
     """
     before = socket.getaddrinfo
     socket.getaddrinfo = resolver.getaddrinfo

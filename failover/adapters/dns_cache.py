@@ -1,8 +1,10 @@
-"""The last good addresses of the endpoint names, for a bounded time after a name stops resolving (after RFC 8767).
+"""The last good addresses of the endpoint names, for a bounded time after a name stops resolving
+(after RFC 8767).
 
-On 20 October 2025 clients whose caches still held an address went on: only the name was gone. An answer is used again
-until its time to live is over; then the name is asked again, and while that fails its last good addresses serve on,
-`stale_s` seconds at most. They come below the name: TLS still checks the certificate against the name itself.
+On 20 October 2025 clients whose caches still held an address went on working: only the name was
+gone. An answer is used again until its time to live is over. Then the name is asked for again, and
+while that fails its last good addresses serve on, for at most `stale_s` seconds. This is safe: TLS
+still checks the certificate against the name itself.
 """
 
 from __future__ import annotations
@@ -23,18 +25,20 @@ from failover.core.ports import Clock
 log = logging.getLogger(__name__)
 
 MAX_TTL_S = 60.0
-"""No answer is used for longer without being asked for again, whatever its time to live."""
+"""An answer is used for at most so long, whatever its time to live."""
 NEGATIVE_S = 1.0
-"""A refusal (no address, no such name) is believed for so long."""
+"""How long a refusal (no address, no such name) is believed."""
 RECHECK_S = 5.0
-"""How long a nameserver that fails or is silent is left alone while there is a stale answer (RFC 8767: at most 30)."""
+"""How long a nameserver that fails or is silent is not asked while there is a stale answer (RFC
+8767: at most 30).
+"""
 PATIENCE = 0.25
-"""The share of its time limit that a question may take while there is a stale answer."""
+"""The share of the time limit that a query may take while there is a stale answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The addresses of a name, and the seconds for which they may be used again: 0 where that is not told."""
+    """The addresses of a name, and the seconds for which they may be used again: 0 when unknown."""
 
     addresses: tuple[str, ...]
     ttl_s: float
@@ -42,8 +46,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The addresses to use. When the name does not resolve now, `failure` says why, `since` when that was first seen
-    and `until` how long these addresses serve at most, both in seconds since the epoch.
+    """The addresses to use. When the name does not resolve now, `failure` says why, `since` when
+    that was first seen, and `until` when these addresses serve no longer (both seconds since the
+    epoch).
     """
 
     addresses: tuple[str, ...]
@@ -53,12 +58,12 @@ class Served:
 
 
 Ask = Callable[[float], Answer]
-"""Asks for a name, waiting so many seconds at most. Raises `socket.gaierror`."""
+"""Asks for a name and waits at most so many seconds. Raises `socket.gaierror`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Good:
-    """An answer that was told at `at` and is fresh until `expires` (monotonic seconds)."""
+    """An answer that came at `at` and is fresh until `expires` (monotonic seconds)."""
 
     addresses: tuple[str, ...]
     at: float
@@ -67,7 +72,9 @@ class _Good:
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """A question that failed: not asked again before `until` (monotonic); `since` (the epoch) it has failed."""
+    """A query that has failed since `since` (seconds since the epoch) and is not repeated before
+    `until` (monotonic seconds).
+    """
 
     error: socket.gaierror
     until: float
@@ -75,17 +82,18 @@ class _Failed:
 
 
 class AddressBook:
-    """What the processes of one host know of the names' addresses: a small file a name, replaced as a whole.
+    """The answers that the processes of one host share: one small file per name, replaced as a
+    whole.
 
-    So a worker that has just started, or whose connections were pooled for an hour, has the answer that the monitor
-    got with its latest canary.
+    So a worker that has just started, or whose connections were pooled for an hour, has the answer
+    that the monitor got with its latest canary.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def save(self, host: str, answer: Answer, *, at: float) -> None:
-        """Keeps an answer that was told at `at` (seconds since the epoch). A full disk is logged, no more."""
+        """Keeps an answer that came at `at` (seconds since the epoch). A full disk is only logged."""
         path = self._path(host)
         draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
         try:
@@ -98,7 +106,7 @@ class AddressBook:
             log.warning("the addresses of %s cannot be kept: %s", host, error)
 
     def load(self, host: str) -> tuple[Answer, float] | None:
-        """The latest answer and when it was told (seconds since the epoch), or None when there is none."""
+        """The latest answer and when it came (seconds since the epoch), or None when there is none."""
         try:
             content = json.loads(self._path(host).read_text())
             addresses = tuple(str(ip_address(address)) for address in content["addresses"])
@@ -122,7 +130,9 @@ class AddressCache:
         self._failed: dict[str, _Failed] = {}
 
     def get(self, host: str, ask: Ask, *, timeout: float) -> Served:
-        """The addresses of `host`, from memory where that is allowed. Raises `socket.gaierror` when there are none."""
+        """The addresses of `host`, from memory where that is allowed. Raises `socket.gaierror` when
+        there are none.
+        """
         now = self._clock.monotonic()
         known = self._known(host, now)
         if known is not None and now < known.expires:
@@ -134,7 +144,7 @@ class AddressCache:
         return self._fallback(known, failed, now)
 
     def renew(self, host: str, ask: Ask, *, timeout: float) -> Served:
-        """The same, asked anew whatever is remembered: for the canary, which must see how things are."""
+        """As `get`, but always asks: the canary must see the current state."""
         return self._ask(host, ask, timeout=timeout)
 
     def _ask(self, host: str, ask: Ask, *, timeout: float) -> Served:
@@ -159,7 +169,8 @@ class AddressCache:
 
     def _fallback(self, known: _Good | None, failed: _Failed, now: float) -> Served:
         if known is None or not self._serves(known, now):
-            # A new error each time: one object that several threads raise would gather all their tracebacks.
+            # A new error each time: one object raised by several threads would collect all their
+            # tracebacks.
             raise type(failed.error)(*failed.error.args) from failed.error
         until = self._clock.wall() + (known.expires + self._stale_s - now)
         return Served(known.addresses, failed.error, failed.since, until)
@@ -168,7 +179,7 @@ class AddressCache:
         return known is not None and now < known.expires + self._stale_s
 
     def _known(self, host: str, now: float) -> _Good | None:
-        """What this process was told, as long as it is fresh; then the later of that and what the host's book says."""
+        """This process's own answer while it is fresh; after that the later of it and the book's."""
         with self._lock:
             own = self._good.get(host)
         if own is not None and now < own.expires:
@@ -179,7 +190,8 @@ class AddressCache:
         answer, at = kept
         age = self._clock.wall() - at
         if age < 0:
-            # The wall clock was set back. What is told in its future counts as told now, but once: not at every call.
+            # The wall clock was set back. An answer from the future counts as new, once and not at
+            # every call.
             with self._lock:
                 return self._good.setdefault(host, _good(answer, now))
         shared = _good(answer, now - age)

@@ -1,8 +1,8 @@
-"""The SDK's errors, translated once, at the edge, with their cause kept.
+"""Translates the SDK's errors into our five classes, once, at the edge, with their cause kept.
 
-What an error says about a write decides what the router may do, so each maps to one of five classes (measured, not
-read from documentation: which exception a fault raises, and whether the request can have been applied). What is in
-none of them counts as "outcome unknown".
+An error's class says whether the request can have been applied, which decides what the router may
+do. Which exception a fault raises, and whether the request can have been applied then, was
+measured, not read from documentation. An error in no class counts as "outcome unknown".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from failover.adapters.nameserver import ErrorAnswer, Silence
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.phrases import Phrase, phrase
 
-# Refused for now, and not applied; the control plane's and a key's throttling among them.
+# Refused for now and not applied, also by the control plane or the key management service.
 THROTTLED = frozenset(
     {
         "BandwidthLimitExceeded",
@@ -41,8 +41,8 @@ THROTTLED = frozenset(
         "TransactionInProgressException",
     }
 )
-# What DynamoDB itself refuses as the caller's own business. A 4xx with any other code (a proxy's page, something new)
-# says nothing that may be relied on.
+# DynamoDB refuses these as mistakes of the caller. A 4xx with any other code (a proxy's page,
+# something new) proves nothing.
 CALLERS = frozenset(
     {
         "ConditionalCheckFailedException",
@@ -55,9 +55,10 @@ CALLERS = frozenset(
         "ValidationException",
     }
 )
-# What one region alone may say of itself or of us, before it looks at the request: a policy, a replica that was
-# removed, a region that is not enabled, credentials that are not valid there, a key of the table. So may whatever has a
-# name and comes with the status 401 or 403, and every other word of the key management service.
+# One region alone may refuse with these, before it looks at the request: a policy, a replica that
+# was removed, a region that is not enabled, credentials that are not valid there, a key of the
+# table. Any named error with the status 401 or 403, and any other error of the key management
+# service, counts too.
 DENIED = frozenset(
     {
         "AccessDenied",
@@ -97,7 +98,7 @@ DENIED = frozenset(
 )
 KEY_MANAGEMENT = "KMS"
 TABLE_UNUSABLE = re.compile(r"\b(?:CREATING|DELETING|ARCHIVING|ARCHIVED|INACCESSIBLE_ENCRYPTION_CREDENTIALS|KMS)\b")
-"""What the message of a ValidationException says when it is the table, not the request, that is not valid."""
+"""Words in the message of a ValidationException that is about the table, not about the request."""
 NO_CREDENTIALS = (
     sdk.NoCredentialsError,
     sdk.PartialCredentialsError,
@@ -110,8 +111,8 @@ NO_CREDENTIALS = (
     sdk.RefreshWithMFAUnsupportedError,
     sdk.UnknownCredentialError,
 )
-# Resolution ended; what it said differs, and a class wants to see the difference. EAI_AGAIN by itself is the host's
-# resolver, which says it of silence and of SERVFAIL, or an answer that cannot be read.
+# How resolution failed, in words that a class can tell apart. A plain EAI_AGAIN comes from the
+# host's resolver, for silence and for SERVFAIL, or means an answer that cannot be read.
 DNS_DETAIL = {
     getattr(socket, "EAI_NODATA", -5): phrase("DNS answers empty"),
     socket.EAI_NONAME: phrase("DNS says that there is no such name"),
@@ -121,21 +122,27 @@ DNS_DETAIL = {
 
 
 class TruncatedReply(Exception):
-    """A reply that is not what the region sent: cut, changed on its way, or somebody else's (replies.py)."""
+    """A reply that was cut or changed on its way, or did not come from the region (replies.py)."""
 
 
 class NothingRead(Exception):
-    """A reply to BatchGetItem in which every key is an unprocessed one: throttling that did not come as an error."""
+    """A reply to BatchGetItem with every key unprocessed: throttling that is not reported as an
+    error.
+    """
 
 
 def classify(error: BaseException) -> Failure:
-    """What `error` says about the request: its class, the outcome shown to people, and a short detail. Never raises."""
+    """Classifies `error`: its class, the outcome shown to people, and a short detail. Never raises.
+
+    A subclass stands before its base class, so the order of the cases matters.
+    """
     cause = _root(error)
     match cause:
+        # 1. The transport says how far the request came.
         case sdk.ConnectTimeoutError():
             return Failure(ErrorClass.NOT_SENT, Outcome.CONNECT, phrase("no connection in time"), error)
         case sdk.SSLError():
-            # The transport raises these for a handshake alone, and before that is over nothing is sent.
+            # The transport raises these only for a handshake, before anything is sent.
             return no_handshake(cause.kwargs.get("error"), error)
         case sdk.EndpointConnectionError():
             return _not_connected(cause, error)
@@ -143,34 +150,38 @@ def classify(error: BaseException) -> Failure:
             return _unanswered(Outcome.TIMEOUT, phrase("no reply in time"), cause, error)
         case sdk.ConnectionClosedError():
             return _unanswered(Outcome.CONNECT, phrase("the connection was cut before a reply"), cause, error)
+        # 2. The region refused.
         case sdk.ClientError():
             return _refused(cause, error)
+        case NothingRead():
+            return Failure(ErrorClass.REFUSED, Outcome.THROTTLED, "UnprocessedKeys", error)
+        # 3. The SDK sent nothing.
         case _ if isinstance(cause, NO_CREDENTIALS):
             return Failure(ErrorClass.DENIED, Outcome.DENIED, phrase("no usable credentials"), error)
         case sdk.ParamValidationError():
             return Failure(ErrorClass.CALLER, Outcome.DENIED, type(cause).__name__, error)
+        # 4. The reply is unusable, or the SDK failed in another way.
         case sdk.HTTPClientError() | ResponseParserError() | TruncatedReply():
             return Failure(
                 ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, phrase("the reply broke off or made no sense"), error
             )
-        case NothingRead():
-            return Failure(ErrorClass.REFUSED, Outcome.THROTTLED, "UnprocessedKeys", error)
         case sdk.BotoCoreError():
             return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, type(cause).__name__, error)
+        # 5. PynamoDB's own refusals (a missing item, a bad expression) never reach the network.
         case _ if isinstance(error, PynamoDBException) and error.cause is None:
-            # PynamoDB's own refusals (a missing item, a bad expression) never reached the network.
             return Failure(ErrorClass.CALLER, Outcome.DENIED, type(error).__name__, error)
+        # 6. The operation itself talked to the network.
         case TimeoutError():
             return Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, phrase("no reply in time"), error)
         case OSError():
             return Failure(ErrorClass.UNKNOWN, Outcome.CONNECT, phrase("the connection broke"), error)
+        # 7. A mistake in the operation, which would fail in any region.
         case _:
-            # A mistake in the operation itself: the caller's business, wherever it is run.
             return Failure(ErrorClass.CALLER, Outcome.DENIED, type(cause).__name__, error)
 
 
 def dns_detail(error: socket.gaierror) -> Phrase:
-    """What DNS said, in words that can follow a region's name."""
+    """How DNS failed, in words that can follow a region's name."""
     match error:
         case Silence():
             return phrase("DNS does not answer")
@@ -190,8 +201,8 @@ def is_condition_failure(error: BaseException) -> bool:
 
 
 def _root(error: BaseException) -> BaseException:
-    """The SDK's error below PynamoDB's wrapping. Its `cause_response_code` raises AttributeError on timeouts, so it
-    is not asked.
+    """The SDK's error below PynamoDB's wrapping. (PynamoDB's `cause_response_code` raises
+    AttributeError on timeouts, so it is not used.)
     """
     while isinstance(error, PynamoDBException) and error.cause is not None:
         error = error.cause
@@ -199,7 +210,7 @@ def _root(error: BaseException) -> BaseException:
 
 
 def no_handshake(why: BaseException | None, error: BaseException) -> Failure:
-    """A TLS handshake that `why` put an end to."""
+    """A TLS handshake that failed because of `why`."""
     match why:
         case ssl.SSLCertVerificationError():
             detail = phrase("the certificate is not valid")
@@ -228,15 +239,15 @@ def _not_connected(cause: sdk.BotoCoreError, error: BaseException) -> Failure:
 def _refused(cause: sdk.ClientError, error: BaseException) -> Failure:
     code = cause.response.get("Error", {}).get("Code", "")
     message = cause.response.get("Error", {}).get("Message", "")
-    about = cause.response.get("ResponseMetadata", {})
-    # PynamoDB's re-raised error carries no HTTP status: the original below it does.
-    if "HTTPStatusCode" not in about and isinstance(cause.__cause__, sdk.ClientError):
-        about = cause.__cause__.response.get("ResponseMetadata", {})
-    status = about.get("HTTPStatusCode", 0)
+    metadata = cause.response.get("ResponseMetadata", {})
+    # PynamoDB's re-raised error carries no HTTP status, but the original below it does.
+    if "HTTPStatusCode" not in metadata and isinstance(cause.__cause__, sdk.ClientError):
+        metadata = cause.__cause__.response.get("ResponseMetadata", {})
+    status = metadata.get("HTTPStatusCode", 0)
     if code in THROTTLED:
         return Failure(ErrorClass.REFUSED, Outcome.THROTTLED, code, error)
     if status < 500 and _is_denied(code, status, message):
-        detail = clock_skew(code, message, about.get("HTTPHeaders", {}).get("date", "")) or code
+        detail = clock_skew(code, message, metadata.get("HTTPHeaders", {}).get("date", "")) or code
         return Failure(ErrorClass.DENIED, Outcome.DENIED, detail, error)
     if code in CALLERS and status < 500:
         return Failure(ErrorClass.CALLER, Outcome.DENIED, code, error)

@@ -1,8 +1,9 @@
-"""What the processes of one host tell each other, through small files below the run directory.
+"""The files through which the processes of one host exchange data, below the run directory.
 
-The monitor publishes its status and its host's totals; each web worker writes its own report. Every file is replaced as
-a whole, so a reader never sees half of one. A monitor that is killed leaves an old status behind, which its age gives
-away; a worker holds a lock, which ends with it however it ends, so that its report is never taken for a living one's.
+The monitor publishes its status and its host's totals; each web worker writes its own report. Every
+file is replaced as a whole, so a reader never sees half of one. A monitor that is killed leaves an
+old status behind, which is recognised by its age. A worker holds a lock that ends with it, however
+it ends, so the report of a dead worker is recognised too.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from failover.core.status.types import StatusDocument
 
 @dataclass(frozen=True)
 class Published:
-    """What the monitor published: its verdict for the workers, the document for people, and when (seconds since the
-    epoch).
+    """A monitor's output: its verdict for the workers, the status document for people, and when it
+    was published (seconds since the epoch).
     """
 
     at: float
@@ -41,15 +42,15 @@ class Published:
     status: StatusDocument
 
     def fresh(self, *, now: float) -> bool:
-        """Whether it still counts at `now` (seconds since the epoch). How old one from the future is, nobody knows: the
-        clock was set back since.
+        """Whether it still counts at `now` (seconds since the epoch). One that is dated too far
+        ahead does not: the clock was set back since, so its age is unknown.
         """
         return abs(now - self.at) <= RouterConfig().stale_after_s
 
 
 class HostFiles:
-    """Reads and writes the files below `run_dir`; makes the directory when it is missing and can be made: without it
-    nothing is read, and each write raises `OSError`.
+    """Reads and writes the files below `run_dir`. Makes the directory if it can; without the
+    directory nothing is read, and each write raises `OSError`.
     """
 
     def __init__(self, run_dir: Path) -> None:
@@ -64,12 +65,12 @@ class HostFiles:
                 raise
 
     def publish(self, view: HostView, status: StatusDocument, *, at: float) -> None:
-        """Replaces what the monitor said before."""
+        """Replaces what the monitor published before."""
         _replace(self._status, {"at": at, "view": view_to_json(view), "status": status})
 
     def published(self, *, now: float) -> Published | None:
-        """What the monitor said last, or None when none ever ran here, or one of another version. `now` (seconds
-        since the epoch) dates the view.
+        """What the monitor published last, or None when no monitor ever ran here, or one of another
+        version did. `now` (seconds since the epoch) determines the view's age.
         """
         content = _load(self._status)
         try:
@@ -86,19 +87,20 @@ class HostFiles:
             return 0
 
     def write_totals(self, totals: Totals) -> None:
-        """Replaces the host's totals: the monitor's business alone."""
+        """Replaces the host's totals. Only the monitor calls it."""
         _replace(self._totals, totals_to_json(totals))
 
     def totals(self) -> Totals:
-        """What this host has counted for good; nothing, when that cannot be read."""
+        """What this host has counted for good; empty totals when the file cannot be read."""
         try:
             return totals_from_json(_load(self._totals))
         except ValueError:
             return Totals()
 
     def hold(self, worker: str) -> None:
-        """Says that `worker` (a name that no other process has, now or later) is this process, until `release` or
-        until it ends, however that happens. Raises `OSError` when that cannot be written; to be called again then.
+        """Marks `worker` (a name that no other process ever has) as running, until `release` or
+        until this process ends, however that happens. Raises `OSError` when that cannot be written;
+        call it again then.
         """
         if worker in self._held:
             return
@@ -108,19 +110,19 @@ class HostFiles:
         descriptor = os.open(draft, os.O_CREAT | os.O_RDWR, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            draft.replace(path)  # only now has it the name: nobody ever sees it unlocked while its worker runs
+            draft.replace(path)  # renamed when locked, so it is never seen unlocked while its worker runs
         except OSError:
             os.close(descriptor)
             raise
         self._held[worker] = descriptor
 
     def release(self, worker: str) -> None:
-        """Says that `worker` is done; the monitor counts its report and removes it."""
+        """Marks `worker` as ended; the monitor counts its report and removes it."""
         if worker in self._held:
             os.close(self._held.pop(worker))
 
     def gone(self) -> frozenset[str]:
-        """The workers that have left something behind and run no more. Their reports are final."""
+        """The workers that left files behind and no longer run. Their reports are final."""
         names = {path.stem for path in self._workers.glob("*") if path.suffix in (".json", ".lock")}
         return frozenset(name for name in names if not self._runs(name))
 
@@ -139,24 +141,26 @@ class HostFiles:
         _replace(self._workers / f"{worker}.json", report_to_json(report))
 
     def reports(self) -> Mapping[str, WorkerReport]:
-        """Every worker's latest report. One that cannot be read is left out: its worker writes another soon."""
-        found = {}
+        """Every worker's latest report. One that cannot be read is left out; its worker writes
+        another soon.
+        """
+        reports = {}
         for path in self._workers.glob("*.json"):
             content = _load(path)
             if content is not None:
                 try:
-                    found[path.stem] = report_from_json(content)
+                    reports[path.stem] = report_from_json(content)
                 except ValueError:
                     continue
-        return found
+        return reports
 
     def forget(self, worker: str) -> None:
-        """Removes what a worker left behind, once it is gone and counted."""
-        for path in self._workers.glob(f"{worker}.*"):  # its report, its lock, and a draft that it was killed over
+        """Removes the files of a worker that is gone and counted."""
+        for path in self._workers.glob(f"{worker}.*"):  # its report, its lock, and an unfinished draft
             path.unlink(missing_ok=True)
 
     def tidy(self) -> None:
-        """Removes the drafts that a monitor was killed over."""
+        """Removes unfinished drafts of a monitor that was killed."""
         for path in self._status.parent.glob("*.tmp"):
             path.unlink(missing_ok=True)
 
@@ -168,7 +172,7 @@ def _replace(path: Path, content: Any) -> None:
         draft.replace(path)
     except OSError:
         with suppress(OSError):
-            draft.unlink(missing_ok=True)  # half of it is no use to anybody, and takes what little room is left
+            draft.unlink(missing_ok=True)  # half a file is useless, and takes up room on a full disk
         raise
 
 

@@ -1,7 +1,7 @@
-"""A process that must not outlive its parent, also when the parent is killed with -9.
+"""Ends a process when its parent is gone, also when the parent was killed with -9.
 
-The parent keeps the writing end of a pipe open and passes the number of the reading end in an environment variable.
-When the parent is gone, however it went, the pipe ends.
+The parent keeps the writing end of a pipe open and passes the number of the reading end in an
+environment variable. When the parent ends, however that happens, the pipe ends.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ VARIABLE = "SURVEY_LIFELINE_FD"
 
 
 def hold(on_gone: Callable[[], None], environ: Mapping[str, str] = os.environ) -> None:
-    """Calls `on_gone` from a daemon thread once the parent is gone. Does nothing where no parent asked for it."""
+    """Calls `on_gone` from a daemon thread once the parent is gone. Without the variable it does
+    nothing.
+    """
     descriptor = whole_number(environ.get(VARIABLE, ""))
     if descriptor is None:
         return
     try:
         if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-            return  # some file of ours has the number by chance: the variable came from another process
+            return  # another file has this number by chance: the variable came from another process
     except (OSError, OverflowError):
         return
 
@@ -32,7 +34,7 @@ def hold(on_gone: Callable[[], None], environ: Mapping[str, str] = os.environ) -
             while os.read(descriptor, 1):
                 pass
         except OSError:
-            return  # no such descriptor: the variable came from another process and means nothing here
+            return  # no such descriptor: the variable came from another process
         on_gone()
 
     threading.Thread(target=wait, name="lifeline", daemon=True).start()

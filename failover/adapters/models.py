@@ -1,4 +1,6 @@
-"""The base class of every table's model, and the registry that the lab and `create_tables` make tables from."""
+"""The base class of every table's model, and the registry of tables for the lab and
+`create_tables`.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ ModelT = TypeVar("ModelT", bound="RegionalModel")
 
 @dataclass(frozen=True)
 class TableSpec:
-    """A table as it is to be made: `create` holds the arguments of CreateTable; `replicated` tables have a replica in
-    every region.
+    """How to make a table: `create` holds the arguments of CreateTable; `replicated` tables have a
+    replica in every region.
     """
 
     name: str
@@ -36,8 +38,8 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class PutResult(Generic[ModelT]):
-    """What came of a put: `written` is False when its condition refused it; `old` is the item that was replaced, if
-    there was one.
+    """The result of a put. `written` is False when the condition refused it; `old` is the item that
+    was replaced, if there was one.
     """
 
     written: bool
@@ -70,17 +72,18 @@ _connections: Connections | None = None
 
 
 def use_connections(connections: Connections | None) -> None:
-    """Says which connections the models of this process use: the wiring's business."""
+    """Sets the connections that the models of this process use. The wiring calls it."""
     global _connections
     _connections = connections
 
 
 class RegionalModel(Model):
-    """A PynamoDB model that talks to whichever region is bound (gateway.read, gateway.write, gateway.at).
+    """A PynamoDB model that talks to whichever region is bound (gateway.read, gateway.write,
+    gateway.at).
 
-    Subclasses give their `Meta` a `table_name` and may say `replicated = False`. Defining one registers its table.
-    Every item carries `updated_at`, which must never decrease for one key and settles two copies of an item, and
-    `updated_in`, the region that wrote it.
+    A subclass gives its `Meta` a `table_name` and may set `replicated = False`. Defining it
+    registers its table. Every item carries `updated_at`, which must never decrease for one key and
+    decides between two copies of an item, and `updated_in`, the region that wrote it.
     """
 
     updated_at = NumberAttribute()
@@ -89,7 +92,9 @@ class RegionalModel(Model):
     replicated: ClassVar[bool] = True
 
     unknown: Mapping[str, Any] = MappingProxyType({})
-    """Attributes of the stored item, as DynamoDB has them, that this version does not know: `put` keeps them."""
+    """Attributes of the stored item that this version does not know, in DynamoDB's form. `put`
+    keeps them.
+    """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -105,9 +110,9 @@ class RegionalModel(Model):
     def put(self, condition: Condition | None = None, *, updated_at: int | None = None) -> PutResult[Self]:
         """Writes the whole item in the bound region.
 
-        `updated_at` is for items whose order is not that of the clock (it must never decrease for one key); by
-        default it is this process's next microsecond. A refused condition is a result, not an error; what else goes
-        wrong is raised as PynamoDB's PutError.
+        `updated_at` is for items whose order is not that of the clock (it must never decrease for
+        one key); by default it is this process's next microsecond. A refused condition is a result,
+        not an error; any other failure is raised as PynamoDB's PutError.
         """
         self.updated_at = stamp() if updated_at is None else updated_at
         self.updated_in = bound_region()
@@ -125,19 +130,20 @@ class RegionalModel(Model):
 
 
 def tables() -> tuple[TableSpec, ...]:
-    """Every registered table, in the order of their names."""
+    """Every registered table, sorted by name."""
     return tuple(_spec(_models[name]) for name in sorted(_models))
 
 
 def _spec(model: type[RegionalModel]) -> TableSpec:
-    ttl = next((one for one in model.get_attributes().values() if isinstance(one, TTLAttribute)), None)
+    attributes = model.get_attributes().values()
+    ttl = next((attribute for attribute in attributes if isinstance(attribute, TTLAttribute)), None)
     stream = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}}
     return TableSpec(
         name=model.Meta.table_name,
         create={
             **table_description(model),
             "BillingMode": "PAY_PER_REQUEST",
-            **(stream if model.replicated else {}),  # nobody follows a table that stays in its region
+            **(stream if model.replicated else {}),  # nothing reads the stream of a table that stays in its region
         },
         ttl_attribute=ttl.attr_name if ttl is not None else None,
         replicated=model.replicated,

@@ -1,6 +1,6 @@
 """Asks one nameserver for a name's addresses, IPv6 and IPv4 at once, within a time limit.
 
-Its answers become what `socket.getaddrinfo` would say: addresses, or a `socket.gaierror` with glibc's code.
+It answers as `socket.getaddrinfo` would: with addresses, or a `socket.gaierror` with glibc's code.
 """
 
 from __future__ import annotations
@@ -25,23 +25,25 @@ from failover.core.ports import Clock
 EAI_NODATA = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
 FAMILIES = (dns.rdatatype.AAAA, dns.rdatatype.A)
 RESOLUTION_DELAY_S = 0.05
-"""How long the one family's answer is waited for once the other's has addresses (RFC 8305)."""
+"""How long one family's answer is waited for after the other brought addresses (RFC 8305)."""
 MOST_ADDRESSES = 64
-"""What an answer may be worth remembering; a connection tries fewer (dial.py)."""
+"""How many addresses of an answer are kept; a connection tries fewer (dial.py)."""
 _clock: Clock = SystemClock()
 
 
 class Silence(socket.gaierror):
-    """Whoever was asked gave no answer, in time or at all."""
+    """No answer came in time."""
 
 
 class ErrorAnswer(socket.gaierror):
-    """The nameserver answered that it failed, or would not; `strerror` is DNS's own word for it, such as SERVFAIL."""
+    """The nameserver answered that it failed or refused; `strerror` is DNS's code, such as
+    SERVFAIL.
+    """
 
 
 def ask(host: str, nameserver: tuple[str, int], timeout: float) -> Answer:
-    """The answer to two questions at once, for AAAA and for A. Where one of them brings addresses, the other answer is
-    waited for only briefly: a nameserver that drops or refuses one type of question delays nobody.
+    """Asks for AAAA and for A at once. When one of them brings addresses, the other answer is
+    waited for only briefly: a nameserver that drops or refuses one type of query causes no delay.
     """
     until = _clock.monotonic() + timeout
     try:
@@ -70,21 +72,21 @@ def ask(host: str, nameserver: tuple[str, int], timeout: float) -> Answer:
 def _over_udp(
     questions: Mapping[RdataType, Message], nameserver: tuple[str, int], until: float
 ) -> dict[RdataType, Message | socket.gaierror]:
-    """What was said to each question, or why nothing was."""
+    """The reply to each question, or the error that explains why there is none."""
     replies: dict[RdataType, Message | socket.gaierror] = {}
     nothing: socket.gaierror = Silence(socket.EAI_AGAIN, "the nameserver does not answer in time")
     unreadable = 0
     try:
         family = socket.AF_INET6 if ":" in nameserver[0] else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.connect(nameserver)  # so that nobody else's datagrams arrive
+            sock.connect(nameserver)  # so that datagrams of other hosts do not arrive
             for question in questions.values():
                 sock.send(question.to_wire())
             while len(replies) + unreadable < len(questions):
-                left = until - _clock.monotonic()
-                if left <= 0:
+                remaining = until - _clock.monotonic()
+                if remaining <= 0:
                     break
-                sock.settimeout(left)
+                sock.settimeout(remaining)
                 try:
                     reply = _parsed(sock.recv(65_535))
                 except dns.exception.DNSException as error:
@@ -112,7 +114,7 @@ def _parsed(datagram: bytes) -> Message:
 
 
 def _over_tcp(question: Message, nameserver: tuple[str, int], until: float) -> Message:
-    """The answer that was too long for a datagram. Raises `socket.gaierror`."""
+    """Asks again for an answer that was too long for a datagram. Raises `socket.gaierror`."""
     address, port = nameserver
     try:
         return dns.query.tcp(question, address, port=port, timeout=max(0.0, until - _clock.monotonic()))
@@ -146,7 +148,7 @@ def _read(reply: Message | socket.gaierror, kind: RdataType) -> Answer:
     addresses = _records(reply, kind)
     if not addresses:
         raise socket.gaierror(EAI_NODATA, "the answer is empty")
-    # Aliases on the way count too: the answer is as old as the first of its parts.
+    # The aliases in the answer count too: it expires with the first of its parts.
     return Answer(addresses, float(min(answer.ttl for answer in reply.answer)))
 
 

@@ -1,8 +1,8 @@
-"""The active canary: DNS, connect, write and read, each on its own, over a fresh connection.
+"""The active canary: DNS, connect, write and read, each measured alone, over a fresh connection.
 
-Pooled connections hide a DNS outage completely (measured), so the canary drops its client's pool first and walks the
-whole way anew. A layer that was not reached is unknown, not failed: the sentence "DNS answers empty" must not be
-followed by "and writes fail".
+Pooled connections hide a DNS outage completely (measured), so the canary first closes its client's
+pool and then goes through every layer. A layer that was not reached is unknown, not failed: the
+sentence "DNS answers empty" must not be followed by "and writes fail".
 """
 
 from __future__ import annotations
@@ -26,20 +26,18 @@ from failover.core.signals.health import Canary, Layer
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# A step fails by raising, or by returning a `Failure`; what else it returns does not matter.
+# A step fails by raising, or by returning a `Failure`; any other result is ignored.
 Step = Callable[[], object]
 ADDRESSES_SHOWN = 4
 NOT_REACHED = Layer(ok=None, ms=None, detail=phrase("not reached"), error_class=None)
 
 
 class HandshakeFailed(Exception):
-    """TLS was not agreed upon; the cause says why."""
+    """The TLS handshake failed; the cause says why."""
 
 
 class Probe:
-    """Walks one region's four layers. `write` and `read` are the canary operations, which the caller binds to the
-    region and bounds in time: a region that answers a byte a second must not hold up its own canary.
-    """
+    """Probes the four layers of one region."""
 
     def __init__(
         self,
@@ -57,12 +55,16 @@ class Probe:
         self._clock = clock
         self._timeout = timeout
         self._dialer = Dialer(clock, loopback_only=loopback_only)
-        # Whom the SDK trusts, not the host: a canary that disagreed would condemn a region that serves.
+        # The authorities that the SDK trusts, not the host's: they must agree about a region.
         self._tls = tls_context() if self._parts.scheme == "https" else None
 
     def run(self, seq: int, write: Step, read: Step) -> Canary:
-        """One canary. Never raises; stops at the first layer that fails."""
-        self._client.close()  # what is pooled would hide exactly the fault that this looks for
+        """Runs one canary and stops at the first layer that fails. Never raises.
+
+        The caller binds the operations `write` and `read` to the region and bounds them in time: a
+        region that answers one byte per second must not delay its own canary.
+        """
+        self._client.close()  # pooled connections would hide the fault that this looks for
         layers = dict.fromkeys(("dns", "connect", "write", "read"), NOT_REACHED)
         served: list[Served] = []
         steps: tuple[tuple[str, Step], ...] = (
@@ -82,7 +84,7 @@ class Probe:
         return Canary(seq=seq, **layers)
 
     def _connect(self, addresses: Sequence[str]) -> None:
-        """One address that answers is enough, as it is for live traffic; all of them together get one timeout."""
+        """Connects to one address, as live traffic does; one timeout covers all addresses together."""
         port = self._parts.port or (443 if self._parts.scheme == "https" else 80)
         until = self._clock.monotonic() + self._timeout
         raw, address = self._dialer.connect(numeric(addresses, port), until=until)
@@ -98,7 +100,7 @@ class Probe:
 
 
 def _resolved(served: Served, ms: float) -> Layer:
-    """The DNS layer of a region that can be reached: a stale answer serves its purpose, and is called what it is."""
+    """The DNS layer of a region that can be reached. A stale answer counts as working, and says so."""
     if served.failure is None:
         return Layer(ok=True, ms=ms, detail=_listed(served.addresses))
     since, until = (f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}" for at in (served.since, served.until))

@@ -1,4 +1,4 @@
-"""Making tables: CreateTable, indexes that a table lacks, TTL, and on AWS the replicas of a global table."""
+"""Makes tables: CreateTable, missing indexes, TTL, and on AWS the replicas of a global table."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def create_missing(client: DynamoDBClient, spec: TableSpec) -> bool:
 
 
 def _add_indexes(client: DynamoDBClient, spec: TableSpec) -> None:
-    """Adds the indexes that a table of an earlier version lacks; DynamoDB fills them by itself, and until then a query
-    of one is refused.
+    """Adds the indexes that a table of an earlier version lacks. DynamoDB fills them in the
+    background; until then a query of one is refused.
     """
     described = client.describe_table(TableName=spec.name)["Table"]
     present = {index.get("IndexName") for index in described.get("GlobalSecondaryIndexes", [])}
@@ -49,14 +49,14 @@ def _add_indexes(client: DynamoDBClient, spec: TableSpec) -> None:
 
 
 def _expires(client: DynamoDBClient, table: str) -> bool:
-    """Whether TTL is on: a run that was cut short may have made the table and gone no further."""
+    """Whether TTL is on: an interrupted run may have made the table and gone no further."""
     described = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
     return described.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
 
 
 def add_replicas(client: DynamoDBClient, spec: TableSpec, regions: Sequence[str]) -> list[str]:
-    """Adds the other `regions` as replicas of the table, one after another as AWS requires; returns those that were
-    missing.
+    """Adds the other `regions` as replicas of the table, one after another as AWS requires; returns
+    the regions that were missing.
     """
     described = client.describe_table(TableName=spec.name)["Table"]
     present = {replica.get("RegionName") for replica in described.get("Replicas", [])}

@@ -1,8 +1,9 @@
-"""What counts as a reply of DynamoDB, before the SDK makes a result or an error of it.
+"""Checks that a reply is one of DynamoDB, before the SDK turns it into a result or an error.
 
-Of a body that was cut or changed on its way botocore makes `{}`, "item not found"; over one that it cannot read (a
-page in another encoding, a JSON list) it stumbles with whatever Python raises there, which looks like a mistake of the
-caller's. Both mean that a region's answer did not arrive: nobody knows what became of the request.
+botocore turns a body that was cut or changed on its way into `{}`, "item not found". A body that it
+cannot read (a page in another encoding, a JSON list) makes it raise any Python error, which looks
+like a mistake of the caller. In both cases the region's answer did not arrive, and the outcome of
+the request is unknown.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ NEEDED = {
     "QueryOutput": {"Count", "ScannedCount"},
     "ScanOutput": {"Count", "ScannedCount"},
 }
-"""What PynamoDB takes for granted in a result: DynamoDB and the engines always send it."""
+"""Members that PynamoDB expects in a result; DynamoDB and the engines always send them."""
 
 
 class CheckedParsers(ResponseParserFactory):
-    """The SDK's parsers behind a check: a session's component `response_parser_factory`."""
+    """Makes the SDK's parsers, each behind a check: a session's `response_parser_factory`."""
 
     def create_parser(self, protocol_name: str) -> ResponseParser:
         """The parser of that protocol."""
@@ -40,8 +41,8 @@ class _Checked(ResponseParser):
         self._parser = parser
 
     def parse(self, response: Mapping[str, Any], shape: Shape) -> Any:
-        """As botocore's. Raises `TruncatedReply` for a wrong checksum, and for a result that is none; an error whose
-        body cannot be read goes by its status.
+        """As botocore's. Raises `TruncatedReply` for a wrong checksum and for a body that is no
+        result. An error whose body cannot be read is parsed by its status alone.
         """
         body, checksum = response["body"], response["headers"].get("x-amz-crc32")
         if checksum and checksum != str(zlib.crc32(body)):
@@ -54,7 +55,7 @@ class _Checked(ResponseParser):
         body = response["body"]
         try:
             if not is_whole:
-                json.loads(body.decode())  # what is no JSON, botocore takes for an empty result
+                json.loads(body.decode())  # botocore takes what is no JSON for an empty result
             parsed = self._parser.parse(response, shape)
             absent = NEEDED.get(getattr(shape, "name", ""), set()) - parsed.keys()  # not every operation has an output
         except Exception as error:

@@ -1,9 +1,10 @@
 """Runs one attempt in one region, and gives up on time whatever the region does.
 
-A name, a connection and a reply have a time limit each (dns.py, transport.py), but an operation may be several
-exchanges, or code that is in no hurry. Hence an attempt runs in a thread of a small pool of that region's own and is
-waited for only so long. A call that was given up on keeps its pool thread until those time limits end it; when a
-region holds all of its threads, further calls fail at once as "not sent" instead of piling up behind it.
+A name, a connection and a reply have a time limit each (dns.py, transport.py), but an operation may
+consist of several exchanges, or of slow code. So an attempt runs in a thread of a small pool of its
+region, and is waited for only so long. A call that was given up on keeps its thread until those
+time limits end it. When a region holds all of its threads, further calls fail at once as "not sent"
+instead of waiting.
 """
 
 from __future__ import annotations
@@ -29,14 +30,13 @@ _clock: Clock = SystemClock()
 
 
 class RegionBusy(FailoverError):
-    """Every thread that a region may hold is held by it."""
+    """The region holds all the threads that it may hold."""
 
 
 class DaemonPool:
-    """At most `size` threads, made when needed. They are daemons: a call that hangs must not hold up the end of the
-    process.
-
-    (`concurrent.futures.ThreadPoolExecutor` joins its threads at exit.)
+    """A pool of at most `size` threads, made when needed. They are daemons, so a call that hangs
+    does not delay the end of the process. (`concurrent.futures.ThreadPoolExecutor` joins its
+    threads at exit.)
     """
 
     def __init__(self, size: int, name: str) -> None:
@@ -48,7 +48,9 @@ class DaemonPool:
         self._made = 0
 
     def submit(self, job: Callable[[], T]) -> Future[T]:
-        """Starts `job` at once in a free thread. Raises `RegionBusy` when there is none; nothing ever waits in line."""
+        """Starts `job` at once in a free thread. Raises `RegionBusy` when there is none: no job
+        ever waits in a queue.
+        """
         future: Future[T] = Future()
 
         def work() -> None:
@@ -76,7 +78,7 @@ class DaemonPool:
         return future
 
     def _finished(self) -> None:
-        # Counted before the result is handed over, so that the caller's next call finds this thread free.
+        # Counted before the result is set, so that the caller's next call finds this thread free.
         with self._lock:
             self._free += 1
 
@@ -86,7 +88,9 @@ class DaemonPool:
 
 
 class PooledRunner:
-    """The router's `Runner`: binds the region, runs the operation in a copied context, classifies its errors."""
+    """The router's `Runner`: binds the region, runs the operation in a copied context, classifies
+    its errors.
+    """
 
     def __init__(
         self, regions: Iterable[str], *, threads: int, renew: Callable[[str], None] = lambda region: None
@@ -95,14 +99,16 @@ class PooledRunner:
         self._pools = {region: DaemonPool(threads, f"region-{region}") for region in regions}
 
     def run_everywhere(
-        self, regions: Iterable[str], op: Callable[[Bound], T], *, strong: bool, timeout: float, fresh: bool = False
+        self, regions: Iterable[str], op: Callable[[Bound], T], *, timeout: float, fresh: bool = False
     ) -> dict[str, Success[T] | Failure]:
-        """The operation in all `regions` at once; none is waited for longer than `timeout` seconds. Never raises."""
+        """Runs the operation in all `regions` at once, and waits at most `timeout` seconds. Never
+        raises.
+        """
         under_way: dict[str, Future[T]] = {}
         results: dict[str, Success[T] | Failure] = {}
         for region in regions:
             try:
-                under_way[region] = self._start(region, op, Bound(region, strong, fresh))
+                under_way[region] = self._start(region, op, Bound(region, fresh=fresh))
             except RegionBusy as error:
                 results[region] = _busy(error)
         wait(under_way.values(), timeout)
@@ -111,7 +117,7 @@ class PooledRunner:
         return results
 
     def run(self, region: str, op: Callable[[Bound], T], bound: Bound, timeout: float) -> Success[T] | Failure:
-        """One attempt of at most `timeout` seconds. Never raises."""
+        """Makes one attempt of at most `timeout` seconds. Never raises."""
         try:
             future = self._start(region, op, bound)
         except RegionBusy as error:
@@ -119,7 +125,7 @@ class PooledRunner:
         return _outcome(future, timeout, timeout)
 
     def renew(self, region: str) -> None:
-        """Lets no later attempt use a connection that was made until now: `renew`, as it was handed in."""
+        """Makes later attempts use new connections only, through the `renew` given at the start."""
         self._renew(region)
 
     def _start(self, region: str, op: Callable[[Bound], T], bound: Bound) -> Future[T]:
@@ -134,7 +140,8 @@ class PooledRunner:
 
 def _outcome(future: Future[T], wait_s: float, allowed_s: float) -> Success[T] | Failure:
     try:
-        # An operation's own TimeoutError is returned here, never raised: what is raised is that the time is over.
+        # An operation's own TimeoutError is returned here. One that is raised means that the time
+        # is over.
         error = future.exception(wait_s)
     except TimeoutError:
         late = phrase("no answer within {seconds:.2f} s", seconds=allowed_s)

@@ -1,7 +1,9 @@
-"""What a person's own `AWS_*` variables and files below `~/.aws` do to the SDK, found out before the first call.
+"""Finds the `AWS_*` variables and files below `~/.aws` that the SDK cannot use, before the first
+call.
 
-botocore reads some forty variables and two files, and answers a wrong one with an exception that names neither. Here a
-client is made and a request is built, which sends nothing; what breaks that is looked for one by one.
+botocore reads some forty variables and two files, and its exception for a wrong one names neither.
+Here a client is made and a request is built, which sends nothing. If that fails, each variable and
+file is tried alone to find the culprits.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import botocore.session
+from boto3.session import Session
 from botocore.credentials import EnvProvider
 
 from failover.adapters.clients import make_client
@@ -22,14 +25,17 @@ HINT = "the AWS SDK cannot be used with it: put it right, or unset it"
 
 
 def sdk_problems(config: FailoverConfig) -> list[Problem]:
-    """Each variable or file that keeps the SDK from building a request; none when it can build one. Call it before
-    there are other threads: while it looks for a culprit it changes the environment, and puts it back.
+    """Each variable or file that keeps the SDK from building a request; an empty list when it can.
+
+    Call it before there are other threads: the search changes the environment for a while.
     """
     if config.loopback_only or _trouble(config) is None:
-        return []  # with `loopback_only` nothing of a person's counts
+        return []  # with `loopback_only` a person's own settings have no effect
     given = {name: os.environ[name] for name in sorted(os.environ) if name.startswith(READ)}
     nothing = dict.fromkeys(FILES, os.devnull)
-    if trouble := _trouble_with(config, nothing):  # what is left: data of a person's own, which no variable names
+    if trouble := _trouble_with(
+        config, nothing
+    ):  # the remaining suspect is a person's own data, which no variable names
         return [Problem("~/.aws/models", trouble, HINT)]
     problems: list[Problem] = []
     usable = dict(nothing)
@@ -51,13 +57,13 @@ def sdk_problems(config: FailoverConfig) -> list[Problem]:
 
 
 def _trouble(config: FailoverConfig) -> str | None:
-    """What the SDK says, in one line, when it builds a request."""
+    """The SDK's error when it builds a request, in one line, or None."""
     try:
         EnvProvider().load()
-        session = botocore.session.get_session()
-        session.get_component("credential_provider")  # reads its variables, and asks nobody yet
+        session = botocore.session.Session()
+        session.get_component("credential_provider")  # reads its variables, and connects to nothing
         session.set_credentials("unused", "unused")  # real ones may need the network, which a check does not use
-        client = make_client(config, config.regions[0], connections=1, session=session)
+        client = make_client(config, config.regions[0], connections=1, session=Session(botocore_session=session))
         client.generate_presigned_url("list_tables")
     except Exception as error:
         return " ".join(str(error).split()).rstrip(".") or type(error).__name__

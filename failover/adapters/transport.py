@@ -1,13 +1,14 @@
-"""Carries the SDK's requests to one region over kept connections, and each exchange ends on time.
+"""Carries the SDK's requests to one region over kept connections, and ends each exchange on time.
 
-botocore's own transport bounds every single `recv`, so a reply that drips a byte every half second never times out
-(measured: 84 s, then success); it gives each of a name's addresses a whole connect timeout; and it sends head and body
-apart, two packets where one does. Here one timeout holds for a name and a connection with its handshake, whatever it
-tries, and one for a whole reply. The SDK still builds, signs and reads the messages, the standard library parses HTTP.
-Proxies of the environment are not used: a region is reached directly, as its canary reaches it.
+botocore's own transport bounds every single `recv`, so a reply that drips a byte every half second
+never times out (measured: 84 s, then success). It gives each address of a name a whole connect
+timeout. And it sends head and body apart: two packets where one is enough. Here one timeout holds
+for a name and a connection with its handshake, over all addresses, and one for a whole reply. The
+SDK still builds, signs and reads the messages; the standard library parses HTTP. Proxies of the
+environment are not used: a region is reached directly, as its canary reaches it.
 
-`Transport` takes the place of `client._endpoint.http_session`, a private name: botocore is pinned, and
-`tests/failover/adapters/test_transport.py` fails loudly when an upgrade changes it.
+`Transport` replaces `client._endpoint.http_session`, a private name. So botocore is pinned, and
+`tests/failover/adapters/test_transport.py` fails when an upgrade changes it.
 """
 
 from __future__ import annotations
@@ -39,13 +40,15 @@ if TYPE_CHECKING:
 
 
 MOST_IDLE_S = 10.0
-"""A connection that lay idle for longer is not used again: what stands on its way may have forgotten it."""
+"""A connection that lay idle for longer is not used again: a NAT or VPN may have dropped it."""
 _made_since: ContextVar[float] = ContextVar("failover_connections_made_since", default=float("-inf"))
 
 
 @contextmanager
 def connections_made_since(monotonic_s: float) -> Iterator[None]:
-    """Within the block, and in this context only, no exchange uses a connection that was made earlier."""
+    """Within the block, and in this context only, no exchange uses a connection that was made
+    earlier.
+    """
     token = _made_since.set(monotonic_s)
     try:
         yield
@@ -55,23 +58,28 @@ def connections_made_since(monotonic_s: float) -> Iterator[None]:
 
 @dataclass(slots=True)
 class _Connection:
-    """A connection, and the pool's `era` in which it was made. Times are monotonic seconds, but for `idle_wall`."""
+    """A connection, and the pool's `era` in which it was made. `idle_wall` is seconds since the
+    epoch, the other times are monotonic seconds.
+    """
 
     sock: socket.socket
     era: int
-    made: float
+    made_at: float
     pooled: bool = False
     idle_since: float = 0.0
     idle_wall: float = 0.0
 
     def is_old(self, now: float, wall: float) -> bool:
-        """Whether it lay idle for too long. The monotonic clock stands still while a laptop sleeps, the other one can
-        be set: whichever says so."""
+        """Whether it lay idle for too long, by either clock: the monotonic clock stands still while
+        a laptop sleeps, and the wall clock can be set.
+        """
         return now - self.idle_since > MOST_IDLE_S or wall - self.idle_wall > MOST_IDLE_S
 
 
 class _Stream(io.RawIOBase):
-    """What `http.client` reads a reply from: a socket, until a time (monotonic seconds) that holds over all reads."""
+    """What `http.client` reads a reply from: a socket with one deadline (monotonic seconds) for all
+    reads together.
+    """
 
     def __init__(self, sock: socket.socket, clock: Clock, until: float) -> None:
         self._sock = sock
@@ -86,15 +94,15 @@ class _Stream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        left = self._until - self._clock.monotonic()
-        if left <= 0:
+        remaining = self._until - self._clock.monotonic()
+        if remaining <= 0:
             raise TimeoutError("the reply took too long")
-        self._sock.settimeout(left)
+        self._sock.settimeout(remaining)
         return self._sock.recv_into(buffer)
 
 
 class _Body:
-    """A reply's body as botocore takes it."""
+    """A reply's body in the form that botocore expects."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -105,15 +113,17 @@ class _Body:
 
 
 class Transport:
-    """Kept connections to one endpoint, at most `size` of them idle, none for more than ten seconds.
+    """A pool of connections to one endpoint: at most `size` idle ones, each idle for at most ten
+    seconds.
 
-    Connections of a pool can die without a packet (NAT, VPN, sleep): only a timeout shows it. So when a pooled one
-    fails, the others of its age are closed too, and the error says that it was `pooled`. A late timeout of an older one
-    closes nothing that was made since: each emptying begins a new era.
+    Pooled connections can die without a packet (NAT, VPN, sleep); only a timeout shows it. So when
+    a pooled one fails, the others of its era are closed too, and the error says that it was
+    `pooled`. Each emptying of the pool begins a new era, so a late timeout of an older connection
+    does not close newer ones.
 
-    `connect_timeout` is the seconds for a connection with its TLS handshake, less those that its name took (which has a
-    bound of its own, dns.py); `read_timeout` those for a whole reply. An https endpoint's certificate is verified.
-    Thread-safe.
+    `connect_timeout` is the seconds for a connection with its TLS handshake, less the seconds that
+    its name took (dns.py bounds those). `read_timeout` is the seconds for a whole reply. An https
+    endpoint's certificate is verified. Thread-safe.
     """
 
     def __init__(
@@ -140,13 +150,14 @@ class Transport:
         self._lock = threading.Lock()
         self._idle: list[_Connection] = []
         self._era = 0
-        weakref.finalize(self, _close_all, self._idle)  # also of a client that nobody closed
+        weakref.finalize(self, _close_all, self._idle)  # for a client that was never closed
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
-        """One exchange.
+        """Sends one request and returns the reply.
 
-        Raises what botocore's own transport does, and says more exactly what became of the request. EndpointConnection,
-        ConnectTimeout and SSL errors: not sent. ReadTimeout and ConnectionClosed errors: nobody knows.
+        Raises the errors of botocore's own transport, with a stricter meaning.
+        EndpointConnectionError, ConnectTimeoutError and SSLError: the request was not sent.
+        ReadTimeoutError and ConnectionClosedError: its outcome is unknown.
         """
         connection = self._take() or self._connect()
         pooled, keep = connection.pooled, False
@@ -167,12 +178,14 @@ class Transport:
         return AWSResponse(request.url, response.status, headers, _Body(content))
 
     def close(self) -> None:
-        """Closes what is idle now, and what is under way when it is done: the next request connects anew."""
+        """Closes idle connections now, and busy ones after their exchange. Later requests connect
+        anew.
+        """
         with self._lock:
             self._empty()
 
     def _failed(self, connection: _Connection) -> None:
-        """Those that were made when this one was may have died with it."""
+        """Empties the pool: the other connections of this era may have died as well."""
         with self._lock:
             if connection.pooled and connection.era == self._era:
                 self._empty()
@@ -182,12 +195,12 @@ class Transport:
         _close_all(self._idle)
 
     def _take(self) -> _Connection | None:
-        """The connection that was used last, or None where a new one is to be made."""
+        """Takes the most recently used connection, or returns None when a new one has to be made."""
         now, wall, connection = self._clock.monotonic(), self._clock.wall(), None
         with self._lock:
             while self._idle and self._idle[0].is_old(now, wall):
                 self._idle.pop(0).sock.close()
-            if self._idle and self._idle[-1].made >= _made_since.get():
+            if self._idle and self._idle[-1].made_at >= _made_since.get():
                 connection = self._idle.pop()
         if connection is not None and (connection.is_old(now, wall) or _is_stale(connection.sock)):
             connection.sock.close()
@@ -198,13 +211,13 @@ class Transport:
         until = self._clock.monotonic() + self._read_timeout
         sock.settimeout(self._read_timeout)  # of `sendall` as a whole
         sock.sendall(self._message(request))
-        stream: Any = _Stream(sock, self._clock, until)  # all that HTTPResponse asks of a socket is makefile
+        stream: Any = _Stream(sock, self._clock, until)  # HTTPResponse needs only makefile of a socket
         response = HTTPResponse(stream, method=request.method)
         response.begin()
         return response, response.read()
 
     def _message(self, request: AWSPreparedRequest) -> bytes:
-        """Head and body as one: they leave in one packet."""
+        """Head and body together, so that they leave in one packet."""
         parts = urlsplit(request.url)
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         head = [f"{request.method} {target} HTTP/1.1".encode("ascii"), b"Host: " + self._netloc]
@@ -215,7 +228,7 @@ class Transport:
 
     def _connect(self) -> _Connection:
         sock = self._dial()
-        with self._lock:  # what was made while the pool was emptied is none of those that may have died
+        with self._lock:  # a connection made while the pool was emptied belongs to the new era
             return _Connection(sock, self._era, self._clock.monotonic())
 
     def _dial(self) -> socket.socket:
@@ -231,7 +244,7 @@ class Transport:
         except OSError as error:
             raise sdk.EndpointConnectionError(endpoint_url=self._endpoint, error=error) from error
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            # What nobody acknowledges while a reply is waited for ends the connection, also once we have closed it.
+            # Unacknowledged data ends the connection after this time, also after we have closed it.
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, int(self._read_timeout * 1000)))
         if self._tls is None:
             return raw
@@ -260,8 +273,8 @@ def _close_all(idle: list[_Connection]) -> None:
 
 
 def tls_context() -> ssl.SSLContext:
-    """Whom a region's certificate must come from: AWS_CA_BUNDLE, else the authorities that botocore trusts."""
-    bundle = botocore.session.get_session().get_config_variable("ca_bundle")
+    """A context that verifies certificates against AWS_CA_BUNDLE, or botocore's own authorities."""
+    bundle = botocore.session.Session().get_config_variable("ca_bundle")
     return ssl.create_default_context(cafile=bundle or get_cert_path(True))
 
 
@@ -270,7 +283,7 @@ def _bytes(value: Any) -> bytes:
 
 
 def _is_stale(sock: socket.socket) -> bool:
-    """Whether the other end has closed, or sent what nobody asked for, while the connection lay idle."""
+    """Whether the other end has closed, or sent something unasked, while the connection lay idle."""
     try:
         watch = select.poll()
         watch.register(sock, select.POLLIN)

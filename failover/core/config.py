@@ -1,5 +1,5 @@
-"""The engine's numbers. What a setting has (the deadline, the hold, the lag limit, the tables) `wiring` takes from
-conf.py, with its default, and so the attempt's time, the cap of the hold and the times that follow from these.
+"""The engine's numbers, each with its default. conf.py takes the defaults of settings (the deadline, the hold, the
+lag limit, the tables) from here; `wiring` fills in what is set, and the times that follow from that.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class RouterConfig:
     """Canaries passed in a row before a region is tried again, and again before canaries alone may close it."""
     trials_to_close: int = 3
     """Live trials that must succeed in half-open."""
-    hold_s: float = 5.0
+    hold_s: float = 60.0
     """How long a circuit stays open at least; doubles each time it opens again."""
-    hold_cap_s: float = 60.0
-    """Where the doubling ends. A circuit that stayed closed for so long starts again at `hold_s`."""
+    hold_cap: float = 12.0
+    """The doubling ends at so many times `hold_s`."""
     lag_limit_ms: float = 2000.0
     """More replication lag than this forbids failback: results would run backwards."""
-    lag_stalled_ms: float = 10000.0
-    """More lag than this is called stalled."""
+    lag_stalled: float = 5.0
+    """More than so many times `lag_limit_ms` is called stalled."""
     stale_after_s: float = 5.0
     """A host's view older than this counts no longer: a worker is on its own."""
     quiet_s: float = 5.0
@@ -85,14 +85,24 @@ class RouterConfig:
         for field in fields(self):
             if isinstance(value := getattr(self, field.name), int | float) and value <= 0:
                 raise ValueError(f"{field.name} must be above zero")
-        if self.hold_cap_s < self.hold_s:
-            raise ValueError("hold_cap_s must not be below hold_s")
+        if self.hold_cap < 1:
+            raise ValueError("hold_cap must not be below 1: the doubling cannot end below the hold")
         if self.error_rate >= 1:
             raise ValueError("error_rate is a share and must be below 1")
         if self.flap_hold < 1:
             raise ValueError("flap_hold must not be below 1: a flapping circuit is held longer, not shorter")
-        if self.lag_stalled_ms < self.lag_limit_ms:
-            raise ValueError("lag_stalled_ms must not be below lag_limit_ms")
+        if self.lag_stalled < 1:
+            raise ValueError("lag_stalled must not be below 1: lag within its limit is not stalled")
+
+    @property
+    def hold_cap_s(self) -> float:
+        """The longest hold. A circuit that stayed closed for so long starts again at `hold_s`."""
+        return self.hold_cap * self.hold_s
+
+    @property
+    def lag_stalled_ms(self) -> float:
+        """The lag above which replication is called stalled."""
+        return self.lag_stalled * self.lag_limit_ms
 
     @property
     def flap_window_s(self) -> float:

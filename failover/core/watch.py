@@ -138,15 +138,13 @@ class Watch:
         """`seq` is the newest of this host's beats of `origin` that `in_region` shows at `at` (monotonic)."""
         self._meters[origin, in_region].saw(seq, at)
 
-    def on_decision(self, decision: Decision | None, superseded: Iterable[Decision], now: float) -> None:
-        """The routing decision that the control rows hold, and those that lost to it. An older one than the last
-        known changes nothing, and none at all (no region could be read) neither."""
-        del now  # a decision carries its own time; the parameter keeps the shape of the other inputs
-        known = [one for one in (self._decision, decision) if one is not None]
-        self._decision, lost = latest(known)
-        for one in (*superseded, *lost):
-            if one.id not in self._told:
-                self._superseded[one.id] = one
+    def on_decisions(self, decisions: Iterable[Decision]) -> None:
+        """The routing decisions that the control rows hold. A decision older than the last known one changes nothing,
+        and neither does an empty list (no region could be read).
+        """
+        known = () if self._decision is None else (self._decision,)
+        self._decision, losers = latest([*known, *decisions])
+        self._superseded |= {loser.id: loser for loser in losers if loser.id not in self._told}
 
     def tick(self, now: float, wall: float) -> list[Event]:
         """Weigh the evidence. Each circuit takes at most one turn; every change is one event, in order."""

@@ -1,4 +1,4 @@
-"""One operation in several regions at once, beside the router: what each of them is to be asked or told."""
+"""Runs one operation in several regions at once, without the router."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answers(Generic[T]):
-    """What came back: the value by region of those that answered, what became of the others, and the time it took."""
+    """The values by region, the failures by region, and the time that all of it took."""
 
     values: dict[str, T]
     failures: Mapping[str, Failure]
@@ -25,46 +25,52 @@ class Answers(Generic[T]):
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
-        """Those that failed."""
-        return tuple(Attempt(r, f.outcome, self.ms, f.detail, f.error_class) for r, f in self.failures.items())
+        """The failed attempts."""
+        return tuple(
+            Attempt(region, failure.outcome, self.ms, failure.detail, failure.error_class)
+            for region, failure in self.failures.items()
+        )
 
     @property
     def refusal(self) -> BaseException | None:
-        """The first error that is the caller's own business."""
-        return next((f.error for f in self.failures.values() if f.error_class is ErrorClass.CALLER), None)
+        """The first error that is the caller's own mistake."""
+        errors = (failure.error for failure in self.failures.values() if failure.error_class is ErrorClass.CALLER)
+        return next(errors, None)
 
     @property
     def error(self) -> BaseException:
-        """What to raise where none answered: the caller's own business, that all that were asked refuse, or that none
-        answered."""
+        """What to raise when no region answered: the caller's own mistake, that every configured
+        region refused, or that no region answered.
+        """
         if self.refusal is not None:
             return self.refusal
         every = set(wiring.current().config.regions) == self.failures.keys()
-        if every and all(one.error_class is ErrorClass.DENIED for one in self.failures.values()):
+        if every and all(map(_is_denied, self.failures.values())):
             return RefusedEverywhere(self.attempts)
         return NoRegionAnswered(self.attempts)
 
     @property
     def unsure(self) -> bool:
-        """Whether a region may have done what it was told without our knowing."""
-        return any(f.error_class is ErrorClass.UNKNOWN for f in self.failures.values())
+        """Whether a region may have applied the operation without our knowing."""
+        return any(failure.error_class is ErrorClass.UNKNOWN for failure in self.failures.values())
 
 
 def ask(regions: Sequence[str], op: Callable[[Bound], T], *, timeout: float) -> Answers[T]:
-    """Runs `op` at once in all `regions`; none is waited for longer than `timeout` seconds. Where none has answered by
-    then those that were sent it are asked once more, over new connections and for half as long: the pooled ones may be
-    dead. Where all refuse for what they say of themselves or of us, the regions that were left out are asked instead.
-    Never raises.
+    """Runs `op` at once in all `regions`, and waits at most `timeout` seconds. Never raises.
+
+    When all of them deny the request (class E), the other configured regions are asked as well.
+    When no region answered, the silent ones are asked once more over new connections, for half as
+    long, because their pooled connections may be dead.
     """
     wired = wiring.current()
     started = wired.clock.monotonic()
-    results = wired.runner.run_everywhere(regions, op, strong=False, timeout=timeout)
-    if all(isinstance(one, Failure) and one.error_class is ErrorClass.DENIED for one in results.values()):
-        left_out = [name for name in wired.config.regions if name not in results]
-        results |= wired.runner.run_everywhere(left_out, op, strong=False, timeout=timeout)
+    results = wired.runner.run_everywhere(regions, op, timeout=timeout)
+    if all(map(_is_denied, results.values())):
+        others = [name for name in wired.config.regions if name not in results]
+        results |= wired.runner.run_everywhere(others, op, timeout=timeout)
     silent = [name for name, result in results.items() if _is_silent(result)]
     if silent and not any(isinstance(result, Success) for result in results.values()):
-        results |= wired.runner.run_everywhere(silent, op, strong=False, timeout=timeout / 2, fresh=True)
+        results |= wired.runner.run_everywhere(silent, op, timeout=timeout / 2, fresh=True)
     ms = (wired.clock.monotonic() - started) * 1000
     return Answers(
         {region: result.value for region, result in results.items() if isinstance(result, Success)},
@@ -73,8 +79,12 @@ def ask(regions: Sequence[str], op: Callable[[Bound], T], *, timeout: float) -> 
     )
 
 
+def _is_denied(result: Success[T] | Failure) -> bool:
+    return isinstance(result, Failure) and result.error_class is ErrorClass.DENIED
+
+
 def _is_silent(result: Success[T] | Failure) -> bool:
-    """Whether a region was sent something and did not answer."""
+    """Whether a region was sent the request and did not answer."""
     return isinstance(result, Failure) and (result.pooled or result.outcome is Outcome.TIMEOUT)
 
 
@@ -100,9 +110,10 @@ _turns = _Turns()
 
 
 def ask_sparingly(op: Callable[[Bound], T], *, timeout: float) -> Answers[T]:
-    """As `ask`, of the regions that get traffic now. One that is being tried out (half-open) is asked by one call at a
-    time, however long it hangs, as long as others are closed. Left out altogether it would never be asked again by a
-    worker whose own traffic all goes elsewhere, so that no trial closes its circuit.
+    """As `ask`, for the regions that get traffic now. As long as another region's circuit is
+    closed, a half-open region is asked by one call at a time, however long that hangs. It is not
+    left out altogether: in a worker whose own traffic goes to other regions, no trial would ever
+    close its circuit.
     """
     router = wiring.current().router
     asked, closed = router.order(), router.closed()

@@ -1,4 +1,4 @@
-"""Keeps what was asked for lately fresh in the background, so that a request finds it in memory."""
+"""Refreshes recently used values in the background, so that a request finds them in memory."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ class _Entry(Generic[V]):
 
 
 class Refresher(Generic[V]):
-    """A cache by key whose entries are fetched again every `period_s` seconds while they are in use (asked for within
-    `idle_s`).
+    """A cache by key. Its entries are fetched again every `period_s` seconds while they are in use
+    (asked for within `idle_s` seconds).
 
-    `fetch(key)` returns what it finds now, or raises; `merge(known, found)` says what is known then, so a region that
-    did not answer, or a fetch that was overtaken by a write of this process, takes nothing away. What `fetch` raises
-    reaches the caller only when nothing is known yet. An empty (falsy) find is handed on but not kept: guessing keys
-    fills no memory and causes no background reads. Thread-safe; one daemon thread a process, started by the first
-    find; at most `limit` keys.
+    `fetch(key)` returns the current value, or raises. `merge(known, fetched)` combines it with the
+    known value, so that a region that did not answer, or a fetch that was overtaken by a write of
+    this process, takes nothing away. An error of `fetch` reaches the caller only when nothing is
+    known yet. An empty (falsy) value is returned but not kept, so that guessed keys fill no memory
+    and cause no background reads. Thread-safe; one daemon thread, started by the first kept value;
+    at most `limit` keys.
     """
 
     def __init__(
@@ -52,47 +53,49 @@ class Refresher(Generic[V]):
         self._thread: threading.Thread | None = None
 
     def get(self, key: str) -> V:
-        """The value, from memory when it is in use, else fetched now. Raises what `fetch` raises when nothing is
-        known.
+        """The value, from memory when it is in use, or else fetched now. Raises the error of
+        `fetch` when nothing is known.
         """
         now = self._clock.monotonic()
         with self._lock:
             entry = self._entries.get(key)
-            # An entry that fell out of use is no longer refreshed, so what it holds may be old.
+            # An entry that fell out of use is no longer refreshed, so its value may be old.
             if entry is not None and now - entry.used_at <= self._idle_s:
                 entry.used_at = now
                 return entry.value
         try:
-            found = self._fetch(key)
+            value = self._fetch(key)
         except Exception:
             if entry is None:
                 raise
-            found = entry.value
-        return self.put(key, found)
+            value = entry.value
+        return self.put(key, value)
 
-    def put(self, key: str, found: V) -> V:
-        """Adds what was found, or what this process has just written; returns what is known then."""
+    def put(self, key: str, value: V) -> V:
+        """Adds a value that was fetched or that this process has just written. Returns what is
+        known then.
+        """
         now = self._clock.monotonic()
         with self._lock:
             entry = self._entries.get(key)
-            if entry is None and not found:
-                return found
+            if entry is None and not value:
+                return value
             if entry is None:
                 if len(self._entries) >= self._limit:
                     del self._entries[min(self._entries, key=lambda k: self._entries[k].used_at)]
-                entry = self._entries[key] = _Entry(found, used_at=now)
+                entry = self._entries[key] = _Entry(value, used_at=now)
             else:
-                self._add(entry, found)
+                self._add(entry, value)
                 entry.used_at = now
             if self._thread is None:
                 self._thread = threading.Thread(target=self._loop, name="refresher", daemon=True)
                 self._thread.start()
             return entry.value
 
-    def _add(self, entry: _Entry[V], found: V) -> None:
-        """What was found joins what is known. Needs the lock."""
-        if found:
-            entry.value = self._merge(entry.value, found)
+    def _add(self, entry: _Entry[V], value: V) -> None:
+        """Merges `value` into the entry. The caller holds the lock."""
+        if value:
+            entry.value = self._merge(entry.value, value)
 
     def forget(self) -> None:
         """Empties the cache."""
@@ -107,10 +110,10 @@ class Refresher(Generic[V]):
                 due = [key for key, entry in self._entries.items() if now - entry.used_at <= self._idle_s]
             for key in due:
                 try:
-                    found = self._fetch(key)
+                    value = self._fetch(key)
                     with self._lock:
-                        if key in self._entries:  # it may have had to make room, or was forgotten, in the meantime
-                            self._add(self._entries[key], found)
+                        if key in self._entries:  # it may have been removed meanwhile
+                            self._add(self._entries[key], value)
                 except Exception:
-                    told = {"event": "refresh-failed", "key": key}
-                    log.debug("refreshing %(key)s failed; the last known value holds", told, exc_info=True)
+                    details = {"event": "refresh-failed", "key": key}
+                    log.debug("refreshing %(key)s failed; the last known value holds", details, exc_info=True)

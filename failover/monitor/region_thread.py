@@ -1,34 +1,40 @@
-"""What the monitor does in one region, round after round: the canary that is a heartbeat too, the decision, the log."""
+"""The monitor's work in one region: the canary (which is also the heartbeat), the decisions, the
+event log.
+"""
 
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from failover.adapters import control_store
+from failover.adapters.dns import Resolver
+from failover.adapters.models import Stamp
 from failover.adapters.probes import Probe
+from failover.adapters.runner import PooledRunner
+from failover.conf import FailoverConfig
 from failover.core.decisions import Decision
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.events import Event
 from failover.core.phrases import phrase
-from failover.core.ports import Bound, Success
+from failover.core.ports import Bound, Clock, Success
 from failover.core.signals.health import Canary
+from failover.monitor.outbox import Outbox
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-    from failover.monitor.process import Monitor
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 CONTROL_PERIOD_S = 0.3
-"""How often the routing decision and the beats are read in each region: a flip has to reach every worker within a
-second.
+"""How often the routing decision and the beats are read in each region: a flip has to reach every
+worker within a second.
 """
 EVENTS_SHOWN = 50
 EVENTS_PERIOD_S = 2.0
@@ -36,8 +42,8 @@ EVENTS_PERIOD_S = 2.0
 
 @dataclass(frozen=True)
 class Seen:
-    """What one round in one region brought. Times are monotonic seconds; None means that it was not looked for, or
-    could not be read.
+    """The result of one round in one region. Times are monotonic seconds; None means that this part
+    was not due, or could not be read.
     """
 
     region: str
@@ -49,20 +55,43 @@ class Seen:
     events: tuple[Event, ...] | None = None
 
 
-class RegionRounds(threading.Thread):
-    """Everything that the monitor does in one region, in a daemon thread of its own."""
+@dataclass
+class MonitorContext:
+    """What the region threads share with the monitor that started them.
 
-    def __init__(self, monitor: Monitor, region: str, client: DynamoDBClient) -> None:
-        super().__init__(name=f"rounds-{region}", daemon=True)
-        self._monitor = monitor
+    The threads put what they saw into `inbox` and take the events to write from `outbox`.
+    `counters` are this host's `requests` and `failed` by region, which each heartbeat carries; the
+    monitor replaces them as a whole.
+    """
+
+    config: FailoverConfig
+    host: str
+    clock: Clock
+    resolver: Resolver
+    runner: PooledRunner
+    attempt_timeout_s: float
+    outbox: Outbox
+    next_beat: Stamp
+    inbox: queue.Queue[Seen] = field(default_factory=queue.Queue)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    counters: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+class RegionThread(threading.Thread):
+    """Does the monitor's work in one region, round after round, as a daemon: a region that hangs
+    delays no other.
+    """
+
+    def __init__(self, context: MonitorContext, region: str, client: DynamoDBClient) -> None:
+        super().__init__(name=f"monitor-{region}", daemon=True)
+        self._context = context
         self._region = region
-        config = monitor.config
-        self._timeout_s = monitor.attempt_timeout_s
+        config = context.config
         self._probe = Probe(
             config.endpoint(region),
             client,
-            monitor.resolver,
-            monitor.clock,
+            context.resolver,
+            context.clock,
             timeout=config.connect_timeout_s,
             loopback_only=config.loopback_only,
         )
@@ -70,54 +99,60 @@ class RegionRounds(threading.Thread):
 
     def run(self) -> None:
         """Rounds until the monitor stops."""
-        clock = self._monitor.clock
-        while not self._monitor.stopped.is_set():
-            started = clock.monotonic()
+        context = self._context
+        while not context.stopped.is_set():
+            started = context.clock.monotonic()
             try:
-                self._monitor.inbox.put(self._round(started))
+                context.inbox.put(self._round(started))
             except Exception:
-                # Whatever a region does, its rounds go on: a monitor with a dead thread would show old health for ever.
+                # The rounds go on whatever a region does: a monitor with a dead thread would show
+                # old health for ever.
                 log.exception("a round in %(region)s failed", {"event": "round-failed", "region": self._region})
-            self._monitor.stopped.wait(max(0.05, CONTROL_PERIOD_S - (clock.monotonic() - started)))
+            context.stopped.wait(max(0.05, CONTROL_PERIOD_S - (context.clock.monotonic() - started)))
 
     def _round(self, now: float) -> Seen:
-        canary, written = None, None
+        clock = self._context.clock
+        canary, beat_written = None, None
         if now >= self._next_canary:
-            self._next_canary = now + self._monitor.config.heartbeat_s
-            canary, written = self._canary()
+            self._next_canary = now + self._context.config.heartbeat_s
+            canary, beat_written = self._canary()
             if canary.write.ok is False or canary.dns.ok is False or canary.connect.ok is False:
-                # The rest would fail for the same reason and only make the next canary late.
-                return Seen(self._region, self._monitor.clock.monotonic(), canary, written)
+                # The reads would fail for the same reason and only delay the next canary.
+                return Seen(self._region, clock.monotonic(), canary, beat_written)
         decisions = self._ask(control_store.read_decisions)
         beats = self._ask(control_store.read_beats) if isinstance(decisions, Success) else decisions
         if isinstance(decisions, Failure) or isinstance(beats, Failure):
-            told = {"event": "control-unreadable", "region": self._region, "error": beats}
-            log.debug("the control rows of %(region)s could not be read: %(error)s", told)
-            return Seen(self._region, self._monitor.clock.monotonic(), canary, written)
-        at = self._monitor.clock.monotonic()
+            details = {"event": "control-unreadable", "region": self._region, "error": beats}
+            log.debug("the control rows of %(region)s could not be read: %(error)s", details)
+            return Seen(self._region, clock.monotonic(), canary, beat_written)
+        at = clock.monotonic()
         events = self._events(now)
-        return Seen(self._region, at, canary, written, tuple(beats.value), tuple(decisions.value), events)
+        return Seen(self._region, at, canary, beat_written, tuple(beats.value), tuple(decisions.value), events)
 
     def _ask(self, op: Callable[[], T]) -> Success[T] | Failure:
-        """Runs `op` bound to the region, and gives up on it on time: each page of a query has a time limit of its
-        own, and so have its name and its connection.
+        """Runs `op` bound to the region, for at most one attempt's time. Each page of a query has a
+        time limit of its own, and so have the region's name and the connection: only this bounds
+        them together.
         """
         bound = Bound(self._region, strong=True)
-        return self._monitor.runner.run(self._region, lambda _: op(), bound, self._timeout_s)
+        return self._context.runner.run(self._region, lambda _: op(), bound, self._context.attempt_timeout_s)
 
     def _canary(self) -> tuple[Canary, tuple[int, float] | None]:
-        monitor = self._monitor
-        seq, wrote_at = monitor.next_beat(), []
+        """Writes and reads this host's heartbeat. Returns the canary, and the beat's number and
+        time (monotonic seconds) if it was written.
+        """
+        context = self._context
+        seq, wrote_at = context.next_beat(), []
 
         def write() -> object:
-            at = monitor.clock.wall()
-            result = self._ask(lambda: control_store.write_beat(monitor.host, seq, at, monitor.counters))
+            at = context.clock.wall()
+            result = self._ask(lambda: control_store.write_beat(context.host, seq, at, context.counters))
             if isinstance(result, Success):
-                wrote_at.append(monitor.clock.monotonic())
+                wrote_at.append(context.clock.monotonic())
             return result
 
         def read() -> object:
-            result = self._ask(lambda: control_store.read_back(monitor.host))
+            result = self._ask(lambda: control_store.read_back(context.host))
             if isinstance(result, Success) and result.value != seq:
                 missing = phrase("the heartbeat that was just written is not there")
                 return Failure(ErrorClass.UNKNOWN, Outcome.SERVER_ERROR, missing, LookupError(missing))
@@ -127,10 +162,10 @@ class RegionRounds(threading.Thread):
         return canary, (seq, wrote_at[0]) if wrote_at else None
 
     def _events(self, now: float) -> tuple[Event, ...] | None:
-        """Writes what is waiting to be logged (any region will do, replication carries it on), and now and then reads
-        the log; None when it did not, or could not.
+        """Writes the events that wait in the outbox (any region will do, replication carries them
+        on), and reads the log if that is due. None when the log was not read.
         """
-        outbox = self._monitor.outbox
+        outbox = self._context.outbox
         while (waiting := outbox.take(self._region)) is not None:
             result = self._ask(partial(control_store.write_event, waiting.event))
             if isinstance(result, Failure) and result.error_class in (ErrorClass.CALLER, ErrorClass.DENIED):
@@ -142,5 +177,5 @@ class RegionRounds(threading.Thread):
         if now < self._next_events:
             return None
         self._next_events = now + EVENTS_PERIOD_S
-        read = self._ask(lambda: control_store.read_events(EVENTS_SHOWN))
-        return tuple(read.value) if isinstance(read, Success) else None
+        events = self._ask(lambda: control_store.read_events(EVENTS_SHOWN))
+        return tuple(events.value) if isinstance(events, Success) else None

@@ -1,4 +1,6 @@
-"""`/healthz/live`: the process answers. `/healthz/ready`: this stack can reach at least one region's data."""
+"""`/healthz/live`: the process answers. `/healthz/ready`: this stack can reach at least one
+region's data.
+"""
 
 from __future__ import annotations
 
@@ -26,22 +28,22 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 with the region that answered a small read, else 503 with what every region said, in our own words: AWS's
-    can name an account.
+    """200 with the region that answered a small read, or 503 with every region's failure in our own
+    words: AWS's can name an account.
     """
     attempts: tuple[gateway.Attempt, ...] = ()
     try:
-        return JsonResponse({"status": "ready", "region": gateway.read(_look).region})
+        return JsonResponse({"status": "ready", "region": gateway.read(_count_decisions).region})
     except gateway.NoRegionAnswered as error:
         attempts, reason = error.attempts, str(error)
     except Exception as error:
         reason = type(error).__name__
         log.error("not ready: %(error)s", {"event": "not-ready", "error": error})
-    told = [{**attempt.as_json(), "detail": attempt.detail} for attempt in attempts]
-    return JsonResponse({"status": "unavailable", "reason": reason, "attempts": told}, status=503)
+    failures = [{**attempt.as_json(), "detail": attempt.detail} for attempt in attempts]
+    return JsonResponse({"status": "unavailable", "reason": reason, "attempts": failures}, status=503)
 
 
-def _look(_: Bound) -> int:
+def _count_decisions(_: Bound) -> int:
     return len(read_decisions())
 
 

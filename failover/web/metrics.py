@@ -1,8 +1,9 @@
-"""`/metrics`: this host's counters and its monitor's view, as Prometheus reads them. `docs/metrics.md` names each.
+"""`/metrics`: this host's counters and its monitor's view, as Prometheus reads them.
+`docs/metrics.md` names each.
 
-Nothing is counted here. The web workers hand in their counters for the monitor anyway; a scrape adds them up, so any
-worker may answer it and a vote pays nothing for it. What the monitor last said is left out once it is silent: an old
-circuit must not look like today's.
+Nothing is counted here. The web workers write their counters for the monitor anyway, and a scrape
+adds them up, so any worker may answer it and a vote costs nothing more. The monitor's view is left
+out once the monitor is silent: an old circuit must not look current.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.SKIPPE
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The figures, to whoever may read them: all the world in the lab, elsewhere who brings the token."""
+    """The figures. Readable without a token in the lab, elsewhere only with the token."""
     if not _allowed(request):
         reply = HttpResponse("a token is needed: see SURVEY_METRICS_TOKEN\n", status=401, content_type="text/plain")
         reply["WWW-Authenticate"] = "Bearer"
@@ -60,13 +61,13 @@ def _allowed(request: HttpRequest) -> bool:
 
 
 class HostCollector(Collector):
-    """Reads the files that the processes of this host share."""
+    """Collects the metrics from the files that the processes of this host share."""
 
     def __init__(self, wired: wiring.Wired) -> None:
         self._wired = wired
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: the names are known when they are read."""
+        """Nothing: the names are known only when the metrics are read."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
@@ -89,19 +90,21 @@ class HostCollector(Collector):
 
 
 def traffic(report: WorkerReport, regions: Iterable[str]) -> Iterator[Metric]:
-    """What the workers counted. Every series is there from the start, so that a first failure is an increase."""
+    """What the workers counted. Every series exists from the start, so that a first failure is an
+    increase.
+    """
     attempts = _counter("attempts", "Attempts whose end is known", ["region", "outcome"])
     crowded = _counter("crowded", "Calls that went on sooner because others waited for the region", ["region"])
     duration = HistogramMetricFamily(
         "failover_attempt_duration_seconds", "Time that successful attempts took", labels=["region"]
     )
     for region in regions:
-        one = report.regions.get(region, RegionReport())
+        counters = report.regions.get(region, RegionReport())
         for outcome in OUTCOMES:
-            attempts.add_metric([region, outcome.value], one.by_outcome(outcome))
-        crowded.add_metric([region], one.crowded)
-        buckets = list(zip(BOUNDS, map(float, accumulate(one.latency)), strict=True))
-        duration.add_metric([region], buckets, sum_value=one.latency_ms / 1000)
+            attempts.add_metric([region, outcome.value], counters.by_outcome(outcome))
+        crowded.add_metric([region], counters.crowded)
+        buckets = list(zip(BOUNDS, map(float, accumulate(counters.latency)), strict=True))
+        duration.add_metric([region], buckets, sum_value=counters.latency_ms / 1000)
     yield from (attempts, duration, crowded)
     calls = _counter("calls", "Calls of the router by how they ended", ["result"])
     for result in ("answered", "refused", "unanswered"):
@@ -141,28 +144,30 @@ def decisions(totals: Totals) -> Iterator[Metric]:
 
 
 def view(status: StatusDocument) -> Iterator[Metric]:
-    """What the monitor says now. What it does not know is left out."""
+    """The monitor's current view. What it does not know is left out."""
     regions, routing = status["regions"], status["routing"]
-    names = [one["name"] for one in regions]
-    circuits = {(one["name"], state): float(one["circuit"] == state) for one in regions for state in CircuitState}
+    names = [region["name"] for region in regions]
+    circuits = {
+        (region["name"], state): float(region["circuit"] == state) for region in regions for state in CircuitState
+    }
     yield _gauge("circuit_state", "1 for the state that the circuit is in", ["region", "state"], circuits)
-    states = {(one["name"], state): float(one["state"] == state) for one in regions for state in HealthState}
+    states = {(region["name"], state): float(region["state"] == state) for region in regions for state in HealthState}
     yield _gauge("region_state", "1 for the state that the region is in", ["region", "state"], states)
     active = {(name,): float(name == routing["active"]) for name in names}
     yield _gauge("region_active", "1 for the region that traffic goes to", ["region"], active)
     pinned = {(name,): float(name == routing["region"]) for name in names}
     yield _gauge("routing_pinned", "1 for the region that a person pinned", ["region"], pinned)
     yield _gauge("routing_epoch", "Number of the routing decision that holds", [], {(): routing["epoch"]})
-    layers = {(one["name"], name): check for one in regions for name, check in one["checks"].items()}
+    layers = {(region["name"], name): check for region in regions for name, check in region["checks"].items()}
     ok = {labels: check["ok"] for labels, check in layers.items()}
     yield _gauge("canary_ok", "Whether a layer of the latest canary worked", ["region", "layer"], ok)
     taken = {labels: _seconds(check["ms"]) for labels, check in layers.items()}
     yield _gauge("canary_duration_seconds", "Time of a layer of the latest canary", ["region", "layer"], taken)
-    ages = {(one["name"],): _seconds(one["age_ms"]) for one in regions}
+    ages = {(region["name"],): _seconds(region["age_ms"]) for region in regions}
     yield _gauge("canary_age_seconds", "Since the latest canary", ["region"], ages)
-    lags = {(one["from"], one["to"]): _seconds(one["lag_ms"]) for one in status["replication"]}
+    lags = {(link["from"], link["to"]): _seconds(link["lag_ms"]) for link in status["replication"]}
     yield _gauge("replication_lag_seconds", "How far replication is behind", ["from", "to"], lags)
-    alarms = {(one["name"], one["region"]): float(one["state"] == "alarm") for one in status["alarms"]}
+    alarms = {(alarm["name"], alarm["region"]): float(alarm["state"] == "alarm") for alarm in status["alarms"]}
     yield _gauge("alarm", "1 while the alarm is raised", ["name", "region"], alarms)
 
 

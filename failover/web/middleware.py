@@ -1,4 +1,4 @@
-"""Every reply that touched data says which region served it, and what was tried before."""
+"""Adds headers to every reply that touched data: the region that served it, and every attempt."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from failover.worker.trace import tracing
 
 
 class ServedByMiddleware:
-    """Adds `X-Served-Region` and `Server-Timing` (an entry an attempt, durations in ms), and, when an attempt failed,
-    `X-Trace-Id`, the name under which the log has it.
+    """Adds `X-Served-Region` and `Server-Timing` (one entry per attempt, durations in ms), and,
+    when an attempt failed, `X-Trace-Id`, the name under which the log has it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -1,4 +1,6 @@
-"""A web worker's link to its host's monitor: takes the monitor's verdict, hands in the worker's counters."""
+"""Links a web worker to its host's monitor: reads the monitor's verdict, writes the worker's
+report.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,12 @@ from failover.core.ports import Clock
 from failover.core.router import Router
 
 log = logging.getLogger(__name__)
-PERIOD_S = 0.2  # a flip must reach every worker within a second of the decision; the monitor needs most of it
+PERIOD_S = 0.2  # a flip must reach every worker within a second, and the monitor needs most of it
 
 
 class Follower:
-    """Looks at the monitor's file five times a second and reads it when it has changed; writes a report when there is
-    something new.
+    """Checks the monitor's file five times per second and reads it when it has changed. Writes a
+    report when its counters have changed.
     """
 
     def __init__(self, router: Router, files: HostFiles, clock: Clock, *, worker: str) -> None:
@@ -33,18 +35,20 @@ class Follower:
         self._unusable = False
 
     def start(self) -> None:
-        """Takes the verdict that stands, then keeps following in a daemon thread. Files that cannot be written stop
-        nothing: what was counted is handed in once they can.
+        """Reads the current verdict, then keeps following in a daemon thread. Files that cannot be
+        written stop nothing: the counters are written once they can be.
         """
         self._try_step()
         threading.Thread(target=self._loop, name="follower", daemon=True).start()
 
     def stop(self) -> None:
-        """Hands in the last report, which the monitor counts and removes, and ends the thread at its next round."""
+        """Writes the last report, which the monitor counts and removes, and ends the thread at its
+        next round.
+        """
         with self._lock:
             self._stopped.set()
-            with suppress(OSError):  # a full disk, or a directory that is gone: then these last counts are lost
-                self._hand_in()
+            with suppress(OSError):  # a full disk, or a directory that is gone: these last counts are lost
+                self._write_report()
             self._files.release(self._worker)
 
     def step(self) -> None:
@@ -57,15 +61,15 @@ class Follower:
             self._seen = changed_at
         with self._lock:
             if not self._stopped.is_set():
-                self._hand_in()
+                self._write_report()
 
-    def _hand_in(self) -> None:
-        self._files.hold(self._worker)  # first: a report that nobody holds is counted as the last one
+    def _write_report(self) -> None:
+        self._files.hold(self._worker)  # first: a report without a lock is counted as final
         report = self._router.report()
-        news = replace(report, at=0.0)  # its time alone is none; an outcome or a circuit's turn without a call is
-        if news != self._reported:
+        undated = replace(report, at=0.0)  # a new time alone is no reason to write
+        if undated != self._reported:
             self._files.write_report(self._worker, report)
-            self._reported = news
+            self._reported = undated
 
     def _loop(self) -> None:
         while not self._stopped.is_set():
@@ -73,14 +77,14 @@ class Follower:
             self._try_step()
 
     def _try_step(self) -> None:
-        """A full disk or a half-removed directory must not end the following: the next round tries again. It is said
-        once, and again only when it was over meanwhile.
+        """Runs one round. A full disk or a half-removed directory must not end the following: the
+        next round tries again. It is logged once, and again only after a success.
         """
         try:
             self.step()
             self._unusable = False
         except (OSError, ValueError) as error:
             if not self._unusable:
-                told = {"event": "files-unusable", "error": error}
-                log.warning("the files shared with the monitor cannot be used: %(error)s", told)
+                details = {"event": "files-unusable", "error": error}
+                log.warning("the files shared with the monitor cannot be used: %(error)s", details)
             self._unusable = True

@@ -1,4 +1,4 @@
-"""What the current request's calls to the gateway came to: for the reply's headers, and for the log when one failed."""
+"""Records the current request's gateway calls, for the reply's headers and for the log of failures."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class Trace:
 
     @cached_property
     def id(self) -> str:
-        """A name for this request, made when something is to be said about it."""
+        """A name for this request, made when it is first needed."""
         return uuid.uuid4().hex
 
     @property
     def failed(self) -> bool:
-        """Whether the log has something to say about it."""
+        """Whether an attempt failed, so that the log mentions this request."""
         return any(attempt.error_class is not None for attempt in self.attempts)
 
     @property
     def about(self) -> dict[str, str]:
-        """What the log may say of the request: its name, the address's pattern, and the survey's code, if it has one.
-        Never its path, which can hold a voting link.
+        """What the log may say about the request: its name, the address's pattern, and the survey's
+        code, if it has one. Never its path, which can hold a voting link.
         """
         match = self._request.resolver_match if self._request is not None else None
         if match is None:
@@ -57,7 +57,7 @@ _trace: ContextVar[Trace | None] = ContextVar("failover_trace", default=None)
 
 @contextmanager
 def tracing(request: HttpRequest | None = None) -> Iterator[Trace]:
-    """Collects what happens within the block."""
+    """Collects the calls made within the block."""
     trace = Trace(request)
     token = _trace.set(trace)
     try:
@@ -67,16 +67,16 @@ def tracing(request: HttpRequest | None = None) -> Iterator[Trace]:
 
 
 def note(attempts: Sequence[Attempt], region: str | None) -> None:
-    """Adds one call to the current trace, if there is one. Each attempt that failed is a line of the log."""
+    """Adds one call to the current trace, if there is one. Logs each attempt that failed."""
     trace = _trace.get()
     if trace is not None:
         trace.add(attempts, region)
     for attempt in attempts:
         if attempt.error_class is not None:
-            _say(attempt, {} if trace is None else trace.about)
+            _log_failure(attempt, {} if trace is None else trace.about)
 
 
-def _say(attempt: Attempt, about: dict[str, str]) -> None:
+def _log_failure(attempt: Attempt, about: dict[str, str]) -> None:
     log.warning(
         "%(event)s in %(region)s: %(outcome)s after %(ms)s ms (%(detail)s)",
         {

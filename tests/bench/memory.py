@@ -18,7 +18,7 @@ from dnslib import DNSRecord
 
 from tests.bench.engine import REGIONS
 from tests.bench.report import Aim, Judged, Row
-from tests.failover.adapters import faulty
+from tests.failover.adapters import faulty, faulty_dns
 from tests.processes import ROOT
 
 CALLS, EVERY, WARM = 100_000, 5_000, 20_000
@@ -47,7 +47,7 @@ class Fickle:
     def __init__(self) -> None:
         self._over = threading.Event()
         self._manner: faulty.Behaviour = WELL
-        self._answers = faulty.loopback
+        self._answers = faulty_dns.loopback
         self._open: set[socket.socket] = set()
 
     def behave(self, connection: socket.socket, over: threading.Event) -> None:
@@ -59,8 +59,8 @@ class Fickle:
             self._open.discard(connection)
 
     def answer(self, question: DNSRecord) -> DNSRecord | None:
-        """What `faulty.nameserver` asks: only the first region's name has troubles."""
-        return (self._answers if REGIONS[0] in str(question.q.qname) else faulty.loopback)(question)
+        """What `faulty_dns.nameserver` asks: only the first region's name has troubles."""
+        return (self._answers if REGIONS[0] in str(question.q.qname) else faulty_dns.loopback)(question)
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
@@ -74,10 +74,12 @@ class Fickle:
             thread.join()
 
     def _change(self) -> None:
-        names = itertools.cycle((faulty.loopback, faulty.empty, faulty.loopback, faulty.servfail, faulty.silence))
+        names = itertools.cycle(
+            (faulty_dns.loopback, faulty_dns.empty, faulty_dns.loopback, faulty_dns.servfail, faulty_dns.silence)
+        )
         for manner in itertools.cycle(MANNERS):
             self._manner = manner
-            self._answers = next(names) if manner is WELL else faulty.loopback
+            self._answers = next(names) if manner is WELL else faulty_dns.loopback
             for connection in list(self._open):
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
@@ -93,7 +95,7 @@ def rows(folder: Path) -> tuple[list[Row], list[str]]:
     with (
         faulty.server(fickle.behave) as first,
         faulty.server(WELL) as second,
-        faulty.nameserver(fickle.answer) as nameserver,
+        faulty_dns.nameserver(fickle.answer) as nameserver,
         fickle.changing(),
     ):
         asked = {

@@ -42,7 +42,7 @@ class BareRunner:
 
 def _router(runner: Runner) -> Router:
     # An open circuit stays open for the length of the bench.
-    config = RouterConfig(failures_to_open=1, hold_s=3600, hold_cap_s=3600)
+    config = RouterConfig(failures_to_open=1, hold_s=3600, hold_cap=1)
     regions = [Region(name, priority) for priority, name in enumerate(NAMES)]
     return Router(regions, config=config, clock=SystemClock(), runner=runner, jitter=lambda: 0.5)
 

@@ -1,9 +1,10 @@
-"""A clock whose waiting threads wait until a test lets time pass."""
+"""Clocks that a test moves."""
 
 from __future__ import annotations
 
 import threading
 
+from failover.adapters.clock import SystemClock
 from tests.waiting import wait_until
 
 
@@ -47,3 +48,15 @@ class SteppedClock:
     def someone_waits(self) -> None:
         """Returns when a thread waits."""
         wait_until(lambda: bool(self._waiting), within=30, what="a thread waits")
+
+
+class ShiftedClock(SystemClock):
+    """The machine's clocks, which a test sets forward; the monotonic one stands still while the machine sleeps."""
+
+    ahead_s = asleep_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead_s
+
+    def wall(self) -> float:
+        return super().wall() + self.ahead_s + self.asleep_s

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from failover import wiring
 from failover.conf import ConfigurationError, FailoverConfig
 from failover.core.config import RouterConfig, TableMode
-from tests.failover.adapters import faulty
+from tests.failover.adapters import faulty_dns
 
 GOOD = {"REGIONS": "us-east-1,us-west-2", "RUN_DIR": "/tmp/run"}  # noqa: S108  (nothing is written there)
 
@@ -31,7 +31,7 @@ def mistakes(**changes: str) -> list[str]:
 def test_only_the_regions_and_the_run_directory_are_required() -> None:
     config = FailoverConfig.parse(GOOD)
 
-    assert config == FailoverConfig(("us-east-1", "us-west-2"), {}, None, Path("/tmp/run"))  # noqa: S108
+    assert config == FailoverConfig(("us-east-1", "us-west-2"), {}, None, Path("/tmp/run"))  # noqa: S108  nothing is written there
     assert config.endpoint("us-east-1") == "https://dynamodb.us-east-1.amazonaws.com"
     assert config.host("us-west-2") == "dynamodb.us-west-2.amazonaws.com"
 
@@ -50,7 +50,7 @@ def test_every_value_that_is_given_arrives() -> None:
             "REGIONS": " us-east-1 , us-west-2,",
             "ENDPOINTS": "us-east-1=http://dynamodb.us-east-1.amazonaws.com:8001, us-west-2 = https://localhost",
             "NAMESERVER": "127.0.0.1:5353",
-            "RUN_DIR": "/tmp/x",  # noqa: S108
+            "RUN_DIR": "/tmp/x",  # noqa: S108  nothing is written there
             "DEADLINE_S": "2.5",
             "CONNECT_TIMEOUT_S": "0.5",
             "READ_TIMEOUT_S": "0.7",
@@ -150,11 +150,11 @@ def test_a_value_that_cannot_be_used_is_one_problem_with_its_variable(name: str,
 
 
 def test_all_mistakes_are_named_at_once() -> None:
-    found = mistakes(
+    variables = mistakes(
         REGIONS="bad,worse", ENDPOINTS="x", NAMESERVER="y", RUN_DIR="", DEADLINE_S="z", HOLD_S="-1", THREADS="0"
     )
 
-    assert found == [
+    assert variables == [
         "FAILOVER_REGIONS",
         "FAILOVER_REGIONS",
         "FAILOVER_ENDPOINTS",
@@ -233,8 +233,10 @@ def test_how_the_tables_replicate_reaches_the_router(mode: TableMode) -> None:
 
 @pytest.mark.parametrize(("stale_s", "served"), [("0", False), ("60", True)])
 def test_an_old_answer_serves_only_where_the_settings_say_so(stale_s: str, served: bool, tmp_path: Path) -> None:
-    answers = iter([faulty.loopback, faulty.loopback, faulty.empty, faulty.empty])  # two questions each time
-    with faulty.nameserver(lambda question: next(answers)(question)) as (address, port):
+    answers = iter(
+        [faulty_dns.loopback, faulty_dns.loopback, faulty_dns.empty, faulty_dns.empty]
+    )  # two questions each time
+    with faulty_dns.nameserver(lambda question: next(answers)(question)) as (address, port):
         resolver = wiring.make_resolver(
             FailoverConfig.parse(
                 {**GOOD, "RUN_DIR": str(tmp_path), "NAMESERVER": f"{address}:{port}", "DNS_STALE_S": stale_s}

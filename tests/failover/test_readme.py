@@ -83,9 +83,9 @@ def copied(place: Path) -> None:
 
 def example() -> str:
     """The first block of Python."""
-    found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-    assert found is not None
-    return found[1]
+    example = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert example is not None
+    return example[1]
 
 
 class Project:
@@ -100,8 +100,8 @@ class Project:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(call) + "\n")
         self._process.stdin.flush()
-        found: dict[str, Any] = self._line()
-        return found
+        answer: dict[str, Any] = self._line()
+        return answer
 
     def _line(self) -> Any:
         assert self._process.stdout is not None
@@ -114,12 +114,12 @@ class Project:
 def project(lab: Lab, tmp_path: Path) -> Iterator[Project]:
     copied(tmp_path)
     (tmp_path / "notes.py").write_text(example())
-    told = {name: text for name, text in lab.environment().items() if name.startswith(("FAILOVER_", "AWS_"))}
+    lab_variables = {name: text for name, text in lab.environment().items() if name.startswith(("FAILOVER_", "AWS_"))}
     own = {"FAILOVER_RUN_DIR": str(tmp_path / "run"), "FAILOVER_HOLD_S": "1", "PYTHONPATH": str(tmp_path)}
     process = subprocess.Popen(
         [sys.executable, "-c", DRIVER],
         cwd=tmp_path,
-        env={**manage_environment(tmp_path), **told, **own},
+        env={**manage_environment(tmp_path), **lab_variables, **own},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -152,8 +152,8 @@ def test_the_example_runs_as_it_stands_and_fails_over(project: Project, lab: Lab
 
 
 def test_the_dashboard_stands_in_a_project_that_has_nothing_but_the_package(tmp_path: Path) -> None:
-    (said,) = re.findall(r"^- The instructor's page.*?(?=^- |^#)", README, re.DOTALL | re.MULTILINE)
-    apps, (address,) = re.findall(r'`"([\w.]+)"`', said), re.findall(r"`(path\(.*\))`", said)
+    (paragraph,) = re.findall(r"^- The instructor's page.*?(?=^- |^#)", README, re.DOTALL | re.MULTILINE)
+    apps, (address,) = re.findall(r'`"([\w.]+)"`', paragraph), re.findall(r"`(path\(.*\))`", paragraph)
     copied(tmp_path)
 
     def python(*arguments: str, **extra: str) -> str:
@@ -191,12 +191,12 @@ def test_every_setting_is_named_with_its_default() -> None:
     known = re.findall(r"^(FAILOVER_\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert set(rows) == set(known)
     defaults = {field.name: field.default for field in dataclasses.fields(FailoverConfig)}
-    for name, said in rows.items():
+    for name, text in rows.items():
         default = defaults[name.removeprefix("FAILOVER_").lower()]
         if isinstance(default, float | int):
-            assert float(said) == default, name
+            assert float(text) == default, name
         elif isinstance(default, str):
-            assert said == default, name
+            assert text == default, name
 
 
 def test_every_error_is_what_the_table_says() -> None:
@@ -204,7 +204,7 @@ def test_every_error_is_what_the_table_says() -> None:
     assert len(rows) == 8
     for name, base in rows:
         error = getattr(gateway, name)
-        assert [one.__name__ for one in error.__bases__] == [base]
+        assert [cls.__name__ for cls in error.__bases__] == [base]
 
 
 def test_every_name_of_the_gateway_that_is_used_exists() -> None:
@@ -213,5 +213,5 @@ def test_every_name_of_the_gateway_that_is_used_exists() -> None:
 
 
 def test_every_outcome_is_named() -> None:
-    (told,) = re.findall(r"an outcome \((.*?)\)", README, re.DOTALL)
-    assert set(re.findall(r"`([\w-]+)`", told)) == {outcome.value for outcome in gateway.Outcome}
+    (outcomes,) = re.findall(r"an outcome \((.*?)\)", README, re.DOTALL)
+    assert set(re.findall(r"`([\w-]+)`", outcomes)) == {outcome.value for outcome in gateway.Outcome}

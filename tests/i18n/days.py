@@ -105,7 +105,7 @@ def back() -> Post:
 def pinned() -> Post:
     """A person has pinned us-west-2; another decision of the same epoch was superseded."""
     post = calm()
-    post.watch.on_decision(decision(WEST, epoch=2, id="a", forced=True), [decision(None, epoch=2, id="b")], post.now)
+    post.watch.on_decisions([decision(WEST, epoch=2, id="b", forced=True), decision(None, epoch=2, id="a")])
     post.step(2)
     return post
 

@@ -25,7 +25,7 @@ from failover.adapters import dns
 from failover.adapters.control_store import ControlRow
 from failover.conf import FailoverConfig
 from failover.lab.network.dns import DnsMode, NameServer
-from tests.failover.adapters import faulty
+from tests.failover.adapters import faulty, faulty_dns
 from tests.failover.adapters.faulty import EAST, WEST
 
 TIMEOUT_S = 0.5
@@ -71,7 +71,7 @@ class Zone:
     def breaks(self, how: str) -> None:
         """Breaks us-east-1's name in this way; "ok" mends it."""
         self._lab.set_mode(EAST, DnsMode.EMPTY if how == "empty" else DnsMode.OK)
-        others = {"nxdomain": faulty.nxdomain, "servfail": faulty.servfail, "silence": faulty.silence}
+        others = {"nxdomain": faulty_dns.nxdomain, "servfail": faulty_dns.servfail, "silence": faulty_dns.silence}
         self.east = others.get(how, self.lab)
 
 
@@ -144,7 +144,7 @@ def main() -> None:
         lab.start()
         answers = faulty.says(faulty.reply(200, {}))
         zone = Zone(lab)
-        with faulty.nameserver(zone, 53), faulty.server(answers) as east, faulty.server(answers) as west:
+        with faulty_dns.nameserver(zone, 53), faulty.server(answers) as east, faulty.server(answers) as west:
             plain = faulty.make_config(Path(directory), {EAST: east, WEST: west}, ("127.0.0.1", 53))
             own = replace(plain, nameserver=None, connect_timeout_s=TIMEOUT_S, read_timeout_s=5.0)
             failures = ("empty", "nxdomain", "servfail", "silence")

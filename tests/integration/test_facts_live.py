@@ -206,7 +206,7 @@ def test_a_worker_whose_region_thawed_has_its_threads_back(
     votes.lab.clear()
 
     def served() -> bool:
-        results = votes.wired.runner.run_everywhere((EAST,), lambda _: "served", strong=False, timeout=5)
+        results = votes.wired.runner.run_everywhere((EAST,), lambda _: "served", timeout=5)
         return isinstance(results[EAST], Success)
 
     assert served()

@@ -28,7 +28,8 @@ from failover.core.watch import Watch
 
 EAST, WEST = "us-east-1", "us-west-2"
 REGIONS = (Region(EAST, 0), Region(WEST, 1))
-CONFIG = RouterConfig()
+CONFIG = RouterConfig(hold_s=5.0)
+"""The lab's hold, so that a scripted outage takes few steps."""
 
 
 class Bench:

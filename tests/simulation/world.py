@@ -12,7 +12,7 @@ from dataclasses import replace
 from random import Random
 
 from failover.core.config import RouterConfig
-from failover.core.decisions import Decision, latest
+from failover.core.decisions import Decision
 from failover.core.events import Event
 from failover.core.exchange.reports import HostView, WorkerReport
 from failover.core.regions import Region
@@ -28,10 +28,11 @@ ROUND_TICKS = 2
 """A monitor has its round every other tick; two hosts take turns."""
 ROUND_S = ROUND_TICKS * TICK_S
 CONFIG = RouterConfig(
+    hold_s=5.0,
     quiet_s=3 * ROUND_S,
     stale_after_s=1.5 * ROUND_S,
     lag_limit_ms=1600 * ROUND_S,
-    lag_stalled_ms=4000 * ROUND_S,
+    lag_stalled=2.5,
     slow_window_s=60.0,
     slow_volume=20,
     flap_openings=4,
@@ -126,7 +127,7 @@ class Host:
         known = [one for rows in self.read.values() for one in rows]
         if len(known) != self.heard:  # rows are never taken away
             self.heard = len(known)
-            watch.on_decision(*latest(known), now)
+            watch.on_decisions(known)
             self.best = max(known if self.best is None else [*known, self.best], key=rank)
         watch.on_reports(self.files, now)
         events = watch.tick(now, self.wall)

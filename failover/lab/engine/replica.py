@@ -1,6 +1,6 @@
 """Reads and writes an engine's tables for the lab itself.
 
-Uses botocore at the engine's port, with one attempt per call.
+Uses boto3 at the engine's port, with one attempt per call.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -29,17 +30,17 @@ CONFIG = Config(
     user_agent="surveyapp-lab",
     account_id_endpoint_mode="disabled",
 )
-_session = own_session()
+_session: Any = Session(botocore_session=own_session())  # its stub has a type for each service, not for any
 _session_lock = threading.Lock()
 
 
 def client(service: str, region: str, port: int) -> Any:
     """A client for an engine on loopback.
 
-    Botocore generates clients at run time, so they have no type.
+    The SDK generates clients at run time, so they have no type.
     """
     with _session_lock:  # creating clients is not thread-safe in botocore
-        return _session.create_client(
+        return _session.client(
             service,
             region_name=region,
             endpoint_url=f"http://127.0.0.1:{port}",

@@ -1,6 +1,4 @@
-"""`manage.py create_tables [--global]`: makes the tables, where they are missing, in every region or as one global
-table each.
-"""
+"""`manage.py create_tables [--global]`: makes missing tables in every region, or as global tables."""
 
 from typing import Any
 
@@ -24,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--global", action="store_true", dest="replicas", help="add replicas (UpdateTable) on AWS")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Prints a line a table and region."""
+        """Prints one line per table and region."""
         wired = wiring.current()
         home = wired.config.regions[0]
         for region, client in wired.clients.items():

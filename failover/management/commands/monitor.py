@@ -1,4 +1,6 @@
-"""`manage.py monitor`: the one process a host that watches the regions. Run it beside the web workers."""
+"""`manage.py monitor`: the process that watches the regions, one per host. Run it beside the web
+workers.
+"""
 
 import signal
 from typing import Any

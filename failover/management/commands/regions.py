@@ -20,17 +20,19 @@ CLEAR = "\x1b[H\x1b[2J"
 
 
 class Command(BaseCommand):
-    """Reads what the dashboard reads, and computes nothing. Exit code 1 when no monitor has ever reported here."""
+    """Reads what the dashboard reads, and computes nothing. Exit code 1 when no monitor has ever
+    reported here.
+    """
 
     help = "Show the health, circuit, traffic and replication lag of every region."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The two ways to look."""
+        """`--json` and `--watch`."""
         parser.add_argument("--json", action="store_true", help="the status document, one line a look with --watch")
         parser.add_argument("--watch", action="store_true", help="redraw every second until Ctrl-C")
 
     def handle(self, *, json: bool, watch: bool, **options: Any) -> None:
-        """One look, or one a second."""
+        """Prints the status once, or every second."""
         if not watch:
             reading = readings.current()
             if reading.status is None:

@@ -18,8 +18,9 @@ REFUSED = 3
 
 
 class Command(BaseCommand):
-    """Exit code 2 for a call that makes no sense, 3 when a safety rule refuses, 1 when no region took the decision,
-    none said whether it did, or somebody else's of the same moment holds."""
+    """Exit code 2 for wrong arguments, 3 when a safety rule refuses, 1 when no region took the
+    decision, no region said whether it did, or another person's decision of the same moment holds.
+    """
 
     help = (
         "Follow the rules (auto), or try one region first until someone changes that (pin). "
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         pin.add_argument("--force", action="store_true", help="override a safety rule; the override is recorded")
 
     def handle(self, *, mode: str, reason: str, region: str | None = None, force: bool = False, **options: Any) -> None:
-        """One decision."""
+        """Sets the routing once."""
         try:
             reason = checked_reason(reason)
         except ValueError as error:
@@ -49,10 +50,10 @@ class Command(BaseCommand):
             decision = gateway.route(
                 "auto" if region is None else "pinned", region, actor=_actor(), reason=reason, force=force
             )
-        except RoutingRefused as refused:
-            raise CommandError(f"refused: {refused.rule} (--force overrides it)", returncode=REFUSED) from refused
-        except RoutingSuperseded as lost:
-            raise CommandError(f"not changed: {lost}") from lost
+        except RoutingRefused as error:
+            raise CommandError(f"refused: {error.rule} (--force overrides it)", returncode=REFUSED) from error
+        except RoutingSuperseded as error:
+            raise CommandError(f"not changed: {error}") from error
         except gateway.RoutingUnknown as error:
             raise CommandError(
                 f"it is not known whether this was changed, look with `manage.py regions`: {error}"

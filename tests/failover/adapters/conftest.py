@@ -5,22 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from failover.adapters import models
+from failover.adapters import dns, models
+from failover.core.fakes import FakeClock
+from failover.lab.network.dns import NameServer
 from tests.failover.adapters import faulty
+from tests.failover.adapters.names import Name
+from tests.failover.adapters.resolvers import resolver
 
 
 @pytest.fixture(autouse=True)
-def _models_are_wired_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Regions that are no regions take any credentials; the session's own lab, if there is one, stays wired."""
+def _models_are_wired_again() -> Iterator[None]:
+    """The session's own lab, if there is one, stays wired."""
     before = models._connections
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     yield
     models.use_connections(before)
 
 
 @pytest.fixture
-def no_credentials(_models_are_wired_again: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """This process finds no credentials, wherever the SDK looks for them."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
@@ -31,11 +33,8 @@ def no_credentials(_models_are_wired_again: None, tmp_path: Path, monkeypatch: p
 
 @pytest.fixture(scope="module")
 def _region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[faulty.Region]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        with faulty.region(tmp_path_factory.mktemp("run")) as region:
-            yield region
+    with faulty.region(tmp_path_factory.mktemp("run")) as region:
+        yield region
 
 
 @pytest.fixture
@@ -43,3 +42,32 @@ def region(_region: faulty.Region) -> faulty.Region:
     """A region that behaves as a test has it, and the real client of it."""
     _region.wire()
     return _region
+
+
+@pytest.fixture(scope="module")
+def lab_nameserver() -> Iterator[NameServer]:
+    server = NameServer(("us-east-1",))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def lab_resolver(lab_nameserver: NameServer) -> dns.Resolver:
+    return resolver(("127.0.0.1", lab_nameserver.port))
+
+
+@pytest.fixture
+def dead_resolver() -> dns.Resolver:
+    """Whoever it asks, it gets no answer: what succeeds with it did not ask it."""
+    return resolver(("127.0.0.1", 9))
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def name() -> Name:
+    return Name("192.0.2.1")

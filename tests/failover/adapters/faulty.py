@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import trustme
-from dnslib import QTYPE, RCODE, RR, A, DNSRecord
 
 from failover.adapters import dns, models
 from failover.adapters.binding import Connections
@@ -33,13 +32,14 @@ def _second_loopback() -> str:
 
 SIX = _second_loopback()
 """This machine over IPv6; where it has none, another of its IPv4 addresses."""
+NO_FAMILY = 255
+"""An address family that no machine has sockets for, as one without IPv6 has none for an AAAA record."""
 TIMEOUT_S = 0.25
 """The clients' connect and read timeouts here: short, and far from what a loaded machine needs for an answer."""
 PATIENT_S = 20.0
 """The same where every region answers or breaks off at once, so that nobody waits for it."""
 
 Behaviour = Callable[[socket.socket, threading.Event], None]
-Answering = Callable[[DNSRecord], DNSRecord | None]
 
 
 @contextlib.contextmanager
@@ -219,66 +219,6 @@ def over_tls(authority: trustme.CA, behave: Behaviour, *, name: str = "127.0.0.1
     return secured
 
 
-@contextlib.contextmanager
-def nameserver(answer: Answering, port: int = 0) -> Iterator[tuple[str, int]]:
-    """A nameserver over UDP that sends what `answer` makes of each question, or nothing; yields its address, whose
-    port is a free one unless it is given.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
-        listener.bind(("127.0.0.1", port))
-        over = threading.Event()
-
-        def serve() -> None:
-            while True:
-                question, asker = listener.recvfrom(4096)
-                if over.is_set():
-                    return
-                told = answer(DNSRecord.parse(question))
-                if told is not None:
-                    listener.sendto(told.pack(), asker)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        address = listener.getsockname()
-        try:
-            yield str(address[0]), int(address[1])
-        finally:
-            over.set()
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
-                waker.sendto(b"over", address)
-            thread.join(5)
-
-
-def loopback(question: DNSRecord) -> DNSRecord:
-    """Every name is 127.0.0.1."""
-    answer = question.reply()
-    answer.add_answer(RR(question.q.qname, QTYPE.A, rdata=A("127.0.0.1"), ttl=1))
-    return answer
-
-
-def empty(question: DNSRecord) -> DNSRecord:
-    """NOERROR with no answer: 20 October 2025."""
-    return question.reply()
-
-
-def nxdomain(question: DNSRecord) -> DNSRecord:
-    """No such name."""
-    answer = question.reply()
-    answer.header.rcode = RCODE.NXDOMAIN
-    return answer
-
-
-def servfail(question: DNSRecord) -> DNSRecord:
-    """The nameserver itself fails."""
-    answer = question.reply()
-    answer.header.rcode = RCODE.SERVFAIL
-    return answer
-
-
-def silence(question: DNSRecord) -> None:
-    """No answer at all."""
-
-
 def make_config(
     run_dir: Path,
     ports: dict[str, int],
@@ -337,14 +277,14 @@ class Region:
 @contextlib.contextmanager
 def region(run_dir: Path, name: str = EAST, *, timeout: float = TIMEOUT_S) -> Iterator[Region]:
     """The models of this process talk to one region that behaves as it is told."""
-    told: list[Region] = []
+    made_later: list[Region] = []
 
     def behave(connection: socket.socket, over: threading.Event) -> None:
-        told[0].behave(connection, over)
+        made_later[0].behave(connection, over)
 
     with server(behave) as port, models_wired(make_config(run_dir, {name: port}, timeout=timeout)) as connections:
-        told.append(Region(port, connections))
-        yield told[0]
+        made_later.append(Region(port, connections))
+        yield made_later[0]
 
 
 class Stopwatch:

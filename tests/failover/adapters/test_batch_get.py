@@ -39,9 +39,9 @@ class Reads:
             read = [key for key in keys if key["item"]["S"] not in self._never][: self._most]
             left = [key for key in keys if key not in read]
             rest = {"document": {"S": "{}"}, "updated_at": {"N": "1"}, "updated_in": {"S": EAST}}
-            told = {TABLE: [{**key, **rest} for key in read]}
+            responses = {TABLE: [{**key, **rest} for key in read]}
             unread = {TABLE: {"Keys": left}} if left else {}
-            connection.sendall(faulty.reply(200, {"Responses": told, "UnprocessedKeys": unread}))
+            connection.sendall(faulty.reply(200, {"Responses": responses, "UnprocessedKeys": unread}))
 
 
 def items(_: Bound) -> set[str]:
@@ -88,7 +88,7 @@ def test_a_read_moves_on_after_one_repeat(tmp_path: Path) -> None:
         with wiring.using(patient):
             routed = gateway.read(items)
 
-    assert [(one.region, one.outcome) for one in routed.attempts] == [
+    assert [(attempt.region, attempt.outcome) for attempt in routed.attempts] == [
         (EAST, Outcome.THROTTLED),
         (EAST, Outcome.THROTTLED),
         (WEST, Outcome.OK),

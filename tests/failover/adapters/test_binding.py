@@ -22,7 +22,7 @@ from failover.adapters.binding import Connections, RegionNotBound, bind, bound_r
 from failover.adapters.clients import make_client, make_clients
 from failover.adapters.control_store import ControlRow
 from failover.adapters.models import RegionalModel
-from tests.failover.adapters import faulty
+from tests.failover.adapters import faulty, faulty_dns
 from tests.failover.adapters.faulty import EAST, WEST
 
 
@@ -73,13 +73,7 @@ def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection
 
         return behave
 
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        faulty.server(region(EAST)) as east,
-        faulty.server(region(WEST)) as west,
-    ):
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with faulty.server(region(EAST)) as east, faulty.server(region(WEST)) as west:
         config = faulty.make_config(tmp_path_factory.mktemp("run"), {EAST: east, WEST: west})
         connections = Connections(make_clients(config))
         yield connections
@@ -92,9 +86,9 @@ def wired_two(two_regions: Connections) -> None:
 
 
 def served_by() -> set[str]:
-    one = json.loads(ControlRow.get("k", "i").document)
+    by_get = json.loads(ControlRow.get("k", "i").document)
     many = {json.loads(row.document) for row in ControlRow.query("k")}
-    return {one} | many
+    return {by_get} | many
 
 
 @pytest.mark.usefixtures("wired_two")
@@ -107,21 +101,21 @@ def test_one_model_class_talks_to_the_region_that_is_bound() -> None:
 @pytest.mark.usefixtures("wired_two")
 def test_two_threads_talk_to_two_regions_at_the_same_time() -> None:
     both = threading.Barrier(2)
-    found: dict[str, list[set[str]]] = {EAST: [], WEST: []}
+    served: dict[str, list[set[str]]] = {EAST: [], WEST: []}
 
     def work(region: str) -> None:
         with bind(region):
             for _ in range(20):
                 both.wait(30)
-                found[region].append(served_by())
+                served[region].append(served_by())
 
-    threads = [threading.Thread(target=work, args=(region,)) for region in found]
+    threads = [threading.Thread(target=work, args=(region,)) for region in served]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
 
-    assert found == {region: [{region}] * 20 for region in found}
+    assert served == {region: [{region}] * 20 for region in served}
 
 
 @pytest.mark.usefixtures("wired_two")
@@ -211,9 +205,9 @@ def test_a_client_makes_one_attempt_at_the_regions_own_name(tmp_path: Path) -> N
     client = make_client(faulty.make_config(tmp_path, {EAST: 9}), EAST)
 
     assert isinstance(client, BaseClient)
-    told = client.meta.config
-    assert told.retries["total_max_attempts"] == 1
-    assert told.account_id_endpoint_mode == "disabled"
+    client_config = client.meta.config
+    assert client_config.retries["total_max_attempts"] == 1
+    assert client_config.account_id_endpoint_mode == "disabled"
 
 
 def test_a_classrooms_proxy_is_not_asked_for_a_region_of_the_lab(
@@ -223,7 +217,7 @@ def test_a_classrooms_proxy_is_not_asked_for_a_region_of_the_lab(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with (
         faulty.server(faulty.says(faulty.reply(200, {"Items": [], "Count": 0, "ScannedCount": 0}))) as port,
-        faulty.nameserver(faulty.loopback) as address,
+        faulty_dns.nameserver(faulty_dns.loopback) as address,
         faulty.models_wired(faulty.make_config(tmp_path, {EAST: port}, address)),
         bind(EAST),
     ):

@@ -28,11 +28,8 @@ TIMES = ("soon", None, [], float("nan"), 1e300, -1.0)
 
 @pytest.fixture(scope="module")
 def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[faulty.Region]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        with faulty.region(tmp_path_factory.mktemp("rows"), timeout=faulty.PATIENT_S) as made:
-            yield made
+    with faulty.region(tmp_path_factory.mktemp("rows"), timeout=faulty.PATIENT_S) as region:
+        yield region
 
 
 def row(kind: str, name: str, **attributes: object) -> dict[str, Any]:
@@ -114,8 +111,11 @@ def test_a_region_that_breaks_off_amid_its_rows_is_an_error_and_no_empty_answer(
 
 def test_texts_that_no_page_can_show_are_replaced_and_nothing_is_left_out(region: faulty.Region) -> None:
     bad = {"actor": "cli:\udcfc", "reason": "\u202eon" + "x" * 5_000, "id": "strange"}
-    said = {"said": {"template": "{who}", "values": {"who": "\ud800"}}}
-    rows = [row(ROUTING, "bad", document=text(DECISION | bad)), row(EVENT, "bad", document=text(HAPPENED | bad | said))]
+    unspeakable = {"said": {"template": "{who}", "values": {"who": "\ud800"}}}
+    rows = [
+        row(ROUTING, "bad", document=text(DECISION | bad)),
+        row(EVENT, "bad", document=text(HAPPENED | bad | unspeakable)),
+    ]
     region.wire()
     region.behaves(faulty.says(faulty.reply(200, {"Items": rows[:1], "Count": 1, "ScannedCount": 1})))
     with bind(EAST):

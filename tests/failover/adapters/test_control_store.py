@@ -65,13 +65,13 @@ def here() -> list[Decision]:
 
 @pytest.mark.usefixtures("_no_decisions")
 def test_a_decision_is_read_as_it_was_written() -> None:
-    one = Decision(
+    written = Decision(
         mode="pinned", region=WEST, epoch=3, id="x", actor="inés", reason="drill “2”", at=NOW + 0.123456, forced=True
     )
     with gateway.at(EAST):
-        control_store.write_decision(one)
+        control_store.write_decision(written)
 
-        assert here() == [one]
+        assert here() == [written]
 
 
 @pytest.mark.usefixtures("_no_decisions")
@@ -112,11 +112,11 @@ def test_in_whatever_order_they_are_written_the_highest_stands(decisions: list[D
     with gateway.at(EAST):
         for row in ControlRow.query(control_store.ROUTING, consistent_read=True):
             row.delete()
-        for one in decisions:
-            control_store.write_decision(one)
-        stands = [one for one in here() if one in decisions]
+        for held in decisions:
+            control_store.write_decision(held)
+        stands = [held for held in here() if held in decisions]
 
-    assert [one.rank for one in stands] == [max(one.rank for one in decisions)]
+    assert [held.rank for held in stands] == [max(held.rank for held in decisions)]
 
 
 @pytest.mark.usefixtures("_no_decisions")
@@ -156,8 +156,8 @@ def test_a_row_of_another_version_hides_no_other() -> None:
         control_store.write_event(event("good", NOW))
         control_store.write_beat("good-host", 1, NOW, {})
         try:
-            assert [one.id for one in here()] == ["good"]
-            assert [one.id for one in control_store.read_events(10)] == ["good"]
+            assert [entry.id for entry in here()] == ["good"]
+            assert [entry.id for entry in control_store.read_events(10)] == ["good"]
             assert "good-host" in {beat.host for beat in control_store.read_beats()}
         finally:
             for item in (f"00-strange#{EAST}", f"99-strange#{EAST}"):
@@ -170,8 +170,8 @@ def test_events_come_newest_first_and_no_more_than_asked() -> None:
         for number in (3, 1, 4, 2, 5):
             control_store.write_event(event(f"e{number}", NOW + number))
 
-        assert [one.id for one in control_store.read_events(3)] == ["e5", "e4", "e3"]
-        assert [one.id for one in control_store.read_events(99)] == ["e5", "e4", "e3", "e2", "e1"]
+        assert [entry.id for entry in control_store.read_events(3)] == ["e5", "e4", "e3"]
+        assert [entry.id for entry in control_store.read_events(99)] == ["e5", "e4", "e3", "e2", "e1"]
         assert control_store.read_events(1) == [event("e5", NOW + 5)]
 
 
@@ -188,8 +188,8 @@ def test_an_event_that_is_written_twice_and_in_two_regions_comes_once() -> None:
 
     wait_until(arrived, within=20, what="all four rows are in us-east-1")
     with gateway.at(EAST):
-        assert [one.id for one in control_store.read_events(10)] == ["later", "twice"]
-        assert [one.id for one in control_store.read_events(2)] == ["later", "twice"]
+        assert [entry.id for entry in control_store.read_events(10)] == ["later", "twice"]
+        assert [entry.id for entry in control_store.read_events(2)] == ["later", "twice"]
 
 
 @pytest.mark.usefixtures("_no_decisions")
@@ -210,7 +210,7 @@ def test_events_that_many_regions_wrote_do_not_use_up_the_limit() -> None:
                 document = json.dumps(control_store.asdict(event(f"e{number}", NOW + number)))
                 ControlRow(control_store.EVENT, item, document=document).put()
 
-        assert [one.id for one in control_store.read_events(3)] == ["e2", "e1", "e0"]
+        assert [entry.id for entry in control_store.read_events(3)] == ["e2", "e1", "e0"]
 
 
 def test_a_beat_is_read_back_with_its_number_time_and_counters() -> None:
@@ -220,9 +220,9 @@ def test_a_beat_is_read_back_with_its_number_time_and_counters() -> None:
         control_store.write_beat(host, 42, NOW + 0.5, {EAST: {"requests": 7}})
 
         assert control_store.read_back(host) == 42
-        found = [beat for beat in control_store.read_beats() if beat.host == host and beat.origin == WEST]
+        beats = [beat for beat in control_store.read_beats() if beat.host == host and beat.origin == WEST]
 
-    assert found == [control_store.Beat(host, WEST, 42, NOW + 0.5, {EAST: {"requests": 7}})]
+    assert beats == [control_store.Beat(host, WEST, 42, NOW + 0.5, {EAST: {"requests": 7}})]
 
 
 def test_a_beat_that_is_not_there_is_missed() -> None:
@@ -238,10 +238,10 @@ def test_a_beat_and_an_event_expire() -> None:
 
         control_store.write_event(event(host, NOW))
         item = f"{int(NOW * 1000):014d}-{host}#{EAST}"
-        told = ControlRow.get(control_store.EVENT, item, consistent_read=True)
-        told.delete()
+        event_row = ControlRow.get(control_store.EVENT, item, consistent_read=True)
+        event_row.delete()
 
     assert beat.expires_at is not None
     assert beat.expires_at.timestamp() == NOW + control_store.BEAT_TTL_S
-    assert told.expires_at is not None
-    assert told.expires_at.timestamp() == NOW + control_store.EVENT_TTL_S
+    assert event_row.expires_at is not None
+    assert event_row.expires_at.timestamp() == NOW + control_store.EVENT_TTL_S

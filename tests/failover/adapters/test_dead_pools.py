@@ -17,7 +17,7 @@ from failover.adapters.control_store import ControlRow
 from failover.core.errors import Outcome
 from failover.core.exchange.reports import HostCircuit, HostView
 from failover.core.signals.breaker import CircuitState
-from tests.failover.adapters import faulty
+from tests.failover.adapters import faulty, faulty_dns
 from tests.failover.adapters.faulty import EAST, WEST, Network
 
 WRITTEN = faulty.reply(200, {})
@@ -58,7 +58,7 @@ class Zone:
     empty = False
 
     def __call__(self, question: DNSRecord) -> DNSRecord | None:
-        return faulty.empty(question) if self.empty else faulty.loopback(question)
+        return faulty_dns.empty(question) if self.empty else faulty_dns.loopback(question)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     zone = Zone()
     with contextlib.ExitStack() as stack:
         ports = {region: stack.enter_context(faulty.server(network)) for region, network in networks.items()}
-        address = stack.enter_context(faulty.nameserver(zone))
+        address = stack.enter_context(faulty_dns.nameserver(zone))
         config = replace(
             faulty.make_config(tmp_path, ports, address),
             deadline_s=30.0,
@@ -75,9 +75,9 @@ def world(tmp_path: Path) -> Iterator[World]:
             read_timeout_s=READ_S,
             threads=CALLS,
         )
-        made = World(networks, zone, stack.enter_context(wiring.using(config)))
-        made.warm()
-        yield made
+        world = World(networks, zone, stack.enter_context(wiring.using(config)))
+        world.warm()
+        yield world
 
 
 def write() -> gateway.Routed[None]:
@@ -176,4 +176,4 @@ def test_an_opened_circuit_leaves_no_connection_in_the_pool(world: World) -> Non
 
     assert world.circuit(EAST) is CircuitState.OPEN
     world.wired.router.order()
-    assert world.wired.clients[EAST]._endpoint.http_session._idle == []  # type: ignore[attr-defined]
+    assert world.wired.clients[EAST]._endpoint.http_session._idle == []

@@ -14,26 +14,13 @@ import pytest
 from failover.adapters import dial
 from failover.adapters.clock import SystemClock
 from failover.adapters.dial import FAILED_S, MOST_AT_ONCE, AddressInfo, Dialer
-from tests.failover.adapters.faulty import SIX
+from tests.failover.adapters.faulty import NO_FAMILY, SIX
+from tests.failover.clocks import ShiftedClock
 from tests.processes import free_port
 from tests.waiting import wait_until
 
-NO_FAMILY = 255
-"""A family of addresses of which no machine makes a socket, as one without IPv6 makes none of an AAAA record's."""
 PATIENT_S = 60.0
 V4, V6 = "127.0.0.1", SIX
-
-
-class ShiftedClock(SystemClock):
-    """The machine's clocks, which a test sets forward; the monotonic one stands still while the machine sleeps."""
-
-    ahead_s = asleep_s = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead_s
-
-    def wall(self) -> float:
-        return super().wall() + self.ahead_s + self.asleep_s
 
 
 def family(host: str) -> socket.AddressFamily:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,56 +16,15 @@ from failover.adapters.binding import bind
 from failover.adapters.control_store import ControlRow
 from failover.adapters.errors import classify
 from failover.core.errors import ErrorClass, Outcome
-from tests.failover.adapters import faulty
+from tests.failover.adapters import faulty, faulty_dns
+from tests.failover.adapters.addresses import alive, dropping
 from tests.failover.adapters.faulty import EAST, SIX, WEST
 
-WRITTEN = faulty.reply(200, {})
 DEADLINE_S = 2.0
 FIRST, SECOND, THIRD, FOURTH = "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"
 
 
-@contextlib.contextmanager
-def dropping(port: int, addresses: Sequence[str]) -> Iterator[None]:
-    """At these addresses a SYN is dropped, as where a machine is gone: their queues of connections are full."""
-    with contextlib.ExitStack() as stack:
-        for address in addresses:
-            listener = stack.enter_context(socket.create_server((address, port), family=_family(address), backlog=0))
-            for _ in range(4):
-                waiting = stack.enter_context(socket.socket(_family(address)))
-                waiting.setblocking(False)
-                waiting.connect_ex(listener.getsockname())
-        yield
-
-
-@contextlib.contextmanager
-def alive(port: int, address: str) -> Iterator[list[socket.socket]]:
-    """At this address a region answers every request; yields the connections that were made to it."""
-    made: list[socket.socket] = []
-
-    def serve(connection: socket.socket) -> None:
-        made.append(connection)
-        with connection, contextlib.suppress(OSError):
-            faulty.says(WRITTEN)(connection, threading.Event())
-
-    with socket.create_server((address, port), family=_family(address)) as listener:
-
-        def accept() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-
-        acceptor = threading.Thread(target=accept, daemon=True)
-        acceptor.start()
-        yield made
-        listener.shutdown(socket.SHUT_RDWR)
-        acceptor.join(5)
-
-
-def _family(address: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
-
-
-def zone(**addresses: Sequence[str]) -> faulty.Answering:
+def zone(**addresses: Sequence[str]) -> faulty_dns.Answering:
     """Answers for a region's name with these addresses, each to its own question: `east=[...]`, `west=[...]`."""
 
     def answer(question: DNSRecord) -> DNSRecord:
@@ -108,21 +65,21 @@ def test_the_address_that_lives_serves(dead: list[str], living: str, tmp_path: P
     port = free_port()
     with (
         dropping(port, dead),
-        alive(port, living) as made,
-        faulty.nameserver(zone(east=[*dead, living])) as address,
+        alive(port, living) as connections,
+        faulty_dns.nameserver(zone(east=[*dead, living])) as address,
         faulty.models_wired(faulty.make_config(tmp_path, {EAST: port}, address, timeout=faulty.PATIENT_S)),
         bind(EAST),
     ):
         put()
 
-    assert len(made) == 1
+    assert len(connections) == 1
 
 
 def test_where_every_address_of_both_families_is_dead_nothing_was_sent(tmp_path: Path) -> None:
     port = free_port()
     with (
         dropping(port, [FIRST, SECOND, SIX]),
-        faulty.nameserver(zone(east=[FIRST, SECOND, SIX])) as address,
+        faulty_dns.nameserver(zone(east=[FIRST, SECOND, SIX])) as address,
         faulty.models_wired(faulty.make_config(tmp_path, {EAST: port}, address)),
         bind(EAST),
         faulty.Stopwatch() as watch,
@@ -140,7 +97,7 @@ def test_a_region_with_three_dead_addresses_leaves_the_other_its_time(tmp_path: 
     with (
         dropping(east, [FIRST, SECOND, THIRD]),
         alive(west, FIRST),
-        faulty.nameserver(zone(east=[FIRST, SECOND, THIRD], west=[FIRST])) as address,
+        faulty_dns.nameserver(zone(east=[FIRST, SECOND, THIRD], west=[FIRST])) as address,
     ):
         config = faulty.make_config(tmp_path, {EAST: east, WEST: west}, address)
         # Three times this connection timeout is more than the deadline.
@@ -151,6 +108,6 @@ def test_a_region_with_three_dead_addresses_leaves_the_other_its_time(tmp_path: 
                 with faulty.Stopwatch() as watch:
                     routed = gateway.write(lambda _: put(), idempotent=True)
                 assert routed.region == WEST
-                assert [one.region for one in routed.attempts] == [EAST, WEST]
+                assert [attempt.region for attempt in routed.attempts] == [EAST, WEST]
                 taken.append(watch.seconds)
         assert min(taken) < DEADLINE_S

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import socket
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -14,68 +11,18 @@ from failover.adapters.dns_cache import (
     NEGATIVE_S,
     PATIENCE,
     RECHECK_S,
-    AddressBook,
     AddressCache,
     Answer,
     Served,
 )
 from failover.adapters.nameserver import ErrorAnswer
 from failover.core.fakes import FakeClock
-
-HOST = "dynamodb.us-east-1.amazonaws.com"
-TIMEOUT_S = 1.0
-STALE_S = 300.0
-GONE = socket.gaierror(socket.EAI_NONAME, "no such name")
-SILENT = socket.gaierror(socket.EAI_AGAIN, "no answer")
-
-
-class Name:
-    """A name that answers what it is told to, and notes how long each question was ready to wait."""
-
-    def __init__(self, *addresses: str, ttl_s: float = 10.0) -> None:
-        self.answer: Answer | socket.gaierror = Answer(addresses, ttl_s)
-        self.asked: list[float] = []
-
-    def __call__(self, timeout: float) -> Answer:
-        self.asked.append(timeout)
-        if isinstance(self.answer, socket.gaierror):
-            raise self.answer
-        return self.answer
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def name() -> Name:
-    return Name("192.0.2.1")
+from tests.failover.adapters.names import GONE, SILENT, STALE_S, TIMEOUT_S, Name, get, refusal, renew
 
 
 @pytest.fixture
 def cache(clock: FakeClock) -> AddressCache:
     return AddressCache(clock, stale_s=STALE_S)
-
-
-def with_book(clock: FakeClock, folder: Path) -> AddressCache:
-    """The cache of one of a host's processes, which share what lies in `folder`."""
-    return AddressCache(clock, stale_s=STALE_S, book=AddressBook(folder))
-
-
-def get(cache: AddressCache, name: Name) -> Served:
-    return cache.get(HOST, name, timeout=TIMEOUT_S)
-
-
-def renew(cache: AddressCache, name: Name) -> Served:
-    return cache.renew(HOST, name, timeout=TIMEOUT_S)
-
-
-def refusal(ask: Callable[[AddressCache, Name], Served], cache: AddressCache, name: Name) -> int | None:
-    """The code with which the name does not resolve."""
-    with pytest.raises(socket.gaierror) as caught:
-        ask(cache, name)
-    return caught.value.errno
 
 
 def test_an_answer_is_used_again_until_its_time_to_live_is_over_and_no_longer(
@@ -261,79 +208,3 @@ def test_an_error_that_is_remembered_is_a_new_one_for_each_caller(cache: Address
 
     assert len({id(error) for error in raised}) == 3
     assert {error.args for error in raised} == {GONE.args}
-
-
-def test_what_one_process_of_a_host_was_told_serves_one_that_has_just_started(
-    clock: FakeClock, name: Name, tmp_path: Path
-) -> None:
-    monitor, worker = (with_book(clock, tmp_path / "book") for _ in range(2))
-    renew(monitor, name)
-    name.answer = GONE
-    clock.wait(100)
-
-    served = get(worker, name)
-
-    assert (served.addresses, served.failure) == (("192.0.2.1",), GONE)
-
-
-def test_the_later_answer_wins_whoever_got_it_and_whichever_would_live_longer(
-    clock: FakeClock, name: Name, tmp_path: Path
-) -> None:
-    monitor, worker = (with_book(clock, tmp_path / "book") for _ in range(2))
-    get(worker, name)
-    clock.wait(STALE_S)
-    name.answer = Answer(("192.0.2.2",), 60)
-    get(worker, name)
-    clock.wait(1)
-    name.answer = Answer(("192.0.2.3",), 10)
-    renew(monitor, name)
-    name.answer = GONE
-    clock.wait(60)
-
-    assert get(worker, name).addresses == ("192.0.2.3",)
-
-
-@pytest.mark.parametrize(
-    "left",
-    [
-        "",
-        "[]",
-        "{",
-        "null",
-        json.dumps({"addresses": [], "ttl_s": 9, "at": 9e12}),
-        json.dumps({"addresses": ["no address"], "ttl_s": 9, "at": 9e12}),
-        json.dumps({"addresses": ["192.0.2.1"], "ttl_s": 9}),
-        json.dumps({"addresses": ["192.0.2.1"], "ttl_s": 9, "at": "soon"}),
-    ],
-)
-def test_a_page_of_the_book_that_makes_no_sense_is_no_page(
-    left: str, clock: FakeClock, name: Name, tmp_path: Path
-) -> None:
-    (tmp_path / f"{HOST}.json").write_text(left)
-    name.answer = GONE
-
-    assert refusal(get, with_book(clock, tmp_path), name) == GONE.errno
-
-
-def test_a_wall_clock_that_was_set_back_makes_no_answer_young_for_longer_than_any_may_be(
-    clock: FakeClock, name: Name, tmp_path: Path
-) -> None:
-    AddressBook(tmp_path).save(HOST, Answer(("192.0.2.7",), 86_400), at=clock.wall() + 86_400)
-    cache = with_book(clock, tmp_path)
-    name.answer = GONE
-
-    assert get(cache, name).addresses == ("192.0.2.7",)
-    assert renew(cache, name).until == clock.wall() + MAX_TTL_S + STALE_S
-    clock.wait((MAX_TTL_S + STALE_S) / 2)
-    assert get(cache, name).addresses == ("192.0.2.7",)
-    clock.wait((MAX_TTL_S + STALE_S) / 2)
-    assert refusal(get, cache, name) == GONE.errno
-
-
-def test_a_book_that_cannot_be_written_does_not_keep_a_name_from_resolving(
-    clock: FakeClock, name: Name, tmp_path: Path
-) -> None:
-    (tmp_path / "book").write_text("a file where the directory should be")
-    cache = with_book(clock, tmp_path / "book")
-
-    assert get(cache, name).addresses == ("192.0.2.1",)

@@ -25,11 +25,11 @@ from failover.adapters.probes import Probe
 from failover.core.errors import ErrorClass, Outcome
 from failover.core.fakes import FakeClock
 from failover.core.signals.health import Canary, Verdict
-from tests.failover.adapters import faulty
+from tests.failover.adapters import faulty, faulty_dns
 from tests.failover.adapters.faulty import EAST
 
 HOST = f"dynamodb.{EAST}.amazonaws.com"
-FAILURES = (faulty.empty, faulty.nxdomain, faulty.servfail, faulty.silence)
+FAILURES = (faulty_dns.empty, faulty_dns.nxdomain, faulty_dns.servfail, faulty_dns.silence)
 
 
 class Zone:
@@ -57,7 +57,7 @@ def zone() -> Zone:
 
 @pytest.fixture
 def nameserver(zone: Zone) -> Iterator[tuple[str, int]]:
-    with faulty.nameserver(zone) as address:
+    with faulty_dns.nameserver(zone) as address:
         yield address
 
 
@@ -72,7 +72,7 @@ def resolver(nameserver: tuple[str, int], clock: FakeClock) -> dns.Resolver:
     return dns.Resolver([HOST], nameserver, timeout=faulty.TIMEOUT_S, cache=cache)
 
 
-def found(resolver: dns.Resolver) -> list[str]:
+def addresses_of(resolver: dns.Resolver) -> list[str]:
     return [info[4][0] for info in resolver.getaddrinfo(HOST, 80, type=socket.SOCK_STREAM)]
 
 
@@ -80,15 +80,15 @@ def found(resolver: dns.Resolver) -> list[str]:
 def test_however_a_name_fails_its_last_address_serves_for_its_time(
     failure: Callable[[DNSRecord], DNSRecord | None], resolver: dns.Resolver, zone: Zone, clock: FakeClock
 ) -> None:
-    assert found(resolver) == ["127.0.0.1"]
+    assert addresses_of(resolver) == ["127.0.0.1"]
     zone.answer = failure
     clock.wait(299)
-    assert found(resolver) == ["127.0.0.1"]
+    assert addresses_of(resolver) == ["127.0.0.1"]
 
     clock.wait(1)
 
     with pytest.raises(socket.gaierror):
-        found(resolver)
+        addresses_of(resolver)
 
 
 def test_the_last_addresses_of_both_families_serve(resolver: dns.Resolver, zone: Zone) -> None:
@@ -99,23 +99,23 @@ def test_the_last_addresses_of_both_families_serve(resolver: dns.Resolver, zone:
         return answer
 
     zone.answer = both
-    found(resolver)
-    zone.answer = faulty.empty
+    addresses_of(resolver)
+    zone.answer = faulty_dns.empty
 
-    assert found(resolver) == ["::1", "127.0.0.1"]
+    assert addresses_of(resolver) == ["::1", "127.0.0.1"]
 
 
 def test_a_silent_nameserver_is_asked_once_and_then_left_alone_for_a_while(
     resolver: dns.Resolver, zone: Zone, clock: FakeClock
 ) -> None:
-    found(resolver)
-    zone.answer, zone.questions = faulty.silence, 0
+    addresses_of(resolver)
+    zone.answer, zone.questions = faulty_dns.silence, 0
     for _ in range(5):
-        found(resolver)
+        addresses_of(resolver)
     assert zone.questions == 1
 
     clock.wait(RECHECK_S)
-    found(resolver)
+    addresses_of(resolver)
 
     assert zone.questions == 2
 
@@ -130,19 +130,19 @@ def test_an_answer_that_comes_by_an_alias_lives_as_long_as_its_shortest_part(
         return answer
 
     zone.answer = alias
-    found(resolver)
+    addresses_of(resolver)
     clock.wait(6.9)
-    assert (found(resolver), zone.questions) == (["127.0.0.5"], 1)
+    assert (addresses_of(resolver), zone.questions) == (["127.0.0.5"], 1)
 
     clock.wait(0.1)
-    found(resolver)
+    addresses_of(resolver)
 
     assert zone.questions == 2
 
 
 def test_however_the_name_is_written_it_is_one_name(resolver: dns.Resolver, zone: Zone) -> None:
-    found(resolver)
-    zone.answer = faulty.empty
+    addresses_of(resolver)
+    zone.answer = faulty_dns.empty
 
     assert resolver.getaddrinfo(HOST.upper() + ".", 80)[0][4][0] == "127.0.0.1"
     assert resolver.look_up(HOST.upper()).addresses == ("127.0.0.1",)
@@ -151,8 +151,8 @@ def test_however_the_name_is_written_it_is_one_name(resolver: dns.Resolver, zone
 def test_a_family_that_a_remembered_address_does_not_have_is_refused_as_ever(
     resolver: dns.Resolver, zone: Zone
 ) -> None:
-    found(resolver)
-    zone.answer = faulty.empty
+    addresses_of(resolver)
+    zone.answer = faulty_dns.empty
 
     with pytest.raises(socket.gaierror):
         resolver.getaddrinfo(HOST, 80, socket.AF_INET6)
@@ -176,14 +176,14 @@ def test_the_hosts_own_resolver_tells_no_time_to_live_so_it_is_asked_each_time_a
     original = dns._original
     monkeypatch.setattr(dns, "_original", host)
     own = dns.Resolver([HOST], None, timeout=5, cache=AddressCache(clock, stale_s=60))
-    assert found(own) == found(own) == ["::1", "127.0.0.8"]
+    assert addresses_of(own) == addresses_of(own) == ["::1", "127.0.0.8"]
     assert len(asked) == 2
 
-    assert found(own) == ["::1", "127.0.0.8"]
+    assert addresses_of(own) == ["::1", "127.0.0.8"]
     assert [info[4][0] for info in own.getaddrinfo(HOST, 80, socket.AF_INET, socket.SOCK_STREAM)] == ["127.0.0.8"]
     clock.wait(60)
     with pytest.raises(socket.gaierror):
-        found(own)
+        addresses_of(own)
 
 
 def run_canary(resolver: dns.Resolver, run_dir: Path, port: int, nameserver: tuple[str, int]) -> Canary:
@@ -193,12 +193,12 @@ def run_canary(resolver: dns.Resolver, run_dir: Path, port: int, nameserver: tup
 
 
 @pytest.mark.parametrize(
-    ("failure", "said"),
-    [(faulty.empty, "DNS answers empty"), (faulty.servfail, "DNS answers with an error (SERVFAIL)")],
+    ("failure", "trouble"),
+    [(faulty_dns.empty, "DNS answers empty"), (faulty_dns.servfail, "DNS answers with an error (SERVFAIL)")],
 )
 def test_the_canary_passes_by_a_stale_answer_and_says_so(
     failure: Callable[[DNSRecord], DNSRecord],
-    said: str,
+    trouble: str,
     resolver: dns.Resolver,
     zone: Zone,
     nameserver: tuple[str, int],
@@ -211,7 +211,7 @@ def test_the_canary_passes_by_a_stale_answer_and_says_so(
 
     assert (fresh.stale, fresh.detail) == (False, "127.0.0.1")
     assert (canary.verdict, canary.dns.ok, canary.dns.stale) == (Verdict.PASSED, True, True)
-    assert canary.dns.detail == (f"{said} since 07:00:00 UTC; the last good answer serves until 07:05:00 at most")
+    assert canary.dns.detail == (f"{trouble} since 07:00:00 UTC; the last good answer serves until 07:05:00 at most")
     assert not any(layer.stale for name, layer in canary.layers.items() if name != "dns")
 
 
@@ -220,7 +220,7 @@ def test_a_stale_address_where_nobody_listens_any_more_is_a_failed_canary(
 ) -> None:
     with faulty.server(faulty.hangs) as port:
         run_canary(resolver, tmp_path, port, nameserver)
-    zone.answer = faulty.empty
+    zone.answer = faulty_dns.empty
 
     canary = run_canary(resolver, tmp_path, port, nameserver)
 
@@ -262,7 +262,7 @@ def test_a_stale_address_must_still_show_the_certificate_of_the_name(
         try:
             with bind(EAST):
                 ControlRow("k", "i", document="{}").put()
-                zone.answer = faulty.empty
+                zone.answer = faulty_dns.empty
                 connections.close()
                 ControlRow("k", "i", document="{}").put()  # the name is gone, the certificate is the name's
 

@@ -14,40 +14,10 @@ from failover.adapters.binding import RegionNotBound, bind
 from failover.adapters.control_store import ControlRow
 from failover.adapters.errors import classify, is_condition_failure
 from failover.core.errors import ErrorClass, Outcome
-from tests.failover.adapters import faulty
+from tests.failover.adapters import faulty, faulty_dns
 from tests.failover.adapters.faulty import EAST
+from tests.failover.adapters.items import ITEM, get, put, query, raised_by
 from tests.processes import free_port
-
-ITEM = {
-    "Item": {
-        "kind": {"S": "k"},
-        "item": {"S": "i"},
-        "document": {"S": "{}"},
-        "updated_at": {"N": "1"},
-        "updated_in": {"S": EAST},
-    }
-}
-
-
-def put() -> object:
-    return ControlRow("k", "i", document="{}").put()
-
-
-def get() -> object:
-    return ControlRow.get("k", "i")
-
-
-def query() -> object:
-    return list(ControlRow.query("k"))
-
-
-def raised_by(operation: Callable[[], object]) -> BaseException:
-    try:
-        with bind(EAST):
-            operation()
-    except Exception as error:
-        return error
-    raise AssertionError("nothing was raised")
 
 
 @pytest.mark.parametrize("operation", [put, get, query])
@@ -157,17 +127,17 @@ def test_an_address_that_drops_packets_was_not_sent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "detail"),
     [
-        pytest.param(faulty.empty, "DNS answers empty", id="empty"),
-        pytest.param(faulty.nxdomain, "DNS says that there is no such name", id="nxdomain"),
-        pytest.param(faulty.servfail, "DNS answers with an error (SERVFAIL)", id="servfail"),
-        pytest.param(faulty.silence, "DNS does not answer", id="silent"),
+        pytest.param(faulty_dns.empty, "DNS answers empty", id="empty"),
+        pytest.param(faulty_dns.nxdomain, "DNS says that there is no such name", id="nxdomain"),
+        pytest.param(faulty_dns.servfail, "DNS answers with an error (SERVFAIL)", id="servfail"),
+        pytest.param(faulty_dns.silence, "DNS does not answer", id="silent"),
     ],
 )
 def test_a_name_without_an_address_was_not_sent_and_the_detail_says_what_dns_said(
     answer: Callable[..., None], detail: str, tmp_path: Path
 ) -> None:
     with (
-        faulty.nameserver(answer) as address,
+        faulty_dns.nameserver(answer) as address,
         faulty.models_wired(faulty.make_config(tmp_path, {EAST: 80}, address)),
         faulty.Stopwatch() as watch,
     ):
@@ -180,7 +150,7 @@ def test_a_name_without_an_address_was_not_sent_and_the_detail_says_what_dns_sai
 def test_a_name_that_resolves_reaches_the_region(tmp_path: Path) -> None:
     with (
         faulty.server(faulty.says(faulty.reply(200, ITEM))) as port,
-        faulty.nameserver(faulty.loopback) as address,
+        faulty_dns.nameserver(faulty_dns.loopback) as address,
         faulty.models_wired(faulty.make_config(tmp_path, {EAST: port}, address)),
         bind(EAST),
     ):
@@ -267,15 +237,15 @@ def test_the_failure_keeps_the_error_that_the_caller_would_have_seen(region: fau
 
 
 def test_a_refused_condition_is_told_from_other_refusals(region: faulty.Region) -> None:
-    told = {}
+    errors = {}
     for code in ("ConditionalCheckFailedException", "ValidationException"):
         region.behaves(faulty.says(faulty.refusal(code)))
-        told[code] = raised_by(lambda: ControlRow("k", "i", document="{}", updated_at=1, updated_in=EAST).save())
+        errors[code] = raised_by(lambda: ControlRow("k", "i", document="{}", updated_at=1, updated_in=EAST).save())
 
-    assert is_condition_failure(told["ConditionalCheckFailedException"])
-    assert not is_condition_failure(told["ValidationException"])
+    assert is_condition_failure(errors["ConditionalCheckFailedException"])
+    assert not is_condition_failure(errors["ValidationException"])
     assert not is_condition_failure(KeyError("ConditionalCheckFailedException"))
-    assert classify(told["ConditionalCheckFailedException"]).error_class is ErrorClass.CALLER
+    assert classify(errors["ConditionalCheckFailedException"]).error_class is ErrorClass.CALLER
 
 
 @pytest.mark.usefixtures("no_credentials")

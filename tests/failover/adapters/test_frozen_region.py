@@ -28,7 +28,7 @@ class Frozen:
     """us-east-1 keeps whoever comes until the end of the test; us-west-2 answers."""
 
     def __init__(self, *, attempt_s: float = 0.3, hold_s: float = 3600.0, **further: float) -> None:
-        config = RouterConfig(attempt_timeout_s=attempt_s, deadline_s=30.0, hold_s=hold_s, hold_cap_s=hold_s, **further)
+        config = RouterConfig(attempt_timeout_s=attempt_s, deadline_s=30.0, hold_s=hold_s, hold_cap=1.0, **further)
         regions = [Region(EAST, 0), Region(WEST, 1)]
         runner = PooledRunner([EAST, WEST], threads=POOL)
         self.router = Router(regions, config=config, clock=SystemClock(), runner=runner, jitter=lambda: 0.5)
@@ -74,7 +74,10 @@ def test_after_the_first_failures_no_vote_waits_for_the_region_that_stands_still
     assert 3 <= failed <= WEB_THREADS, "who had begun before the third failure"
     assert len(first) == WEB_THREADS
     for vote in frozen.votes(200):
-        assert [(one.region, one.outcome) for one in vote.attempts] == [(EAST, Outcome.SKIPPED), (WEST, Outcome.OK)]
+        assert [(attempt.region, attempt.outcome) for attempt in vote.attempts] == [
+            (EAST, Outcome.SKIPPED),
+            (WEST, Outcome.OK),
+        ]
     assert (frozen.kept, frozen.router.report().regions[EAST].failed) == (kept, failed)
 
 
@@ -99,7 +102,7 @@ def test_no_more_than_a_fixed_share_of_the_web_threads_waits_for_it_for_a_whole_
     finally:
         frozen.thawed.set()
     # What they were allowed, not what they took: a busy machine makes anybody late.
-    waited = [one.detail for vote in votes for one in vote.attempts if one.outcome is Outcome.TIMEOUT]
+    waited = [attempt.detail for vote in votes for attempt in vote.attempts if attempt.outcome is Outcome.TIMEOUT]
     whole = waited.count("no answer within 2.00 s")
     assert [vote.region for vote in votes] == [WEST] * 100
     assert 3 <= whole <= SHARE

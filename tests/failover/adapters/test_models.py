@@ -36,7 +36,7 @@ def test_stamps_grow_whatever_the_clock_does(times: list[float]) -> None:
         stamps.append(next_stamp())
 
     assert stamps == sorted(set(stamps))
-    assert all(one >= int(time * 1_000_000) for one, time in zip(stamps, times, strict=True))
+    assert all(number >= int(time * 1_000_000) for number, time in zip(stamps, times, strict=True))
 
 
 def test_stamps_go_on_above_those_of_another_process() -> None:
@@ -65,7 +65,7 @@ def test_stamps_grow_across_threads_and_never_repeat() -> None:
         thread.join(30)
 
     assert all(own == sorted(own) for own in taken)
-    assert len({one for own in taken for one in own}) == 8 * 500
+    assert len({number for own in taken for number in own}) == 8 * 500
 
 
 def test_defining_a_model_registers_its_table_and_an_abstract_one_registers_none() -> None:
@@ -124,15 +124,15 @@ def test_a_refused_condition_is_a_result_and_changes_nothing(item: str) -> None:
 @pytest.mark.lab
 @pytest.mark.usefixtures("wired")
 def test_a_put_says_where_it_was_made_also_when_the_same_object_is_put_again_elsewhere(item: str) -> None:
-    one = row(item)
+    row_of_item = row(item)
     with gateway.at(EAST):
-        one.put()
+        row_of_item.put()
         assert ControlRow.get("test", item, consistent_read=True).updated_in == EAST
-    first = one.updated_at
+    first = row_of_item.updated_at
     with gateway.at(WEST):
-        one.put()
+        row_of_item.put()
         assert ControlRow.get("test", item, consistent_read=True).updated_in == WEST
-    assert one.updated_at > first
+    assert row_of_item.updated_at > first
 
 
 @pytest.mark.lab
@@ -160,6 +160,6 @@ def test_a_put_reaches_the_other_region(app: Lab, wired: wiring.Wired, item: str
 
     def arrived() -> bool:
         with bind(WEST):
-            return any(found.updated_in == EAST for found in ControlRow.query("test", ControlRow.item == item))
+            return any(stored.updated_in == EAST for stored in ControlRow.query("test", ControlRow.item == item))
 
     wait_until(arrived, within=20, what="the item is replicated")

@@ -20,7 +20,7 @@ from failover.conf import FailoverConfig
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.ports import Bound
 from failover.core.signals.health import Canary, Verdict
-from tests.failover.adapters import faulty
+from tests.failover.adapters import faulty, faulty_dns
 from tests.failover.adapters.faulty import EAST
 from tests.processes import free_port
 
@@ -58,14 +58,14 @@ def test_a_canary_that_passes_says_so_layer_by_layer(listening: int, tmp_path: P
 @pytest.mark.parametrize(
     ("answer", "detail"),
     [
-        (faulty.empty, "DNS answers empty"),
-        (faulty.nxdomain, "DNS says that there is no such name"),
-        (faulty.servfail, "DNS answers with an error (SERVFAIL)"),
-        (faulty.silence, "DNS does not answer"),
+        (faulty_dns.empty, "DNS answers empty"),
+        (faulty_dns.nxdomain, "DNS says that there is no such name"),
+        (faulty_dns.servfail, "DNS answers with an error (SERVFAIL)"),
+        (faulty_dns.silence, "DNS does not answer"),
     ],
 )
 def test_when_dns_fails_nothing_else_is_called_failed(answer: Callable[..., None], detail: str, tmp_path: Path) -> None:
-    with faulty.nameserver(answer) as address:
+    with faulty_dns.nameserver(answer) as address:
         canary = probe(faulty.make_config(tmp_path, {EAST: 80}, address)).run(1, fine, fine)
 
     assert verdicts(canary) == {"dns": False, "connect": None, "write": None, "read": None}
@@ -87,7 +87,7 @@ def test_one_dead_address_among_several_is_no_failure(tmp_path: Path) -> None:
             answer.add_answer(RR(question.q.qname, QTYPE.A, rdata=A(address), ttl=1))
         return answer
 
-    with faulty.server(faulty.hangs) as port, faulty.nameserver(two) as address:
+    with faulty.server(faulty.hangs) as port, faulty_dns.nameserver(two) as address:
         canary = probe(faulty.make_config(tmp_path, {EAST: port}, address)).run(1, fine, fine)
 
     assert verdicts(canary)["connect"] is True
@@ -101,7 +101,7 @@ def test_the_dns_layer_says_which_addresses_of_both_families_it_found(tmp_path: 
             answer.add_answer(RR(question.q.qname, question.q.qtype, rdata=data, ttl=1))
         return answer
 
-    with faulty.server(faulty.hangs) as port, faulty.nameserver(both) as address:
+    with faulty.server(faulty.hangs) as port, faulty_dns.nameserver(both) as address:
         canary = probe(faulty.make_config(tmp_path, {EAST: port}, address)).run(1, fine, fine)
 
     assert canary.dns.detail == "2001:db8::1, 127.0.0.1, 2001:db8::2, 127.0.0.2 and 2 more"
@@ -122,7 +122,7 @@ def test_several_dead_addresses_take_no_longer_than_one(tmp_path: Path) -> None:
                 answer.add_answer(RR(question.q.qname, QTYPE.A, rdata=A(f"127.0.0.{last}"), ttl=1))
             return answer
 
-        with faulty.nameserver(many) as address:
+        with faulty_dns.nameserver(many) as address:
             under_test = probe(faulty.make_config(tmp_path, {EAST: port}, address))
             with faulty.Stopwatch() as watch:
                 canary = under_test.run(1, fine, fine)

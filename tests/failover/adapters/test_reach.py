@@ -21,10 +21,10 @@ from failover.adapters.errors import classify
 from failover.adapters.transport import Transport
 from failover.conf import FailoverConfig
 from failover.core.errors import ErrorClass, Outcome
-from tests.failover.adapters import faulty
+from tests.failover.adapters import faulty, faulty_dns
+from tests.failover.adapters.addresses import dropping
 from tests.failover.adapters.faulty import EAST, WEST
-from tests.failover.adapters.test_dial import ShiftedClock
-from tests.failover.adapters.test_dns_addresses import dropping
+from tests.failover.clocks import ShiftedClock
 
 THIRD = "eu-west-1"
 ALIVE, DEAD = "127.0.0.1", "127.0.0.2"
@@ -69,18 +69,18 @@ def test_a_write_that_may_not_be_repeated_goes_on_from_a_region_that_is_not_reac
     east: str | None, outcome: Outcome, regions: tuple[str, ...], black_hole: int, tmp_path: Path
 ) -> None:
     zone = Zone()
-    with faulty.nameserver(zone) as address:
+    with faulty_dns.nameserver(zone) as address:
         config = faulty.make_config(tmp_path, dict.fromkeys(regions, black_hole), address)
         # With three regions an attempt gets exactly what a connection is given by the settings.
         config = dataclasses.replace(config, deadline_s=6.0, connect_timeout_s=2.0, read_timeout_s=2.0)
         with wiring.using(config) as wired:
-            wired.runner.run_everywhere(regions, put, strong=False, timeout=30)  # the first call of each is slow
+            wired.runner.run_everywhere(regions, put, timeout=30)  # the first call of each is slow
             wired.clients[EAST].close()
             zone.east = east
 
             routed = gateway.write(put, idempotent=False)
 
-    assert [(one.region, one.outcome, one.error_class) for one in routed.attempts] == [
+    assert [(attempt.region, attempt.outcome, attempt.error_class) for attempt in routed.attempts] == [
         (EAST, outcome, ErrorClass.NOT_SENT),
         (WEST, Outcome.OK, None),
     ]

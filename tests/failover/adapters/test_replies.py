@@ -172,8 +172,8 @@ def too_deep() -> object:
     [
         (lambda: {}["votes"], "KeyError"),
         (lambda: b"\xff".decode(), "UnicodeDecodeError"),
-        (lambda: None.votes, "AttributeError"),  # type: ignore[attr-defined]
-        (lambda: len(5), "TypeError"),  # type: ignore[arg-type]
+        (lambda: None.votes, "AttributeError"),
+        (lambda: len(5), "TypeError"),
         (lambda: json.loads("<html>"), "JSONDecodeError"),
         (too_deep, "RecursionError"),
     ],
@@ -196,7 +196,10 @@ def test_a_write_goes_on_to_the_region_that_answers(body: bytes, tmp_path: Path)
     ):
         routed = gateway.write(put, idempotent=True)
 
-    assert [(one.region, one.outcome) for one in routed.attempts] == [(EAST, Outcome.SERVER_ERROR), (WEST, Outcome.OK)]
+    assert [(attempt.region, attempt.outcome) for attempt in routed.attempts] == [
+        (EAST, Outcome.SERVER_ERROR),
+        (WEST, Outcome.OK),
+    ]
 
 
 @pytest.mark.parametrize("body", [PAGE, b"null"], ids=repr)

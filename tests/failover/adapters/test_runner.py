@@ -49,7 +49,9 @@ def run(runner: PooledRunner, op: Callable[[Bound], object], region: str = EAST,
 def test_an_operation_gets_what_it_is_told_and_its_value_comes_back(runner: PooledRunner) -> None:
     bound = Bound(WEST, strong=True)
 
-    assert runner.run(WEST, lambda told: (told, bound_region()), bound, PATIENCE_S) == Success((bound, WEST))
+    assert runner.run(WEST, lambda bound_there: (bound_there, bound_region()), bound, PATIENCE_S) == Success(
+        (bound, WEST)
+    )
 
 
 def test_an_operation_that_hangs_is_given_up_on_time(runner: PooledRunner, hanging: Callable[[Bound], str]) -> None:
@@ -125,7 +127,9 @@ def test_the_next_call_finds_the_thread_of_a_failed_one_free_too() -> None:
         raise ZeroDivisionError
 
     failures = [run(single, fails) for _ in range(500)]
-    assert not [one for one in failures if not isinstance(one, Failure) or isinstance(one.error, RegionBusy)]
+    assert not [
+        failure for failure in failures if not isinstance(failure, Failure) or isinstance(failure.error, RegionBusy)
+    ]
 
 
 def test_no_more_threads_are_made_than_calls_overlap() -> None:
@@ -208,7 +212,7 @@ def test_everywhere_runs_all_at_once_and_waits_for_none_longer_than_told(
         return hanging(bound) if bound.region == EAST else bound_region()
 
     with faulty.Stopwatch() as watch:
-        results = runner.run_everywhere((EAST, WEST), op, strong=False, timeout=0.3)
+        results = runner.run_everywhere((EAST, WEST), op, timeout=0.3)
 
     assert results[WEST] == Success(WEST)
     failure = results[EAST]
@@ -220,7 +224,7 @@ def test_everywhere_runs_all_at_once_and_waits_for_none_longer_than_told(
 def test_everywhere_needs_both_regions_at_the_same_time(runner: PooledRunner) -> None:
     both = threading.Barrier(2)
 
-    results = runner.run_everywhere((EAST, WEST), lambda _: both.wait(PATIENCE_S) >= 0, strong=False, timeout=20)
+    results = runner.run_everywhere((EAST, WEST), lambda _: both.wait(PATIENCE_S) >= 0, timeout=20)
 
     assert results == {EAST: Success(True), WEST: Success(True)}
 
@@ -229,7 +233,7 @@ def test_everywhere_says_which_region_is_busy(runner: PooledRunner, hanging: Cal
     for _ in range(2):
         run(runner, hanging, timeout=0.01)
 
-    results = runner.run_everywhere((EAST, WEST), lambda bound: bound.region, strong=False, timeout=PATIENCE_S)
+    results = runner.run_everywhere((EAST, WEST), lambda bound: bound.region, timeout=PATIENCE_S)
 
     busy = results[EAST]
     assert isinstance(busy, Failure)

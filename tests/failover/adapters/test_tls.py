@@ -25,7 +25,7 @@ from failover.core.errors import ErrorClass, Outcome
 from failover.core.signals.health import Canary, Verdict
 from tests.failover.adapters import faulty
 from tests.failover.adapters.faulty import EAST
-from tests.failover.adapters.test_errors import ITEM, put, raised_by
+from tests.failover.adapters.items import ITEM, put, raised_by
 
 AUTHORITY = trustme.CA()
 STRANGER = trustme.CA()
@@ -123,17 +123,17 @@ def test_a_connection_that_is_cut_while_a_large_request_is_sent_is_a_cut_connect
     with region(tmp_path, faulty.over_tls(AUTHORITY, faulty.resets_at_once)):
         failures = [classify(raised_by(large)) for _ in range(10)]
 
-    assert {(one.error_class, one.outcome) for one in failures} == {(ErrorClass.UNKNOWN, Outcome.CONNECT)}
+    assert {(failure.error_class, failure.outcome) for failure in failures} == {(ErrorClass.UNKNOWN, Outcome.CONNECT)}
 
 
 @pytest.mark.parametrize(("behave", "detail"), IN_THE_HANDSHAKE)
 def test_a_canary_says_that_it_was_the_handshake(behave: faulty.Behaviour, detail: str, tmp_path: Path) -> None:
     with region(tmp_path, behave) as config:
-        found = canary(config)
+        seen = canary(config)
 
-    assert (found.connect.ok, found.connect.detail) == (False, detail)
-    assert found.connect.error_class is ErrorClass.NOT_SENT
-    assert (found.write.ok, found.verdict) == (None, Verdict.FAILED)
+    assert (seen.connect.ok, seen.connect.detail) == (False, detail)
+    assert seen.connect.error_class is ErrorClass.NOT_SENT
+    assert (seen.write.ok, seen.verdict) == (None, Verdict.FAILED)
 
 
 def test_a_canary_passes_where_the_sdk_trusts_the_certificate(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_handshake_that_drips_does_not_hold_up_the_canary(tmp_path: Path) -> N
             over.wait(faulty.TIMEOUT_S / 5)
 
     with region(tmp_path, drips) as config, faulty.Stopwatch() as watch:
-        found = canary(config)
+        seen = canary(config)
 
-    assert found.connect.detail == "no TLS handshake in time"
+    assert seen.connect.detail == "no TLS handshake in time"
     assert watch.seconds < 5

@@ -53,7 +53,7 @@ def test_passing_pings_do_not_close_a_circuit_again_while_commands_fail() -> Non
 def test_a_manual_choice_outlives_every_recovery_and_every_tick() -> None:
     """redis-py 8 multidb: a manual choice is undone at the next fallback tick."""
     post = Post()
-    post.watch.on_decision(decision(WEST), [], post.now)
+    post.watch.on_decisions([decision(WEST)])
     post.step(10)
     for down in (WEST, EAST):
         post.canaries[down] = failing()

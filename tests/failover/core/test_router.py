@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -98,7 +99,7 @@ def test_the_pause_is_between_half_and_one_and_a_half_of_the_usual_one(jitter: f
 def test_the_repeat_of_a_throttled_attempt_has_what_is_left_of_its_regions_time(
     names: tuple[str, ...], allowed: list[float]
 ) -> None:
-    bench = Bench(*names, config=RouterConfig(deadline_s=2.0, attempt_timeout_s=1.0))
+    bench = Bench(*names, config=replace(CONFIG, deadline_s=2.0, attempt_timeout_s=1.0))
     bench.runner.plays(EAST, fails(C, seconds=0.75), answers(seconds=3600))
     bench.runner.always(WEST, fails(A))
     with pytest.raises(NoRegionAnswered):
@@ -107,7 +108,7 @@ def test_the_repeat_of_a_throttled_attempt_has_what_is_left_of_its_regions_time(
 
 
 def test_a_throttled_attempt_is_not_repeated_when_the_pause_would_take_all_that_is_left() -> None:
-    config = RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0, throttle_retry_s=0.5)
+    config = replace(CONFIG, deadline_s=1.0, attempt_timeout_s=1.0, throttle_retry_s=0.5)
     bench = Bench(EAST, config=config)  # of sums of halves, which floating point holds exactly
     bench.runner.always(EAST, fails(C, seconds=0.5))
     with pytest.raises(NoRegionAnswered):
@@ -126,7 +127,7 @@ def test_throttling_that_outlasts_its_repeat_goes_to_the_next_region_without_cou
 
 
 def test_a_throttled_attempt_is_not_repeated_when_there_is_no_time_left_for_the_pause() -> None:
-    bench = Bench(EAST, config=RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0))
+    bench = Bench(EAST, config=replace(CONFIG, deadline_s=1.0, attempt_timeout_s=1.0))
     bench.runner.always(EAST, fails(C, seconds=0.96))
     with pytest.raises(NoRegionAnswered):
         write(bench)
@@ -216,7 +217,7 @@ def test_the_deadline_is_divided_over_the_regions_that_are_left() -> None:
 
 
 def test_the_last_region_that_is_left_has_the_rest_of_the_deadline() -> None:
-    bench = Bench(config=RouterConfig(deadline_s=3.0, attempt_timeout_s=1.2))
+    bench = Bench(config=replace(CONFIG, deadline_s=3.0, attempt_timeout_s=1.2))
     bench.runner.plays(EAST, fails(A, seconds=0.01))
     bench.runner.plays(WEST, answers(seconds=2.9))
     assert write(bench) == WEST
@@ -224,7 +225,7 @@ def test_the_last_region_that_is_left_has_the_rest_of_the_deadline() -> None:
 
 
 def test_the_last_region_that_is_left_leaves_an_attempt_for_each_whose_circuit_is_open() -> None:
-    bench = Bench("a", "b", "c", config=RouterConfig(deadline_s=3.0, attempt_timeout_s=1.0))
+    bench = Bench("a", "b", "c", config=replace(CONFIG, deadline_s=3.0, attempt_timeout_s=1.0))
     for is_open, allowed in ((("c",), [1.0, 1.0, 1.0]), (("a",), [1.0, 1.0, 1.0]), (("a", "c"), [1.0, 1.0, 1.0])):
         bench.router.follow(HostView(None, {name: HostCircuit(OPEN if name in is_open else CLOSED) for name in "abc"}))
         for name in "abc":
@@ -233,7 +234,7 @@ def test_the_last_region_that_is_left_leaves_an_attempt_for_each_whose_circuit_i
         with pytest.raises(NoRegionAnswered):
             write(bench)
         assert [call.timeout for call in bench.runner.calls[before:]] == pytest.approx(allowed), is_open
-    quick = Bench(config=RouterConfig(deadline_s=3.0, attempt_timeout_s=1.0))
+    quick = Bench(config=replace(CONFIG, deadline_s=3.0, attempt_timeout_s=1.0))
     quick.follow(east=OPEN)
     quick.runner.plays(WEST, answers(seconds=3600))
     assert write(quick) == EAST
@@ -268,7 +269,7 @@ def test_the_last_of_several_last_resorts_has_all_that_is_left() -> None:
 
 
 def test_what_a_quick_failure_did_not_use_is_shared_by_the_regions_that_are_left() -> None:
-    bench = Bench("a", "b", "c", config=RouterConfig(deadline_s=0.9, attempt_timeout_s=0.6))
+    bench = Bench("a", "b", "c", config=replace(CONFIG, deadline_s=0.9, attempt_timeout_s=0.6))
     bench.runner.always("a", fails(ErrorClass.NOT_SENT))
     for name in ("b", "c"):
         bench.runner.always(name, answers(seconds=3600))
@@ -278,7 +279,7 @@ def test_what_a_quick_failure_did_not_use_is_shared_by_the_regions_that_are_left
 
 
 def test_the_last_region_has_a_fair_share_although_the_first_hangs() -> None:
-    bench = Bench(config=RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0))
+    bench = Bench(config=replace(CONFIG, deadline_s=1.0, attempt_timeout_s=1.0))
     bench.runner.plays(EAST, answers(seconds=3600))
     bench.runner.plays(WEST, answers(seconds=0.45))
     assert write(bench) == WEST
@@ -286,14 +287,14 @@ def test_the_last_region_has_a_fair_share_although_the_first_hangs() -> None:
 
 
 def test_a_region_that_is_passed_over_keeps_no_share_from_the_one_that_is_well() -> None:
-    bench = Bench(config=RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0))
+    bench = Bench(config=replace(CONFIG, deadline_s=1.0, attempt_timeout_s=1.0))
     bench.follow(east=CircuitState.OPEN)
     bench.runner.plays(WEST, answers(seconds=0.9))
     assert write(bench) == WEST
 
 
 def test_a_region_whose_trial_is_under_way_keeps_its_share_as_a_last_resort() -> None:
-    bench = Bench(config=RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0))
+    bench = Bench(config=replace(CONFIG, deadline_s=1.0, attempt_timeout_s=1.0))
     bench.follow(east=CircuitState.HALF_OPEN)
     timeouts: list[float] = []
 
@@ -310,7 +311,7 @@ def test_a_region_whose_trial_is_under_way_keeps_its_share_as_a_last_resort() ->
 
 @pytest.mark.parametrize("consistency", [Consistency.STRONG, Consistency.STRONG_ELSE_EVENTUAL])
 def test_strong_reads_of_synchronous_tables_are_strong_in_every_region(consistency: Consistency) -> None:
-    bench = Bench(config=RouterConfig(tables=TableMode.MRSC))
+    bench = Bench(config=replace(CONFIG, tables=TableMode.MRSC))
     bench.runner.plays(EAST, fails(ErrorClass.NOT_SENT))
     routed = bench.router.read(where, consistency=consistency)
     assert (routed.region, routed.asked, routed.given, routed.degraded) == (
@@ -425,7 +426,7 @@ def test_a_throttled_or_refused_trial_neither_closes_nor_opens_and_frees_its_pla
 
 
 def test_an_answer_that_began_before_the_circuit_opened_does_not_decide_about_it() -> None:
-    bench = Bench(config=RouterConfig(trials_to_close=1))
+    bench = Bench(config=replace(CONFIG, trials_to_close=1))
 
     def slow(bound: object) -> str:
         open_own(bench)
@@ -440,7 +441,7 @@ def test_an_answer_that_began_before_the_circuit_opened_does_not_decide_about_it
 
 
 def test_a_failure_that_began_before_the_circuit_opened_does_not_open_it_again_once_it_closed() -> None:
-    bench = Bench(config=RouterConfig(trials_to_close=1, failures_to_open=1))
+    bench = Bench(config=replace(CONFIG, trials_to_close=1, failures_to_open=1))
 
     def slow(bound: object) -> str:
         open_own(bench, failures=1)
@@ -596,7 +597,7 @@ def test_a_caller_may_watch_each_attempt_as_it_ends_also_when_the_call_raises() 
 
 
 def test_many_threads_lose_no_count_and_share_one_trial() -> None:
-    bench = Bench(config=RouterConfig(trials_to_close=1_000_000))
+    bench = Bench(config=replace(CONFIG, trials_to_close=1_000_000))
     open_own(bench)
     bench.clock.wait(CONFIG.hold_s)
     inside, most, guard = [0], [0], threading.Lock()
@@ -624,7 +625,7 @@ def test_many_threads_lose_no_count_and_share_one_trial() -> None:
 
 
 def test_a_region_that_serves_as_the_last_resort_while_its_trial_is_under_way_is_not_closed_by_that() -> None:
-    bench = Bench(config=RouterConfig(trials_to_close=1))
+    bench = Bench(config=replace(CONFIG, trials_to_close=1))
     open_own(bench)
     bench.clock.wait(CONFIG.hold_s)
 
@@ -639,7 +640,7 @@ def test_a_region_that_serves_as_the_last_resort_while_its_trial_is_under_way_is
 
 
 def test_when_the_deadline_is_up_no_further_region_is_asked_and_none_counts_as_under_way() -> None:
-    bench = Bench(config=RouterConfig(deadline_s=1.0, attempt_timeout_s=1.0, share=1))
+    bench = Bench(config=replace(CONFIG, deadline_s=1.0, attempt_timeout_s=1.0, share=1))
     for _ in range(2):
         bench.follow(east=OPEN, west=CLOSED)
         bench.runner.plays(WEST, answers(seconds=3600))
@@ -655,7 +656,7 @@ def test_when_the_deadline_is_up_no_further_region_is_asked_and_none_counts_as_u
 def test_a_call_that_comes_when_a_regions_share_is_taken_goes_on_soon_where_there_is_another_region(
     names: tuple[str, ...], allowed_s: list[float]
 ) -> None:
-    bench = Bench(*names, config=RouterConfig(share=1))
+    bench = Bench(*names, config=replace(CONFIG, share=1))
     bench.runner.always(names[-1], answers())
 
     def meanwhile(bound: Bound) -> str:
@@ -667,7 +668,7 @@ def test_a_call_that_comes_when_a_regions_share_is_taken_goes_on_soon_where_ther
 
 
 def test_a_call_passes_by_a_region_where_others_wait_and_none_is_answered_and_asks_it_last() -> None:
-    bench = Bench(config=RouterConfig(share=1, crowded_s=0.3))
+    bench = Bench(config=replace(CONFIG, share=1, crowded_s=0.3))
     passing: list[Routed[str]] = []
 
     def meanwhile(bound: Bound) -> str:
@@ -689,7 +690,7 @@ def test_a_call_passes_by_a_region_where_others_wait_and_none_is_answered_and_as
 
 
 def test_a_write_that_may_not_be_repeated_is_never_cut_short_because_others_wait() -> None:
-    bench = Bench(config=RouterConfig(share=1))
+    bench = Bench(config=replace(CONFIG, share=1))
     bench.runner.plays(EAST, answers(), answers(seconds=1.1))
 
     def meanwhile(bound: Bound) -> str:
@@ -704,7 +705,7 @@ class Crowded(Bench):
     """The home region's share is taken, so that a call leaves it in a hurry."""
 
     def __init__(self, *names: str, config: RouterConfig | None = None) -> None:
-        super().__init__(*names, config=config or RouterConfig(share=1))
+        super().__init__(*names, config=config or replace(CONFIG, share=1))
 
     def hurried(self) -> list[tuple[str, str]]:
         """What was tried for a call that comes meanwhile."""
@@ -742,7 +743,7 @@ def test_a_region_that_was_left_in_a_hurry_is_blamed_for_no_less_than_a_whole_at
     others: int, counted: int, allowed_s: float
 ) -> None:
     names = (EAST, WEST, "eu-west-1")[: 1 + others]
-    bench = Crowded(*names, config=RouterConfig(share=1, deadline_s=2.5, attempt_timeout_s=1.0, crowded_s=0.25))
+    bench = Crowded(*names, config=replace(CONFIG, share=1, deadline_s=2.5, attempt_timeout_s=1.0, crowded_s=0.25))
     for name in names:
         bench.runner.always(name, answers(seconds=3600))
     assert bench.hurried() == [(name, "timeout") for name in (*names, EAST)]
@@ -751,7 +752,7 @@ def test_a_region_that_was_left_in_a_hurry_is_blamed_for_no_less_than_a_whole_at
 
 
 def test_who_has_no_less_time_than_without_the_crowd_was_not_in_a_hurry() -> None:
-    bench = Crowded(config=RouterConfig(share=1, deadline_s=1.0, attempt_timeout_s=1.0, crowded_s=0.5))
+    bench = Crowded(config=replace(CONFIG, share=1, deadline_s=1.0, attempt_timeout_s=1.0, crowded_s=0.5))
     bench.runner.always(EAST, answers(seconds=3600))
     assert bench.hurried() == [(EAST, "timeout"), (WEST, "ok")]
     assert bench.runner.calls[1].timeout == 0.5
@@ -771,7 +772,7 @@ def test_a_region_that_was_left_in_a_hurry_is_asked_again_after_those_passed_by_
 
 
 def test_where_there_is_no_other_region_none_is_passed_by_however_long_nobody_was_answered() -> None:
-    bench = Bench(EAST, config=RouterConfig(share=1))
+    bench = Bench(EAST, config=replace(CONFIG, share=1))
     traces: list[list[Outcome]] = []
 
     def meanwhile(bound: Bound) -> str:
@@ -784,7 +785,7 @@ def test_where_there_is_no_other_region_none_is_passed_by_however_long_nobody_wa
 
 
 def test_several_last_resorts_share_what_is_left_of_the_deadline() -> None:
-    bench = Bench("a", "b", "c", config=RouterConfig(deadline_s=0.9, attempt_timeout_s=0.9))
+    bench = Bench("a", "b", "c", config=replace(CONFIG, deadline_s=0.9, attempt_timeout_s=0.9))
     circuits = {"a": HostCircuit(OPEN), "b": HostCircuit(OPEN), "c": HostCircuit(CLOSED)}
     bench.router.follow(HostView(None, circuits))
     bench.runner.plays("c", fails(A, seconds=0.1))

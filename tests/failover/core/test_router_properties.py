@@ -65,7 +65,7 @@ class World:
         self.runner = ScriptedRunner(self.clock)
         for name in names:
             self.runner.plays(name, *script.get(name, []))
-        self.config = RouterConfig()
+        self.config = RouterConfig(hold_s=5.0)
         regions = [Region(name, number) for number, name in enumerate(names)]
         self.router = Router(regions, config=self.config, clock=self.clock, runner=self.runner, jitter=lambda: jitter)
         self.pin: tuple[int, str | None] = (0, None)
@@ -194,7 +194,7 @@ class Crowd:
         self.runner = ScriptedRunner(self.clock)
         for name, step in regions.items():
             self.runner.always(name, step)
-        self.config = RouterConfig()
+        self.config = RouterConfig(hold_s=5.0)
         self.router = Router(
             [Region(name, number) for number, name in enumerate(regions)],
             config=self.config,

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass
 from failover.core.events import AUTOMATIC, EventKind
 from failover.core.regions import Region
@@ -414,7 +413,7 @@ def test_what_opened_the_circuit_does_not_open_it_again_after_it_closed() -> Non
 def test_a_pin_is_one_event_with_its_actor_and_reason_and_switches_the_active_region() -> None:
     post = Post()
     post.step(5)
-    post.watch.on_decision(decision(WEST), [], post.now)
+    post.watch.on_decisions([decision(WEST)])
     post.step(3)
     assert kinds(post) == [EventKind.ROUTING_PINNED, EventKind.SWITCHED]
     pinned, switched = post.events
@@ -427,7 +426,7 @@ def test_a_pin_is_one_event_with_its_actor_and_reason_and_switches_the_active_re
 
 def test_a_forced_pin_is_recorded_as_forced_and_traffic_fails_over_all_the_same() -> None:
     post = opened_by_canaries()
-    post.watch.on_decision(decision(EAST, forced=True), [], post.now)
+    post.watch.on_decisions([decision(EAST, forced=True)])
     post.step(3)
     assert "(forced)" in post.events[-1].reason
     assert post.active() == WEST
@@ -435,7 +434,7 @@ def test_a_forced_pin_is_recorded_as_forced_and_traffic_fails_over_all_the_same(
 
 def test_a_pin_survives_the_failure_of_its_region() -> None:
     post = Post()
-    post.watch.on_decision(decision(WEST), [], post.now)
+    post.watch.on_decisions([decision(WEST)])
     post.step(5)
     post.canaries[WEST] = failing()
     post.step(3)
@@ -452,7 +451,7 @@ def test_a_superseded_decision_yields_one_event_that_names_both() -> None:
     post = Post()
     winner, loser = decision(WEST, id="b", at=2.0), decision(None, id="a", at=1.0)
     for _ in range(3):
-        post.watch.on_decision(winner, [loser], post.now)
+        post.watch.on_decisions([winner, loser])
         post.step()
     (event,) = [one for one in post.events if one.kind is EventKind.ROUTING_SUPERSEDED]
     assert (event.id, event.from_, event.to) == ("superseded-a", "auto", WEST)
@@ -460,9 +459,9 @@ def test_a_superseded_decision_yields_one_event_that_names_both() -> None:
 
 def test_an_older_decision_or_none_does_not_undo_the_last_known_one() -> None:
     post = Post()
-    post.watch.on_decision(decision(WEST, epoch=5, id="new"), [], post.now)
-    post.watch.on_decision(decision(EAST, epoch=4, id="old"), [], post.now)
-    post.watch.on_decision(None, [], post.now)
+    post.watch.on_decisions([decision(WEST, epoch=5, id="new")])
+    post.watch.on_decisions([decision(EAST, epoch=4, id="old")])
+    post.watch.on_decisions([])
     post.step()
     assert post.active() == WEST
 
@@ -470,7 +469,7 @@ def test_an_older_decision_or_none_does_not_undo_the_last_known_one() -> None:
 def test_a_switch_that_was_decided_while_no_monitor_ran_is_told_by_the_next_one() -> None:
     again = Watch(REGIONS, config=CONFIG)
     again.restore(Post().watch.view(0.0), 0.0, 1_760_943_600.0)
-    again.on_decision(decision(WEST), [], 1.0)
+    again.on_decisions([decision(WEST)])
     events = again.tick(1.0, 1_760_943_600.0)
     assert [event.kind for event in events] == [EventKind.ROUTING_PINNED, EventKind.SWITCHED]
     assert again.status(1.0, 1_760_943_600.0, events)["routing"]["since"] == "2025-10-20T07:00:00.000Z"
@@ -584,7 +583,7 @@ def test_one_region_alone_can_fail_and_come_back() -> None:
 
 
 def test_latency_percentiles_come_from_the_workers_histograms() -> None:
-    post = Post(config=RouterConfig())
+    post = Post(config=CONFIG)
     post.reports()
     latency = [0] * 22
     latency[2], latency[11] = 90, 10
@@ -721,7 +720,7 @@ def test_a_region_that_fails_just_when_a_person_confirms_it_is_left_by_the_rules
     post.step(5)
     post.canaries[EAST] = failing()
     post.step(2)
-    post.watch.on_decision(decision(EAST), [], post.now)
+    post.watch.on_decisions([decision(EAST)])
     post.step()
     assert post.active() == WEST
     assert EventKind.FAILOVER in kinds(post)

@@ -18,7 +18,7 @@ from failover.core.watch import Watch
 from tests.simulation.support import denied, failing, passing
 
 NAMES = ("us-east-1", "us-west-2", "eu-west-1")
-CONFIG = RouterConfig(min_volume=10, error_window_s=30.0)
+CONFIG = RouterConfig(hold_s=5.0, min_volume=10, error_window_s=30.0)
 regions = st.sampled_from(NAMES)
 LEGAL = {("closed", "open"), ("open", "half-open"), ("half-open", "open"), ("half-open", "closed")}
 
@@ -89,7 +89,7 @@ class Days(RuleBasedStateMachine):
     def a_person_decides(self, name: str | None, later: int) -> None:
         self.epoch += later
         made = Decision("pinned" if name else "auto", name, self.epoch, f"d{len(self.ids)}", "person", "why", self.wall)
-        self.watch.on_decision(made, [], self.now)
+        self.watch.on_decisions([made])
         if self.decision is None or made.rank > self.decision.rank:
             self.decision = made
         self._tick()
@@ -121,7 +121,7 @@ class Days(RuleBasedStateMachine):
     @precondition(lambda self: self.decision is not None)
     @rule()
     def the_control_rows_cannot_be_read(self) -> None:
-        self.watch.on_decision(None, [], self.now)
+        self.watch.on_decisions([])
         self._tick()
 
     @invariant()

@@ -11,6 +11,7 @@ from failover import gateway, wiring
 from failover.adapters.control_store import write_decision
 from failover.conf import FailoverConfig
 from failover.core.status.types import StatusDocument
+from failover.gateway import decide
 from tests.failover.dashboard.documents import EAST, WEST, publish
 
 Publish = Callable[[Callable[[float], StatusDocument]], StatusDocument]
@@ -59,7 +60,7 @@ def staff(db: None) -> Client:
 @pytest.fixture
 def rival(app: object) -> Iterator[None]:
     """Somebody else decides in the moment between a wish's look at the decisions and its own writing."""
-    read = gateway.read_decisions
+    read = decide.read_decisions
 
     def overtaken(*, strong: bool = False) -> list[gateway.Decision]:
         known = read(strong=strong)
@@ -69,6 +70,6 @@ def rival(app: object) -> Iterator[None]:
         return known
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gateway, "read_decisions", overtaken)
+        patch.setattr(decide, "read_decisions", overtaken)
         yield
     gateway.route("auto", None, actor="test", reason="the end of the test")

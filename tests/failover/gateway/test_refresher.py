@@ -25,11 +25,11 @@ class Source:
 
     def fetch(self, key: str) -> frozenset[int]:
         self.fetched[key] += 1
-        found = self.holds.get(key, frozenset())
+        held = self.holds.get(key, frozenset())
         self.before()
         if self.error is not None:
             raise self.error
-        return found
+        return held
 
 
 @pytest.fixture

@@ -22,12 +22,6 @@ from tests.failover.adapters.faulty import EAST, WEST
 from tests.processes import free_port
 
 
-@pytest.fixture(autouse=True)
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-
-
 def run(config: FailoverConfig, *arguments: str) -> list[str]:
     out = StringIO()
     with wiring.using(config):
@@ -70,8 +64,8 @@ class ControlPlane:
             if asked["KeySchema"][0]["KeyType"] != "HASH":
                 return faulty.refusal("ValidationException")
             indexes = asked.get("GlobalSecondaryIndexes", [])
-            made = {"TableName": name, "TableStatus": "ACTIVE", "Replicas": [], "GlobalSecondaryIndexes": indexes}
-            self.tables[name] = made
+            table = {"TableName": name, "TableStatus": "ACTIVE", "Replicas": [], "GlobalSecondaryIndexes": indexes}
+            self.tables[name] = table
         if name not in self.tables:
             return faulty.refusal("ResourceNotFoundException")
         if operation == "UpdateTable" and "GlobalSecondaryIndexUpdates" in asked:
@@ -94,10 +88,10 @@ class ControlPlane:
 @pytest.fixture
 def planes(tmp_path: Path) -> Iterator[tuple[dict[str, ControlPlane], FailoverConfig]]:
     east, west = ControlPlane(), ControlPlane()
-    with faulty.server(east.behave) as one, faulty.server(west.behave) as other:
+    with faulty.server(east.behave) as east_port, faulty.server(west.behave) as west_port:
         config = FailoverConfig(
             (EAST, WEST),
-            {EAST: f"http://127.0.0.1:{one}", WEST: f"http://127.0.0.1:{other}"},
+            {EAST: f"http://127.0.0.1:{east_port}", WEST: f"http://127.0.0.1:{west_port}"},
             None,
             tmp_path,
             connect_timeout_s=10,
@@ -193,5 +187,5 @@ def test_the_engines_tables_expire(lab: Lab, tmp_path: Path) -> None:
     with wiring.using(lab.config(tmp_path, READ_TIMEOUT_S="10")) as wired:
         for spec in gateway.tables():
             assert create_missing(wired.clients[EAST], spec) is False
-            told = wired.clients[EAST].describe_time_to_live(TableName=spec.name)["TimeToLiveDescription"]
-            assert (told["TimeToLiveStatus"] == "ENABLED") is bool(spec.ttl_attribute), spec.name
+            expiry = wired.clients[EAST].describe_time_to_live(TableName=spec.name)["TimeToLiveDescription"]
+            assert (expiry["TimeToLiveStatus"] == "ENABLED") is bool(spec.ttl_attribute), spec.name

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,59 +14,16 @@ from failover.adapters import control_store
 from failover.adapters.binding import bind
 from failover.adapters.host_files import HostFiles
 from failover.core.decisions import Decision
-from failover.core.exchange.reports import HostCircuit, HostView, RegionReport, WorkerReport, decision_to_json
-from failover.core.exchange.restart import Past, Serving
-from failover.core.signals.breaker import CircuitState
-from failover.core.status.types import StatusDocument, iso
+from failover.core.exchange.reports import RegionReport, WorkerReport, decision_to_json
+from failover.core.status.types import iso
 from failover.lab.control.client import LabClient
-from failover.monitor.process import Monitor as WatchingMonitor
 from tests.conftest import Lab
 from tests.failover.adapters import faulty
 from tests.failover.adapters.faulty import EAST, WEST
-from tests.processes import free_port, manage, running, wait_while_running
-from tests.waiting import wait_until
+from tests.failover.monitor.monitors import Monitor, monitor, region, status, until, without_east
+from tests.processes import free_port, manage
 
 pytestmark = pytest.mark.lab
-
-Monitor = subprocess.Popen[str]
-NOTHING: StatusDocument = {}  # type: ignore[typeddict-item]
-"""A monitor reads its view only."""
-
-
-@contextlib.contextmanager
-def monitor(lab: Lab, run_dir: Path, **extra: str) -> Iterator[Monitor]:
-    """A monitor on a run directory of its own; canaries twice a second."""
-    told = {"FAILOVER_RUN_DIR": str(run_dir), "FAILOVER_HEARTBEAT_S": "0.3", "FAILOVER_HOLD_S": "1", **extra}
-    # Nobody reads what it prints meanwhile: it must not fill the pipe.
-    told["SURVEY_LOG_LEVEL"] = "ERROR"
-    with running("monitor", lab_dir=lab.dir, **told) as process:
-        yield process
-
-
-def status(run_dir: Path) -> dict[str, Any]:
-    try:
-        document = json.loads((run_dir / "status.json").read_text())
-    except FileNotFoundError:
-        return {}
-    return document["status"]  # type: ignore[no-any-return]
-
-
-def region(run_dir: Path, name: str) -> dict[str, Any]:
-    return next((one for one in status(run_dir).get("regions", ()) if one["name"] == name), {})
-
-
-def until(process: Monitor, probe: Callable[[], object], what: str, within: float = 30) -> None:
-    wait_while_running(process, probe, within=within, what=what)
-
-
-def explained(run_dir: Path, rule: str) -> dict[str, Any]:
-    """A rule for us-east-1."""
-    return next(row for row in status(run_dir)["explain"] if (row["rule"], row["region"]) == (rule, EAST))
-
-
-def without_east(lab: Lab, url: str) -> str:
-    """The lab's endpoints with another in the place of us-east-1's."""
-    return f"{EAST}={url},{lab.environment()['FAILOVER_ENDPOINTS'].split(',')[1]}"
 
 
 @pytest.fixture(scope="module")
@@ -87,17 +40,17 @@ def test_a_status_of_healthy_regions_and_small_lags_appears(running_one: tuple[M
 
     def well() -> bool:
         now = status(run_dir)
-        healthy = all((one["state"], one["circuit"]) == ("healthy", "closed") for one in now["regions"])
-        return healthy and all(one["state"] == "ok" for one in now["replication"])
+        healthy = all((row["state"], row["circuit"]) == ("healthy", "closed") for row in now["regions"])
+        return healthy and all(row["state"] == "ok" for row in now["replication"])
 
     until(process, well, "everything is well")
     now = status(run_dir)
-    assert [one["name"] for one in now["regions"]] == [EAST, WEST]
+    assert [row["name"] for row in now["regions"]] == [EAST, WEST]
     assert now["routing"]["mode"] == "auto"
     assert now["routing"]["active"] == EAST
-    assert {(one["from"], one["to"]) for one in now["replication"]} == {(EAST, WEST), (WEST, EAST)}
-    for one in now["regions"]:
-        assert {name: check["ok"] for name, check in one["checks"].items()} == {
+    assert {(row["from"], row["to"]) for row in now["replication"]} == {(EAST, WEST), (WEST, EAST)}
+    for row in now["regions"]:
+        assert {name: check["ok"] for name, check in row["checks"].items()} == {
             "dns": True,
             "connect": True,
             "write": True,
@@ -167,7 +120,7 @@ def test_a_decision_reaches_the_status_within_a_second(running_one: tuple[Monito
     assert status(run_dir)["routing"]["reason"] == "a drill"
     until(
         process,
-        lambda: any(one["kind"] == "routing-pinned" for one in status(run_dir)["events"]),
+        lambda: any(event["kind"] == "routing-pinned" for event in status(run_dir)["events"]),
         "the decision is an event",
         within=3,
     )
@@ -263,77 +216,8 @@ def test_a_region_without_tables_is_unknown_and_opens_nothing(lab: Lab, tmp_path
         assert (region(tmp_path, EAST)["state"], region(tmp_path, EAST)["circuit"]) == ("unknown", "closed")
         assert status(tmp_path)["routing"]["active"] == EAST
         # The log is that of all hosts, and older than this test.
-        late = [one for one in status(tmp_path)["events"] if one["region"] == EAST and one["at"] > began]
-        assert not [one for one in late if one["kind"].startswith("circuit")]
-
-
-def test_a_restart_with_no_region_reachable_keeps_the_last_routing_and_stops_quickly(lab: Lab, tmp_path: Path) -> None:
-    pin = Decision(mode="pinned", region=WEST, epoch=5, id="x", actor="inés", reason="a drill", at=time.time())
-    past = Past(since_s=42.0, wait_s=20.0, openings=3, relapses_s=(60.0, 42.0))
-    open_east = {
-        EAST: HostCircuit(CircuitState.OPEN, "3 canaries failed", past),
-        WEST: HostCircuit(CircuitState.CLOSED),
-    }
-    began = time.time() - 42
-    HostFiles(tmp_path).publish(HostView(pin, open_east, serving=Serving(WEST, began)), NOTHING, at=time.time())
-    # Two regions that accept and never answer: the worst case for stopping, too.
-    with faulty.server(faulty.hangs) as port:
-        nowhere = ",".join(f"{name}=http://127.0.0.1:{port}" for name in (EAST, WEST))
-        with monitor(lab, tmp_path, FAILOVER_ENDPOINTS=nowhere) as process:
-            until(process, lambda: status(tmp_path), "a status appears")
-            now = status(tmp_path)
-            assert (now["routing"]["mode"], now["routing"]["active"]) == ("pinned", WEST)
-            assert (now["routing"]["actor"], now["routing"]["epoch"]) == ("inés", 5)
-            assert region(tmp_path, EAST)["circuit"] == "open"
-            assert now["routing"]["since"] == iso(began)
-            hold, flapping = (explained(tmp_path, rule) for rule in ("failback-hold", "flapping"))
-            assert (42 <= hold["value"] < 42 + 30, hold["threshold"], flapping["value"]) == (True, 20.0, 2)
-
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0  # neither region answers anything for as long as the monitor runs
-
-
-def test_a_monitor_that_is_killed_in_an_outage_leaves_its_length_and_its_hold_to_the_next_one(
-    lab: Lab, tmp_path: Path
-) -> None:
-    away = without_east(lab, f"http://127.0.0.1:{free_port()}")
-    with monitor(lab, tmp_path, FAILOVER_ENDPOINTS=away) as process:
-        until(process, lambda: status(tmp_path).get("routing", {}).get("active") == WEST, "it fails over")
-        until(process, lambda: explained(tmp_path, "failback-hold")["value"] > 2, "it is open for two seconds")
-        process.kill()
-        process.wait(10)
-    before, hold = status(tmp_path), explained(tmp_path, "failback-hold")
-    with monitor(lab, tmp_path, FAILOVER_ENDPOINTS=away) as process:
-        until(process, lambda: status(tmp_path)["generated_at"] > before["generated_at"], "the next one publishes")
-        again = explained(tmp_path, "failback-hold")
-
-        assert status(tmp_path)["routing"] == before["routing"]
-        assert (again["value"] > hold["value"], again["threshold"], again["met"]) == (True, hold["threshold"], True)
-        assert explained(tmp_path, "flapping")["value"] == 1
-
-
-def test_what_was_not_closed_long_ago_is_forgotten_and_what_was_has_its_past(lab: Lab, tmp_path: Path) -> None:
-    past = Past(since_s=5.0, wait_s=2.0, openings=2, relapses_s=(900.0, 10.0))
-    circuits = {EAST: HostCircuit(CircuitState.OPEN, "why", past), WEST: HostCircuit(CircuitState.CLOSED, "", past)}
-    view = HostView(None, circuits, serving=Serving(WEST, 1_760_943_600.0))
-    HostFiles(tmp_path).publish(view, NOTHING, at=time.time() - 3600)
-
-    made = WatchingMonitor(lab.config(tmp_path))
-    again = made._watch.view(made.clock.monotonic())
-
-    assert again.circuits[EAST] == HostCircuit(CircuitState.CLOSED, "", Past())
-    assert again.circuits[WEST].past is not None
-    assert again.circuits[WEST].past.since_s == pytest.approx(3605, abs=30)
-    assert again.serving is not None
-    assert (again.serving.region, again.serving.since) == (EAST, pytest.approx(time.time(), abs=30))
-
-
-@pytest.mark.parametrize("left", ["", "{", "[]", '{"at": 1, "view": {}, "status": {}}'])
-def test_what_a_killed_monitor_or_another_version_left_does_not_keep_it_from_starting(
-    left: str, lab: Lab, tmp_path: Path
-) -> None:
-    (tmp_path / "status.json").write_text(left)
-    WatchingMonitor(lab.config(tmp_path))
+        late = [event for event in status(tmp_path)["events"] if event["region"] == EAST and event["at"] > began]
+        assert not [event for event in late if event["kind"].startswith("circuit")]
 
 
 @pytest.mark.usefixtures("wired")
@@ -345,22 +229,3 @@ def test_its_beats_are_in_both_regions(running_one: tuple[Monitor, Path]) -> Non
             return {beat.origin for beat in control_store.read_beats()}
 
     until(process, lambda: origins(EAST) == origins(WEST) == {EAST, WEST}, "beats of both regions in both")
-
-
-@pytest.mark.usefixtures("wired")
-def test_beats_go_on_above_those_of_a_clock_that_was_ahead(lab: Lab, tmp_path: Path) -> None:
-    """Numbers that stood still or began again below would be taken for beats that have arrived: a pause of replication
-    would have no lag."""
-    host, ahead = WatchingMonitor(lab.config(tmp_path)).host, int((time.time() + 600) * 1_000_000)
-    with bind(EAST):
-        control_store.write_beat(host, ahead, time.time() + 600, {})
-    numbers: set[int] = set()
-
-    def arrived_in_the_west() -> int:
-        with bind(WEST):
-            numbers.update(one.seq for one in control_store.read_beats() if (one.host, one.origin) == (host, EAST))
-        return len([number for number in numbers if number > ahead])
-
-    wait_until(lambda: arrived_in_the_west() == 0 and ahead in numbers, within=30, what="the beat is in both regions")
-    with monitor(lab, tmp_path) as process:
-        until(process, lambda: arrived_in_the_west() >= 3, "three beats above the one that was there")

@@ -14,7 +14,7 @@ from failover.adapters.clients import make_clients
 from failover.core.events import AUTOMATIC, Event, EventKind
 from failover.monitor.outbox import Outbox
 from failover.monitor.process import Monitor
-from failover.monitor.region_thread import RegionRounds
+from failover.monitor.region_thread import RegionThread
 from tests.failover.adapters import faulty
 from tests.failover.adapters.faulty import EAST, WEST
 
@@ -27,7 +27,9 @@ def event(number: int) -> Event:
 
 
 def lost(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [str(one.args["id"]) for one in caplog.records if isinstance(one.args, dict) and "id" in one.args]
+    return [
+        str(record.args["id"]) for record in caplog.records if isinstance(record.args, dict) and "id" in record.args
+    ]
 
 
 def test_a_region_that_refused_an_event_is_not_asked_again_and_gets_the_next() -> None:
@@ -100,14 +102,10 @@ def monitor_of(east: Log, west: Log, run_dir: Path) -> Iterator[tuple[Monitor, R
         config = faulty.make_config(run_dir, {EAST: east_port, WEST: west_port}, timeout=faulty.PATIENT_S)
         with faulty.models_wired(config):
             monitor = Monitor(config)
-            rounds = {name: RegionRounds(monitor, name, client) for name, client in make_clients(config).items()}
+            rounds = {
+                name: RegionThread(monitor.context, name, client) for name, client in make_clients(config).items()
+            }
             yield monitor, lambda name: rounds[name]._events(0.0)
-
-
-@pytest.fixture(autouse=True)
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
 
 
 def test_what_a_region_without_permission_refuses_is_logged_in_the_other(
@@ -116,7 +114,7 @@ def test_what_a_region_without_permission_refuses_is_logged_in_the_other(
     east, west = Log(DENIED), Log(TAKEN)
     with monitor_of(east, west, tmp_path) as (monitor, round_in):
         for number in range(10):
-            monitor.outbox.put(event(number))
+            monitor.context.outbox.put(event(number))
             round_in(EAST if number % 2 else WEST)
             round_in(WEST)
 
@@ -130,7 +128,7 @@ def test_what_a_region_refused_waits_for_one_that_cannot_take_it_now(
     caplog.set_level(logging.WARNING)
     east, west = Log(DENIED), Log(THROTTLED)
     with monitor_of(east, west, tmp_path) as (monitor, round_in):
-        monitor.outbox.put(event(1))
+        monitor.context.outbox.put(event(1))
         for name in (EAST, WEST, EAST, WEST):
             round_in(name)
         assert (west.taken, lost(caplog)) == ([], [])
@@ -145,12 +143,12 @@ def test_what_both_regions_refuse_is_lost_and_stands_in_nobodys_way(
 ) -> None:
     east, west = Log(DENIED), Log(DENIED)
     with monitor_of(east, west, tmp_path) as (monitor, round_in):
-        monitor.outbox.put(event(1))
+        monitor.context.outbox.put(event(1))
         round_in(EAST)
         round_in(WEST)
         assert lost(caplog) == ["e1"]
         east.to_a_write = TAKEN
-        monitor.outbox.put(event(2))
+        monitor.context.outbox.put(event(2))
         round_in(EAST)
 
     assert east.taken == ["e2"]

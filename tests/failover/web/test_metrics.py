@@ -39,30 +39,27 @@ def wired(tmp_path: Path) -> Iterator[wiring.Wired]:
         "ENDPOINTS": f"{EAST}=http://127.0.0.1:9,{WEST}=http://127.0.0.1:9",
         "RUN_DIR": str(tmp_path / "run"),
     }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        with wiring.using(FailoverConfig.parse(raw)) as wired:
-            yield wired
+    with wiring.using(FailoverConfig.parse(raw)) as wired:
+        yield wired
 
 
 def scrape(client: Client) -> Figures:
     """Every sample by name and labels, as Prometheus's own parser reads them."""
     reply = client.get("/metrics")
     assert reply.status_code == 200, reply.content
-    found: Figures = {}
+    figures: Figures = {}
     for family in text_string_to_metric_families(reply.content.decode()):
         for sample in family.samples:
-            series = found.setdefault(sample.name, {})
+            series = figures.setdefault(sample.name, {})
             labels = frozenset(sample.labels.items())
             assert labels not in series, f"{sample.name} {dict(labels)} twice"
             series[labels] = sample.value
-    return found
+    return figures
 
 
-def figure(found: Figures, name: str, /, **labels: str) -> float | None:
+def figure(figures: Figures, name: str, /, **labels: str) -> float | None:
     """One sample, None where there is none. `from` is spelt `from_`."""
-    return found.get(name, {}).get(frozenset((key.rstrip("_"), value) for key, value in labels.items()))
+    return figures.get(name, {}).get(frozenset((key.rstrip("_"), value) for key, value in labels.items()))
 
 
 def worked(calls: int) -> WorkerReport:
@@ -120,30 +117,30 @@ def test_all_workers_of_the_host_are_added_up_whoever_answers(wired: wiring.Wire
     living(wired.files, "1-1", worked(3))
     living(wired.files, "2-1", worked(5))
 
-    found = scrape(client)
+    figures = scrape(client)
 
-    assert figure(found, "failover_attempts_total", region=EAST, outcome="ok") == 6
-    assert figure(found, "failover_attempts_total", region=EAST, outcome="dns") == 2
-    assert figure(found, "failover_attempts_total", region=WEST, outcome="ok") == 2
-    assert figure(found, "failover_calls_total", result="answered") == 8
-    assert figure(found, "failover_calls_failed_over_total") == 2
-    assert figure(found, "failover_attempt_duration_seconds_count", region=EAST) == 6
-    assert figure(found, "failover_attempt_duration_seconds_sum", region=EAST) == pytest.approx(3.0)
-    assert figure(found, "failover_attempt_duration_seconds_bucket", region=EAST, le="0.3") == 0
-    assert figure(found, "failover_attempt_duration_seconds_bucket", region=EAST, le="0.5") == 6
-    assert figure(found, "failover_attempt_duration_seconds_bucket", region=EAST, le="+Inf") == 6
+    assert figure(figures, "failover_attempts_total", region=EAST, outcome="ok") == 6
+    assert figure(figures, "failover_attempts_total", region=EAST, outcome="dns") == 2
+    assert figure(figures, "failover_attempts_total", region=WEST, outcome="ok") == 2
+    assert figure(figures, "failover_calls_total", result="answered") == 8
+    assert figure(figures, "failover_calls_failed_over_total") == 2
+    assert figure(figures, "failover_attempt_duration_seconds_count", region=EAST) == 6
+    assert figure(figures, "failover_attempt_duration_seconds_sum", region=EAST) == pytest.approx(3.0)
+    assert figure(figures, "failover_attempt_duration_seconds_bucket", region=EAST, le="0.3") == 0
+    assert figure(figures, "failover_attempt_duration_seconds_bucket", region=EAST, le="0.5") == 6
+    assert figure(figures, "failover_attempt_duration_seconds_bucket", region=EAST, le="+Inf") == 6
 
 
 def test_the_first_failure_is_an_increase_because_its_series_was_there_at_zero(
     wired: wiring.Wired, client: Client
 ) -> None:
-    found = scrape(client)
+    figures = scrape(client)
 
     for outcome in ("ok", "dns", "connect", "tls", "timeout", "server-error", "throttled", "denied"):
         for region in (EAST, WEST):
-            assert figure(found, "failover_attempts_total", region=region, outcome=outcome) == 0
-    assert figure(found, "failover_events_total", kind="failover") == 0
-    assert figure(found, "failover_calls_total", result="unanswered") == 0
+            assert figure(figures, "failover_attempts_total", region=region, outcome=outcome) == 0
+    assert figure(figures, "failover_events_total", kind="failover") == 0
+    assert figure(figures, "failover_calls_total", result="unanswered") == 0
 
 
 def test_no_counter_goes_back_and_no_dead_worker_counts_as_running_at_any_step_of_a_workers_death(
@@ -152,8 +149,8 @@ def test_no_counter_goes_back_and_no_dead_worker_counts_as_running_at_any_step_o
     files = wired.files
 
     def seen() -> tuple[float | None, float | None]:
-        found = scrape(client)
-        return figure(found, "failover_calls_total", result="answered"), figure(found, "failover_workers")
+        figures = scrape(client)
+        return figure(figures, "failover_calls_total", result="answered"), figure(figures, "failover_workers")
 
     living(files, "1-1", worked(3))
     living(files, "2-1", worked(5))
@@ -210,68 +207,68 @@ def test_a_scrape_in_the_middle_of_a_folding_counts_the_worker_once(
 def test_the_monitors_counts_are_given(wired: wiring.Wired, client: Client) -> None:
     wired.files.write_totals(eventful())
 
-    found = scrape(client)
+    figures = scrape(client)
 
-    assert figure(found, "failover_canaries_total", region=EAST, layer="dns", result="passed") == 1
-    assert figure(found, "failover_canaries_total", region=EAST, layer="connect", result="failed") == 1
-    assert figure(found, "failover_canaries_total", region=EAST, layer="write", result="failed") is None
+    assert figure(figures, "failover_canaries_total", region=EAST, layer="dns", result="passed") == 1
+    assert figure(figures, "failover_canaries_total", region=EAST, layer="connect", result="failed") == 1
+    assert figure(figures, "failover_canaries_total", region=EAST, layer="write", result="failed") is None
     switch = {"kind": "failover", "from_": EAST, "to": WEST, "reason": "connect"}
-    assert figure(found, "failover_switches_total", **switch) == 1
-    assert figure(found, "failover_circuit_openings_total", region=EAST, reason="connect") == 1
-    assert figure(found, "failover_events_total", kind="failover") == 1
-    assert figure(found, "failover_events_total", kind="circuit-opened") == 1
+    assert figure(figures, "failover_switches_total", **switch) == 1
+    assert figure(figures, "failover_circuit_openings_total", region=EAST, reason="connect") == 1
+    assert figure(figures, "failover_events_total", kind="failover") == 1
+    assert figure(figures, "failover_events_total", kind="circuit-opened") == 1
 
 
 def test_the_monitors_view_is_given_and_what_it_does_not_know_is_left_out(wired: wiring.Wired, client: Client) -> None:
     publish(wired.config.run_dir, east_down(wired.clock.wall()), wired.clock.wall())
 
-    found = scrape(client)
+    figures = scrape(client)
 
-    assert figure(found, "failover_monitor_up") == 1
-    assert figure(found, "failover_circuit_state", region=EAST, state="open") == 1
-    assert figure(found, "failover_circuit_state", region=EAST, state="closed") == 0
-    assert figure(found, "failover_region_state", region=EAST, state="unreachable") == 1
-    assert figure(found, "failover_region_active", region=EAST) == 0
-    assert figure(found, "failover_region_active", region=WEST) == 1
-    assert figure(found, "failover_canary_ok", region=EAST, layer="dns") == 0
-    assert figure(found, "failover_canary_duration_seconds", region=EAST, layer="dns") == pytest.approx(0.0026)
-    assert figure(found, "failover_canary_ok", region=EAST, layer="write") is None
-    assert figure(found, "failover_replication_lag_seconds", from_=EAST, to=WEST) is None
-    assert figure(found, "failover_replication_lag_seconds", from_=WEST, to=EAST) == pytest.approx(12.4)
-    assert figure(found, "failover_alarm", name="circuit", region=EAST) == 1
-    assert figure(found, "failover_routing_pinned", region=WEST) == 0
+    assert figure(figures, "failover_monitor_up") == 1
+    assert figure(figures, "failover_circuit_state", region=EAST, state="open") == 1
+    assert figure(figures, "failover_circuit_state", region=EAST, state="closed") == 0
+    assert figure(figures, "failover_region_state", region=EAST, state="unreachable") == 1
+    assert figure(figures, "failover_region_active", region=EAST) == 0
+    assert figure(figures, "failover_region_active", region=WEST) == 1
+    assert figure(figures, "failover_canary_ok", region=EAST, layer="dns") == 0
+    assert figure(figures, "failover_canary_duration_seconds", region=EAST, layer="dns") == pytest.approx(0.0026)
+    assert figure(figures, "failover_canary_ok", region=EAST, layer="write") is None
+    assert figure(figures, "failover_replication_lag_seconds", from_=EAST, to=WEST) is None
+    assert figure(figures, "failover_replication_lag_seconds", from_=WEST, to=EAST) == pytest.approx(12.4)
+    assert figure(figures, "failover_alarm", name="circuit", region=EAST) == 1
+    assert figure(figures, "failover_routing_pinned", region=WEST) == 0
 
 
 def test_a_pin_is_given(wired: wiring.Wired, client: Client) -> None:
     publish(wired.config.run_dir, pinned(wired.clock.wall()), wired.clock.wall())
 
-    found = scrape(client)
+    figures = scrape(client)
 
-    assert figure(found, "failover_routing_pinned", region=WEST) == 1
-    assert figure(found, "failover_routing_pinned", region=EAST) == 0
-    assert figure(found, "failover_routing_epoch") == 3
+    assert figure(figures, "failover_routing_pinned", region=WEST) == 1
+    assert figure(figures, "failover_routing_pinned", region=EAST) == 0
+    assert figure(figures, "failover_routing_epoch") == 3
 
 
 def test_once_the_monitor_is_silent_its_view_is_left_out_and_its_age_said(wired: wiring.Wired, client: Client) -> None:
     wired.files.write_totals(eventful())
     publish(wired.config.run_dir, healthy(wired.clock.wall() - 60), wired.clock.wall() - 60)
 
-    found = scrape(client)
+    figures = scrape(client)
 
-    assert figure(found, "failover_monitor_up") == 0
-    age_s = figure(found, "failover_monitor_age_seconds")
+    assert figure(figures, "failover_monitor_up") == 0
+    age_s = figure(figures, "failover_monitor_age_seconds")
     assert age_s is not None
     assert age_s >= 60
     for name in ("circuit_state", "region_state", "region_active", "canary_ok", "replication_lag_seconds", "alarm"):
-        assert f"failover_{name}" not in found
-    assert figure(found, "failover_events_total", kind="failover") == 1  # what is counted stays counted
+        assert f"failover_{name}" not in figures
+    assert figure(figures, "failover_events_total", kind="failover") == 1  # what is counted stays counted
 
 
 def test_where_no_monitor_ever_ran_there_is_nothing_but_the_counters(wired: wiring.Wired, client: Client) -> None:
-    found = scrape(client)
+    figures = scrape(client)
 
-    assert figure(found, "failover_monitor_up") == 0
-    assert "failover_monitor_age_seconds" not in found
+    assert figure(figures, "failover_monitor_up") == 0
+    assert "failover_monitor_age_seconds" not in figures
 
 
 def test_the_lab_is_open_and_elsewhere_a_token_opens_it(
@@ -284,10 +281,10 @@ def test_the_lab_is_open_and_elsewhere_a_token_opens_it(
     assert (closed.status_code, closed["WWW-Authenticate"]) == (401, "Bearer")
     assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401
 
-    settings.METRICS_TOKEN = "correct-horse"  # type: ignore[attr-defined]
+    settings.METRICS_TOKEN = "correct-horse"
     for wrong in ("Bearer", "Bearer correct-hors", "correct-horse", "Basic correct-horse", "Bearer ü"):
         assert client.get("/metrics", headers={"Authorization": wrong}).status_code == 401, wrong
     assert client.get("/metrics", headers={"Authorization": "Bearer correct-horse"}).status_code == 200
 
-    settings.METRICS_OPEN = True  # type: ignore[attr-defined]
+    settings.METRICS_OPEN = True
     assert client.get("/metrics").status_code == 401  # who sets a token means it, in the lab too

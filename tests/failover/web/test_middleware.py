@@ -105,11 +105,11 @@ def test_each_failed_attempt_is_one_line_that_the_reply_names(caplog: pytest.Log
     response = reply(((DNS,), None), ((OK,), WEST), ((refused,), None))
 
     lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
-    assert [(one["event"], one["region"], one["outcome"], one["class"], one["ms"]) for one in lines] == [
+    assert [(line["event"], line["region"], line["outcome"], line["class"], line["ms"]) for line in lines] == [
         ("attempt-failed", EAST, "dns", "A", 2.6),
         ("attempt-failed", WEST, "denied", "D", 1.0),
     ]
-    assert {one["trace"] for one in lines} == {response["X-Trace-Id"]}
+    assert {line["trace"] for line in lines} == {response["X-Trace-Id"]}
     assert lines[0]["detail"] == "DNS answers empty"
 
 

@@ -54,7 +54,7 @@ class Worker:
 
     def reported(self) -> dict[str, int]:
         report = self.files.reports().get(self.name)
-        return {} if report is None else {name: one.requests for name, one in report.regions.items()}
+        return {} if report is None else {name: region.requests for name, region in report.regions.items()}
 
 
 @pytest.fixture
@@ -147,9 +147,9 @@ def test_an_opened_circuit_and_its_reason_are_reported(worker: Worker) -> None:
             worker.call()
     worker.follower.step()
 
-    told = worker.files.reports()["1-1"].regions[EAST]
-    assert (told.circuit, told.openings) == (CircuitState.OPEN, 1)
-    assert "dns" in told.last_reason
+    reported = worker.files.reports()["1-1"].regions[EAST]
+    assert (reported.circuit, reported.openings) == (CircuitState.OPEN, 1)
+    assert "dns" in reported.last_reason
 
 
 def test_stopping_hands_in_what_was_counted_last_and_nothing_after_it(worker: Worker) -> None:

@@ -84,7 +84,7 @@ def test_the_next_opening_after_a_restart_is_held_for_twice_the_latest_hold() ->
 
 
 def test_a_region_that_flaps_is_found_out_however_often_the_monitor_is_killed() -> None:
-    config = RouterConfig(hold_s=1.0, hold_cap_s=20.0, flap_openings=4)
+    config = RouterConfig(hold_s=1.0, hold_cap=20.0, flap_openings=4)
     post = Post(config)
     post.step(5)
     for _ in range(config.flap_openings):
@@ -190,7 +190,7 @@ def test_a_monitor_that_restarts_with_other_regions_forgets_those_that_are_gone(
 
 def test_the_decision_holds_after_a_restart_and_nothing_is_told_twice() -> None:
     post = opened_twice()
-    post.watch.on_decision(decision(WEST), [], post.now)
+    post.watch.on_decisions([decision(WEST)])
     post.step()
     again = post.restarted()
     assert (again.state(EAST), again.state(WEST), again.active()) == (OPEN, CLOSED, WEST)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass, NoRegionAnswered, OutcomeUnknown
 from failover.core.exchange.reports import HostCircuit, HostView
 from failover.core.fakes import ScriptedRunner, answers, fails
 from failover.core.ports import Bound
 from failover.core.router import Router
 from failover.core.signals.breaker import CircuitState
-from tests.simulation.support import EAST, REGIONS, WEST, Bench, Post, failing, met, passing, where
+from tests.simulation.support import CONFIG, EAST, REGIONS, WEST, Bench, Post, failing, met, passing, where
 from tests.simulation.turns import TurnClock
 
 OPEN, CLOSED = CircuitState.OPEN, CircuitState.CLOSED
@@ -49,7 +48,7 @@ def test_what_the_canaries_said_is_forgotten_with_the_monitors_word() -> None:
         with pytest.raises(NoRegionAnswered):
             bench.router.call(where, idempotent=True)
     assert bench.router.order() == (WEST, EAST)
-    bench.clock.wait(RouterConfig().stale_after_s + 0.1)
+    bench.clock.wait(CONFIG.stale_after_s + 0.1)
     assert bench.router.order() == (EAST, WEST)
 
 
@@ -67,7 +66,7 @@ class Hall:
     def __init__(self) -> None:
         self.clock = TurnClock()
         self.runner = ScriptedRunner(self.clock)
-        self.router = Router(REGIONS, config=RouterConfig(), clock=self.clock, runner=self.runner, jitter=lambda: 0.5)
+        self.router = Router(REGIONS, config=CONFIG, clock=self.clock, runner=self.runner, jitter=lambda: 0.5)
         self.router.follow(all_open(**{EAST: True, WEST: True}))
         self.seconds: list[float] = []
         self.regions: list[str] = []
@@ -91,8 +90,8 @@ def test_a_crowd_does_not_wait_in_a_hung_region_though_nobody_knows_that_it_hang
     hall.runner.always(WEST, answers(seconds=0.07))
     hall.votes(24)
     assert set(hall.regions) == {WEST}
-    assert sum(seconds > SLOW_S for seconds in hall.seconds) <= RouterConfig().share
-    assert max(hall.seconds) < RouterConfig().attempt_timeout_s + 0.1
+    assert sum(seconds > SLOW_S for seconds in hall.seconds) <= CONFIG.share
+    assert max(hall.seconds) < CONFIG.attempt_timeout_s + 0.1
 
 
 def test_who_left_a_crowd_comes_back_to_it_rather_than_fail() -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.ports import Success
 from failover.core.routing.region_slots import Lane, Ticket
@@ -47,7 +46,7 @@ def own_half_open() -> Lane:
     ids=["an ordinary call", "a trial", "a last resort"],
 )
 def test_whoever_is_under_way_takes_one_place_of_the_share_and_gives_it_back(leave: Callable[[Lane], Ticket]) -> None:
-    lane = Lane(RouterConfig(share=1))
+    lane = Lane(replace(CONFIG, share=1))
     for _ in range(3):
         one = leave(lane)
         assert one.patience_s == float("inf")
@@ -60,7 +59,7 @@ def test_whoever_is_under_way_takes_one_place_of_the_share_and_gives_it_back(lea
 def test_how_long_who_comes_to_a_crowd_waits_follows_what_answers_take_there_up_to_three_quarters_of_an_attempt() -> (
     None
 ):
-    lane = Lane(RouterConfig(share=1, attempt_timeout_s=2.0, crowded_s=0.3, slow_factor=3.0))
+    lane = Lane(replace(CONFIG, share=1, attempt_timeout_s=2.0, crowded_s=0.3, slow_factor=3.0))
     admitted(lane)
 
     def patience_after(*answers_ms: float) -> float:
@@ -77,7 +76,7 @@ def test_how_long_who_comes_to_a_crowd_waits_follows_what_answers_take_there_up_
 
 
 def test_one_late_answer_moves_what_is_usual_by_a_twentieth_and_the_first_one_says_it_alone() -> None:
-    lane = Lane(RouterConfig(share=1, attempt_timeout_s=4.0, crowded_s=0.3, slow_factor=3.0))
+    lane = Lane(replace(CONFIG, share=1, attempt_timeout_s=4.0, crowded_s=0.3, slow_factor=3.0))
     admitted(lane)
     for ms, patience_s in ((200.0, 0.6), (1000.0, 0.72), (240.0, 0.72)):
         lane.count(WELL, ms)
@@ -87,7 +86,7 @@ def test_one_late_answer_moves_what_is_usual_by_a_twentieth_and_the_first_one_sa
 
 
 def test_of_a_crowd_that_nobody_answers_no_more_is_made() -> None:
-    lane = Lane(RouterConfig(share=1, crowded_s=0.25))
+    lane = Lane(replace(CONFIG, share=1, crowded_s=0.25))
     first = admitted(lane, now=100.0)
     crowded = [admitted(lane, now=now) for now in (100.0, 100.125, 100.25, 101.0)]
     assert [one.patience_s for one in crowded] == [0.25, 0.25, 0.0, 0.0]
@@ -100,7 +99,7 @@ def test_of_a_crowd_that_nobody_answers_no_more_is_made() -> None:
 
 
 def test_who_failed_there_in_a_row_takes_places_of_the_crowd_but_never_the_last_one() -> None:
-    lane = Lane(RouterConfig(share=3, failures_to_open=5))
+    lane = Lane(replace(CONFIG, share=3, failures_to_open=5))
     for failures, places in enumerate((3, 2, 1, 1, 1)):
         calls = [admitted(lane) for _ in range(4)]
         assert sum(one.patience_s == float("inf") for one in calls) == places, f"after {failures} failures"
@@ -124,14 +123,14 @@ def test_who_comes_to_a_crowd_judges_the_circuit_as_it_is_by_then() -> None:
 
 
 def test_a_region_that_nobody_asked_for_long_has_not_been_quiet() -> None:
-    lane = Lane(RouterConfig(share=1, crowded_s=0.3))
+    lane = Lane(replace(CONFIG, share=1, crowded_s=0.3))
     lane.settle(admitted(lane, now=100.0), WELL, 100.0)
     admitted(lane, now=200.0)
     assert admitted(lane, now=200.1).patience_s == 0.3
 
 
 def test_a_trial_waits_for_a_whole_attempt_whoever_waits_there() -> None:
-    lane = Lane(RouterConfig(share=1))
+    lane = Lane(replace(CONFIG, share=1))
     for _ in range(3):
         lane.last_resort(0.0)
     assert admitted(lane, HALF_OPEN, 9.0).patience_s == float("inf")
@@ -186,7 +185,7 @@ def test_what_opened_a_circuit_last_is_told_until_something_else_does(detail: st
 
 
 def test_the_error_rate_is_that_of_calls_which_may_wait_for_a_whole_attempt() -> None:
-    lane = Lane(RouterConfig(share=1))
+    lane = Lane(replace(CONFIG, share=1))
     lane.count(WELL, 5.0)
     lane.count(WELL, 5.0, brief=True)
     lane.count(failed(), 5.0, brief=True)
@@ -197,7 +196,7 @@ def test_the_error_rate_is_that_of_calls_which_may_wait_for_a_whole_attempt() ->
 
 
 def test_who_waits_for_a_moment_takes_no_place_of_those_who_wait_for_a_whole_attempt() -> None:
-    lane = Lane(RouterConfig(share=1))
+    lane = Lane(replace(CONFIG, share=1))
     first, hurried = admitted(lane), admitted(lane)
     assert (first.brief, hurried.brief) == (False, True)
     lane.settle(first, WELL, 0.0)
@@ -205,7 +204,7 @@ def test_who_waits_for_a_moment_takes_no_place_of_those_who_wait_for_a_whole_att
 
 
 def test_what_opened_a_flapping_circuit_is_handed_on_without_what_is_said_of_its_hold() -> None:
-    lane = Lane(RouterConfig(failures_to_open=1, flap_openings=1))
+    lane = Lane(replace(CONFIG, failures_to_open=1, flap_openings=1))
     lane.settle(admitted(lane), failed("no address"), 0.0)
     assert lane.circuit.reason.endswith("so it is held longer")
     assert lane.report(0.0).last_reason == "1 failures in a row: dns (no address)"

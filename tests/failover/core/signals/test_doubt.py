@@ -17,7 +17,7 @@ from failover.core.routing.region_slots import Lane, Ticket
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.error_rate import Sample, over_threshold
 
-CONFIG = RouterConfig(share=16, hold_s=60.0, hold_cap_s=720.0)
+CONFIG = RouterConfig(share=16)
 """Held for longer than what is soon, and nobody is hurried."""
 WELL = Success("a value")
 FRESH = Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, "no reply in time", TimeoutError())

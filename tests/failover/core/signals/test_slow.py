@@ -31,7 +31,7 @@ class Day(Post):
     """A host with one busy worker: four answers a second in each region that takes traffic."""
 
     def __init__(self, *, distance_ms: float = 70.0, config: RouterConfig | None = None) -> None:
-        super().__init__(config or RouterConfig())
+        super().__init__(config or CONFIG)
         self.canaries[WEST] = canary(distance_ms)
         self.met = {EAST: RegionReport(), WEST: RegionReport()}
         self.reports(w1=dict(self.met))
@@ -95,9 +95,9 @@ def test_a_region_that_is_merely_far_away_is_as_slow_as_ever() -> None:
 
 def test_a_far_region_that_takes_over_is_not_called_slow_beside_the_quick_one_that_came_back() -> None:
     day = Day(distance_ms=250)
-    day.watch.on_decision(decision(WEST), [], day.now)
+    day.watch.on_decisions([decision(WEST)])
     day.lives(60, 280, region=WEST)
-    day.watch.on_decision(decision(None, epoch=2, id="d2"), [], day.now)
+    day.watch.on_decisions([decision(None, epoch=2, id="d2")])
     day.lives(120, 280, region=WEST)
     assert day.state(WEST) is CLOSED
     assert not day.row("slow-p99", WEST)["met"]
@@ -188,7 +188,7 @@ def test_while_what_is_usual_is_not_known_nothing_is_slow() -> None:
 
 def test_a_pinned_region_is_never_left_for_slowness_alone() -> None:
     day = Day()
-    day.watch.on_decision(decision(EAST), [], day.now)
+    day.watch.on_decisions([decision(EAST)])
     day.lives(120, 8)
     day.lives(120, 900)
     assert day.state(EAST) is CLOSED
@@ -343,9 +343,9 @@ def test_trials_in_a_region_that_was_slow_are_held_against_the_limit_that_it_bro
 
 def test_a_region_that_follows_the_rules_again_is_left_when_it_is_slow() -> None:
     day = Day()
-    day.watch.on_decision(decision(EAST), [], day.now)
+    day.watch.on_decisions([decision(EAST)])
     day.lives(120, 8)
-    day.watch.on_decision(decision(None, epoch=2, id="d2"), [], day.now)
+    day.watch.on_decisions([decision(None, epoch=2, id="d2")])
     day.lives(60, 900)
     assert day.state(EAST) is OPEN
 

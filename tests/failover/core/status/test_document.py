@@ -91,7 +91,7 @@ def test_routing_that_nobody_ever_changed_is_automatic() -> None:
 
 def test_routing_tells_the_pin_and_who_set_it_also_while_another_region_is_active() -> None:
     post = Post()
-    post.watch.on_decision(decision(WEST, epoch=7), [], post.now)
+    post.watch.on_decisions([decision(WEST, epoch=7)])
     post.step()
     post.canaries[WEST] = failing()
     post.step(3)

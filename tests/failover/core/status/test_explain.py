@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from failover.core.config import RouterConfig
 from failover.core.signals.breaker import CircuitState
 from tests.failover.core.signals.test_slow import Day
 from tests.processes import ROOT
-from tests.simulation.support import EAST, Post, failing, met
+from tests.simulation.support import CONFIG, EAST, Post, failing, met
 
 Row = tuple[float | None, float | None, bool, str]
 
@@ -94,7 +94,7 @@ def test_a_row_of_failures_is_met_from_its_threshold_on(count: int, met_: bool, 
 
 
 def test_live_failures_and_canaries_are_counted_apart_and_held_against_limits_of_their_own() -> None:
-    post = Post(RouterConfig(failures_to_open=7, canary_failures_to_open=2))
+    post = Post(replace(CONFIG, failures_to_open=7, canary_failures_to_open=2))
     post.reports(w1={EAST: met(4, 4, consecutive_failures=4)})
     post.canaries[EAST] = failing()
     post.step()

@@ -37,7 +37,7 @@ def about_to_be_left() -> Day:
 
 def slow_and_pinned() -> Day:
     day = Day()
-    day.watch.on_decision(decision(EAST), [], day.now)
+    day.watch.on_decisions([decision(EAST)])
     day.lives(120, 8)
     day.lives(40, 900)
     return day

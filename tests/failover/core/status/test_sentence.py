@@ -23,14 +23,14 @@ def told(post: Post) -> str:
 
 def pinned(region: str) -> Post:
     post = Post()
-    post.watch.on_decision(decision(region), [], post.now)
+    post.watch.on_decisions([decision(region)])
     post.step(5)
     return post
 
 
 def unpinned(region: str) -> Post:
     post = pinned(region)
-    post.watch.on_decision(decision(None, epoch=2, id="d2"), [], post.now)
+    post.watch.on_decisions([decision(None, epoch=2, id="d2")])
     post.step()
     return post
 
@@ -197,7 +197,7 @@ def test_a_stale_dns_answer_is_said_of_the_region_that_serves_only() -> None:
     post.canaries[WEST] = Canary(Layer(True, 1.0, "DNS answers empty", stale=True), GOOD, GOOD, GOOD)
     post.step(5)
     assert "DNS" not in told(post)
-    post.watch.on_decision(decision(WEST), [], post.now)
+    post.watch.on_decisions([decision(WEST)])
     post.step()
     assert " (for the class). us-west-2's DNS answers empty. Replication " in told(post)
 

@@ -14,7 +14,7 @@ OPEN, HALF_OPEN, CLOSED = CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitStat
 
 def back_but_behind(*, hold_s: float) -> Post:
     """us-east-1 was down and answers again for long; what us-west-2 wrote meanwhile has not arrived there."""
-    post = Post(RouterConfig(hold_s=hold_s, hold_cap_s=12 * hold_s))
+    post = Post(RouterConfig(hold_s=hold_s))
     post.step(4)
     post.canaries[EAST] = failing()
     post.step(8)
