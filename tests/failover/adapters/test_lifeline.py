@@ -16,7 +16,7 @@ from tests.waiting import wait_until
 CHILD = """
 import os, sys, threading
 sys.path.insert(0, sys.argv[1])
-from failover import lifeline
+from failover.adapters import lifeline
 lifeline.hold(lambda: os._exit(0))
 print(os.getpid(), flush=True)
 threading.Event().wait(120)
