@@ -40,8 +40,36 @@ OUT_OF_TIME = [
 ]
 
 
+# Folders and modules whose tests start processes or look at very many examples: `make unit` leaves them out.
+SLOW = (
+    "bench",
+    "integration",
+    "simulation",
+    "failover/adapters/test_dead_pools",
+    "failover/adapters/test_dial",
+    "failover/adapters/test_dns",
+    "failover/adapters/test_reach",
+    "failover/adapters/test_sdk_settings",
+    "failover/core/test_router_properties",
+    "failover/core/test_watch_properties",
+    "failover/drills",
+    "failover/lab",
+    "failover/test_checks",
+    "polls/ballots/test_zombie_orders",
+    "polls/builder/test_builder",
+    "polls/common/test_local_times",
+    "polls/results/test_csv_export",
+    "polls/surveys/test_listing_properties",
+    "polls/views/test_refusing_regions",
+    "test_output",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
     for item in items:
+        if item.path.relative_to(here).as_posix().startswith(SLOW):
+            item.add_marker("slow")
         if any(item.iter_markers("lab")) or any(item.iter_markers("browser")):
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=OUT_OF_TIME))
     # Modules that use the session's lab run last, so that it takes no time from tests with labs of their own.
