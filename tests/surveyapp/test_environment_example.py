@@ -5,7 +5,7 @@ import re
 from tests.deploy_check import ROOT
 
 READS = re.compile(
-    r"""(?:values\.\w+\(\s*|environ(?:\.get|\.setdefault)?[\[(]\s*|_whole\(environ,\s*|_number\(environ,\s*|_yes\(environ,\s*)"""
+    r"""(?:values\.\w+\(\s*|environ(?:\.get|\.setdefault)?[\[(]\s*|_integer\(environ,\s*)"""
     r"""["']([A-Z][A-Z0-9_]+[A-Z0-9])["']"""
 )
 BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CA_BUNDLE"}

@@ -60,7 +60,7 @@ def test_json_gives_every_field_back_as_it_was(reason: str) -> None:
 def test_the_line_is_for_people() -> None:
     line = LineFormatter().format(record("%(event)s by %(actor)s", {"event": "routing-pinned", "actor": "inés"}))
 
-    assert line.endswith(" INFO failover.monitor.process routing-pinned by inés")
+    assert line.endswith(" INFO failover.monitor routing-pinned by inés")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), Path("/x"), OSError("full"), b"\xff", [1], {}])
