@@ -14,7 +14,6 @@ PAGES = sorted(
     page
     for pattern in ("*.md", "docs/**/*.md", "failover/**/*.md", "deploy/**/*.md")
     for page in ROOT.glob(pattern)
-    if page.name != "DECISIONS.md"
 )
 DECISIONS = sorted(page for page in ROOT.glob("docs/decisions/*.md") if page.name != "README.md")
 SECTIONS = ["Context", "Decision", "Cost", "What would change our mind"]

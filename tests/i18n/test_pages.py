@@ -71,8 +71,8 @@ def untranslated(pages: Pages, *, known: frozenset[str] = frozenset()) -> dict[s
     typed = {survey.code for survey in surveys} | {escape(survey.definition.title) for survey in surveys}
     for name, reply, html in shown:
         assert reply["Content-Type"].startswith("text/html"), name
-        for text in sorted(typed, key=len, reverse=True):
-            html = html.replace(text, "")
+        for text in sorted(typed, key=len, reverse=True):  # as whole words: a title may be one letter
+            html = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", "", html) if text else html
         if plain := leftovers(html, known=known):
             leftovers_by_page[name] = plain
     return leftovers_by_page
