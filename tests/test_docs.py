@@ -11,9 +11,7 @@ from django.core.management import get_commands
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
-    page
-    for pattern in ("*.md", "docs/**/*.md", "failover/**/*.md", "deploy/**/*.md")
-    for page in ROOT.glob(pattern)
+    page for pattern in ("*.md", "docs/**/*.md", "failover/**/*.md", "deploy/**/*.md") for page in ROOT.glob(pattern)
 )
 DECISIONS = sorted(page for page in ROOT.glob("docs/decisions/*.md") if page.name != "README.md")
 SECTIONS = ["Context", "Decision", "Cost", "What would change our mind"]
