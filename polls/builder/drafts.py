@@ -1,8 +1,9 @@
-"""What stands in the builder's form: not yet a survey, perhaps never a valid one. The whole of it
+"""The draft in the builder's form: not yet a survey, and perhaps never a valid one. The whole of it
 travels in the page.
 
-Options and labels are lines of a text: quick to type and to paste. An option keeps its id while its
-line says the same (wherever it moves), or while it stays in its line and only its words change.
+Options and labels are the lines of a text, which is quick to type and to paste. An option keeps its
+id while its line stays the same, wherever it moves, or while it stays in its place and only its
+words change.
 """
 
 import secrets
@@ -31,7 +32,7 @@ CHOICES = (Kind.SINGLE, Kind.MULTIPLE)
 
 @dataclass(frozen=True)
 class DraftQuestion:
-    """One question as typed; `options` and `labels` hold a line each."""
+    """One question as typed; `options` and `labels` are texts with a line for each."""
 
     id: str
     text: str = ""
@@ -45,7 +46,7 @@ class DraftQuestion:
 
 @dataclass(frozen=True)
 class Draft:
-    """A survey as typed; times as a browser's field gives them, in the server's time zone."""
+    """A survey as typed; its times are in the server's time zone, as a browser's field gives them."""
 
     title: str = ""
     code: str = ""
@@ -59,19 +60,19 @@ class Draft:
 
 
 def new_id(prefix: str) -> str:
-    """A name that nobody has used, on whichever side of a split: random, so that it is not found by
-    looking.
+    """An id that nobody has used, on whichever side of a partition. It is random, because an id
+    that is looked up could be taken on the other side.
     """
     return f"{prefix}-{secrets.token_hex(4)}"
 
 
 def blank() -> Draft:
-    """A new survey: one question to begin with."""
+    """The draft of a new survey: one empty question."""
     return Draft(questions=(DraftQuestion(new_id("q")),))
 
 
 def of(definition: Definition) -> Draft:
-    """The form of a survey as it is."""
+    """The draft of a definition."""
     return Draft(
         title=definition.title,
         code=definition.code or "",
@@ -98,9 +99,9 @@ def of(definition: Definition) -> Draft:
 
 
 def posted(data: QueryDict) -> Draft:
-    """What a browser sent back. Never fails: whatever is odd is told when it is saved."""
+    """The draft that a browser sent. Never fails: mistakes are reported when the draft is saved."""
     questions = []
-    for place in range(MOST_QUESTIONS + 1):  # one too many is seen and refused
+    for place in range(MOST_QUESTIONS + 1):  # one too many is read, so that it can be refused
         name = f"q{place}-"
         if f"{name}id" not in data:
             break
@@ -115,7 +116,7 @@ def posted(data: QueryDict) -> Draft:
 
 
 def moved(draft: Draft, place: int, by: int) -> Draft:
-    """The question at `place` (from 0) one up (-1) or down (1)."""
+    """The draft with the question at `place` (from 0) moved up (`by` -1) or down (1)."""
     listed = list(draft.questions)
     if 0 <= place < len(listed) and 0 <= place + by < len(listed):
         listed[place], listed[place + by] = listed[place + by], listed[place]
@@ -123,12 +124,12 @@ def moved(draft: Draft, place: int, by: int) -> Draft:
 
 
 def removed(draft: Draft, place: int) -> Draft:
-    """Without the question at `place` (from 0)."""
-    return replace(draft, questions=tuple(q for at, q in enumerate(draft.questions) if at != place))
+    """The draft without the question at `place` (from 0)."""
+    return replace(draft, questions=tuple(question for at, question in enumerate(draft.questions) if at != place))
 
 
 def added(draft: Draft, *more: DraftQuestion) -> Draft:
-    """With more questions at the end."""
+    """The draft with more questions at the end."""
     return replace(draft, questions=(*draft.questions, *more))
 
 
@@ -139,11 +140,11 @@ def grid(statements: str, scale: str, labels: str) -> list[DraftQuestion]:
 
 
 def document(draft: Draft, before: Definition | None) -> dict[str, Any]:
-    """The survey JSON of what is typed, with the ids that `before` gave."""
+    """The survey JSON of a draft, with the ids that `before` gave to its options."""
     known: dict[str, Any] = {}
     if before is not None:
         known = {question["id"]: question for question in to_json(before)["questions"]}
-    said: dict[str, Any] = {
+    result: dict[str, Any] = {
         "title": draft.title,
         "help": draft.help,
         "allow_change": draft.allow_change,
@@ -154,13 +155,13 @@ def document(draft: Draft, before: Definition | None) -> dict[str, Any]:
         "questions": [_question(question, known.get(question.id)) for question in draft.questions],
     }
     if before is None and draft.code.strip():
-        said["code"] = draft.code
-    return said
+        result["code"] = draft.code
+    return result
 
 
 def explained(draft: Draft, mistakes: Iterable[Mistake]) -> list[Mistake]:
-    """The mistakes of its document, those about an hour that does not exist in the words of the
-    local clock.
+    """The mistakes of a draft's document. A time that does not exist, because the clocks go forward
+    then, is explained in words of the local clock.
     """
     absent = {name: text for name in TIMES if local_times.is_absent(text := getattr(draft, name))}
     return [
@@ -172,7 +173,7 @@ def explained(draft: Draft, mistakes: Iterable[Mistake]) -> list[Mistake]:
 
 
 def _question(draft: DraftQuestion, before: Mapping[str, Any] | None) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    result: dict[str, Any] = {
         "id": draft.id,
         "text": draft.text,
         "kind": draft.kind,
@@ -180,36 +181,40 @@ def _question(draft: DraftQuestion, before: Mapping[str, Any] | None) -> dict[st
         "help": draft.help,
     }
     if draft.kind in CHOICES:
-        said["options"] = options(_lines(draft.options), before.get("options", []) if before else [])
+        result["options"] = options(_lines(draft.options), before.get("options", []) if before else [])
     if draft.kind == Kind.RATING:
         number = gateway.text.whole_number(draft.scale)
-        said["scale"] = draft.scale if number is None else number
-        said["labels"] = _lines(draft.labels)
-    return said
+        result["scale"] = draft.scale if number is None else number
+        result["labels"] = _lines(draft.labels)
+    return result
 
 
 def options(lines: list[str], before: list[Any]) -> list[Any]:
-    """Each line with its option's id: that of the same text, else that of its line, else a new one."""
+    """The options of the lines, each with an id.
+
+    That is the id of the option with the same text, else of the option in the same place, else a
+    new one.
+    """
     known = [
         (item["id"], item["text"]) if isinstance(item, dict) else (f"o{place}", item)
         for place, item in enumerate(before, 1)
     ]
     by_text = {text: name for name, text in known}
     kept = {by_text[line] for line in lines if line in by_text}
-    found = []
+    result = []
     for place, line in enumerate(lines):
         name = by_text.get(line)
         if name is None and len(lines) >= len(known) and place < len(known) and known[place][0] not in kept:
             name = known[place][0]  # the words of this line were changed
         if name is None:
             name = new_id("o") if known else f"o{place + 1}"
-        found.append({"id": name, "text": line})
-    return found
+        result.append({"id": name, "text": line})
+    return result
 
 
 def _lines(text: str) -> list[str]:
-    """The lines in which something can be seen. What other programs take for a line's end stays,
-    and is refused.
+    """The lines that are not blank. What only other programs take for the end of a line stays, and
+    is refused later.
     """
     lines = map(gateway.text.tidy, gateway.text.tidy(text, lines=True).split("\n"))
     return [line for line in lines if not gateway.text.is_empty(line)]

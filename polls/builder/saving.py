@@ -1,5 +1,5 @@
-"""Saving an edited survey: joined with what others changed meanwhile, and never silently over
-anything.
+"""Saving an edited survey: joined with what others changed meanwhile, and never over their changes
+without saying so.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,13 @@ from polls.surveys.definitions import Definition
 from polls.surveys.services import ServiceRefused, survey_change
 from polls.surveys.survey import Survey, defined_values
 
-TRIES = 3  # each reads the survey again
+TRIES = 3  # each of them reads the survey again
 
 
 class EditConflict(Exception):
-    """Others changed the same parts since the form was shown; nothing was saved. `theirs` is the
-    survey as it is now, `merged` what could be joined.
+    """Others changed the same parts since the form was shown; nothing was saved.
+
+    `theirs` is the survey as it is now, `merged` what could be joined.
     """
 
     def __init__(self, conflicts: Sequence[Conflict], theirs: Definition, merged: Parts) -> None:
@@ -31,8 +32,10 @@ class EditConflict(Exception):
 
 
 class NotSettled(Exception):
-    """A part that is to be changed has two versions that were written without knowledge of each
-    other; nothing was saved. Somebody has to choose first (partitions.py).
+    """A part that is to be changed has two versions; nothing was saved.
+
+    They were written without knowledge of each other: an instructor has to choose one first
+    (partitions.py).
     """
 
 
@@ -43,18 +46,19 @@ class NotUnderstood(Exception):
 
 
 class BreaksCounts(Exception):
-    """The change does not go together with the votes of this round; nothing was saved. `breaks` say
-    why.
+    """The change does not go together with the votes of this round; nothing was saved.
+
+    `breaks` say why.
     """
 
     def __init__(self, breaks: Sequence[Break]) -> None:
-        super().__init__("\n".join(one.text for one in breaks))
+        super().__init__("\n".join(change.text for change in breaks))
         self.breaks = tuple(breaks)
 
     @property
     def sentences(self) -> list[str]:
-        """Why, a sentence each."""
-        return [one.text for one in self.breaks]
+        """A sentence for each change."""
+        return [change.text for change in self.breaks]
 
 
 def survey_edit(
@@ -63,31 +67,31 @@ def survey_edit(
     """Save what was made of `base`: only the parts that were changed, so that changes of others
     stay.
 
-    `new_round` allows what would break counts, and begins a round for it; `replace_unread` lets
-    what is not understood go with the property that it is a part of. Raises EditConflict,
+    `new_round` allows changes that break counts, and begins a round for them. `replace_unread`
+    allows to replace a property of which a part is not understood here. Raises EditConflict,
     BreaksCounts, NotSettled, NotUnderstood, DefinitionInvalid (two changes that do not fit
     together), TimesTooLate, ServiceRefused ("unreadable", "conflict"), SurveyUnknown,
     NoRegionAnswered.
     """
     for _try in range(TRIES):
-        found = selectors.found_now(code)
-        now = found.survey.definition
-        if found.survey.split & set(_changed(base, mine)):
+        current = selectors.found_now(code)
+        now = current.survey.definition
+        if current.survey.split & set(_changed(base, mine)):
             raise NotSettled
         merged, conflicts = joining.joined(joining.parts(base), joining.parts(mine), joining.parts(now))
         if conflicts:
             raise EditConflict(conflicts, now, merged)
         wanted = reader.parse({**joining.assembled(merged), "code": code})
         broken = joining.breaks(now, wanted)
-        if broken and not new_round and maybe_voted(found.survey):
+        if broken and not new_round and maybe_voted(current.survey):
             raise BreaksCounts(broken)
         values = _changed(now, wanted)
         if not values:
-            return found.survey
-        if found.survey.unread & values.keys() and not replace_unread:
+            return current.survey
+        if current.survey.unread & values.keys() and not replace_unread:
             raise NotUnderstood
         try:
-            return survey_change(code=code, values=values, since=found.row, new_round=bool(broken) and new_round)
+            return survey_change(code=code, values=values, since=current.row, new_round=bool(broken) and new_round)
         except ServiceRefused as refusal:
             if refusal.reason != "conflict":  # somebody saved between our reading and our writing
                 raise

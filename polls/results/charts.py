@@ -1,5 +1,5 @@
-"""Counts as they are drawn: one bar an option, with the round before beside it where two rounds are
-compared.
+"""Counts as they are drawn: a bar for each option, with the round before beside it where two rounds
+are compared.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcd"  # as many as a question may have opt
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a whole, as it is drawn, told and calculated with: each is rounded once, from the
+    """A part of a whole, as drawn, in words and as a number. Each form is rounded once, from the
     integers.
     """
 
@@ -24,25 +24,25 @@ class Part:
 
     @property
     def percent(self) -> float:
-        """To one decimal; 0 of nothing."""
+        """In percent, to one decimal; 0 where the whole is 0."""
         return percent(self.count, self.whole)
 
     @property
     def rounded(self) -> int:
-        """In whole percent; 0 of nothing."""
+        """In whole percent; 0 where the whole is 0."""
         return half_up(100 * self.count, self.whole) if self.whole else 0
 
     @property
     def text(self) -> str:
-        """In whole percent, where "0 %" and "100 %" mean none and all."""
-        return self._told(100, str(self.rounded), "1", "99")
+        """In whole percent, as a text. "0 %" and "100 %" mean none and all, exactly."""
+        return self._in_words(100, str(self.rounded), "1", "99")
 
     @property
     def fine(self) -> str:
-        """The same to one decimal."""
-        return self._told(1000, number_format(self.percent, 1), number_format(0.1, 1), number_format(99.9, 1))
+        """The same, to one decimal."""
+        return self._in_words(1000, number_format(self.percent, 1), number_format(0.1, 1), number_format(99.9, 1))
 
-    def _told(self, steps: int, number: str, least: str, most: str) -> str:
+    def _in_words(self, steps: int, number: str, least: str, most: str) -> str:
         rounded = half_up(steps * self.count, self.whole) if self.whole else 0
         if rounded == 0 and self.count:
             return f"< {least} %"
@@ -66,8 +66,8 @@ class Share:
 
 @dataclass(frozen=True)
 class Bar:
-    """One option as it is drawn; `before` is its share in the round before, None where none is
-    compared.
+    """One option as it is drawn; `before` is its share in the round before, None without a
+    comparison.
     """
 
     id: str
@@ -83,13 +83,13 @@ class Bar:
 
     @property
     def percent(self) -> float:
-        """Of the voters who answered the question."""
+        """The share of the voters who answered the question, in percent."""
         return self.now.answers.percent
 
 
 @dataclass(frozen=True)
 class Average:
-    """The mean of so many ratings; each form is rounded once, half up."""
+    """The mean of `given` ratings whose sum is `total`; each form is rounded once, half up."""
 
     total: int
     given: int
@@ -107,8 +107,10 @@ class Average:
 
 @dataclass(frozen=True)
 class Chart:
-    """One question as it is drawn. `average` is a rating's, None while nobody has answered;
-    `before` is the average of the round before.
+    """One question as it is drawn.
+
+    `average` is the mean of a rating, None while nobody has answered; `before` is that of the round
+    before.
     """
 
     question: Question
@@ -120,33 +122,36 @@ class Chart:
 
     @property
     def odd_sum(self) -> int | None:
-        """What the whole percentages of those who answered come to, where each gave one answer and
-        that is not 100. "> 99 %" beside "1 %" needs no such word: nobody adds them up to more than
-        there is.
+        """The sum of the whole percentages of those who answered, where it is not 100 although each
+        gave one answer; else None.
+
+        "> 99 %" beside "1 %" needs no explanation: nobody adds them up to more than 100 %.
         """
-        one_each = self.question.kind in (Kind.SINGLE, Kind.RATING) and self.answered
+        one_answer_each = self.question.kind in (Kind.SINGLE, Kind.RATING) and self.answered
         nearly_all = any(bar.now.answers.rounded == 100 and bar.count < self.answered for bar in self.bars)
         total = sum(bar.now.answers.rounded for bar in self.bars)
-        return total if one_each and not nearly_all and total != 100 else None
+        return total if one_answer_each and not nearly_all and total != 100 else None
 
     @property
     def everybody_answered(self) -> bool:
-        """Whether a part of those who answered is a part of all voters."""
+        """Whether every voter answered, so that a share of the answers is a share of the voters."""
         return self.answered == self.voters
 
 
 def charts(survey: Survey, tally: Tally) -> list[Chart]:
-    """The questions in the survey's order, with what was chosen."""
+    """A chart for each question, in the survey's order."""
     return [chart(question, tally) for question in survey.definition.questions]
 
 
 def chart(question: Question, tally: Tally, before: Tally | None = None) -> Chart:
-    """One question, compared with the tally of the round before where one is given."""
+    """The chart of one question, compared with the tally of the round before where `before` is
+    given.
+    """
     bars = tuple(
         Bar(
             option.id,
             option.text,
-            LETTERS[place : place + 1],  # none beyond what a question may have today
+            LETTERS[place : place + 1],  # empty for more options than a question may have today
             _share(question, option.id, tally),
             _share(question, option.id, before) if before else None,
         )

@@ -1,5 +1,5 @@
-"""Results and ballots as rows of a spreadsheet. Nothing in them can run as a formula, and nothing
-tells who voted.
+"""Results and ballots as rows of a spreadsheet. No cell can run as a formula, and nothing tells who
+voted.
 """
 
 import csv
@@ -20,15 +20,15 @@ from polls.tallies.tally import Tally
 BOM = "\ufeff"  # without it, Excel takes UTF-8 for the system's old encoding
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what spreadsheets take for a formula's start
 
-OURS = ("ballot", "minute_utc")  # columns that are no question's
+OURS = ("ballot", "minute_utc")  # columns that belong to no question
 
 Row = Sequence[object]
 
 
 @dataclass(frozen=True)
 class AnonymousBallot:
-    """A ballot under a number that holds in one export only, and the minute in which it was given
-    (ISO 8601, UTC).
+    """A ballot under a number that is valid in one export only, and the minute of its vote (ISO
+    8601, UTC).
     """
 
     number: int
@@ -37,17 +37,17 @@ class AnonymousBallot:
 
 
 class _Line:
-    """A file for csv.writer that hands back each line instead of keeping it."""
+    """A file for csv.writer that returns each line instead of keeping it."""
 
     def write(self, text: str) -> str:
         return text
 
 
 def safe(cell: object) -> object:
-    """A cell that a spreadsheet shows as it stands: a text that would be a formula gets an
-    apostrophe in front.
+    """A cell that a spreadsheet shows as it is: a text that would be a formula gets an apostrophe
+    in front.
 
-    Blanks in front do not hide a formula from every program, so they do not hide it here.
+    Blanks before a formula do not stop every program from running it, so such a text gets one too.
     """
     if isinstance(cell, str) and (cell.startswith(FORMULA) or cell.lstrip().startswith(FORMULA)):
         return f"'{cell}"
@@ -55,9 +55,10 @@ def safe(cell: object) -> object:
 
 
 def lines(rows: Iterable[Row], *, bom: bool = False, separator: str = ",") -> Iterator[str]:
-    """CSV (RFC 4180), a line at a time, so that a large export is never in memory as a whole. With
-    semicolons, numbers have a decimal comma: where a spreadsheet expects the one it expects the
-    other, and takes 12.5 for the 12th of May.
+    """CSV (RFC 4180), a line at a time, so that a large export is never in memory as a whole.
+
+    With semicolons, numbers have a decimal comma: a spreadsheet that expects semicolons takes 12.5
+    for the 12th of May.
     """
     writer = csv.writer(_Line(), delimiter=separator)
     if bom:
@@ -71,27 +72,29 @@ def _number(cell: object) -> object:
 
 
 def result_rows(survey: Survey, tally: Tally) -> Iterator[Row]:
-    """A row an option; a free text has one row that says how many answered."""
+    """A row for each option; a text question has one row, which says how many answered."""
     yield [
         "question_id", "question", "kind", "option_id", "option", "count", "percent_of_answers", "percent_of_voters",
         "answered", "voters", "average",
     ]  # fmt: skip
-    for drawn in charts(survey, tally):
-        question = drawn.question
-        average = "" if drawn.average is None else drawn.average.exact
-        end = [drawn.answered, drawn.voters, average]
-        if not drawn.bars:
+    for chart in charts(survey, tally):
+        question = chart.question
+        average = "" if chart.average is None else chart.average.exact
+        end = [chart.answered, chart.voters, average]
+        if not chart.bars:
             yield [question.id, question.text, question.kind.value, "", "", "", "", "", *end]
-        for bar in drawn.bars:
+        for bar in chart.bars:
             shares = [bar.now.count, bar.now.answers.percent, bar.now.voters.percent]
             yield [question.id, question.text, question.kind.value, bar.id, bar.text, *shares, *end]
 
 
 def ballot_rows(survey: Survey, ballots: Iterable[AnonymousBallot]) -> Iterator[Row]:
-    """A row for each voter. Columns are named by the ids of questions and options, which never
-    change: `q1` and `q1.text` are the option that was chosen, as its id and in words, `q2.o1` is 1
-    or 0 where several could be chosen. A question whose id is a name of ours gets a dot. One that a
-    voter left out is empty.
+    """A row for each voter.
+
+    Columns are named by the ids of questions and options, which never change. `q1` is the option
+    that was chosen, as its id, and `q1.text` its words; `q2.o1` is 1 or 0 where several could be
+    chosen. A question whose id is one of OURS gets a dot after it. A question that a voter left out
+    is empty.
     """
     questions = survey.definition.questions
     yield [*OURS, *(name for question in questions for name in _columns(question))]
@@ -101,8 +104,10 @@ def ballot_rows(survey: Survey, ballots: Iterable[AnonymousBallot]) -> Iterator[
 
 
 def anonymous(casts: Iterable[Cast]) -> Iterator[AnonymousBallot]:
-    """Ballots without whoever cast them: numbered by the minute and, within it, in an order that is
-    drawn anew for each export, so that neither two exports nor two rounds can be laid side by side.
+    """Ballots without their voters.
+
+    They are numbered by their minute; within a minute the order is random in each export, so that
+    neither two exports nor two rounds can be laid side by side.
     """
     key = secrets.token_bytes(16)
 
@@ -115,8 +120,9 @@ def anonymous(casts: Iterable[Cast]) -> Iterator[AnonymousBallot]:
 
 
 def minute_of(vote_id: str) -> datetime:
-    """When a vote was given, to the minute: no closer, so that nobody is found by when they voted.
-    What is no vote's name, or of no time that has a date, counts as of 1970.
+    """The minute of a vote (UTC): no closer, so that nobody is found by when they voted.
+
+    The epoch for a vote_id that is none, or whose time is no date.
     """
     try:
         return datetime.fromtimestamp(vote_ids.time_ms(vote_id) // 60_000 * 60, UTC)

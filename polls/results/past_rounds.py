@@ -1,9 +1,8 @@
-"""Rounds that are over: their ballots are kept until they expire, and so are the tallies that were
-made of them.
+"""Rounds that are over. Their ballots and tallies are kept until they expire.
 
-The questions may have been changed since. What they were is not kept, but the tallies name every
-question and option of their time: what is no longer asked is shown by its id, and nothing that was
-voted is left out.
+The questions may have been changed since, and what they were is not kept. But the tallies name
+every question and option of their time: what is no longer asked is shown by its id, and no vote is
+left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +14,13 @@ from polls.surveys.definitions import Kind, Option, Question
 from polls.surveys.survey import State, Survey
 from polls.tallies import store
 
-MOST_READ = 100  # rounds; a round costs a read
-MOST_LISTED = 20  # the latest; who resets more often finds the others by their number
+MOST_READ = 100  # rounds; each costs a read
+MOST_LISTED = 20  # the latest rounds; earlier ones are found by their number
 
 
 def of(survey: Survey, number: int) -> Survey | None:
     """The survey as it was asked and counted in round `number`; None for a round that it never had.
+
     Raises NoRegionAnswered.
     """
     if number == survey.round:
@@ -28,8 +28,8 @@ def of(survey: Survey, number: int) -> Survey | None:
     if not survey.born <= number < survey.round:
         return None
     past = survey.in_round(number)
-    kept = gateway.read(lambda bound: store.read_round(survey.code, number, consistent=bound.strong)).value.shards
-    counted = None if past.is_gone else max(kept.values(), key=lambda stored: stored.counted_at, default=None)
+    tallies = gateway.read(lambda bound: store.read_round(survey.code, number, consistent=bound.strong)).value.shards
+    counted = None if past.is_gone else max(tallies.values(), key=lambda stored: stored.counted_at, default=None)
     definition = survey.definition
     if counted is not None:
         questions = asked(definition.questions, counted.options)
@@ -38,8 +38,9 @@ def of(survey: Survey, number: int) -> Survey | None:
 
 
 def asked(now: Sequence[Question], then: Mapping[str, Sequence[str]]) -> tuple[Question, ...]:
-    """The questions of a round whose options by question id are `then`: the words are today's,
-    where there are any.
+    """The questions of a round; `then` holds the option ids of each question id.
+
+    The words are those of `now`, where a question or an option is still there.
     """
     known = {question.id: question for question in now}
     return tuple(_asked(known.get(name), name, options) for name, options in then.items())
@@ -61,14 +62,15 @@ def _named(options: Sequence[str]) -> tuple[Option, ...]:
 
 
 def with_votes(survey: Survey) -> list[tuple[int, int]]:
-    """The rounds before this one that have votes and have not expired, the latest first, with the
-    number of voters; of the last MOST_READ rounds. Raises NoRegionAnswered.
+    """The number and the voters of each round before this one that has votes and has not expired.
+
+    The latest is first; only the last MOST_READ rounds are looked at. Raises NoRegionAnswered.
     """
-    found: list[tuple[int, int]] = []
+    rounds: list[tuple[int, int]] = []
     first = max(survey.born, survey.round - MOST_READ)
     for last in range(survey.round - 1, first - 1, -MOST_LISTED):
         past = [survey.in_round(number) for number in range(last, max(first, last - MOST_LISTED + 1) - 1, -1)]
-        found += [(number, count) for (_code, number), count in voters(past).items() if count]
-        if len(found) >= MOST_LISTED:
+        rounds += [(number, count) for (_code, number), count in voters(past).items() if count]
+        if len(rounds) >= MOST_LISTED:
             break
-    return found[:MOST_LISTED]
+    return rounds[:MOST_LISTED]

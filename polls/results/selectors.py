@@ -1,4 +1,4 @@
-"""Reads of what the votes come to."""
+"""Reads of the counts of a round."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ FRESH_S = 0.4  # a vote is counted within half a second, and so is seen within o
 class Results:
     """The counts of one round, as one region's replica holds them.
 
-    `compared_at` is when these tallies were last held against all ballots (seconds since the
-    epoch), None before the first time. `current` is False when reading them anew failed: then they
-    are the last ones that were read.
+    `compared_at` is when these tallies were last compared with all ballots (seconds since the
+    epoch), None before the first time. `current` is False when the latest read failed: then the
+    counts are the last ones that were read.
     """
 
     survey: Survey
@@ -34,9 +34,9 @@ def _count(survey: Survey) -> Known[Results]:
     routed = gateway.read(
         lambda bound: store.read_round(survey.code, survey.round, consistent=bound.strong), consistency=consistency
     )
-    kept = routed.value
-    counted = tally.total((shard.tally for shard in kept.shards.values()), options=survey.option_ids)
-    compared_at = kept.compared.at if kept.compared else None
+    tallies = routed.value
+    counted = tally.total((shard.tally for shard in tallies.shards.values()), options=survey.option_ids)
+    compared_at = tallies.compared.at if tallies.compared else None
     return Known.read(Results(survey, counted, compared_at), routed, began)
 
 
@@ -46,16 +46,18 @@ _counts: Cached[Survey, Known[Results]] = Cached(
 
 
 def results(survey: Survey) -> Known[Results]:
-    """The counts of the current round as the answering region has counted them, read less than a
-    second ago (five times what reading takes, if that is more); older, and saying so, while no
-    region answers. Those of a closed survey are final, and are read strongly where traffic
-    ordinarily goes. Nothing is counted of a round that has expired. Raises NoRegionAnswered.
+    """The counts of the current round, as the answering region has them. Raises NoRegionAnswered.
+
+    They were read less than a second ago, or five times what a read takes, if that is more. While
+    no region answers they are older, and `current` is False. The counts of a closed survey are
+    final: they are read strongly where traffic ordinarily goes. A round that has expired has no
+    counts.
     """
     held = _counts.get(survey)
     known = held.value
     if survey.is_gone:
-        nothing = tally.total((), options=survey.option_ids)
-        known = replace(known, value=replace(known.value, tally=nothing, compared_at=None))
+        no_votes = tally.total((), options=survey.option_ids)
+        known = replace(known, value=replace(known.value, tally=no_votes, compared_at=None))
     return known if held.current else replace(known, value=replace(known.value, current=False))
 
 
@@ -69,8 +71,10 @@ _voters_counted: Cached[tuple[str, int], int] = Cached(
 
 
 def voters(surveys: Sequence[Survey]) -> dict[tuple[str, int], int]:
-    """How many voted in the current round of each of these surveys, by code and round, a few
-    seconds old; nobody in a round that has expired. Raises NoRegionAnswered.
+    """The number of voters in the current round of each survey, by code and round. Raises
+    NoRegionAnswered.
+
+    It is a few seconds old at most; 0 for a round that has expired.
     """
     rounds = [(survey.code, survey.round) for survey in surveys if not survey.is_gone]
     counted = side_by_side(_voters_counted.get, rounds)

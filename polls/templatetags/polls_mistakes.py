@@ -1,6 +1,7 @@
-"""`{% mistakes_at "title" %}` and `{% describes "title" "title-hint" %}`: what is wrong with a
-field of the builder, said at the field. Fields of a question are named with its place: `{%
-mistakes_at "text" place %}`.
+"""What is wrong with a field of the builder, said at the field.
+
+`{% mistakes_at "title" %}` is the paragraph, `{% describes "title" "title-hint" %}` the attributes
+of the field. Fields of a question are named with its place: `{% mistakes_at "text" place %}`.
 """
 
 from typing import Any
@@ -16,11 +17,11 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def mistakes_at(context: Context, field: str, place: int | None = None) -> SafeString:
-    """A paragraph with everything that is wrong there; nothing where nothing is."""
-    said = _said(context, field, place)
-    if not said:
+    """A paragraph with everything that is wrong with the field; empty where all is well."""
+    mistakes = _mistakes(context, field, place)
+    if not mistakes:
         return SafeString("")
-    sentences = format_html_join(" ", "{}", ((what,) for what in said))
+    sentences = format_html_join(" ", "{}", ((mistake,) for mistake in mistakes))
     return format_html(
         '<p class="field-error" id="{}-error"><span class="visually-hidden">{}</span> {}</p>',
         _anchor(field, place),
@@ -34,15 +35,15 @@ def describes(context: Context, field: str, hint: str = "", place: int | None = 
     """The attributes that tie a field to its hint (an id, within its question) and to what is wrong
     with it.
     """
-    wrong = bool(_said(context, field, place))
+    wrong = bool(_mistakes(context, field, place))
     ids = [*([_anchor(hint, place)] if hint else []), *([f"{_anchor(field, place)}-error"] if wrong else [])]
     described = format_html(' aria-describedby="{}"', " ".join(ids)) if ids else SafeString("")
     return described + SafeString(' aria-invalid="true"') if wrong else described
 
 
-def _said(context: Context, field: str, place: int | None) -> list[str]:
+def _mistakes(context: Context, field: str, place: int | None) -> list[str]:
     shown: list[Any] = [*(context.get("mistakes") or []), *(context.get("broken") or [])]
-    return [one.what for one in shown if one.anchor == _anchor(field, place)]
+    return [mistake.what for mistake in shown if mistake.anchor == _anchor(field, place)]
 
 
 def _anchor(field: str, place: int | None) -> str:

@@ -1,5 +1,5 @@
-"""What every page needs: the survey or a page that says why there is none, and the region's name on
-the reply.
+"""Shared by every page: the survey of a code, or an error page instead; the region's name on the
+reply; addresses that phones can open.
 """
 
 from collections.abc import Callable
@@ -20,19 +20,21 @@ from polls.surveys import selectors
 from polls.surveys.survey import Survey
 from polls.views import kept
 
-RETRY_S = 2  # a page that found no region asks to be loaded again after so many seconds
+RETRY_S = 2  # seconds after which a page that got no answer asks to be loaded again
 
 
 def with_survey(view: Callable[[HttpRequest, Known[Survey]], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Hands the view its survey; 404 for a code that nobody knows, 410 for a deleted survey, 503 in
-    plain words while no region can say.
+    """Give the view the survey of its code, and name the answering region on the reply.
+
+    Without a survey the view is not called: 404 for a code that no survey has, 410 for a deleted
+    survey, 429 after too many wrong codes, 503 in plain words while no region answers.
     """
 
     @wraps(view)
     def inner(request: HttpRequest, code: str) -> HttpResponseBase:
         try:
             known = selectors.survey_get(code)
-            response = view(request, known)  # which may find that it was deleted a moment ago
+            response = view(request, known)  # the view may read it again, and find it deleted by now
         except selectors.SurveyDeleted:
             return gone(request, code)
         except selectors.TooManyGuesses:
@@ -48,7 +50,9 @@ def with_survey(view: Callable[[HttpRequest, Known[Survey]], HttpResponseBase]) 
 
 
 def staff_survey(view: Callable[[HttpRequest, Survey], HttpResponse]) -> Callable[..., HttpResponseBase]:
-    """As `with_survey`, for instructors' pages, which act on the survey alone."""
+    """As `with_survey`, for the instructor's pages: they need the survey alone, not its age and
+    region.
+    """
 
     @wraps(view)
     def inner(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
@@ -58,12 +62,12 @@ def staff_survey(view: Callable[[HttpRequest, Survey], HttpResponse]) -> Callabl
 
 
 def gone(request: HttpRequest, code: str) -> HttpResponse:
-    """410: there was a survey, and its instructor deleted it."""
+    """The 410 page: there was a survey, and its instructor deleted it."""
     return render(request, "polls/public/gone.html", {"code": code}, status=410)
 
 
 def too_many_guesses(request: HttpRequest, typed: str = "") -> HttpResponse:
-    """429: a code that is not looked up now, because too many were tried that nobody has."""
+    """The 429 page: the code is not looked up now, because too many wrong codes were tried."""
     mistake = _("Too many codes were tried that do not exist. Wait a few seconds, then try again.")
     response = render(request, "polls/public/join.html", {"typed": typed[:40], "mistake": mistake}, status=429)
     response["Retry-After"] = str(RETRY_S)
@@ -71,11 +75,13 @@ def too_many_guesses(request: HttpRequest, typed: str = "") -> HttpResponse:
 
 
 def no_region(request: HttpRequest, error: gateway.NoRegionAnswered) -> HttpResponse:
-    """503: what was tried, and that trying again is safe; or that this service is set up wrongly."""
+    """The 503 page: which regions were tried, and that trying again is safe.
+
+    Where every region refuses the call, it says that this service is set up wrongly.
+    """
     context = {
         "failures": failures(error),
         "misconfigured": isinstance(error, gateway.RefusedEverywhere),
-        "retry_s": RETRY_S,
         "typed": kept.typed(request),
     }
     response = render(request, "polls/public/no_region.html", context, status=503)
@@ -84,23 +90,26 @@ def no_region(request: HttpRequest, error: gateway.NoRegionAnswered) -> HttpResp
 
 
 def failures(error: gateway.NoRegionAnswered) -> list[str]:
-    """A sentence for each region that was tried, and one more where all of them refuse."""
+    """A sentence for each region that was tried.
+
+    Where every region refuses the call, a sentence about the configuration comes first.
+    """
     attempts = wording.last_of_each([attempt.as_json() for attempt in error.attempts])
-    each = [wording.failed(attempt["region"], attempt["outcome"]) for attempt in attempts]
+    sentences = [wording.failed(attempt["region"], attempt["outcome"]) for attempt in attempts]
     mistake = _("This service is set up wrongly: please tell your instructor.")
-    return [mistake, *each] if isinstance(error, gateway.RefusedEverywhere) else each
+    return [mistake, *sentences] if isinstance(error, gateway.RefusedEverywhere) else sentences
 
 
 def public_url(request: HttpRequest, path: str) -> str:
-    """An address as a phone must open it: the configured one, else the one that this request came
-    to.
+    """The full address of a path: below SURVEY_PUBLIC_URL where that is set, else below the host of
+    this request.
     """
     base = settings.SURVEY_PUBLIC_URL.rstrip("/")
     return f"{base}{path}" if base else request.build_absolute_uri(path)
 
 
 def phones_can_open(url: str) -> bool:
-    """Whether an address leads another machine here: the loopback address leads each machine to
+    """Whether another machine can open this address. A loopback address leads each machine to
     itself.
     """
     host = urlsplit(url).hostname or ""
@@ -111,5 +120,5 @@ def phones_can_open(url: str) -> bool:
 
 
 def survey_url(request: HttpRequest, code: str) -> str:
-    """Where students vote."""
+    """The full address of the page where students vote."""
     return public_url(request, reverse("polls:survey", args=[code]))

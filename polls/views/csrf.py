@@ -1,5 +1,5 @@
-"""A form whose token does not fit: the page is older than the last sign-in, the cookies were
-deleted, or another site sent it.
+"""The reply to a form whose CSRF token does not fit: the page is older than the last sign-in, the
+cookies were deleted, or another site sent the form.
 """
 
 from http import HTTPStatus
@@ -12,7 +12,7 @@ from polls.views import kept
 from polls.views.instructor import builder
 from polls.views.public.ballot import again as ballot_again
 
-# Pages that only take forms, and where such a form is found.
+# For each address that only takes a form: the page on which that form stands.
 START = {
     "surveys:duplicate": "surveys:list",
     "surveys:archive": "surveys:list",
@@ -24,8 +24,10 @@ START = {
 
 
 def refused(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    """403. A ballot and a survey that is being written are shown again as typed, when it was a page
-    of ours that sent them; everything else begins anew. (Django's CSRF_FAILURE_VIEW.)
+    """Reply 403 (Django's CSRF_FAILURE_VIEW).
+
+    A ballot, and a survey that is being written, are shown again as typed where a page of ours sent
+    them. For every other form the page leads back to where it began.
     """
     match = request.resolver_match
     name, arguments = (match.view_name, match.kwargs) if match else ("", {})

@@ -1,6 +1,6 @@
-"""Forms on which people write for long: what was typed comes back when it cannot be taken, and
-nothing of it is done by itself. Only a ballot and a survey come back; a pin, a reset or a deletion
-begins anew.
+"""Keeps what was typed into a long form when the form cannot be taken: it is shown again, and its
+author sends it again. Nothing is done by itself. Only a ballot and a survey are kept; a pin, a
+reset or a deletion begins anew.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def typed(request: HttpRequest) -> list[tuple[str, str]]:
-    """The names and values of such a form, to travel on in hidden fields; empty for every other
+    """The names and values of a form that is kept, for hidden fields; empty for every other
     request.
     """
     match = request.resolver_match
@@ -34,11 +34,13 @@ def typed(request: HttpRequest) -> list[tuple[str, str]]:
 
 
 def for_authors(again: View) -> Callable[[View], View]:
-    """For pages on which instructors write. Who is signed out signs in on a page that carries what
-    was typed; then `again` shows it, and it is saved by them or not at all.
+    """Decorates a page on which instructors write.
+
+    A form of a person who is signed out leads to a page to sign in, which carries what was typed.
+    After that `again` shows the form, and the person saves it or not.
     """
 
-    def wrap(view: View) -> View:
+    def decorate(view: View) -> View:
         @wraps(view)
         def inner(request: HttpRequest, **kwargs: str) -> HttpResponseBase:
             if request.method != "POST":
@@ -54,18 +56,18 @@ def for_authors(again: View) -> Callable[[View], View]:
 
         return inner
 
-    return wrap
+    return decorate
 
 
 def is_author(request: HttpRequest) -> bool:
-    """Whether whoever sent this may write surveys."""
+    """Whether the sender of this request may write surveys."""
     return bool(request.user.is_active and request.user.is_staff)
 
 
 def sign_in(
     request: HttpRequest, form: AdminAuthenticationForm | None = None, *, locked_out: bool = False
 ) -> HttpResponse:
-    """403: the form to sign in, with what was typed in hidden fields."""
+    """The 403 page to sign in, with what was typed in hidden fields."""
     context = {
         **admin.site.each_context(request),
         "form": form or AdminAuthenticationForm(request),
@@ -76,8 +78,10 @@ def sign_in(
 
 
 def same_origin(request: HttpRequest) -> bool:
-    """Whether a form came from a page of ours, as far as the browser says where it came from: they
-    all do for a form of another site.
+    """Whether a form came from a page of ours.
+
+    True where the browser says nothing of the origin: every browser names it for a form of another
+    site.
     """
     origin = request.headers.get("Origin")
     if origin is None:
@@ -92,4 +96,4 @@ def same_origin(request: HttpRequest) -> bool:
         return False
     scheme, _separator, host = origin.partition("://")
     trusted = (text.partition("://") for text in settings.CSRF_TRUSTED_ORIGINS)
-    return any(scheme == other and is_same_domain(host, name.lstrip("*")) for other, _, name in trusted)
+    return any(scheme == other and is_same_domain(host, name.lstrip("*")) for other, _separator, name in trusted)

@@ -1,4 +1,4 @@
-"""The language of a page on which somebody types: its buttons send the form itself, so that nothing
+"""The language switch of a page with a form: its buttons send the form itself, so that nothing
 typed is lost.
 """
 
@@ -9,8 +9,9 @@ from django.views.i18n import set_language
 
 
 def pressed(request: HttpRequest) -> bool:
-    """Whether the form was sent for another language, and for nothing else; from here on the reply
-    is in it.
+    """Whether the form was sent by a button of the language switch, and for nothing else.
+
+    If so, this activates the language, so that the reply is in it.
     """
     wanted = request.POST.get("language", "") if request.method == "POST" else ""
     if wanted not in dict(settings.LANGUAGES):
@@ -20,6 +21,6 @@ def pressed(request: HttpRequest) -> bool:
 
 
 def remembered(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """The reply, and the choice for every other page, as the switch outside of forms remembers it."""
+    """The reply with the language cookie, so that the other pages are in that language too."""
     response.cookies.update(set_language(request).cookies)
     return response

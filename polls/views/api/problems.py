@@ -13,15 +13,16 @@ CONTENT_TYPE = "application/problem+json"
 
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> HttpResponse:
-    """A problem document: `title` is the status in words, `detail` one sentence for a person,
-    `members` what programs need.
+    """A problem document.
+
+    `title` is the status in words, `detail` a sentence for people; `members` are for programs.
     """
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
     return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=dict(headers or {}))
 
 
 def in_place_of(page: HttpResponseBase) -> HttpResponse:
-    """The problem document for a page that says why a request failed; its other headers stay."""
+    """The problem document that replaces an error page of Django's; the page's other headers stay."""
     headers = {name: value for name, value in page.items() if name not in ("Content-Type", "Content-Length")}
     details = {
         400: _("This request cannot be read."),
@@ -36,7 +37,7 @@ def in_place_of(page: HttpResponseBase) -> HttpResponse:
 
 
 def no_region_problem(error: gateway.NoRegionAnswered, **members: Any) -> HttpResponse:
-    """503: no region answered before the deadline, or every region refuses what this service asks."""
+    """The problem 503: no region answered before the deadline, or every region refused the call."""
     if isinstance(error, gateway.RefusedEverywhere):
         detail = _(
             "Every region refuses this service's calls (%(refusal)s): a mistake in its configuration. Nothing was "

@@ -1,4 +1,6 @@
-"""Two instructors changed the same thing: both versions side by side, and a choice for each."""
+"""Two instructors changed the same parts: the page with both versions side by side, and their
+choices.
+"""
 
 from typing import Any
 
@@ -21,31 +23,33 @@ PARTS_SALT = "polls.builder.joining.parts"
 def conflict_page(
     request: HttpRequest, survey: Survey | None, conflict: EditConflict, mine: Definition, *, base: str
 ) -> HttpResponse:
-    """409: what the other one saved, what this one wants, and a radio button for each part."""
+    """The 409 page: for each part what the other one saved, what this one wants, and radio buttons."""
     joined = {
         "merged": conflict.merged,
-        "conflicts": [[one.name, one.mine, one.theirs] for one in conflict.conflicts],
+        "conflicts": [[part.name, part.mine, part.theirs] for part in conflict.conflicts],
     }
     context = {"survey": survey, "base": base, "joined": signing.dumps(joined, salt=PARTS_SALT, compress=True)}
     return _page(request, context, list(conflict.conflicts), {}, conflict.theirs, mine)
 
 
 def settle(request: HttpRequest, survey: Survey, theirs: Definition) -> Definition | HttpResponse:
-    """What the choices make of both versions; the page again while a choice is missing. `theirs` is
-    what the choices were made beside.
+    """The definition that the choices make of both versions; the page again while a choice is
+    missing.
+
+    `theirs` is the definition beside which the choices were made.
     """
     try:
         joined = signing.loads(request.POST.get("joined", ""), salt=PARTS_SALT)
     except signing.BadSignature:
         return redirect("surveys:edit", code=survey.code)
-    conflicts = [Conflict(*one) for one in joined["conflicts"]]
-    choices = {one.name: request.POST.get(f"choice-{place}", "") for place, one in enumerate(conflicts)}
+    conflicts = [Conflict(*part) for part in joined["conflicts"]]
+    choices = {part.name: request.POST.get(f"choice-{place}", "") for place, part in enumerate(conflicts)}
     if any(choice not in ("mine", "theirs") for choice in choices.values()):
         mistake = _("Choose one of both for every part.")
     else:
-        found = joining.assembled(joining.resolved(joined["merged"], conflicts, choices))
+        document = joining.assembled(joining.resolved(joined["merged"], conflicts, choices))
         try:
-            return reader.parse({**found, "code": survey.code})
+            return reader.parse({**document, "code": survey.code})
         except definitions.DefinitionInvalid as error:
             mistake = str(error)
     context = {
@@ -67,15 +71,15 @@ def _page(
     *,
     status: int = 409,
 ) -> HttpResponse:
-    texts = {question.id: question.text for one in (mine, theirs) if one for question in one.questions}
+    texts = {question.id: question.text for side in (mine, theirs) if side for question in side.questions}
     shown = [
         {
-            "name": heading(one.name, texts),
-            "mine": lines(one.mine, one.name, texts),
-            "theirs": lines(one.theirs, one.name, texts),
-            "choice": choices.get(one.name, ""),
+            "name": heading(part.name, texts),
+            "mine": lines(part.mine, part.name, texts),
+            "theirs": lines(part.theirs, part.name, texts),
+            "choice": choices.get(part.name, ""),
         }
-        for one in conflicts
+        for part in conflicts
     ]
     return render(
         request,
@@ -86,7 +90,7 @@ def _page(
 
 
 def heading(name: str, texts: dict[str, str]) -> str:
-    """What a part is called; `texts` are the questions' by their ids."""
+    """What people call a part; `texts` holds the text of each question by its id."""
     names = {**repairs.part_names(), ORDER: _("Order of the questions")}
     if name.startswith(QUESTION):
         return _("Question “%(text)s”") % {"text": texts.get(name.removeprefix(QUESTION), name)}
@@ -94,7 +98,7 @@ def heading(name: str, texts: dict[str, str]) -> str:
 
 
 def lines(value: Any, name: str, texts: dict[str, str]) -> list[str]:
-    """A version of a part, line by line, for people."""
+    """A version of a part as lines for people."""
     if value is None:
         return [_("(not there)") if name.startswith(QUESTION) else _("(default)")]
     if name == ORDER:
@@ -114,7 +118,7 @@ def lines(value: Any, name: str, texts: dict[str, str]) -> list[str]:
 
 
 def _word(name: str, value: str) -> str:
-    """A choice in the words of the form in which it was made; anything else as it is."""
+    """A choice in the words of the builder's form; any other value as it is."""
     words = {
         "kind": {
             "single": _("Choose one"),

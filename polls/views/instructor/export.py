@@ -1,4 +1,4 @@
-"""Results and ballots to take away, as CSV or JSON: for staff, and without anything that tells who
+"""Results and ballots as files, CSV or JSON: for the staff, and without anything that tells who
 voted.
 """
 
@@ -25,9 +25,9 @@ from polls.results.selectors import results
 from polls.surveys import expiry
 from polls.surveys.survey import Survey
 from polls.views.common import no_region, with_survey
-from polls.views.public.results import consistency, document, say_where
+from polls.views.readings import consistency, document, say_where
 
-CHUNK_BYTES = 32 * 1024  # sent at once; a line at a time would cost a system call a voter
+CHUNK_BYTES = 32 * 1024  # sent at once: a line at a time would cost a system call for each voter
 
 
 @never_cache
@@ -35,7 +35,9 @@ CHUNK_BYTES = 32 * 1024  # sent at once; a line at a time would cost a system ca
 @require_safe
 @with_survey
 def export(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
-    """What can be taken away, and what it tells about voters; of the current round, or of ?round=N."""
+    """The page of the files, and of what they tell about voters: of the current round, or of
+    ?round=N.
+    """
     survey = known.value
     try:
         past, ahead = past_rounds.with_votes(survey), read_ahead(survey)
@@ -57,8 +59,9 @@ def export(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
 @staff_member_required
 @require_safe
 def export_file(request: HttpRequest, code: str, what: str, kind: str) -> HttpResponseBase:
-    """A round's "results" (counts) or "ballots" (one a voter), as "csv" or "json": the current
-    one's, or ?round=N.
+    """A file of one round: the current one, or ?round=N.
+
+    `what` is "results" (the counts) or "ballots" (a row for each voter); `kind` is "csv" or "json".
     """
     parts_of = {"results": _results, "ballots": _ballots}[what]
 
@@ -66,17 +69,18 @@ def export_file(request: HttpRequest, code: str, what: str, kind: str) -> HttpRe
         number = _number(request, known.value)
         try:
             survey = past_rounds.of(known.value, number) or known.value
-            parts, found = parts_of(survey, kind, _spreadsheet(request))
+            parts, reading = parts_of(survey, kind, _dialect(request))
         except gateway.NoRegionAnswered as error:
             return no_region(request, error)
-        return _download(survey, what, kind, parts, found)
+        return _download(survey, what, kind, parts, reading)
 
     return with_survey(send)(request, code=code)
 
 
 def _number(request: HttpRequest, survey: Survey) -> int:
-    """The round that is asked for, the current one by default. Raises Http404 for one that the
-    survey never had.
+    """The round that is asked for, by default the current one.
+
+    Raises Http404 for a round that the survey never had.
     """
     number = gateway.text.whole_number(request.GET.get("round", str(survey.round)))
     if number is None or not survey.born <= number <= survey.round:
@@ -84,35 +88,35 @@ def _number(request: HttpRequest, survey: Survey) -> int:
     return number
 
 
-def _spreadsheet(request: HttpRequest) -> dict[str, Any]:
-    """How a spreadsheet wants its CSV: ?bom=1 for Excel, ?separator=semicolon where a comma parts
-    decimals.
+def _dialect(request: HttpRequest) -> dict[str, Any]:
+    """The CSV dialect that is asked for: ?bom=1 for Excel, ?separator=semicolon where the decimal
+    sign is a comma.
     """
     semicolon = request.GET.get("separator") == "semicolon"
     return {"bom": request.GET.get("bom") == "1", "separator": ";" if semicolon else ","}
 
 
-def _results(survey: Survey, kind: str, form: dict[str, Any]) -> tuple[Iterable[str], Known[Any]]:
-    found = results(survey)
+def _results(survey: Survey, kind: str, dialect: dict[str, Any]) -> tuple[Iterable[str], Known[Any]]:
+    reading = results(survey)
     if kind == "csv":
-        return csv_export.lines(csv_export.result_rows(survey, found.value.tally), **form), found
-    return [json.dumps(document(survey, found), ensure_ascii=False, indent=2)], found
+        return csv_export.lines(csv_export.result_rows(survey, reading.value.tally), **dialect), reading
+    return [json.dumps(document(survey, reading), ensure_ascii=False, indent=2)], reading
 
 
-def _ballots(survey: Survey, kind: str, form: dict[str, Any]) -> tuple[Iterable[str], Known[Any]]:
-    """All are read before the first is sent: a region that fails on the way makes an error page and
-    not half a file.
+def _ballots(survey: Survey, kind: str, dialect: dict[str, Any]) -> tuple[Iterable[str], Known[Any]]:
+    """The ballots as a file. All of them are read before the first is sent: when a region fails
+    midway, the reply is an error page and not half a file.
     """
-    found = ballot_selectors.ballots(survey)
-    ballots = csv_export.anonymous(found.value)
+    reading = ballot_selectors.ballots(survey)
+    ballots = csv_export.anonymous(reading.value)
     if kind == "csv":
-        return csv_export.lines(csv_export.ballot_rows(survey, ballots), **form), found
-    return _ballots_json(survey, ballots, found), found
+        return csv_export.lines(csv_export.ballot_rows(survey, ballots), **dialect), reading
+    return _ballots_json(survey, ballots, reading), reading
 
 
-def _ballots_json(survey: Survey, ballots: Iterable[csv_export.AnonymousBallot], found: Known[Any]) -> Iterator[str]:
+def _ballots_json(survey: Survey, ballots: Iterable[csv_export.AnonymousBallot], reading: Known[Any]) -> Iterator[str]:
     title = survey.definition.title
-    about = {"code": survey.code, "round": survey.round, "title": title, "consistency": consistency(found)}
+    about = {"code": survey.code, "round": survey.round, "title": title, "consistency": consistency(reading)}
     head = json.dumps(about, ensure_ascii=False)
     yield f'{head[:-1]}, "ballots": ['
     for place, ballot in enumerate(ballots):
@@ -121,22 +125,22 @@ def _ballots_json(survey: Survey, ballots: Iterable[csv_export.AnonymousBallot],
     yield "\n]}\n"
 
 
-def _download(survey: Survey, what: str, kind: str, parts: Iterable[str], found: Known[Any]) -> StreamingHttpResponse:
-    """A file that is sent while it is made; its name says what it is and when it was taken."""
+def _download(survey: Survey, what: str, kind: str, parts: Iterable[str], reading: Known[Any]) -> StreamingHttpResponse:
+    """A file that is sent while it is made; its name says what it holds, and of which day."""
     content_type = "text/csv; charset=utf-8" if kind == "csv" else "application/json"
     response = StreamingHttpResponse(_chunks(parts), content_type=content_type)
     day = datetime.fromtimestamp(gateway.clock.wall(), UTC).strftime("%Y-%m-%d")
     response["Content-Disposition"] = f'attachment; filename="{survey.code}-round-{survey.round}-{what}-{day}.{kind}"'
-    say_where(response, found)
+    say_where(response, reading)
     return response
 
 
 def _chunks(parts: Iterable[str]) -> Iterator[bytes]:
-    held = bytearray()
+    buffer = bytearray()
     for part in parts:
-        held += part.encode()
-        if len(held) >= CHUNK_BYTES:
-            yield bytes(held)
-            held.clear()
-    if held:
-        yield bytes(held)
+        buffer += part.encode()
+        if len(buffer) >= CHUNK_BYTES:
+            yield bytes(buffer)
+            buffer.clear()
+    if buffer:
+        yield bytes(buffer)

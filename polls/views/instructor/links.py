@@ -1,4 +1,6 @@
-"""Voting links to hand out: shown once, as a page to print, as CSV or as plain lines. None is kept."""
+"""Voting links to hand out: shown once, as a page to print, as CSV or as plain lines. No link is
+stored.
+"""
 
 import csv
 from typing import Any
@@ -24,7 +26,7 @@ from polls.views.common import phones_can_open, public_url, staff_survey
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_survey
 def links(request: HttpRequest, survey: Survey) -> HttpResponse:
-    """Ask how many; POST makes them."""
+    """Ask how many links are needed; POST makes them."""
     if request.method != "POST":
         return _page(request, survey)
     typed = request.POST.get("number", "").strip()
@@ -32,7 +34,7 @@ def links(request: HttpRequest, survey: Survey) -> HttpResponse:
     if number is None or not 1 <= number <= voting_links.MOST:
         mistake = _("Give a whole number from 1 to %(most)d.") % {"most": voting_links.MOST}
         return _page(request, survey, typed=typed[:10], mistake=mistake, status=422)
-    made = [
+    made_links = [
         public_url(request, reverse("polls:link", args=[survey.code, voting_links.make(survey)]))
         for _number in range(number)
     ]
@@ -41,11 +43,11 @@ def links(request: HttpRequest, survey: Survey) -> HttpResponse:
             response = HttpResponse(content_type="text/csv; charset=utf-8")
             writer = csv.writer(response)
             writer.writerow(["number", "link"])
-            writer.writerows(enumerate(made, 1))
+            writer.writerows(enumerate(made_links, 1))
         case "text":
-            response = HttpResponse("\n".join(made) + "\n", content_type="text/plain; charset=utf-8")
+            response = HttpResponse("\n".join(made_links) + "\n", content_type="text/plain; charset=utf-8")
         case _:
-            return _page(request, survey, typed=typed, made=made)
+            return _page(request, survey, typed=typed, made_links=made_links)
     ending = "csv" if request.POST.get("format") == "csv" else "txt"
     response["Content-Disposition"] = f'attachment; filename="{survey.code}-links.{ending}"'
     return response
@@ -57,7 +59,7 @@ def _page(
     *,
     typed: str = "30",
     mistake: str = "",
-    made: list[str] | None = None,
+    made_links: list[str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
     context = {
@@ -65,15 +67,15 @@ def _page(
         "survey": survey,
         "typed": typed,
         "mistake": mistake,
-        "slips": [_slip(link) for link in made or []],
-        "phones_cannot_open": made is not None and not phones_can_open(made[0]),
+        "slips": [_slip(link) for link in made_links or []],
+        "phones_cannot_open": made_links is not None and not phones_can_open(made_links[0]),
         "most": voting_links.MOST,
     }
     return render(request, "polls/instructor/links.html", context, status=status)
 
 
 def _slip(link: str) -> dict[str, Any]:
-    """A link as a slip of paper has it: as a QR code, and to be typed."""
+    """What a slip of paper shows: the link as a QR code, and as a text to type."""
     return {
         "link": link,
         "qr": segno.make(link, error="m", micro=False).svg_data_uri(border=2, light="#fff", omitsize=True),

@@ -1,4 +1,6 @@
-"""What is wrong in the builder's form: each mistake leads to its field, and is said there again."""
+"""What is wrong in the builder's form. The summary links each mistake to its field, which repeats
+it.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,8 +16,10 @@ QUESTION_FIELDS = {"text", "kind", "required", "options", "scale", "labels", "he
 
 @dataclass(frozen=True)
 class Shown:
-    """A mistake as the page has it: `text` in the summary, `what` at the field, whose id is
-    `anchor` (empty: none).
+    """A mistake as the page shows it.
+
+    `text` stands in the summary, `what` at the field. `anchor` is the id of that field, empty where
+    the mistake is of no field.
     """
 
     text: str
@@ -24,23 +28,28 @@ class Shown:
 
 
 def of(mistakes: Iterable[Mistake]) -> list[Shown]:
-    """Everything that is wrong with what was typed, or is stored."""
+    """Everything that is wrong with a definition, typed or stored."""
     return [Shown(mistake.words, mistake.what, _anchor(mistake)) for mistake in mistakes]
 
 
 def of_refusal(refusal: ServiceRefused) -> Shown:
-    """A code that another survey has; nothing else that is refused is about a field."""
+    """The reason of a refusal. Only one is of a field: the code, where another survey has it."""
     return Shown(str(refusal), str(refusal), "code" if refusal.reason == "exists" else "")
 
 
 def of_breaks(breaks: Iterable[Break], draft: Draft) -> list[Shown]:
-    """What does not go together with votes; a question may stand elsewhere in the form by now, or
-    be gone.
+    """The changes that do not go together with votes.
+
+    A question may stand elsewhere in the form by now, or be gone.
     """
     places = {question.id: place for place, question in enumerate(draft.questions)}
     return [
-        Shown(one.text, one.text, f"q{places[one.question]}-{one.field}" if one.question in places else one.field)
-        for one in breaks
+        Shown(
+            change.text,
+            change.text,
+            f"q{places[change.question]}-{change.field}" if change.question in places else change.field,
+        )
+        for change in breaks
     ]
 
 

@@ -1,4 +1,6 @@
-"""The instructor's surveys: what is open, how many voted, and the buttons."""
+"""The instructor's list of surveys, and what its buttons do: open, close, archive, reset, delete,
+import.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -32,7 +34,7 @@ from polls.views.staff import staff_posts
 @staff_member_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def survey_list(request: HttpRequest) -> HttpResponse:
-    """Every survey with its state and buttons; POST imports a JSON file."""
+    """A page of the surveys, each with its state and buttons; POST imports a JSON file."""
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     mistakes: list[str] = []
     if request.method == "POST":
@@ -55,7 +57,7 @@ def survey_list(request: HttpRequest) -> HttpResponse:
             "url": survey_url(request, survey.code),
             "notice": expiry.notice(survey),
             "repair": repairs.times(survey.definition) or repairs.unread(survey.unread),
-            "spare_code": codes.make(),  # for a copy, so that a button which is pressed twice makes one
+            "spare_code": codes.make(),  # for a copy: a button that is pressed twice makes one copy
         }
         for listed, survey in zip(known.value.surveys, surveys, strict=True)
     ]
@@ -83,8 +85,8 @@ def survey_open(request: HttpRequest, code: str) -> HttpResponse:
 @staff_posts
 def survey_close(request: HttpRequest, code: str) -> HttpResponse:
     """Take no more votes."""
-    done = _("%(code)s is closed. Votes count that a region recorded before it could know of it.")
-    return _changed(request, code, survey_services.survey_close, done)
+    sentence = _("%(code)s is closed. Votes count that a region recorded before it could know of it.")
+    return _changed(request, code, survey_services.survey_close, sentence)
 
 
 @staff_posts
@@ -98,15 +100,15 @@ def survey_archive(request: HttpRequest, code: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_survey
 def survey_reset(request: HttpRequest, survey: Survey) -> HttpResponse:
-    """Begin a new round, after the code was typed: results start from zero and everybody may vote
+    """Begin a new round, after the code was typed: results start from zero, everybody may vote
     again.
     """
-    done = _("%(code)s was reset; it is in round %(round)d.")
+    sentence = _("%(code)s was reset; it is in round %(round)d.")
     ends = gateway.text.whole_number(request.POST.get("ends", ""))
     then = request.POST.get("then", "")
     switch = State(then) if then in list(State) else None
     service = partial(survey_services.survey_reset, ends=ends, switch=switch)
-    return _typed(request, survey, service, done, "polls/instructor/reset.html")
+    return _confirmed(request, survey, service, sentence, "polls/instructor/reset.html")
 
 
 @never_cache
@@ -115,19 +117,19 @@ def survey_reset(request: HttpRequest, survey: Survey) -> HttpResponse:
 @staff_survey
 def survey_delete(request: HttpRequest, survey: Survey) -> HttpResponse:
     """Delete it for good, after the code was typed."""
-    return _typed(
+    return _confirmed(
         request, survey, survey_services.survey_delete, _("%(code)s is deleted."), "polls/instructor/delete.html"
     )
 
 
-def _typed(
-    request: HttpRequest, survey: Survey, service: Callable[..., Survey], done: str, template: str
+def _confirmed(
+    request: HttpRequest, survey: Survey, service: Callable[..., Survey], sentence: str, template: str
 ) -> HttpResponse:
-    """Ask for the code, and act once it was typed."""
+    """Ask for the survey's code, and call the service once it is typed."""
     mistake = ""
     if request.method == "POST":
         if codes.normalise(request.POST.get("confirm", "")) == survey.code:
-            return _changed(request, survey.code, service, done)
+            return _changed(request, survey.code, service, sentence)
         mistake = _("Type %(code)s to confirm; nothing was changed.") % {"code": survey.code}
     context = {
         **admin.site.each_context(request),
@@ -140,14 +142,16 @@ def _typed(
 
 
 def _address(shelf: Shelf, after: str = "") -> str:
-    """A page of the list; what is as usual is left out."""
-    given = {"shelf": shelf.value if shelf is not Shelf.SHOWN else "", "after": after}
-    query = urlencode({name: value for name, value in given.items() if value})
+    """The address of a page of the list; defaults are left out."""
+    values = {"shelf": shelf.value if shelf is not Shelf.SHOWN else "", "after": after}
+    query = urlencode({name: value for name, value in values.items() if value})
     return f"{reverse('surveys:list')}?{query}" if query else reverse("surveys:list")
 
 
 def _voters(surveys: Sequence[Survey]) -> dict[tuple[str, int], int] | None:
-    """None when nobody can count just now: the buttons are worth showing without."""
+    """The number of voters by code and round; None while no region answers: the list is shown
+    without.
+    """
     try:
         return result_selectors.voters(surveys)
     except gateway.NoRegionAnswered:
@@ -172,7 +176,9 @@ def _changed(request: HttpRequest, code: str, service: Callable[..., Survey], se
 
 
 def _import(request: HttpRequest, form: ImportForm) -> list[str]:
-    """Make the survey of the uploaded file; returns one sentence a mistake."""
+    """Make the survey of the uploaded file. Returns a sentence for each mistake; empty when it is
+    made.
+    """
     if not form.is_valid():
         return [str(error) for error in form.errors["file"]]
     uploaded = form.cleaned_data["file"]

@@ -1,4 +1,6 @@
-"""Versions that were written on two sides of a split, side by side, and a choice for each part."""
+"""Versions that were written on two sides of a network partition: side by side, with a choice for
+each part.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -25,18 +27,18 @@ from polls.views.instructor.conflicts import heading, lines
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_survey
 def versions(request: HttpRequest, survey: Survey) -> HttpResponse:
-    """Show every version; POST says which one stands, part by part."""
+    """Show every version; POST says for each part which version stands."""
     try:
-        found = selectors.found_now(survey.code)
+        current = selectors.found_now(survey.code)
     except gateway.NoRegionAnswered as error:
         return no_region(request, error)
-    split = partitions.find(found.row, found.survey)
+    split = partitions.find(current.row, current.survey)
     if split is None:
         messages.success(request, _("Nobody's version of %(code)s waits for a decision.") % {"code": survey.code})
         return redirect("surveys:list")
     if request.method != "POST":
-        return _page(request, found.survey, split)
-    return _settled(request, found.survey, split)
+        return _page(request, current.survey, split)
+    return _settled(request, current.survey, split)
 
 
 def _settled(request: HttpRequest, survey: Survey, split: partitions.Split) -> HttpResponse:
@@ -52,11 +54,11 @@ def _settled(request: HttpRequest, survey: Survey, split: partitions.Split) -> H
         mistake = _("Choose one version for every part.")
         return _page(request, survey, split, choices=choices, mistake=mistake, status=422)
     try:
-        made = reader.parse({**partitions.chosen(split.parts, choices), "code": survey.code})
+        settled = reader.parse({**partitions.chosen(split.parts, choices), "code": survey.code})
         saved = partitions.survey_settle(
             code=survey.code,
             shown=shown,
-            definition=made,
+            definition=settled,
             new_round="new_round" in request.POST,
             replace_unread="replace_unread" in request.POST,
         )
@@ -65,8 +67,8 @@ def _settled(request: HttpRequest, survey: Survey, split: partitions.Split) -> H
     except saving.NotUnderstood:
         mistake = repairs.unread(split.unread)
         return _page(request, survey, split, choices=choices, mistake=mistake, not_understood=True, status=409)
-    except saving.BreaksCounts as broken:
-        return _page(request, survey, split, choices=choices, broken=broken.sentences, status=409)
+    except saving.BreaksCounts as error:
+        return _page(request, survey, split, choices=choices, broken=error.sentences, status=409)
     except (partitions.SplitMoved, ServiceRefused) as refusal:
         unreadable = isinstance(refusal, ServiceRefused) and refusal.reason == "unreadable"
         mistake = str(refusal) if unreadable else _moved()

@@ -1,4 +1,4 @@
-"""The first page: one field."""
+"""The first page: a field for the join code."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,7 +12,7 @@ from polls.views.common import too_many_guesses
 
 @require_safe
 def join(request: HttpRequest) -> HttpResponse:
-    """Ask for a join code and lead to its survey."""
+    """Ask for a join code, and redirect to its survey or voting link."""
     typed = request.GET.get("code", "")
     if gateway.text.is_empty(typed):
         mistake = _("Enter the code that your instructor shows.") if "code" in request.GET else ""

@@ -5,7 +5,6 @@ and reads the free texts.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,13 +28,13 @@ from polls.surveys.definitions import Kind
 from polls.surveys.services import ServiceRefused, survey_close, survey_hide, survey_open, survey_reveal
 from polls.surveys.survey import Survey
 from polls.views.common import failures, no_region, phones_can_open, survey_url, with_survey
-from polls.views.public.results import Fragment, say_when
+from polls.views.readings import Fragment, say_when
 from polls.views.staff import is_instructor
 
 TEXTS_A_SCREEN = 8
 LARGEST_ZOOM = 4
 NORMAL_ZOOM = 2
-LONGEST_AFTER = 40  # characters that name a page of texts
+LONGEST_AFTER = 40  # characters of the place at which a page of texts begins
 
 ACTIONS: dict[str, Callable[..., Survey]] = {
     "reveal": survey_reveal,
@@ -47,8 +46,10 @@ ACTIONS: dict[str, Callable[..., Survey]] = {
 
 @dataclass(frozen=True)
 class Stage:
-    """What the projector shows: question 1, 2, ... (0: the join screen), compared with the round
-    before or not.
+    """What the projector shows.
+
+    `question` counts from 1; 0 is the join screen. `compare` shows the round before beside this
+    one. `after` is the place at which a page of texts begins; `zoom` is 1 to LARGEST_ZOOM.
     """
 
     question: int = 0
@@ -58,7 +59,7 @@ class Stage:
 
     @classmethod
     def of(cls, request: HttpRequest, survey: Survey) -> "Stage":
-        """What the address asks for, as far as the survey has it."""
+        """What the address asks for, limited to what the survey has."""
         return cls(
             min(_number(request, "q", 0), len(survey.definition.questions)),
             request.GET.get("compare") == "1" and survey.round > survey.born,
@@ -67,11 +68,11 @@ class Stage:
         )
 
     def query(self, **changes: Any) -> str:
-        """The address of this stage, or of one beside it; what is as usual is left out."""
-        stage, usual = replace(self, **changes), Stage()
-        given = {"q": stage.question, "compare": int(stage.compare), "after": stage.after, "zoom": stage.zoom}
-        plain = {"q": usual.question, "compare": 0, "after": usual.after, "zoom": usual.zoom}
-        return "?" + urlencode({name: value for name, value in given.items() if value != plain[name]})
+        """The query of this stage, or of this stage with `changes`; defaults are left out."""
+        stage, default = replace(self, **changes), Stage()
+        values = {"q": stage.question, "compare": int(stage.compare), "after": stage.after, "zoom": stage.zoom}
+        defaults = {"q": default.question, "compare": 0, "after": default.after, "zoom": default.zoom}
+        return "?" + urlencode({name: value for name, value in values.items() if value != defaults[name]})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -85,8 +86,8 @@ def present(request: HttpRequest, known: Known[Survey]) -> HttpResponseBase:
             return redirect_to_login(request.get_full_path(), reverse("admin:login"))
         return _act(request, survey, stage)
     try:
-        found = results(survey)
-        context = _context(request, survey, stage, found, instructor=instructor)
+        reading = results(survey)
+        context = _context(request, survey, stage, reading, instructor=instructor)
     except gateway.NoRegionAnswered as error:
         return no_region(request, error)
     if request.headers.get("HX-Target") == "stage":
@@ -96,34 +97,30 @@ def present(request: HttpRequest, known: Known[Survey]) -> HttpResponseBase:
         response = render(request, "polls/present/present.html", {**context, **_controls(request, survey, stage)})
         add_never_cache_headers(response)
     patch_vary_headers(response, ["HX-Target", "Cookie"])
-    say_when(response, found)
+    say_when(response, reading)
     return response
 
 
 def _context(
-    request: HttpRequest, survey: Survey, stage: Stage, found: Known[Results], *, instructor: bool
+    request: HttpRequest, survey: Survey, stage: Stage, reading: Known[Results], *, instructor: bool
 ) -> dict[str, Any]:
-    """The live part: what changes while nobody touches anything."""
+    """What the live part shows: what changes while nobody touches anything."""
     url = survey_url(request, survey.code)
     context: dict[str, Any] = {
         "survey": survey,
         "stage": stage,
         "instructor": instructor,
         "concealed": survey.is_hidden,
-        "voters": found.value.tally.voters,
-        "stale": not found.value.current,
-        "degraded": wording.degraded(found),
-        "url": url,
+        "voters": reading.value.tally.voters,
+        "stale": not reading.value.current,
+        "degraded": wording.degraded(reading),
         "short_url": url.partition("://")[2].rstrip("/"),
         "phones_cannot_open": instructor and not phones_can_open(url),
-        "as_of": datetime.fromtimestamp(found.at, UTC),
-        "region": found.region,
     }
     if stage.question:
         question = survey.definition.questions[stage.question - 1]
         before = results(survey.in_round(survey.round - 1)) if stage.compare else None
-        context["chart"] = chart(question, found.value.tally, before.value.tally if before else None)
-        context["before_voters"] = before.value.tally.voters if before else None
+        context["chart"] = chart(question, reading.value.tally, before.value.tally if before else None)
         context["before_round"] = survey.round - 1
         if question.kind is Kind.TEXT and instructor and not context["concealed"]:
             page = moderation.page(survey, question.id, after=stage.after, limit=TEXTS_A_SCREEN, with_hidden=False)
@@ -134,7 +131,7 @@ def _context(
 
 
 def _controls(request: HttpRequest, survey: Survey, stage: Stage) -> dict[str, Any]:
-    """Where the links lead; they and the forms do everything that the keys do."""
+    """The addresses of the links. Links and forms do everything that the keys do."""
     last = len(survey.definition.questions)
     return {
         "here": stage.query(),
@@ -149,9 +146,9 @@ def _controls(request: HttpRequest, survey: Survey, stage: Stage) -> dict[str, A
     }
 
 
-def _number(request: HttpRequest, name: str, usual: int) -> int:
+def _number(request: HttpRequest, name: str, default: int) -> int:
     number = gateway.text.whole_number(request.GET.get(name, ""), digits=4)
-    return usual if number is None else number
+    return default if number is None else number
 
 
 def _act(request: HttpRequest, survey: Survey, stage: Stage) -> HttpResponse:

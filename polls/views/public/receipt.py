@@ -1,5 +1,6 @@
-"""The receipt of a vote. It comes from a short-lived signed cookie that each vote overwrites; after
-that, and in a browser that voted while it was not listening, the ballot itself is read back.
+"""The receipt of a vote. It is read from a short-lived signed cookie, which each vote overwrites.
+Without that cookie (it has expired, or the reply to the vote never arrived) the ballot is read back
+from the regions.
 """
 
 from datetime import datetime
@@ -23,16 +24,17 @@ from polls.surveys.survey import Survey
 from polls.views.common import with_survey
 
 SALT = "polls.receipt"
-AGE_S = 3600
+AGE_S = 3600  # how long a browser keeps the cookie
 
 
 def redirect_to_receipt(
-    request: HttpRequest, survey: Survey, done: services.Receipt, *, cookies: bool
+    request: HttpRequest, survey: Survey, recorded: services.Receipt, *, cookies: bool
 ) -> HttpResponseRedirect:
-    """Leads to the receipt. In a browser without `cookies` its address carries it: a receipt is no
-    right to vote.
+    """Redirect to the receipt's page, with the receipt in its cookie.
+
+    In a browser without `cookies` the address carries it too: a receipt gives no right to vote.
     """
-    text = signing.dumps(done.as_json(), salt=SALT, compress=True)
+    text = signing.dumps(recorded.as_json(), salt=SALT, compress=True)
     response = redirect("polls:receipt", code=survey.code)
     if not cookies:
         response["Location"] += f"?r={text}"
@@ -52,7 +54,7 @@ def redirect_to_receipt(
 @require_safe
 @with_survey
 def receipt(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
-    """What came of this browser's last vote, in words."""
+    """The page that says what became of this browser's last vote."""
     survey, browser = known.value, browsers.of(request)
     vote = _read(request.GET.get("r", ""), survey) or _read(
         request.COOKIES.get(settings.RECEIPT_COOKIE_NAME, ""), survey
@@ -77,7 +79,9 @@ def receipt(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
 
 
 def _read(text: str, survey: Survey) -> dict[str, Any] | None:
-    """The receipt that we signed, when it is one of this survey's current round."""
+    """The receipt in a signed text; None where it is not ours, or not of this survey's current
+    round.
+    """
     try:
         vote: dict[str, Any] = signing.loads(text, salt=SALT)
     except signing.BadSignature:
@@ -86,8 +90,9 @@ def _read(text: str, survey: Survey) -> dict[str, Any] | None:
 
 
 def _read_back(survey: Survey, browser: Browser) -> dict[str, Any] | None:
-    """What the regions hold of this browser's voter: that there is a vote, and its name. Raises
-    NoRegionAnswered.
+    """What the regions know of this browser's vote: its vote_id alone; None where there is no vote.
+
+    Raises NoRegionAnswered.
     """
     ballot = ballot_get(survey, browser.voter(survey)).value
     if ballot is None:
