@@ -20,7 +20,7 @@ from polls.surveys import selectors
 from polls.surveys.services import survey_close
 from polls.surveys.survey import Survey
 from tests.conftest import Lab
-from tests.polls.views.test_pages import hidden, text, url
+from tests.polls.views.pages import hidden, text, url
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]

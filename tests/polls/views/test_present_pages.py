@@ -1,63 +1,20 @@
-"""The projector's view, hidden results and exports against the live lab, as a browser without JavaScript sees them."""
+"""The projector's view and hidden results, as a browser without JavaScript sees them."""
 
-import csv
-import io
-import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection
-from django.http import HttpResponse
 from django.test import Client
 
 from failover import gateway
-from polls.ballots import services
-from polls.results import moderation
-from polls.results import selectors as result_selectors
-from polls.surveys import selectors
-from polls.surveys.services import ServiceRefused, survey_hide, survey_reset
+from polls.surveys.services import survey_reset
 from polls.surveys.survey import Survey
-from tests.conftest import Lab
-from tests.waiting import wait_until
+from tests.polls.views.pages import text
+from tests.polls.views.projector import cast, counted, current, screen
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
-SCRIPT = "<script>alert(1)</script>"
-
-
-def screen(survey: Survey, query: str = "") -> str:
-    return f"/s/{survey.code}/present/{query}"
-
-
-def text(response: HttpResponse) -> str:
-    return response.content.decode()
-
-
-def cast(survey: Survey, voter: str, **answers: Any) -> None:
-    services.ballot_cast(survey=survey, voter=voter, vote_id=services.name_vote(), answers=answers)
-
-
-def counted(survey: Survey, voters: int) -> None:
-    def all_are() -> bool:
-        return result_selectors.results(survey).value.tally.voters == voters
-
-    wait_until(all_are, within=15, what=f"{voters} votes are counted")
-
-
-def current(survey: Survey) -> Survey:
-    return selectors.survey_get(survey.code).value
-
-
-@pytest.fixture
-def voted(survey: Survey) -> Survey:
-    """Three voters: two for one option, the third left the rating out."""
-    cast(survey, "voter-one", q1="o2", q3=5, q4=SCRIPT)
-    cast(survey, "voter-two", q1="o2", q3=4, q4="=1+1")
-    cast(survey, "voter-three", q1="o1")
-    counted(survey, 3)
-    return survey
 
 
 def test_the_join_screen_has_the_address_the_code_and_the_qr_code(browser: Client, survey: Survey):
@@ -92,18 +49,6 @@ def test_an_instructor_finds_the_way_back_and_a_student_no_way_to_the_projector(
     student = text(browser.get(f"/s/{survey.code}/results/"))
     assert "/admin/" not in student
     assert screen(survey) not in student
-
-
-def test_what_the_class_is_shown_holds_no_text_and_nothing_hidden_whoever_shows_it(instructor: Client, voted: Survey):
-    results = f"/s/{voted.code}/results/"
-    assert "=1+1" in text(instructor.get(results))
-    assert "=1+1" not in text(instructor.get(f"{results}?for=class"))
-    survey_hide(code=voted.code)
-    assert "Only you see these results" in text(instructor.get(results))
-    for headers in ({}, {"HX-Request": "true"}):
-        page = text(instructor.get(f"{results}?for=class", headers=headers))
-        assert "The results are hidden" in page
-        assert "bar-fill" not in page
 
 
 def test_a_bar_says_its_part_of_all_voters_and_a_table_stands_behind_it(browser: Client, voted: Survey):
@@ -205,59 +150,6 @@ def test_two_rounds_stand_side_by_side(browser: Client, voted: Survey):
     assert "Votes in round 1" in page
 
 
-def test_a_hidden_text_leaves_the_projector_and_comes_back(instructor: Client, voted: Survey):
-    def texts() -> list[moderation.MarkedText]:
-        return list(moderation.page(current(voted), "q4", limit=10, with_hidden=True).texts)
-
-    assert {answer.text for answer in texts()} == {SCRIPT, "=1+1"}
-    page = text(instructor.get(screen(voted, "?q=4")))
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert SCRIPT not in page
-    mark = next(answer.mark for answer in texts() if answer.text == SCRIPT)
-    instructor.post(screen(voted, "?q=4"), {"action": "hide-text", "mark": mark})
-    assert "alert(1)" not in text(instructor.get(screen(voted, "?q=4")))
-    assert "Show on the projector" in text(instructor.get(f"/s/{voted.code}/results/"))
-    instructor.post(screen(voted, "?q=4"), {"action": "show-text", "mark": mark, "back": "results"})
-    assert "alert(1)" in text(instructor.get(screen(voted, "?q=4")))
-    assert instructor.post(screen(voted), {"action": "hide-text", "mark": "../etc"}).status_code == 400
-
-
-def test_a_screen_without_the_hidden_texts_is_as_full_as_it_was(make_survey: Callable[..., Survey]):
-    survey = make_survey()
-    for number in range(7):
-        cast(survey, f"voter-{number:04}", q1="o1", q4=f"text {number}")
-    wait_until(
-        lambda: result_selectors.results(survey).value.tally.answered["q4"] == 7,
-        within=10,
-        what="seven texts are counted",
-    )
-
-    def shown(after: str = "") -> moderation.MarkedPage:
-        return moderation.page(current(survey), "q4", after=after, limit=3, with_hidden=False)
-
-    assert [one.text for one in shown().texts] == ["text 6", "text 5", "text 4"]
-    for place in (0, 1):
-        moderation.set_hidden(code=survey.code, mark=shown().texts[place].mark, hidden=True)
-    first = shown()
-    assert [one.text for one in first.texts] == ["text 5", "text 3", "text 2"]
-    assert first.next is not None
-    last = shown(first.next)
-    assert [one.text for one in last.texts] == ["text 1", "text 0"]
-    assert last.next is None
-
-
-def test_while_no_region_answers_an_instructor_still_reads_the_texts_that_were_read(
-    instructor: Client, voted: Survey, app: Lab
-):
-    page = f"/s/{voted.code}/results/"
-    assert "=1+1" in text(instructor.get(page))
-    for region in gateway.regions():
-        app.fault(region, "refuse", "--for", "60")
-    old = "these are the last counts that were read"
-    wait_until(lambda: old in text(instructor.get(page)), within=20, what="the page says that it is of the last counts")
-    assert "=1+1" in text(instructor.get(page))
-
-
 def test_without_the_accounts_an_instructor_sees_what_students_see(instructor: Client, voted: Survey):
     instructor.post(screen(voted), {"action": "hide"})
     with connection.execute_wrapper(_broken):
@@ -270,61 +162,6 @@ def _broken(*_query: object) -> object:
     raise DatabaseError("disk I/O error")
 
 
-def test_only_instructors_read_texts(browser: Client, voted: Survey):
-    for path in ("results/", "present/?q=4"):
-        assert "=1+1" not in text(browser.get(f"/s/{voted.code}/{path}"))
-
-
-def test_more_texts_cannot_be_hidden_than_a_survey_can_hold(
-    voted: Survey, monkeypatch: pytest.MonkeyPatch, instructor: Client
-):
-    monkeypatch.setattr(moderation, "MOST_HIDDEN", 1)
-    moderation.set_hidden(code=voted.code, mark="q4." + "0" * 16, hidden=True)
-    with pytest.raises(ServiceRefused, match="cannot be"):
-        moderation.set_hidden(code=voted.code, mark="q4." + "1" * 16, hidden=True)
-    moderation.set_hidden(code=voted.code, mark="q4." + "0" * 16, hidden=False)
-    instructor.post(screen(voted, "?q=4"), {"action": "hide-text", "mark": "q4." + "1" * 16})
-    assert "cannot be" in text(instructor.get(screen(voted, "?q=4")))
-
-
 @pytest.mark.parametrize("query", ["?q=99", "?q=-1&zoom=x", "?q=4&after=0-%00", "?q=4&after=nonsense", "?zoom=999"])
 def test_an_odd_address_shows_a_screen_all_the_same(instructor: Client, survey: Survey, query: str):
     assert instructor.get(screen(survey, query)).status_code == 200
-
-
-@pytest.mark.parametrize("path", ["", "results.csv", "results.json", "ballots.csv", "ballots.json"])
-def test_only_staff_export(survey: Survey, path: str):
-    reply = Client().get(f"/admin/surveys/{survey.code}/export/{path}")
-    assert reply.status_code == 302
-    assert reply["Location"].startswith("/admin/login/")
-
-
-def test_exports_hold_every_ballot_and_nobodys_name(instructor: Client, voted: Survey):
-    def export(name: str) -> str:
-        reply = instructor.get(f"/admin/surveys/{voted.code}/export/{name}")
-        assert reply.status_code == 200
-        assert reply["Content-Disposition"].startswith(f'attachment; filename="{voted.code}-round-1-')
-        return b"".join(reply.streaming_content).decode()
-
-    assert "ballots.csv" in text(instructor.get(f"/admin/surveys/{voted.code}/export/"))
-    rows = list(csv.reader(io.StringIO(export("ballots.csv"), newline="")))
-    assert rows[0][2:] == ["q1", "q1.text", "q2.o1", "q2.o2", "q2.o3", "q3", "q4"]
-    assert sorted(row[2:] for row in rows[1:]) == [
-        ["o1", "one", "", "", "", "", ""],
-        ["o2", "two", "", "", "", "4", "'=1+1"],
-        ["o2", "two", "", "", "", "5", SCRIPT],
-    ]
-    assert export("ballots.csv?bom=1").startswith("\ufeff")
-    assert export("ballots.csv?separator=semicolon").startswith("ballot;minute_utc;q1;")
-    assert export("ballots.csv?separator=tab").startswith("ballot,minute_utc,q1,")
-    ballots = export("ballots.json")
-    assert "voter" not in ballots
-    assert sorted(ballot["ballot"] for ballot in json.loads(ballots)["ballots"]) == [1, 2, 3]
-    assert json.loads(export("results.json"))["voters"] == 3
-    assert "q1,Which?,single,o2,two,2,66.7,66.7,3,3," in export("results.csv")
-
-
-def test_an_empty_export_is_a_whole_file(instructor: Client, make_survey: Callable[..., Survey]):
-    empty = make_survey()
-    reply = instructor.get(f"/admin/surveys/{empty.code}/export/ballots.json")
-    assert json.loads(b"".join(reply.streaming_content))["ballots"] == []

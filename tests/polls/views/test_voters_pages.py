@@ -14,7 +14,7 @@ from polls.ballots import browsers, tokens, voting_links
 from polls.ballots.selectors import ballots
 from polls.surveys.services import survey_reset
 from polls.surveys.survey import Survey
-from tests.polls.views.test_pages import hidden, send, stored, text, url
+from tests.polls.views.pages import hidden, send, stored, text, url
 
 pytestmark = pytest.mark.lab
 

@@ -1,4 +1,4 @@
-"""The student's pages against the live lab, as a browser without JavaScript sees them."""
+"""The ballot and its receipt against the live lab, as a browser without JavaScript sees them."""
 
 import re
 from collections.abc import Callable
@@ -6,50 +6,18 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 
 from failover import gateway
 from polls.ballots import services
-from polls.ballots.selectors import ballots
-from polls.common.limits import Guesses, RateLimit
-from polls.surveys import selectors
-from polls.surveys.services import survey_close, survey_delete, survey_reset
+from polls.common.limits import RateLimit
+from polls.surveys.services import survey_close, survey_reset
 from polls.surveys.survey import Survey
-from polls.views.common import survey_url
 from tests.conftest import Lab
+from tests.polls.views.pages import assert_sound, hidden, send, stored, text, url
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.lab
-
-
-def url(survey: Survey, rest: str = "") -> str:
-    return f"/s/{survey.code}/{rest}"
-
-
-def text(response: HttpResponse) -> str:
-    return response.content.decode()
-
-
-def hidden(response: HttpResponse) -> dict[str, str]:
-    """The hidden fields of a page's ballot."""
-    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', text(response)))
-
-
-def send(browser: Client, survey: Survey, page: HttpResponse, **answers: Any) -> HttpResponse:
-    return browser.post(url(survey), {**hidden(page), **answers})
-
-
-def stored(survey: Survey) -> list[dict[str, Any]]:
-    return [dict(ballot.answers) for ballot in ballots(survey).value]
-
-
-def assert_sound(page: str) -> None:
-    """What every page owes its reader."""
-    assert page.count("<h1") == 1
-    assert '<main id="main"' in page
-    assert 'href="#main"' in page
-    assert not re.search(r"\sstyle=|\son\w+=|<script>|<style", page), "the content policy forbids inline code"
 
 
 def test_a_vote_leads_to_a_receipt_that_names_its_region(browser: Client, survey: Survey):
@@ -217,104 +185,6 @@ def test_a_page_that_is_sent_over_and_over_is_slowed_down(browser: Client, surve
     assert reply.status_code == 429
     assert int(reply["Retry-After"]) >= 1
     assert stored(survey) == [{"q1": "o1"}]
-
-
-def test_the_first_page_leads_to_a_survey_or_says_why_not(browser: Client, survey: Survey):
-    assert_sound(text(browser.get("/")))
-    assert browser.get("/", {"code": f" {survey.code.lower()} "})["Location"] == url(survey)
-    for typed, status, words in (
-        ("", 400, "Enter the code"),
-        ("?!", 400, "4 to 12"),
-        ("nosuch", 404, "No survey has the code"),
-    ):
-        reply = browser.get("/", {"code": typed})
-        assert reply.status_code == status
-        assert words in text(reply)
-        assert_sound(text(reply))
-
-
-def test_a_pasted_address_leads_to_its_survey_and_a_pasted_voting_link_stays_one(browser: Client, survey: Survey):
-    address = f"https://elsewhere.example/s/{survey.code.lower()}"
-    assert browser.get("/", {"code": f"{address}/results/?for=class."})["Location"] == url(survey)
-    assert browser.get("/", {"code": f"{address}/link/some-token_1/"})["Location"] == url(survey, "link/some-token_1/")
-    assert browser.get("/", {"code": "\u200b"}).status_code == 400
-
-
-def test_who_tries_many_codes_that_nobody_has_waits_and_a_class_does_not(survey: Survey, monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(selectors, "guesses", Guesses(lambda: now[0]))
-    student, api = Client(), f"/api/v1/surveys/{survey.code}/"
-    assert student.get(url(survey)).status_code == 200
-    replies = [Client().get(f"/s/NO{number:04}/").status_code for number in range(Guesses.BURST + 1)]
-    assert replies == [404] * Guesses.BURST + [429]
-    for path in ("/s/NOSUCH/", "/s/NOSUCH/results/", "/?code=nosuch"):
-        reply = Client().get(path)
-        assert (reply.status_code, "Too many codes" in text(reply)) == (429, True), path
-        assert_sound(text(reply))
-    assert Client().get("/api/v1/surveys/NOSUCH/").status_code == 429
-    assert [student.get(path).status_code for path in (url(survey), api)] == [200, 200]
-    now[0] += 1 / Guesses.REFILL_PER_S
-    assert [Client().get("/s/NOSUCH/").status_code for _try in range(2)] == [404, 429]
-
-
-@pytest.mark.parametrize(
-    "path", ["/s/NOSUCH/", "/s/NOSUCH/results/", "/s/NOSUCH/receipt/", "/s/a/", "/s/%00%00%00%00/", "/nowhere"]
-)
-def test_an_address_that_leads_nowhere_offers_the_code_field(browser: Client, path: str):
-    reply = browser.get(path)
-    assert reply.status_code == 404
-    assert_sound(text(reply))
-    assert 'name="code"' in text(reply)
-
-
-def test_results_show_counts_and_who_served_them(browser: Client, survey: Survey):
-    empty = text(browser.get(url(survey, "results/")))
-    assert_sound(empty)
-    assert "No votes yet" in empty
-    send(browser, survey, browser.get(url(survey)), q_q1="o2", q_q3="5")
-
-    def counted() -> str | bool:
-        shown = text(browser.get(url(survey, "results/")))
-        return "No votes yet" not in shown and shown
-
-    shown = wait_until(counted, within=10, what="the vote is counted")
-    assert "served by" in shown
-    assert "100 %" in shown
-    assert "average 5" in shown
-
-
-def test_an_unchanged_fragment_is_a_304_that_still_says_how_old_it_is(browser: Client, survey: Survey):
-    first = browser.get(url(survey, "results/"), headers={"HX-Request": "true"})
-    assert "<html" not in text(first)
-    again = browser.get(url(survey, "results/"), headers={"HX-Request": "true", "If-None-Match": first["ETag"]})
-    assert again.status_code == 304
-    assert int(again["X-Counted-Age-Ms"]) >= 0
-
-
-def test_results_json_follows_the_contract(browser: Client, survey: Survey):
-    found = browser.get(url(survey, "results.json")).json()
-    assert {"code", "round", "state", "voters", "questions", "region", "as_of", "age_ms"} <= set(found)
-    assert found["questions"][0]["options"][0] == {"id": "o1", "text": "one", "count": 0, "percent": 0.0}
-    assert [question["kind"] for question in found["questions"]] == ["single", "multiple", "rating", "text"]
-
-
-def test_no_cache_keeps_what_results_json_says_nor_that_there_is_nothing_to_say(browser: Client, survey: Survey):
-    there = browser.get(url(survey, "results.json"))
-    survey_delete(code=survey.code)
-    gone = browser.get(url(survey, "results.json"))
-    assert [(reply.status_code, reply["Cache-Control"]) for reply in (there, gone)] == [
-        (200, "no-store"),
-        (410, "no-store"),
-    ]
-
-
-def test_the_qr_code_is_an_image_of_the_surveys_address(browser: Client, survey: Survey, settings):
-    settings.SURVEY_PUBLIC_URL = "https://vote.example/"
-    reply = browser.get(url(survey, "qr.svg"))
-    assert reply["Content-Type"] == "image/svg+xml"
-    assert reply.content.startswith(b"<svg")
-    assert b"style=" not in reply.content
-    assert survey_url(reply.wsgi_request, survey.code) == f"https://vote.example/s/{survey.code}/"
 
 
 def test_when_one_region_fails_the_receipt_tells_who_took_over(browser: Client, survey: Survey, app: Lab):
