@@ -85,7 +85,7 @@ def survey_open(request: HttpRequest, code: str) -> HttpResponse:
 @staff_posts
 def survey_close(request: HttpRequest, code: str) -> HttpResponse:
     """Take no more votes."""
-    sentence = _("%(code)s is closed. Votes count that a region recorded before it could know of it.")
+    sentence = _("%(code)s is closed. A vote counts if a region recorded it before the close reached that region.")
     return _changed(request, code, survey_services.survey_close, sentence)
 
 

@@ -132,7 +132,7 @@ def test_a_closed_survey_says_so_and_takes_nothing(browser: Client, survey: Surv
     assert "This survey is closed" in text(reply)
     assert "Your vote was not recorded" in text(reply)
     assert "<title>Error: " in text(reply)
-    assert "Votes count that a region recorded before it could know of the closing." in text(reply)
+    assert "A vote counts if a region recorded it before the close reached that region." in text(reply)
     assert stored(survey) == []
 
 
