@@ -95,7 +95,7 @@ def test_two_who_change_one_part_are_told_and_two_who_agree_are_not():
 
 def test_to_change_what_somebody_else_removed_is_a_conflict_and_either_can_be_chosen():
     base = with_questions(1, 2)
-    parts = [joining.parts(one) for one in (base, with_questions(1, 2, q2="mine"), with_questions(1))]
+    parts = [joining.parts(version) for version in (base, with_questions(1, 2, q2="mine"), with_questions(1))]
     merged, conflicts = joining.joined(*parts)
     assert [conflict.name for conflict in conflicts] == ["question:q2"]
     for choice, texts in (("mine", ["Question 1", "mine"]), ("theirs", ["Question 1"])):
@@ -121,10 +121,10 @@ SOME = st.permutations([1, 2, 3]).flatmap(
 @given(SOME, SOME, SOME)
 def test_who_joins_first_makes_no_difference_to_whether_there_is_a_conflict(a: list[int], b: list[int], c: list[int]):
     base, mine, theirs = (with_questions(*numbers) for numbers in (a, b, c))
-    one, other = join(base, mine, theirs), join(base, theirs, mine)
-    assert sorted(one[1]) == sorted(other[1])
-    if one[0] is not None and other[0] is not None:
-        assert set(one[0].questions) == set(other[0].questions)
+    first, second = join(base, mine, theirs), join(base, theirs, mine)
+    assert sorted(first[1]) == sorted(second[1])
+    if first[0] is not None and second[0] is not None:
+        assert set(first[0].questions) == set(second[0].questions)
     assert join(base, mine, base)[0] == mine
     assert join(base, base, theirs)[0] == theirs
 
@@ -133,9 +133,9 @@ def test_words_may_change_under_votes_and_what_votes_point_at_may_not():
     base = survey()
     assert joining.breaks(base, survey(title="x", help="y", results="hidden")) == []
     assert joining.breaks(with_questions(1, 2), with_questions(3, 2, 1, q1="other words")) == []
-    assert [one.field for one in joining.breaks(base, survey(allow_change=False))] == ["allow_change"]
+    assert [change.field for change in joining.breaks(base, survey(allow_change=False))] == ["allow_change"]
     removed = joining.breaks(with_questions(1, 2), with_questions(1))
-    assert [(one.field, one.question) for one in removed] == [("", "")]
+    assert [(change.field, change.question) for change in removed] == [("", "")]
     assert "removed" in removed[0].text
     full = to_json(base)["questions"]
     for change, field, words in (
@@ -143,9 +143,9 @@ def test_words_may_change_under_votes_and_what_votes_point_at_may_not():
         ({"kind": "multiple"}, "kind", "another kind"),
     ):
         changed = parse({**SURVEY, "questions": [{**full[0], **change}, *full[1:]]})
-        found = joining.breaks(base, changed)
-        assert [(one.field, one.question) for one in found] == [(field, full[0]["id"])]
-        assert words in found[0].text
+        changes = joining.breaks(base, changed)
+        assert [(change.field, change.question) for change in changes] == [(field, full[0]["id"])]
+        assert words in changes[0].text
     rescaled = parse({**SURVEY, "questions": [full[0], {**full[1], "scale": 7}, full[2]]})
     assert "another scale" in joining.breaks(base, rescaled)[0].text
 

@@ -29,10 +29,10 @@ DEFINITION = reader.parse(
 
 def test_what_is_no_longer_asked_is_shown_by_its_id_and_the_rest_in_todays_words():
     then = {"q1": ["o2", "o9"], "q2": ["1", "2", "3", "4"], "q3": [], "q7": ["o1"], "q8": []}
-    found = past_rounds.asked(DEFINITION.questions, then)
-    assert [question.text for question in found] == ["Which?", "How?", "Why?", "q7", "q8"]
-    assert [option.text for option in found[0].options] == ["two", "o9"]
-    assert {question.id: [option.id for option in question.choices] for question in found} == then
+    questions = past_rounds.asked(DEFINITION.questions, then)
+    assert [question.text for question in questions] == ["Which?", "How?", "Why?", "q7", "q8"]
+    assert [option.text for option in questions[0].options] == ["two", "o9"]
+    assert {question.id: [option.id for option in question.choices] for question in questions} == then
     assert past_rounds.asked(DEFINITION.questions, {"q1": ["o1", "o2"]}) == DEFINITION.questions[:1]
 
 
@@ -49,9 +49,9 @@ def test_a_round_before_a_change_of_questions_is_exported_with_everything_that_w
     services.ballot_cast(survey=survey, voter="voter-0001", vote_id=services.name_vote(), answers=answers)
     wait_until(lambda: past_rounds.with_votes(replace(survey, round=2)) == [(1, 1)], within=20, what="a counted vote")
     raw = defined_values(survey.definition)["questions"]
-    found = selectors.found_now(survey.code)
+    current = selectors.found_now(survey.code)
     values = {"questions": raw[1:], "allow_change": False}
-    survey_change(code=survey.code, values=values, since=found.row, new_round=True)
+    survey_change(code=survey.code, values=values, since=current.row, new_round=True)
 
     export = f"/admin/surveys/{survey.code}/export/"
     page = instructor.get(export).content.decode()
@@ -59,8 +59,8 @@ def test_a_round_before_a_change_of_questions_is_exported_with_everything_that_w
     assert f"{export}ballots.csv?round=2" in page
     assert f"{export}ballots.csv?round=1" in instructor.get(f"{export}?round=1").content.decode()
     rows = list(csv.reader(io.StringIO(sent(instructor, f"{export}ballots.csv?round=1"))))
-    told = dict(zip(rows[0], rows[1], strict=True))
-    assert told.items() >= {"q1.o1": "0", "q1.o2": "1", "q3": "4", "q4": "'=because"}.items()
+    cells = dict(zip(rows[0], rows[1], strict=True))
+    assert cells.items() >= {"q1.o1": "0", "q1.o2": "1", "q3": "4", "q4": "'=because"}.items()
     counted = list(csv.DictReader(io.StringIO(sent(instructor, f"{export}results.csv?round=1"))))
     assert [row["count"] for row in counted if row["question_id"] == "q1"] == ["0", "1"]
     assert '"ballots": [\n]' in sent(instructor, f"{export}ballots.json")

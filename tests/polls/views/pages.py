@@ -43,8 +43,8 @@ def assert_sound(page: str) -> None:
 
 def carried(page: Any) -> dict[str, str]:
     """Every hidden field of a page with one form."""
-    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', text(page), re.DOTALL)
-    return {name: html.unescape(value) for name, value in found}
+    fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', text(page), re.DOTALL)
+    return {name: html.unescape(value) for name, value in fields}
 
 
 def rotated(browser: Client) -> Client:

@@ -193,8 +193,8 @@ def test_a_refusal_is_one_line_that_says_what_and_where_and_nothing_of_what_was_
     send, status, line = REFUSALS[case]
     assert send(world).status_code == status
     assert_without_content(logged())
-    told = [json.loads(one) for one in logged()["json"].splitlines()]
-    assert [one["message"] for one in told if one.get("event") == "request-refused"] == [line]
+    lines = [json.loads(text) for text in logged()["json"].splitlines()]
+    assert [entry["message"] for entry in lines if entry.get("event") == "request-refused"] == [line]
     assert f"{line}\n" in logged()["line"]
 
 

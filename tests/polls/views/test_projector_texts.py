@@ -60,14 +60,14 @@ def test_a_screen_without_the_hidden_texts_is_as_full_as_it_was(make_survey: Cal
     def shown(after: str = "") -> moderation.MarkedPage:
         return moderation.page(current(survey), "q4", after=after, limit=3, with_hidden=False)
 
-    assert [one.text for one in shown().texts] == ["text 6", "text 5", "text 4"]
+    assert [text.text for text in shown().texts] == ["text 6", "text 5", "text 4"]
     for place in (0, 1):
         moderation.set_hidden(code=survey.code, mark=shown().texts[place].mark, hidden=True)
     first = shown()
-    assert [one.text for one in first.texts] == ["text 5", "text 3", "text 2"]
+    assert [text.text for text in first.texts] == ["text 5", "text 3", "text 2"]
     assert first.next is not None
     last = shown(first.next)
-    assert [one.text for one in last.texts] == ["text 1", "text 0"]
+    assert [text.text for text in last.texts] == ["text 1", "text 0"]
     assert last.next is None
 
 

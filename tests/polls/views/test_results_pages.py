@@ -37,10 +37,10 @@ def test_an_unchanged_fragment_is_a_304_that_still_says_how_old_it_is(browser: C
 
 
 def test_results_json_follows_the_contract(browser: Client, survey: Survey):
-    found = browser.get(url(survey, "results.json")).json()
-    assert {"code", "round", "state", "voters", "questions", "region", "as_of", "age_ms"} <= set(found)
-    assert found["questions"][0]["options"][0] == {"id": "o1", "text": "one", "count": 0, "percent": 0.0}
-    assert [question["kind"] for question in found["questions"]] == ["single", "multiple", "rating", "text"]
+    document = browser.get(url(survey, "results.json")).json()
+    assert {"code", "round", "state", "voters", "questions", "region", "as_of", "age_ms"} <= set(document)
+    assert document["questions"][0]["options"][0] == {"id": "o1", "text": "one", "count": 0, "percent": 0.0}
+    assert [question["kind"] for question in document["questions"]] == ["single", "multiple", "rating", "text"]
 
 
 def test_no_cache_keeps_what_results_json_says_nor_that_there_is_nothing_to_say(browser: Client, survey: Survey):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
@@ -26,17 +27,17 @@ NEED_MORE = {"polls:link", "surveys:archive", "surveys:delete", "surveys:open", 
 
 def addresses(survey: Survey) -> dict[str, str]:
     """Every address of polls that can be asked for with nothing but a code, by its name."""
-    found = {}
+    named = {}
     for namespace, module in (("polls", urls), ("surveys", admin_urls)):
         for pattern in module.urlpatterns:
             name = f"{namespace}:{pattern.name}"
             for known in ({}, {"code": survey.code}, {"code": survey.code, "what": "ballots", "kind": "csv"}):
                 try:
-                    found[name] = reverse(name, kwargs=known)
+                    named[name] = reverse(name, kwargs=known)
                     break
                 except NoReverseMatch:
                     continue
-    return found
+    return named
 
 
 @pytest.fixture
@@ -47,13 +48,13 @@ def staff(db: None, wired: object) -> Client:
     return client
 
 
-def cast(client: Client, survey: Survey) -> object:
+def cast(client: Client, survey: Survey) -> HttpResponse:
     address = reverse("polls:api-ballots", kwargs={"code": survey.code})
     return client.post(address, json.dumps(BALLOT), content_type="application/json")
 
 
 def test_every_page_of_a_survey_names_its_region(staff: Client, survey: Survey) -> None:
-    assert cast(staff, survey)["X-Served-Region"] in gateway.regions()  # type: ignore[index]
+    assert cast(staff, survey)["X-Served-Region"] in gateway.regions()
     asked = addresses(survey)
     assert len(asked) >= 15
 
@@ -80,8 +81,8 @@ def test_when_no_region_answers_the_reply_says_what_was_tried(
     results = staff.get(reverse("polls:results-json", kwargs={"code": survey.code}))
 
     for reply in (ballot, results):
-        assert reply.status_code == 503  # type: ignore[attr-defined]
-        told = reply.headers["Server-Timing"]  # type: ignore[attr-defined]
+        assert reply.status_code == 503
+        timing = reply.headers["Server-Timing"]
         for region in gateway.regions():
-            assert f'{region};desc="connect";dur=' in told
-        assert len(reply.headers["X-Trace-Id"]) == 32  # type: ignore[attr-defined]
+            assert f'{region};desc="connect";dur=' in timing
+        assert len(reply.headers["X-Trace-Id"]) == 32

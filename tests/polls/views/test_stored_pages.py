@@ -288,8 +288,8 @@ def test_no_json_in_any_row_makes_a_page_fail(
             expires_at=until,
         ).put()
         assert store.RegionTallies(EAST).scheme(survey.code) is not None
-    found = selectors.read_now(survey.code)
-    gone = found is None or found.survey.deleted
+    current = selectors.read_now(survey.code)
+    gone = current is None or current.survey.deleted
     for path in PAGES:
         reply = instructor.get(path.format(survey.code))
         assert reply.status_code in ((404, 410, 200, 302) if gone else (200, 302)), path
