@@ -1,4 +1,4 @@
-// Shows only what a question's kind needs; without this, everything is shown and says what it is for.
+// Shows only the fields that a question's kind needs. Without JavaScript all are shown, and say what they are for.
 function fit(select) {
   for (const part of select.closest("fieldset").querySelectorAll("[data-for]")) {
     part.hidden = !part.dataset.for.split(" ").includes(select.value);
@@ -9,7 +9,7 @@ for (const select of document.querySelectorAll("[data-kind]")) {
   select.addEventListener("change", () => fit(select));
 }
 
-// A page with changes that are not saved is not left by mistake.
+// The browser asks before a page with unsaved changes is left.
 const builder = document.getElementById("builder");
 let changed = document.querySelector(".banner-info, #summary") !== null;
 builder.addEventListener("input", () => { changed = true; });

@@ -1,11 +1,11 @@
-// The projector's keys and full screen. Whatever a key does, a link or a button on the page does too: a key presses it.
+// The projector's keys and full screen. A key presses the link or the button of the page that names it in data-key.
 const KEYS_OFF = "present-keys-off";
 
 function keysOn() {
   return localStorage.getItem(KEYS_OFF) === null;
 }
 
-// The bar below is new after every screen.
+// Every new screen has a new bar of buttons.
 function prepare() {
   const full = document.getElementById("full-screen");
   full.hidden = !document.fullscreenEnabled;
@@ -62,39 +62,41 @@ document.addEventListener("change", (event) => {
   }
 });
 
-// When somebody else reveals, closes or resets, the buttons below are out of date: the same screen is shown again.
-function standing() {
+// When somebody else reveals, closes or resets, the buttons are out of date: the same screen is loaded again.
+function surveyState() {
   const { state, concealed, round } = document.getElementById("facts")?.dataset ?? {};
   return [state, concealed, round].join();
 }
-let stood = standing();
+let shownState = surveyState();
 
-// A new screen has a new bar and new texts: htmx keeps the focus on what is there again, and this where it is not.
+// A new screen has new buttons. htmx keeps the focus on a button that is there again; where it is not, this moves
+// the focus to the button in its place.
 let focused = null;
 document.body.addEventListener("htmx:beforeRequest", () => {
-  const element = document.querySelector(":focus-visible"); // a mouse leaves no focus that is seen, and Space is a key
+  // After a mouse click no focus is visible, and there is none to keep: Space is a key of its own.
+  const element = document.querySelector(":focus-visible");
   const group = element?.closest(".projector-bar, .stage-texts");
   focused = group ? [group.classList[0], [...group.querySelectorAll(".btn:not([hidden])")].indexOf(element)] : null;
 });
 function refocus() {
   if (focused && document.activeElement === document.body) {
     const [group, place] = focused;
-    const there = [...document.querySelectorAll(`.${group} .btn:not([hidden])`)];
-    (there[Math.min(place, there.length - 1)] ?? document.querySelector(".projector-bar .btn"))?.focus();
+    const buttons = [...document.querySelectorAll(`.${group} .btn:not([hidden])`)];
+    (buttons[Math.min(place, buttons.length - 1)] ?? document.querySelector(".projector-bar .btn"))?.focus();
   }
 }
 
 document.body.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id === "stage" && standing() !== stood) {
-    stood = standing();
+  if (event.detail.target.id === "stage" && surveyState() !== shownState) {
+    shownState = surveyState();
     document.getElementById("again").click();
   } else if (event.detail.target.id !== "stage") {
-    stood = standing();
+    shownState = surveyState();
     prepare();
   }
   refocus();
 });
-// The wall says so when its counts are no longer live.
+// The page says when its counts are no longer live.
 document.body.addEventListener("htmx:afterRequest", (event) => {
   const lost = document.getElementById("lost");
   if (lost && event.detail.target.id === "stage") {

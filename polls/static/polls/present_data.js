@@ -1,4 +1,4 @@
-// A reply that says nothing new changes nothing on the page; an open table stays open when the counts behind it change.
+// A reply that is the same as the last one changes nothing on the page. A table that is open stays open in a new one.
 let last = "";
 let open = [];
 

@@ -1,4 +1,4 @@
-// Says how old the counts are. htmx brings new ones; an unchanged reply is a 304, whose headers still say how old they are.
+// Says how old the counts are. htmx brings new ones; an unchanged reply is a 304, whose headers still say their age.
 const freshness = document.getElementById("freshness");
 const age = document.getElementById("age");
 const servedBy = document.getElementById("served-by");
