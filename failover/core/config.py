@@ -30,9 +30,9 @@ class RouterConfig:
     """One region's attempt at most, while another region is left to ask; the last one has the rest of the deadline."""
     share: int = 3
     """Calls of one worker that may wait for a region for a whole attempt, as many as open its circuit; less those that
-    have just failed there. Those beyond go on to the next region, where there is one: ..."""
-    crowded_s: float = 0.3
-    """... after so long, or `slow_factor` times what answers take there, up to 3/4 of an attempt; at once, when nobody
+    have just failed there. Further calls go on to the next region, where there is one: ..."""
+    congested_s: float = 0.3
+    """... after so long, or `slow_factor` times what answers take there, up to 3/4 of an attempt; at once, when no call
     was answered for that long. So a hung region holds few threads, and few students wait for it."""
     failures_to_open: int = 3
     """Class A and B failures of live traffic in a row."""

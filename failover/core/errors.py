@@ -52,22 +52,23 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An attempt that brought no value. `error` is the exception a caller gets when it is their own business; `hurried`
-    one that was cut short because others waited too, which says nothing about the region; `pooled` one of a connection
-    that had been used before, which says little: it may have died while nobody used it.
+    """An attempt that brought no value. `error` is the exception that a caller gets when it is their own business.
+
+    `shortened`: it was cut short because others waited too, which says nothing about the region. `pooled`: its
+    connection had been used before, which says little, since it may have died while nobody used it.
     """
 
     error_class: ErrorClass
     outcome: Outcome
     detail: str
     error: BaseException
-    hurried: bool = False
+    shortened: bool = False
     pooled: bool = False
 
     @property
     def counts(self) -> bool:
         """Whether it is held against the region."""
-        return self.error_class.counts and not self.hurried
+        return self.error_class.counts and not self.shortened
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 
 from failover.core.config import RouterConfig
+from failover.core.counters import RegionCounters
 from failover.core.decisions import Decision, latest
 from failover.core.errors import refusals
 from failover.core.events import AUTOMATIC, Event, EventKind, new_id
@@ -19,7 +20,6 @@ from failover.core.phrases import phrase
 from failover.core.regions import Region, by_priority
 from failover.core.routing.plan import Plan, plan
 from failover.core.signals.breaker import CircuitState
-from failover.core.signals.error_rate import Sample
 from failover.core.signals.health import Canary
 from failover.core.signals.lag import Lag, LagMeter
 from failover.core.signals.latency import Rival
@@ -126,7 +126,7 @@ class Watch:
             was, became = known.get(name, {}), counters.get(name, {})
             requests, failed = (became.get(field, 0) - was.get(field, 0) for field in ("requests", "failed"))
             if 0 <= failed <= requests:  # fewer than before: its workers began again, the next beat counts
-                evidence.elsewhere(Sample(requests, failed), now)
+                evidence.elsewhere(RegionCounters(requests=requests, failed=failed), now)
 
     def on_beat_written(self, region: str, seq: int, at: float) -> None:
         """This host wrote its beat `seq` in a region at `at` (monotonic)."""

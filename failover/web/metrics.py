@@ -23,11 +23,10 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from failover import wiring
+from failover.core.counters import LATENCY_BOUNDS_MS, NOTHING
 from failover.core.errors import Outcome
 from failover.core.events import EventKind
-from failover.core.exchange.reports import RegionReport, WorkerReport
-from failover.core.exchange.totals import Totals, counted
-from failover.core.latency_bounds import LATENCY_BOUNDS_MS
+from failover.core.exchange.totals import HostCounters, Totals, counted
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import HealthState
 from failover.core.status.types import StatusDocument
@@ -89,7 +88,7 @@ class HostCollector(Collector):
             yield from view(published.status)
 
 
-def traffic(report: WorkerReport, regions: Iterable[str]) -> Iterator[Metric]:
+def traffic(report: HostCounters, regions: Iterable[str]) -> Iterator[Metric]:
     """What the workers counted. Every series exists from the start, so that a first failure is an
     increase.
     """
@@ -99,10 +98,10 @@ def traffic(report: WorkerReport, regions: Iterable[str]) -> Iterator[Metric]:
         "failover_attempt_duration_seconds", "Time that successful attempts took", labels=["region"]
     )
     for region in regions:
-        counters = report.regions.get(region, RegionReport())
+        counters = report.regions.get(region, NOTHING)
         for outcome in OUTCOMES:
             attempts.add_metric([region, outcome.value], counters.by_outcome(outcome))
-        crowded.add_metric([region], counters.crowded)
+        crowded.add_metric([region], counters.congested)
         buckets = list(zip(BOUNDS, map(float, accumulate(counters.latency)), strict=True))
         duration.add_metric([region], buckets, sum_value=counters.latency_ms / 1000)
     yield from (attempts, duration, crowded)

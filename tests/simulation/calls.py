@@ -40,7 +40,7 @@ def make_call(world: World, worker: Worker, trace: list[Attempt]) -> str:
 
 def _nobody_could_answer(world: World, trace: list[Attempt]) -> None:
     """No region works, but for one that is slow and had too little of the time that was left. A share of the time is
-    for those alone that are let through and are not left in a hurry."""
+    for those alone that are let through and are not cut short."""
     last = {one.region: one for one in trace}
     timeouts = Counter(one.region for one in trace if one.outcome is Outcome.TIMEOUT)
     passed_over = {one.region for one in trace if one.outcome is Outcome.SKIPPED}
@@ -53,7 +53,7 @@ def _nobody_could_answer(world: World, trace: list[Attempt]) -> None:
 
 def _came_to(trace: list[Attempt], ended: str, *, repeatable: bool) -> None:
     """What ends a call ends it at once, and nothing else does.
-    No region is asked twice but for throttling, or after it was left in a hurry."""
+    No region is asked twice but for throttling, or after an attempt was cut short."""
     ends_with: dict[ErrorClass | None, str] = {ErrorClass.CALLER: "refused"}
     if not repeatable:
         ends_with[ErrorClass.UNKNOWN] = "unknown"

@@ -68,13 +68,13 @@ class Crowd:
         after = self.worker.router.report()
         self._adds_up(before, after, ended)
         self._judged(before, after)
-        for name, lane in self.worker.router._lanes.items():
-            assert (lane._under_way, lane._trial_out) == (0, False), f"a place in {name} was not given back"
+        for name, slot in self.worker.router._slots.items():
+            assert (slot._under_way, slot._trial_out) == (0, False), f"a place in {name} was not given back"
         self._told()
 
     def _states(self) -> dict[str, CircuitState]:
         now = self.worker.clock.monotonic()
-        return {name: lane.state(self.hosts[name], now) for name, lane in self.worker.router._lanes.items()}
+        return {name: slot.state(self.hosts[name], now) for name, slot in self.worker.router._slots.items()}
 
     def _begins(self, region: str) -> None:
         """One of them asks a region: while its circuit is half-open no other one may, but as a last resort."""
@@ -102,7 +102,7 @@ class Crowd:
                 assert now.failed == was.failed, f"{name} was blamed for a crowd"
                 assert now.openings == was.openings, f"{name} was opened by a crowd"
             if place.fault is Fault.HANG:
-                # Where it is the end of a call, none is hurried: a write that may not be repeated.
+                # Where it is the end of a call, no attempt is shortened: a write that may not be repeated.
                 asked = [one for region, one in self.first if region == name and one.came_to != "unknown"]
                 kept = [one for one in asked if self._kept(name, one)]
                 places = max(1, config.share - was.consecutive_failures)
@@ -110,10 +110,10 @@ class Crowd:
                 self.seen["kept"] += len(kept)
 
     def _kept(self, region: str, member: Member) -> bool:
-        """Whether it waited there in vain, and for longer than who is in a hurry."""
-        hurry_ms = self.world.config.attempt_timeout_s * 1000 * MOST_PATIENCE + 1e-6
+        """Whether it waited there in vain, and for longer than a shortened attempt."""
+        shortened_ms = self.world.config.attempt_timeout_s * 1000 * MOST_PATIENCE + 1e-6
         timeouts = [one for one in member.trace if one.outcome is Outcome.TIMEOUT and one.region == region]
-        return any(one.ms > hurry_ms for one in timeouts)
+        return any(one.ms > shortened_ms for one in timeouts)
 
     def _adds_up(self, before: WorkerReport, after: WorkerReport, ended: Counter[str]) -> None:
         """Each call is counted once, and each of its attempts."""
@@ -137,8 +137,8 @@ class Crowd:
         """What has happened in it, so that it can be seen that everything did somewhere."""
         for member in self.members.values():
             for one in member.trace:
-                hurried = one.outcome is Outcome.TIMEOUT and not self._kept(one.region, member)
-                self.seen["hurried"] += hurried
+                shortened = one.outcome is Outcome.TIMEOUT and not self._kept(one.region, member)
+                self.seen["shortened"] += shortened
                 self.seen["asked-again"] += one.outcome is Outcome.OK and any(
                     before.region == one.region and before.outcome is Outcome.TIMEOUT for before in member.trace
                 )

@@ -4,8 +4,8 @@ What `tests.simulation.rules` and `tests.simulation.calls` look at in every step
 
 - No call fails while a region works: it is answered within its deadline, unless all regions are out of order, or the
   caller's own permission is, or a write that may not be repeated was sent and nobody knows what came of it.
-- The deadline is kept by every call, whatever it meets. No region is asked twice but for throttling, and for one that
-  was left in a hurry and may have been about to answer.
+- The deadline is kept by every call, whatever it meets. No region is asked twice but for throttling, and for one
+  that was cut short and may have been about to answer.
 - Many calls of a worker at once lose none, put no blame on a region that answers in time, and leave no more than a few
   waiting for one that hangs. They give their places back, and each is counted once.
 - No flip without a cause: a circuit opens only where something was wrong, lately and not before it last closed; no
@@ -21,7 +21,8 @@ What `tests.simulation.rules` and `tests.simulation.calls` look at in every step
 - Whatever happened, ten minutes of calm bring everything back: then nothing happens any more, and no alarm is left.
 
 Spread over the processors that there are. A failure names its seed: `half_hour(SEED)` is that story again. Each run has
-the same 120 stories; `HALF_HOURS=1000` asks for so many, as after a change of the engine.
+the same 120 stories; `HALF_HOURS=1000` asks for so many, as after a change of the engine. Fewer than 120 need not
+meet everything that can happen.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ from tests.simulation.places import Fault
 from tests.simulation.rules import Inspector
 from tests.simulation.world import TICK_S, World
 
-SEEDS = int(os.environ.get("HALF_HOURS", "120"))
+USUAL = 120
+SEEDS = int(os.environ.get("HALF_HOURS", USUAL))
 GROUPS = max(1, SEEDS // 40)
 CHUNK = 5
 MINUTES = 30
@@ -115,7 +117,7 @@ def test_in_half_an_hour_of_random_faults_no_rule_is_broken(group: int, processe
     expected |= {"routing-pinned", "routing-auto", "lag-alarm", "configuration-alarm", "configuration-cleared"}
     expected |= {"answered", "refused", "unanswered", "unknown"}
     expected |= {"slow", "stalled", "flapping", "doubled", "beside-a-trial", "restarted", "restarted-away"}
-    expected |= {"hurried", "passed-by", "asked-again", "kept", "crowd-throttled"}
-    assert not expected - set(seen)
+    expected |= {"shortened", "passed-by", "asked-again", "kept", "crowd-throttled"}
+    assert not expected - set(seen) or SEEDS < USUAL
     assert seen["answered"] > 0.8 * sum(seen[name] for name in ("answered", "refused", "unanswered", "unknown"))
     assert TICK_S * 360 == MINUTES * 60

@@ -1,28 +1,36 @@
 """What a host has counted for good: a total never goes back, whichever of its processes restart or are killed.
 
-A worker's own counters begin at zero with it. Once it is gone they are folded into the host's totals, in which its name
-stays, so that a report that outlived it is not counted twice.
+A worker's own counters begin at zero with it. Once the worker is gone they are added to the host's totals. The totals
+keep its name, so that a report that outlived it is not counted twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import add
 from typing import Any
 
+from failover.core.counters import (
+    NOTHING,
+    CallCounters,
+    RegionCounters,
+    counters_from_json,
+    counters_to_json,
+)
 from failover.core.events import Event
-from failover.core.exchange.reports import CALLS, RegionReport, WorkerReport, report_from_json, report_to_json
+from failover.core.exchange.reports import WorkerReport
 from failover.core.signals.health import Canary
 
 Counts = Mapping[tuple[str, ...], int]
 NAMES_KEPT = 200
-"""Of workers that are gone. A report is removed right after its worker is folded in, so a handful would do."""
+"""Of workers that are gone. A report is removed right after its worker was added, so a handful would do."""
 
-_SUMMED = (
-    *("requests", "ok", "failed", "crowded", "unweighed", "unweighed_failed", "denied"),
-    *("trials_passed", "trials_failed", "openings", "retracted", "latency_ms"),
-)
+
+@dataclass(frozen=True, slots=True)
+class HostCounters(CallCounters):
+    """What several workers of a host have counted together."""
+
+    regions: Mapping[str, RegionCounters] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class Totals:
     `canaries` counts by (region, layer, passed or failed), `events` by (kind, region, from, to, cause).
     """
 
-    gone: WorkerReport = field(default_factory=lambda: WorkerReport(0.0, 0.0, {}))
+    gone: HostCounters = field(default_factory=HostCounters)
     names: tuple[str, ...] = ()
     canaries: Counts = field(default_factory=dict)
     events: Counts = field(default_factory=dict)
@@ -44,29 +52,29 @@ def folded(totals: Totals, gone: Mapping[str, WorkerReport]) -> Totals:
     if not new:
         return totals
     names = (*totals.names, *new)[-NAMES_KEPT:]
-    return Totals(_summed([totals.gone, *new.values()]), names, totals.canaries, totals.events)
+    return Totals(_sum(totals.gone, new.values()), names, totals.canaries, totals.events)
 
 
-def counted(totals: Totals, reports: Mapping[str, WorkerReport]) -> WorkerReport:
+def counted(totals: Totals, reports: Mapping[str, WorkerReport]) -> HostCounters:
     """Everything that the host's workers, the living and the gone, have counted.
 
-    The reports must have been read before the totals: a worker that is folded in between is then in both, and counted
-    once; the other way round it would be in neither.
+    The reports must have been read before the totals: a worker that is added to them in between is then in both, and
+    counted once; the other way round it would be in neither.
     """
-    return _summed([totals.gone, *(report for name, report in reports.items() if name not in totals.names)])
+    return _sum(totals.gone, (report for name, report in reports.items() if name not in totals.names))
 
 
 def with_canary(totals: Totals, region: str, canary: Canary) -> Totals:
-    """One more canary. A layer that it did not reach is not counted."""
+    """The totals with one more canary. A layer that it did not reach is not counted."""
     counts = dict(totals.canaries)
-    for layer, seen in canary.layers.items():
-        if seen.ok is not None:
-            _count(counts, (region, layer, "passed" if seen.ok else "failed"))
+    for name, layer in canary.layers.items():
+        if layer.ok is not None:
+            _count(counts, (region, name, "passed" if layer.ok else "failed"))
     return Totals(totals.gone, totals.names, counts, totals.events)
 
 
 def with_event(totals: Totals, event: Event, cause: str) -> Totals:
-    """One more event; `cause` is one word out of few."""
+    """The totals with one more event; `cause` is one of a few words."""
     counts = dict(totals.events)
     _count(counts, (event.kind.value, event.region, event.from_, event.to, cause))
     return Totals(totals.gone, totals.names, totals.canaries, counts)
@@ -74,8 +82,10 @@ def with_event(totals: Totals, event: Event, cause: str) -> Totals:
 
 def totals_to_json(totals: Totals) -> dict[str, Any]:
     """The totals as plain JSON values."""
+    regions = totals.gone.regions.items()
     return {
-        "gone": report_to_json(totals.gone),
+        "calls": counters_to_json(CallCounters, totals.gone),
+        "regions": {name: counters_to_json(RegionCounters, counters) for name, counters in regions},
         "names": totals.names,
         "canaries": [[*labels, count] for labels, count in totals.canaries.items()],
         "events": [[*labels, count] for labels, count in totals.events.items()],
@@ -85,9 +95,14 @@ def totals_to_json(totals: Totals) -> dict[str, Any]:
 def totals_from_json(document: Any) -> Totals:
     """The totals that were written. Raises ValueError for anything else."""
     try:
-        gone, names = report_from_json(document["gone"]), tuple(map(str, document["names"]))
+        regions = {
+            str(name): RegionCounters(**counters_from_json(RegionCounters, counters))
+            for name, counters in document["regions"].items()
+        }
+        gone = HostCounters(regions, **counters_from_json(CallCounters, document["calls"]))
+        names = tuple(map(str, document["names"]))
         return Totals(gone, names, _counts(document["canaries"], 3), _counts(document["events"], 5))
-    except (LookupError, TypeError) as exc:
+    except (LookupError, TypeError, AttributeError) as exc:
         raise ValueError(f"not a host's totals: {exc!r}") from exc
 
 
@@ -102,24 +117,12 @@ def _count(counts: dict[tuple[str, ...], int], labels: tuple[str, ...]) -> None:
     counts[labels] = counts.get(labels, 0) + 1
 
 
-def _summed(reports: Iterable[WorkerReport]) -> WorkerReport:
-    """The sum of the counters; what is a state and no counter is left at its default."""
-    regions: dict[str, RegionReport] = {}
-    calls = dict.fromkeys(CALLS, 0)
+def _sum(before: HostCounters, reports: Iterable[WorkerReport]) -> HostCounters:
+    """The sum of the counters. The state of a region in a report, such as its circuit, is no part of it."""
+    calls: CallCounters = before
+    regions = dict(before.regions)
     for report in reports:
-        for name in calls:
-            calls[name] += getattr(report, name)
-        for region, one in report.regions.items():
-            regions[region] = _both(regions.get(region, RegionReport()), one)
-    return WorkerReport(0.0, 0.0, regions, **calls)
-
-
-def _both(one: RegionReport, other: RegionReport) -> RegionReport:
-    failures = dict(one.failures)
-    for outcome, count in other.failures.items():
-        failures[outcome] = failures.get(outcome, 0) + count
-    return RegionReport(
-        failures=failures,
-        latency=tuple(map(add, one.latency, other.latency)),
-        **{name: getattr(one, name) + getattr(other, name) for name in _SUMMED},
-    )
+        calls += report
+        for name, region in report.regions.items():
+            regions[name] = regions.get(name, NOTHING) + region.counters
+    return HostCounters(regions, **counters_to_json(CallCounters, calls))

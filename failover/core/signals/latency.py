@@ -13,7 +13,8 @@ from itertools import pairwise
 from statistics import median_low
 
 from failover.core.config import RouterConfig
-from failover.core.signals.error_rate import NOTHING, Sample, Window
+from failover.core.counters import NOTHING, RegionCounters
+from failover.core.signals.error_rate import Window
 
 REMEMBERED = 30
 """How many past stretches of traffic make up what is usual."""
@@ -117,7 +118,7 @@ class PaceMeter:
         self._stretches: deque[float] = deque(maxlen=REMEMBERED)
         self._usual_ms: float | None = None
 
-    def add(self, answers: Sample, now: float, *, learn: bool) -> None:
+    def add(self, answers: RegionCounters, now: float, *, learn: bool) -> None:
         """Count answers. `learn`: they may become part of what is usual."""
         self._recent.add(answers, now)
         if not learn:

@@ -14,8 +14,8 @@ from failover.core.signals.breaker import CircuitState
 from failover.core.signals.error_rate import over_threshold
 from failover.core.signals.health import Canary
 from failover.core.signals.lag import LagState
-from failover.core.status.explain import explain
-from failover.core.status.explain_rows import word
+from failover.core.status.rule_texts import state_text
+from failover.core.status.rules import explain
 from failover.core.status.sentence import summary
 from failover.core.status.types import (
     AlarmDocument,
@@ -121,7 +121,7 @@ def _replication(facts: RegionFacts) -> Iterator[ReplicationDocument]:
 
 def _alarms(facts: RegionFacts) -> Iterator[AlarmDocument]:
     is_open = facts.circuit.state is not CircuitState.CLOSED
-    state = word(facts.circuit.state)
+    state = state_text(facts.circuit.state)
     detail = phrase("{state}: {reason}", state=state, reason=facts.circuit.reason) if is_open else state
     yield _alarm("circuit", facts, is_open, detail)
     judged = facts.judged

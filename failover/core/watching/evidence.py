@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping
-from operator import sub
 
 from failover.core.config import RouterConfig
+from failover.core.counters import LATENCY_BOUNDS_MS, RegionCounters, bucket_of
 from failover.core.exchange.reports import HostCircuit, RegionReport
 from failover.core.exchange.restart import remembered, resumed
-from failover.core.latency_bounds import LATENCY_BOUNDS_MS
 from failover.core.phrases import Phrase, phrase
 from failover.core.regions import Region
 from failover.core.signals import breaker
 from failover.core.signals.breaker import Circuit, CircuitState
-from failover.core.signals.error_rate import Sample, Window, over_threshold
+from failover.core.signals.error_rate import Window, over_threshold
 from failover.core.signals.health import Canary, Health, Verdict, on_canary
 from failover.core.signals.lag import Lag
 from failover.core.signals.latency import PaceMeter, Rival, Slowness
@@ -75,31 +73,20 @@ class Evidence:
         """Count what one worker met since its last report."""
         if became.requests == was.requests and became == was:
             return
-        latency = tuple(map(sub, became.latency, was.latency))
-        failed = became.failed - was.failed
-        met = Sample(
-            became.requests - was.requests,
-            failed,
-            latency,
-            became.crowded - was.crowded,
-            became.unweighed - was.unweighed,
-            became.unweighed_failed - was.unweighed_failed,
-            became.denied - was.denied,
-        )
+        met = became - was
         self._window.add(met, now)
         if met.denied:
             self.refusal = became.last_denial
-        self._pace.add(Sample(latency=latency), now, learn=self.circuit.state is CircuitState.CLOSED)
-        if failed and self.health.passing(now, self._config):
+        self._pace.add(met, now, learn=self.circuit.state is CircuitState.CLOSED)
+        if met.failed and self.health.passing(now, self._config):
             self._disputed_at = now
-        slow = self._too_slow(latency)
-        self._trials_passed += max(0, became.trials_passed - was.trials_passed - slow)
-        openings, retracted = became.openings - was.openings, became.retracted - was.retracted
-        if retracted > openings:
-            self._accusers = max(0, self._accusers - (retracted - openings))
-        elif openings > retracted:
+        slow = self._too_slow(met.latency)
+        self._trials_passed += max(0, met.trials_passed - slow)
+        if met.retracted > met.openings:
+            self._accusers = max(0, self._accusers - (met.retracted - met.openings))
+        elif met.openings > met.retracted:
             self.worker_open(became)
-        elif became.trials_failed > was.trials_failed and self.circuit.state is CircuitState.HALF_OPEN:
+        elif met.trials_failed > 0 and self.circuit.state is CircuitState.HALF_OPEN:
             self._alarm = phrase("a live trial failed")
         elif slow:
             self._disputed_at = now
@@ -111,9 +98,9 @@ class Evidence:
                     ms=self._quick_ms or 0.0,
                 )
 
-    def elsewhere(self, sample: Sample, now: float) -> None:
+    def elsewhere(self, counters: RegionCounters, now: float) -> None:
         """Count what other hosts met: it is shown, and judged by them."""
-        self._elsewhere.add(sample, now)
+        self._elsewhere.add(counters, now)
 
     def worker_open(self, report: RegionReport) -> None:
         """A worker's circuit is open: what it met, the others would meet."""
@@ -251,7 +238,7 @@ class Evidence:
             canaries_passed=self._canaries_passed,
         )
 
-    def _judged(self, now: float) -> Sample:
+    def _judged(self, now: float) -> RegionCounters:
         """The live traffic of this host that counts for or against the circuit as it is."""
         return self._window.total(now, since=self.circuit.since)
 
@@ -260,11 +247,11 @@ class Evidence:
         """Whether every worker whose circuit opened this one has taken that back, and no canary says otherwise."""
         return self._before_accused is not None and not self._accusers and self.health.verdict is not Verdict.FAILED
 
-    def _too_slow(self, waited_for: tuple[int, ...]) -> int:
+    def _too_slow(self, latency: tuple[int, ...]) -> int:
         """How many live calls took too long in a region that is on trial for having been too slow."""
         if self._quick_ms is None or self.circuit.state is not CircuitState.HALF_OPEN:
             return 0
-        return sum(waited_for[bisect_left(LATENCY_BOUNDS_MS, self._quick_ms) + 1 :])
+        return sum(latency[bucket_of(self._quick_ms) + 1 :])
 
     def _begin(self, circuit: Circuit) -> None:
         if circuit.state is CircuitState.CLOSED:
@@ -280,7 +267,7 @@ class Evidence:
 def _next_bound(ms: float) -> float:
     """The bound of the histogram at or above it, so that its buckets lie on one side of it or the other. There is one:
     it is exceeded by a p99, which is at most the last."""
-    return LATENCY_BOUNDS_MS[bisect_left(LATENCY_BOUNDS_MS, ms)]
+    return LATENCY_BOUNDS_MS[bucket_of(ms)]
 
 
 def _told(slowness: Slowness) -> Phrase:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from failover.core.config import RouterConfig
+from failover.core.counters import RegionCounters
 from failover.core.phrases import Phrase, phrase
 from failover.core.signals.breaker import Circuit, CircuitState
-from failover.core.signals.error_rate import Sample
 from failover.core.signals.health import Health, HealthState, Verdict, state_of
 from failover.core.signals.lag import Lag, LagState
 from failover.core.signals.latency import Slowness
@@ -41,8 +41,8 @@ class RegionFacts:
     config: RouterConfig
     circuit: Circuit
     health: Health
-    traffic: Sample
-    judged: Sample
+    traffic: RegionCounters
+    judged: RegionCounters
     failures_in_a_row: int
     refused_writes: int
     refusal: str

@@ -96,7 +96,7 @@ def test_however_often_it_is_tried_again_it_never_holds_more_than_its_pool_of_th
 
 
 def test_no_more_than_a_fixed_share_of_the_web_threads_waits_for_it_for_a_whole_attempt() -> None:
-    frozen = Frozen(attempt_s=2.0, crowded_s=0.05, share=SHARE)
+    frozen = Frozen(attempt_s=2.0, congested_s=0.05, share=SHARE)
     try:
         votes = frozen.votes(100)
     finally:
@@ -116,11 +116,11 @@ def test_a_region_is_not_condemned_because_many_ask_it_at_once() -> None:
         assert bound.region == WEST or answers.wait(120)
         return bound.region
 
-    frozen = Frozen(attempt_s=60.0, crowded_s=0.2, share=2)
+    frozen = Frozen(attempt_s=60.0, congested_s=0.2, share=2)
     with ThreadPoolExecutor(WEB_THREADS) as web:
         calls = [web.submit(frozen.router.call, op, idempotent=True) for _ in range(WEB_THREADS)]
         wait_until(
-            lambda: sum(call.done() for call in calls) == WEB_THREADS - 2, within=30, what="the hurried are over"
+            lambda: sum(call.done() for call in calls) == WEB_THREADS - 2, within=30, what="the shortened ones are over"
         )
         answers.set()
         served = [call.result().region for call in calls]
@@ -131,7 +131,7 @@ def test_a_region_is_not_condemned_because_many_ask_it_at_once() -> None:
     # Who comes late on a busy machine passes by at once.
     assert 1 <= east.failures["timeout"] <= WEB_THREADS - 2, "it is counted all the same"
     assert set(east.failures) == {"timeout"}
-    assert east.crowded == WEB_THREADS - 2
+    assert east.congested == WEB_THREADS - 2
 
 
 def test_the_share_is_free_again_when_its_calls_have_ended() -> None:
@@ -140,7 +140,7 @@ def test_the_share_is_free_again_when_its_calls_have_ended() -> None:
     for _ in range(20):
         frozen.votes(WEB_THREADS)
 
-    assert frozen.router._lanes[EAST]._under_way == 0
+    assert frozen.router._slots[EAST]._under_way == 0
 
 
 def test_where_there_is_no_other_region_a_call_has_its_whole_time() -> None:
@@ -150,7 +150,7 @@ def test_where_there_is_no_other_region_a_call_has_its_whole_time() -> None:
         assert late.wait(120)
         return bound.region
 
-    config = RouterConfig(attempt_timeout_s=60.0, deadline_s=60.0, share=1, crowded_s=0.01)
+    config = RouterConfig(attempt_timeout_s=60.0, deadline_s=60.0, share=1, congested_s=0.01)
     router = Router(
         [Region(EAST, 0)],
         config=config,
@@ -160,7 +160,7 @@ def test_where_there_is_no_other_region_a_call_has_its_whole_time() -> None:
     )
     with ThreadPoolExecutor(WEB_THREADS) as web:
         calls = [web.submit(router.call, op, idempotent=True) for _ in range(WEB_THREADS)]
-        wait_until(lambda: router._lanes[EAST]._under_way == WEB_THREADS, within=10, what="all wait")
+        wait_until(lambda: router._slots[EAST]._under_way == WEB_THREADS, within=10, what="all wait")
         late.set()
 
         assert [call.result().region for call in calls] == [EAST] * WEB_THREADS

@@ -19,7 +19,7 @@ from failover.core.status.types import StatusDocument
 from tests.processes import ROOT
 
 NOTHING: StatusDocument = {}  # type: ignore[typeddict-item]  # what people read does not matter here
-REPORT = WorkerReport(1.0, 2.0, {}, calls=3, answered=3)
+REPORT = WorkerReport(1.0, 2.0, {}, answered=3)
 HOLDER = """
 import sys
 from pathlib import Path
@@ -27,7 +27,7 @@ from failover.adapters.host_files import HostFiles
 from failover.core.exchange.reports import WorkerReport
 files = HostFiles(Path(sys.argv[1]))
 files.hold("7-1")
-files.write_report("7-1", WorkerReport(1.0, 2.0, {}, calls=3, answered=3))
+files.write_report("7-1", WorkerReport(1.0, 2.0, {}, answered=3))
 print("held", flush=True)
 sys.stdin.read()
 """

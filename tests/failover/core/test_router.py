@@ -668,7 +668,7 @@ def test_a_call_that_comes_when_a_regions_share_is_taken_goes_on_soon_where_ther
 
 
 def test_a_call_passes_by_a_region_where_others_wait_and_none_is_answered_and_asks_it_last() -> None:
-    bench = Bench(config=replace(CONFIG, share=1, crowded_s=0.3))
+    bench = Bench(config=replace(CONFIG, share=1, congested_s=0.3))
     passing: list[Routed[str]] = []
 
     def meanwhile(bound: Bound) -> str:
@@ -685,7 +685,7 @@ def test_a_call_passes_by_a_region_where_others_wait_and_none_is_answered_and_as
         [skipped, (WEST, Outcome.DNS, "as the script says"), (EAST, Outcome.OK, "")],
     ]
     report = bench.router.report().regions[EAST]
-    assert (report.failed, report.crowded) == (0, 2)
+    assert (report.failed, report.congested) == (0, 2)
     assert write(bench) == EAST, "its place was given back"
 
 
@@ -743,7 +743,7 @@ def test_a_region_that_was_left_in_a_hurry_is_blamed_for_no_less_than_a_whole_at
     others: int, counted: int, allowed_s: float
 ) -> None:
     names = (EAST, WEST, "eu-west-1")[: 1 + others]
-    bench = Crowded(*names, config=replace(CONFIG, share=1, deadline_s=2.5, attempt_timeout_s=1.0, crowded_s=0.25))
+    bench = Crowded(*names, config=replace(CONFIG, share=1, deadline_s=2.5, attempt_timeout_s=1.0, congested_s=0.25))
     for name in names:
         bench.runner.always(name, answers(seconds=3600))
     assert bench.hurried() == [(name, "timeout") for name in (*names, EAST)]
@@ -752,7 +752,7 @@ def test_a_region_that_was_left_in_a_hurry_is_blamed_for_no_less_than_a_whole_at
 
 
 def test_who_has_no_less_time_than_without_the_crowd_was_not_in_a_hurry() -> None:
-    bench = Crowded(config=replace(CONFIG, share=1, deadline_s=1.0, attempt_timeout_s=1.0, crowded_s=0.5))
+    bench = Crowded(config=replace(CONFIG, share=1, deadline_s=1.0, attempt_timeout_s=1.0, congested_s=0.5))
     bench.runner.always(EAST, answers(seconds=3600))
     assert bench.hurried() == [(EAST, "timeout"), (WEST, "ok")]
     assert bench.runner.calls[1].timeout == 0.5
@@ -763,7 +763,7 @@ def test_a_region_that_was_left_in_a_hurry_is_asked_again_after_those_passed_by_
     bench = Crowded(EAST, "tried", "open", "last")
     states = {EAST: CLOSED, "tried": HALF_OPEN, "open": OPEN, "last": CLOSED}
     bench.router.follow(HostView(None, {name: HostCircuit(state) for name, state in states.items()}))
-    bench.router._lanes["tried"].admit(HALF_OPEN, bench.clock.monotonic())
+    bench.router._slots["tried"].admit(HALF_OPEN, bench.clock.monotonic())
     bench.runner.plays(EAST, answers(seconds=0.5), fails(A))
     for name in ("tried", "open", "last"):
         bench.runner.always(name, fails(A))
@@ -820,7 +820,7 @@ def test_who_passed_a_crowded_region_by_asks_one_whose_trial_is_under_way_before
 
     def meanwhile(bound: Bound) -> str:
         bench.clock.wait(0.5)
-        bench.router._lanes[WEST].admit(HALF_OPEN, bench.clock.monotonic())
+        bench.router._slots[WEST].admit(HALF_OPEN, bench.clock.monotonic())
         asked.append(write(bench))
         return bound.region
 

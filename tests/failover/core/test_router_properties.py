@@ -209,7 +209,7 @@ class Crowd:
         self.clock.together([(at, self._call) for at in itertools.accumulate(gaps)])
         report = self.router.report()
         assert report.calls == report.answered == len(gaps)
-        assert all(lane._under_way == 0 for lane in self.router._lanes.values()), "a place was not given back"
+        assert all(slot._under_way == 0 for slot in self.router._slots.values()), "a place was not given back"
 
     def _call(self) -> None:
         began, trace = self.clock.monotonic(), list[Attempt]()

@@ -13,6 +13,7 @@ from failover import gateway
 from failover.adapters import control_store
 from failover.adapters.binding import bind
 from failover.adapters.host_files import HostFiles
+from failover.core.counters import RegionCounters
 from failover.core.decisions import Decision
 from failover.core.exchange.reports import RegionReport, WorkerReport, decision_to_json
 from failover.core.status.types import iso
@@ -84,11 +85,11 @@ def test_the_report_of_a_worker_that_is_gone_is_counted_and_removed(running_one:
     """Also when its process id is another's by now."""
     process, run_dir = running_one
     files = HostFiles(run_dir)
-    counted_before = files.totals().gone.regions.get(WEST, RegionReport()).requests
+    counted_before = files.totals().gone.regions.get(WEST, RegionCounters()).requests
     before = region(run_dir, WEST)["requests_2m"]
     now = time.time()
     files.write_report(
-        f"{process.pid}-0", WorkerReport(now, now, {WEST: RegionReport(requests=11, ok=11)}, calls=11, answered=11)
+        f"{process.pid}-0", WorkerReport(now, now, {WEST: RegionReport(requests=11, ok=11)}, answered=11)
     )
 
     until(process, lambda: not files.reports(), "the report is removed")
@@ -102,7 +103,7 @@ def test_the_report_of_a_living_worker_stays(running_one: tuple[Monitor, Path]) 
     name = "1-1"
     files.hold(name)
     now = time.time()
-    files.write_report(name, WorkerReport(now, now, {EAST: RegionReport(requests=1, ok=1)}, calls=1, answered=1))
+    files.write_report(name, WorkerReport(now, now, {EAST: RegionReport(requests=1, ok=1)}, answered=1))
     before = files.changed_at()
 
     until(process, lambda: files.changed_at() > before + 500_000_000, "half a second of rounds has passed")

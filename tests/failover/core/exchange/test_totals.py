@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failover.core.counters import RegionCounters
 from failover.core.errors import ErrorClass, Outcome
 from failover.core.events import AUTOMATIC, Event, EventKind
-from failover.core.exchange.reports import RegionReport, WorkerReport
+from failover.core.exchange.reports import WorkerReport
 from failover.core.exchange.totals import (
     NAMES_KEPT,
+    HostCounters,
     Totals,
     counted,
     folded,
@@ -23,7 +25,6 @@ from failover.core.exchange.totals import (
     with_event,
 )
 from failover.core.fakes import answers, fails
-from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import Canary, Layer
 from tests.simulation.support import EAST, WEST, Bench, where
 
@@ -38,7 +39,6 @@ def worked(calls: int) -> WorkerReport:
 
 
 ONE, TWO = worked(3), worked(5)
-NOTHING = RegionReport()
 
 
 def test_living_and_gone_workers_add_up_field_by_field() -> None:
@@ -60,9 +60,7 @@ def test_workers_that_met_nothing_add_nothing() -> None:
 
     sum_ = counted(folded(Totals(), {"a": idle}), {"b": idle})
 
-    none = (0,) * len(ONE.regions[EAST].latency)
-    region = RegionReport(0, 0, 0, {}, none, 0.0, *[0] * 7, CircuitState.CLOSED, 0, 0, 0, "", "")
-    assert sum_ == WorkerReport(0.0, 0.0, {EAST: region}, *[0] * 6)
+    assert sum_ == HostCounters({EAST: RegionCounters()})
 
 
 def test_a_report_that_outlived_its_worker_is_not_counted_twice() -> None:
@@ -87,7 +85,7 @@ def test_no_order_of_calls_and_deaths_makes_a_total_go_back(steps: list[tuple[in
     generation = dict.fromkeys(range(4), 0)
 
     def report(calls: int) -> WorkerReport:
-        return WorkerReport(0.0, 0.0, {}, calls=calls)
+        return WorkerReport(0.0, 0.0, {}, answered=calls)
 
     for slot, dies in steps:
         if dies:
@@ -157,7 +155,9 @@ GOOD: dict[str, Any] = totals_to_json(full())
         None,
         [],
         {},
-        {**GOOD, "gone": None},
+        {**GOOD, "calls": None},
+        {**GOOD, "regions": None},
+        {**GOOD, "regions": {EAST: {}}},
         {**GOOD, "names": 3},
         {**GOOD, "canaries": [[EAST, "dns", 1]]},
         {**GOOD, "events": [[EAST, "many"]]},

@@ -181,15 +181,15 @@ class Host:
 
 def three_at_once(host: Host) -> None:
     """Three calls that began at one moment met the dead pool, and West answered them."""
-    lane = host.bench.router._lanes[EAST]
+    slot = host.bench.router._slots[EAST]
     now = host.bench.clock.monotonic()
-    tickets = [lane.admit(None, now) for _ in range(3)]
+    tickets = [slot.admit(None, now) for _ in range(3)]
     host.bench.clock.wait(TIMEOUT_S)
     for ticket in tickets:
         assert ticket is not None
         assert DEAD.failure is not None
-        lane.count(DEAD.failure, 1000.0)
-        lane.settle(ticket, DEAD.failure, now + TIMEOUT_S)
+        slot.count(DEAD.failure, 1000.0)
+        slot.settle(ticket, DEAD.failure, now + TIMEOUT_S)
 
 
 def test_the_host_opens_for_a_dead_pool_too_and_closes_when_that_is_taken_back() -> None:

@@ -205,7 +205,7 @@ def test_a_report_with_refusals_comes_out_of_its_file_as_it_went_in() -> None:
 
 
 def refused(calls: int) -> RegionReport:
-    return RegionReport(calls, failures={"denied": calls}, denied=calls, last_denial="AccessDenied")
+    return RegionReport(requests=calls, failures={"denied": calls}, denied=calls, last_denial="AccessDenied")
 
 
 def reported(post: Post, region: dict[str, RegionReport], **counts: int) -> None:

@@ -13,46 +13,42 @@ from failover.core.config import RouterConfig
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.exchange.reports import RegionReport
 from failover.core.ports import Success
-from failover.core.routing.region_slots import Lane, Ticket
+from failover.core.routing.region_slots import RegionSlot, Ticket
 from failover.core.signals.breaker import CircuitState
-from failover.core.signals.error_rate import Sample, over_threshold
+from failover.core.signals.error_rate import over_threshold
 
 CONFIG = RouterConfig(share=16)
-"""Held for longer than what is soon, and nobody is hurried."""
+"""Held for longer than what is soon, and no attempt is shortened."""
 WELL = Success("a value")
 FRESH = Failure(ErrorClass.UNKNOWN, Outcome.TIMEOUT, "no reply in time", TimeoutError())
 POOLED = replace(FRESH, pooled=True)
 TURN_S = CONFIG.contradict_s
 
 
-def admitted(lane: Lane, now: float) -> Ticket:
-    return lane.admit(None, now) or lane.last_resort(now)
+def admitted(slot: RegionSlot, now: float) -> Ticket:
+    return slot.admit(None, now) or slot.last_resort(now)
 
 
-def meets(lane: Lane, result: Success[str] | Failure, now: float) -> None:
+def meets(slot: RegionSlot, result: Success[str] | Failure, now: float) -> None:
     """One call from its beginning to its end."""
-    ticket = admitted(lane, now)
-    lane.count(result, 1.0, brief=ticket.brief)
-    lane.settle(ticket, result, now)
+    ticket = admitted(slot, now)
+    slot.count(result, 1.0, shortened=ticket.shortened)
+    slot.settle(ticket, result, now)
 
 
 def rate(report: RegionReport) -> float:
-    return sample(report).error_rate
+    return report.error_rate
 
 
-def sample(report: RegionReport) -> Sample:
-    return Sample(report.requests, report.failed, unweighed=report.unweighed, unweighed_failed=report.unweighed_failed)
-
-
-def failures(number: int, result: Failure = POOLED, at: float = 100.0) -> tuple[Lane, list[Ticket]]:
-    """A lane where so many calls failed at once; and tickets of as many that began before that and still wait."""
-    lane = Lane(CONFIG)
-    tickets = [admitted(lane, at) for _ in range(number)]
-    waiting = [admitted(lane, at) for _ in range(number)]
+def failures(number: int, result: Failure = POOLED, at: float = 100.0) -> tuple[RegionSlot, list[Ticket]]:
+    """A slot where so many calls failed at once; and tickets of as many that began before that and still wait."""
+    slot = RegionSlot(CONFIG)
+    tickets = [admitted(slot, at) for _ in range(number)]
+    waiting = [admitted(slot, at) for _ in range(number)]
     for ticket in tickets:
-        lane.count(result, 1000.0, brief=ticket.brief)
-        lane.settle(ticket, result, at)
-    return lane, waiting
+        slot.count(result, 1000.0, shortened=ticket.shortened)
+        slot.settle(ticket, result, at)
+    return slot, waiting
 
 
 def test_it_counts_at_once_as_any_failure_does() -> None:
@@ -77,77 +73,77 @@ def test_it_counts_at_once_as_any_failure_does() -> None:
 def test_what_an_answer_takes_back(
     number: int, result: Failure, after_s: float, is_newer: bool, taken_back: bool
 ) -> None:
-    lane, waiting = failures(number, result)
+    slot, waiting = failures(number, result)
     now = 100.0 + after_s
-    ticket = admitted(lane, now) if is_newer else waiting[0]
-    lane.count(WELL, 1.0)
-    lane.settle(ticket, WELL, now)
+    ticket = admitted(slot, now) if is_newer else waiting[0]
+    slot.count(WELL, 1.0)
+    slot.settle(ticket, WELL, now)
 
-    report = lane.report(now)
+    report = slot.report(now)
     assert (rate(report) == 0.0) is taken_back
     assert report.failed == number, "what was counted stays counted: counters never go back"
     if number == CONFIG.failures_to_open:
-        assert (lane.circuit.state is CircuitState.CLOSED) is taken_back
+        assert (slot.circuit.state is CircuitState.CLOSED) is taken_back
         assert report.retracted == taken_back
         assert report.openings == 1
 
 
 def test_an_opening_that_was_taken_back_is_no_opening_for_the_next_hold() -> None:
-    lane, _ = failures(3)
-    meets(lane, WELL, 100.5)
-    before = lane.circuit
+    slot, _ = failures(3)
+    meets(slot, WELL, 100.5)
+    before = slot.circuit
     for _ in range(3):
-        meets(lane, FRESH, 101.0)
+        meets(slot, FRESH, 101.0)
 
     assert (before.state, before.openings, before.relapses) == (CircuitState.CLOSED, 0, ())
-    assert (lane.circuit.state, lane.circuit.wait_s) == (CircuitState.OPEN, CONFIG.hold_s)
-    assert lane.report(101.0).openings == 2
+    assert (slot.circuit.state, slot.circuit.wait_s) == (CircuitState.OPEN, CONFIG.hold_s)
+    assert slot.report(101.0).openings == 2
 
 
 def test_what_began_before_an_opening_was_taken_back_decides_nothing_after_it() -> None:
-    lane, waiting = failures(3)
-    meets(lane, WELL, 100.5)
+    slot, waiting = failures(3)
+    meets(slot, WELL, 100.5)
     for ticket in waiting:
-        lane.settle(ticket, POOLED, 100.6)
+        slot.settle(ticket, POOLED, 100.6)
 
-    assert lane.circuit.state is CircuitState.CLOSED
+    assert slot.circuit.state is CircuitState.CLOSED
 
 
 def test_a_new_connection_that_fails_confirms_the_pooled_ones() -> None:
-    lane, _ = failures(2)
-    meets(lane, FRESH, 100.1)
-    assert lane.circuit.state is CircuitState.OPEN
+    slot, _ = failures(2)
+    meets(slot, FRESH, 100.1)
+    assert slot.circuit.state is CircuitState.OPEN
 
-    meets(lane, WELL, 100.2)
+    meets(slot, WELL, 100.2)
 
-    assert lane.circuit.state is CircuitState.OPEN
-    assert rate(lane.report(100.2)) == 3 / 4
+    assert slot.circuit.state is CircuitState.OPEN
+    assert rate(slot.report(100.2)) == 3 / 4
 
 
 def test_a_half_open_trial_that_fails_is_never_taken_back() -> None:
-    lane, _ = failures(3, FRESH)
+    slot, _ = failures(3, FRESH)
     later = 100.0 + CONFIG.hold_s
-    trial = admitted(lane, later)
+    trial = admitted(slot, later)
     assert trial.trial
-    lane.settle(trial, POOLED, later)
+    slot.settle(trial, POOLED, later)
 
-    meets(lane, WELL, later + 0.1)
+    meets(slot, WELL, later + 0.1)
 
-    assert lane.circuit.state is CircuitState.OPEN
+    assert slot.circuit.state is CircuitState.OPEN
 
 
-def opens(lane: Lane, results: object, calls: int, every_s: float) -> bool:
+def opens(slot: RegionSlot, results: object, calls: int, every_s: float) -> bool:
     """Whether the circuit opens, by failures in a row or by the error rate of two minutes, within so many calls."""
     seen, now = [], 100.0
     for result, _ in zip(results, range(calls), strict=False):  # type: ignore[call-overload]
-        meets(lane, result, now)
-        seen.append((now, lane.report(now)))
-        if lane.circuit.state is not CircuitState.CLOSED:
+        meets(slot, result, now)
+        seen.append((now, slot.report(now)))
+        if slot.circuit.state is not CircuitState.CLOSED:
             return True
         old = next((report for at, report in seen if now - at <= CONFIG.error_window_s), None)
         assert old is not None
         first = RegionReport() if old is seen[0][1] else old
-        if over_threshold(sample(seen[-1][1]) - sample(first), CONFIG):
+        if over_threshold(seen[-1][1] - first, CONFIG):
             return True
         now += every_s
     return False
@@ -155,7 +151,7 @@ def opens(lane: Lane, results: object, calls: int, every_s: float) -> bool:
 
 @pytest.mark.parametrize("every_s", [0.01, 0.1, 1.0, 2.0])
 def test_a_region_that_hangs_each_pooled_call_and_answers_each_new_connection_is_found_out(every_s: float) -> None:
-    assert opens(Lane(CONFIG), cycle([POOLED, WELL]), 300, every_s)
+    assert opens(RegionSlot(CONFIG), cycle([POOLED, WELL]), 300, every_s)
 
 
 @given(st.lists(st.booleans(), min_size=300, max_size=300), st.sampled_from([0.05, 0.5, 1.5]))
@@ -164,10 +160,10 @@ def test_whichever_half_of_its_calls_a_region_hangs_it_is_found_out(first: list[
     plan = [hangs for one in first for hangs in (one, not one)]
     results = [WELL if not hangs else FRESH if plan[at - 1] else POOLED for at, hangs in enumerate(plan)]
 
-    assert opens(Lane(CONFIG), results, len(results), every_s)
+    assert opens(RegionSlot(CONFIG), results, len(results), every_s)
 
 
 def test_a_pool_that_dies_once_in_two_minutes_never_opens_a_circuit_of_single_calls() -> None:
     calls = ([POOLED] + [WELL] * 130) * 5
 
-    assert not opens(Lane(CONFIG), calls, len(calls), 1.0)
+    assert not opens(RegionSlot(CONFIG), calls, len(calls), 1.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from failover.core.errors import ErrorClass
-from failover.core.signals.error_rate import Sample, Window
 from failover.core.signals.health import Canary, Health, HealthState, Layer, Verdict, on_canary, state_of
 from tests.simulation.support import CONFIG, GOOD, denied, failing, passing
 
@@ -114,28 +113,6 @@ def test_a_region_that_nobody_looked_at_lately_is_unknown() -> None:
     assert word(passing(), later=CONFIG.quiet_s + 0.1) is HealthState.UNKNOWN
 
 
-def test_a_window_forgets_by_the_bucket_and_can_be_asked_from_a_moment_on() -> None:
-    window = Window(120.0)
-    for now in range(0, 120, 5):
-        window.add(Sample(requests=1), now)
-    assert window.total(119).requests == 24
-    assert window.total(119, since=60).requests == 12
-    assert window.total(125).requests == 22
-    assert window.total(1000).requests == 0
-
-
-@pytest.mark.parametrize(("share", "ms"), [(0.5, 2.5), (1.0, 3.0)])
-def test_a_percentile_lies_inside_its_bucket(share: float, ms: float) -> None:
-    latency = [0] * 22
-    latency[2] = 10
-    assert Sample(10, 0, tuple(latency)).percentile(share) == pytest.approx(ms)
-
-
-def test_a_percentile_of_nothing_is_none_and_one_above_the_last_bound_is_at_least_it() -> None:
-    assert Sample().percentile(0.5) is None
-    assert Sample(1, 0, (0,) * 21 + (1,)).percentile(0.5) == 3000
-
-
 def test_a_canary_takes_as_long_as_the_longer_of_its_calls() -> None:
     assert Canary(GOOD, Layer(True, 90.0), Layer(True, 5.0), Layer(True, 9.0)).call_ms == 9.0
     assert failing().call_ms is None
@@ -164,18 +141,6 @@ def test_a_canary_that_passed_long_ago_is_not_passing() -> None:
     assert not Health().passing(0.0, CONFIG)
 
 
-def test_a_window_adds_up_within_a_bucket_and_ends_before_the_moment_that_it_is_asked_until() -> None:
-    window = Window(120.0)
-    for now in range(0, 120, 5):
-        window.add(Sample(requests=1, failed=1), now)
-        window.add(Sample(requests=2), now + 1)
-    assert window.total(119, until=60).requests == 36
-    assert window.total(119, since=60, until=65).requests == 3
-    assert window.total(119, since=60).failed == 12
-    assert window.total(124, since=5, until=10) == Sample(requests=3, failed=1)
-    assert window.total(119, since=200) == Sample()
-
-
 @pytest.mark.parametrize(
     ("failures", "state"),
     [
@@ -188,9 +153,3 @@ def test_after_it_was_unreachable_a_region_needs_more_than_one_pass(failures: in
     for canary in (*[failing()] * failures, passing()):
         health = on_canary(health, canary, config=CONFIG, now=0.0)
     assert state_of(health, traffic_fails=False, config=CONFIG, now=0.0) is state
-
-
-def test_samples_add_up() -> None:
-    assert Sample(10, 2, crowded=4) + Sample(5, 3, crowded=1) == Sample(15, 5, crowded=5)
-    assert Sample(15, 5, crowded=5) - Sample(5, 3, crowded=1) == Sample(10, 2, crowded=4)
-    assert (Sample().error_rate, Sample(4, 1).error_rate) == (0.0, 0.25)

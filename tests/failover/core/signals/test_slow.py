@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from failover.core.config import RouterConfig
+from failover.core.counters import LATENCY_BOUNDS_MS
 from failover.core.events import EventKind
 from failover.core.exchange.reports import RegionReport
-from failover.core.latency_bounds import LATENCY_BOUNDS_MS
 from failover.core.regions import Region
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import Canary, Layer

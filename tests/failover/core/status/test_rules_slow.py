@@ -8,7 +8,7 @@ import pytest
 
 from failover.core.signals.breaker import CircuitState
 from tests.failover.core.signals.test_slow import Day
-from tests.failover.core.status.test_explain import Row, read
+from tests.failover.core.status.test_rules import Row, read
 from tests.simulation.support import EAST, WEST, decision, failing
 
 RULES = ("slow-p99", "slow-elsewhere", "slow-for-most")

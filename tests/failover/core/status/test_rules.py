@@ -144,7 +144,7 @@ def test_calls_that_went_on_because_others_waited_are_told_until_they_are_out_of
     post = Post()
     post.reports(w1={EAST: met(10)}, w2={EAST: met(10)})
     post.step(1)
-    post.reports(w1={EAST: met(12, crowded=3)}, w2={EAST: met(10, crowded=1)})
+    post.reports(w1={EAST: met(12, congested=3)}, w2={EAST: met(10, congested=1)})
     post.step(1)
     told = (
         "us-east-1: 4 calls went on to another region within 120 s because others waited here; "
@@ -159,7 +159,7 @@ def test_calls_that_went_on_before_a_circuit_opened_are_told_while_it_is_open() 
     post = Post()
     post.reports(w1={EAST: met(10)})
     post.step(1)
-    post.reports(w1={EAST: met(13, 3, crowded=2, openings=1, circuit=CircuitState.OPEN, last_reason="timeout")})
+    post.reports(w1={EAST: met(13, 3, congested=2, openings=1, circuit=CircuitState.OPEN, last_reason="timeout")})
     post.canaries[EAST] = failing()
     post.step(1)
     assert post.state(EAST) is CircuitState.OPEN
