@@ -1,4 +1,4 @@
-"""The monitor's brain: it gathers evidence about every region and says, once a tick, what changed. No I/O, no threads.
+"""The monitor's brain: it gathers evidence about every region, and tells at each tick what changed. No I/O, no threads.
 
 `now` is monotonic seconds, `wall` seconds since the epoch; the caller reads the clock. Not thread-safe: the monitor
 calls it from one thread, or under a lock of its own.
@@ -7,12 +7,10 @@ calls it from one thread, or under a lock of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, tzinfo
 
 from failover.core.config import RouterConfig
 from failover.core.counters import RegionCounters
 from failover.core.decisions import Decision, latest
-from failover.core.errors import refusals
 from failover.core.events import AUTOMATIC, Event, EventKind, new_id
 from failover.core.exchange.reports import HostView, RegionReport, WorkerReport
 from failover.core.exchange.restart import Serving
@@ -21,28 +19,27 @@ from failover.core.regions import Region, by_priority
 from failover.core.routing.plan import Plan, plan
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import Canary
-from failover.core.signals.lag import Lag, LagMeter
+from failover.core.signals.lag import LagMeter
 from failover.core.signals.latency import Rival
 from failover.core.status.document import status_document
 from failover.core.status.routing_log import routed, superseded
 from failover.core.status.types import StatusDocument
+from failover.core.watching.alarms import ConfigurationAlarm, LagAlarms, Lags
 from failover.core.watching.evidence import Evidence
-from failover.core.watching.facts import Misconfiguration, RegionFacts
+from failover.core.watching.facts import RegionFacts
 
 _CIRCUIT_EVENTS = {
     CircuitState.OPEN: EventKind.CIRCUIT_OPENED,
     CircuitState.HALF_OPEN: EventKind.CIRCUIT_HALF_OPEN,
     CircuitState.CLOSED: EventKind.CIRCUIT_CLOSED,
 }
-Lags = Mapping[tuple[str, str], Lag]
-"""The lag from one region to another, by the names of both."""
 FORGET_WORKERS_S = 3600.0
 """How long the last report of a worker that vanished is kept, should its file appear again."""
 _NOTHING_MET = RegionReport()
 
 
 class Watch:
-    """One host's view of all regions. `ids` names events; `zone` is that of the times in sentences."""
+    """One host's view of all regions. `ids` names events."""
 
     def __init__(
         self,
@@ -50,16 +47,15 @@ class Watch:
         *,
         config: RouterConfig,
         ids: Callable[[], str] = new_id,
-        zone: tzinfo = UTC,
     ) -> None:
         self._regions = by_priority(regions)
         self._config = config
         self._ids = ids
-        self._zone = zone
         self._evidence = {region.name: Evidence(region, config) for region in self._regions}
         names = [region.name for region in self._regions]
-        self._meters = {(one, other): LagMeter(config) for one in names for other in names if one != other}
-        self._lag_alarms: set[str] = set()
+        self._meters = {(origin, other): LagMeter(config) for origin in names for other in names if origin != other}
+        self._lag_alarms = LagAlarms(config, ids)
+        self._configuration = ConfigurationAlarm(self._evidence, config, ids)
         self._ailing: frozenset[str] = frozenset()
         self._reports: dict[str, tuple[WorkerReport, float]] = {}
         self._met_workers = False
@@ -67,19 +63,17 @@ class Watch:
         self._decision: Decision | None = None
         self._followed: Decision | None = None
         self._superseded: dict[str, Decision] = {}
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._serving: Serving | None = None
         self._home = ""
-        self._denied_at = self._answered_at = float("-inf")
-        self._misconfigured = False
 
     def restore(self, view: HostView, now: float, wall: float) -> None:
-        """Go on where this host's monitor ended: the last known decision holds, and the circuits are as they were."""
+        """Go on where this host's last monitor ended: its decision holds, and the circuits are as they were."""
         self._decision = self._followed = view.decision
-        for name, told in view.circuits.items():
+        for name, circuit in view.circuits.items():
             if name in self._evidence:
-                self._evidence[name].restore(told, told_at=now - view.age_s, now=now)
-        self._ailing = frozenset(name for name, told in view.circuits.items() if told.ailing)
+                self._evidence[name].restore(circuit, written_at=now - view.age_s, now=now)
+        self._ailing = frozenset(name for name, circuit in view.circuits.items() if circuit.ailing)
         before, served = self._plan(), view.serving
         since = served.since if served is not None and served.region == before.active else wall
         self._serving, self._home = Serving(before.active, min(since, wall)), before.home
@@ -89,11 +83,10 @@ class Watch:
         self._evidence[region].canary(canary, now)
 
     def on_reports(self, reports: Mapping[str, WorkerReport], now: float) -> None:
-        """Every report there is now, keyed by worker and start ("pid-start"). Counters grow; the differences count.
+        """Take all current reports, keyed by worker and start ("pid-start"). The growth of their counters is counted.
 
-        Of the workers met by the first call only what they do from now on is counted (this monitor may have
-        restarted), but a circuit that one of them has opened since the host's closed counts at once. A later worker
-        counts from its start.
+        The workers of the first call are counted from now on, since this monitor may have restarted; but a circuit that
+        one of them opened after the host's had closed counts at once. A later worker is counted from its start.
         """
         for key, report in reports.items():
             known = self._reports.get(key)
@@ -104,7 +97,9 @@ class Watch:
                 self._count(before, report, now)
             self._reports[key] = (report, now)
         self._met_workers = True
-        self._reports = {key: one for key, one in self._reports.items() if now - one[1] <= FORGET_WORKERS_S}
+        self._reports = {
+            key: (report, at) for key, (report, at) in self._reports.items() if now - at <= FORGET_WORKERS_S
+        }
         for name, evidence in self._evidence.items():
             rows = [report.regions[name] for report in reports.values() if name in report.regions]
             evidence.worst_row(
@@ -113,10 +108,10 @@ class Watch:
             )
 
     def on_host_counters(self, host: str, counters: Mapping[str, Mapping[str, int]], now: float) -> None:
-        """What another host's beat carries: its workers' cumulative `requests` and `failed` by region.
+        """Take what another host's beat carries: its workers' cumulative `requests` and `failed` by region.
 
-        It is added to what people see, and judges nothing here: each host has circuits of its own, since a network
-        can fail for one host alone.
+        They are added to the figures that people see, and judge nothing here: each host has circuits of its own, since
+        a network can fail for one host alone.
         """
         known = self._hosts.get(host)
         self._hosts[host] = counters
@@ -144,10 +139,10 @@ class Watch:
         """
         known = () if self._decision is None else (self._decision,)
         self._decision, losers = latest([*known, *decisions])
-        self._superseded |= {loser.id: loser for loser in losers if loser.id not in self._told}
+        self._superseded |= {loser.id: loser for loser in losers if loser.id not in self._logged}
 
     def tick(self, now: float, wall: float) -> list[Event]:
-        """Weigh the evidence. Each circuit takes at most one turn; every change is one event, in order."""
+        """Weigh the evidence. Each circuit changes its state at most once; every change is one event, in order."""
         events = self._routing_events()
         lags = self._lags(now)
         for name, evidence in self._evidence.items():
@@ -157,16 +152,18 @@ class Watch:
             facts = self._facts_of(name, lags, now)
             if evidence.judge(facts):
                 events.append(self._circuit_event(before, facts, wall))
-        opened = [name for name, one in self._evidence.items() if one.circuit.state is CircuitState.OPEN]
+        opened = [name for name, evidence in self._evidence.items() if evidence.circuit.state is CircuitState.OPEN]
         self._ailing = frozenset(name for name in opened if self._facts_of(name, lags, now).ailing)
-        events.extend(self._lag_events(lags, wall))
-        events.extend(self._configuration_events(now, wall))
+        events.extend(self._lag_alarms.events(lags, wall))
+        events.extend(self._configuration.events(now, wall))
         events.extend(self._switch_events(lags, now, wall))
         return events
 
     def view(self, now: float) -> HostView:
-        """What the workers are to follow, and what this host's next monitor begins with."""
-        circuits = {name: one.told(now, ailing=name in self._ailing) for name, one in self._evidence.items()}
+        """The view that the workers follow, and that this host's next monitor begins with."""
+        circuits = {
+            name: evidence.host_circuit(now, ailing=name in self._ailing) for name, evidence in self._evidence.items()
+        }
         return HostView(self._decision, circuits, serving=self._serving)
 
     def facts(self, now: float) -> dict[str, RegionFacts]:
@@ -179,12 +176,11 @@ class Watch:
         return status_document(
             self.facts(now),
             plan=self._plan(),
-            refused=self._refused(now),
+            refused=self._configuration.refused(now),
             decision=self._decision,
             since=wall if self._serving is None else self._serving.since,
             wall=wall,
             events=events,
-            zone=self._zone,
         )
 
     def _plan(self) -> Plan:
@@ -198,8 +194,8 @@ class Watch:
         return self._evidence[name].facts(into, self._needed(name, now), now, rival=rival, pinned=pinned)
 
     def _needed(self, name: str, now: float) -> frozenset[str]:
-        """The regions whose writes must have arrived before traffic goes (back) to `name`: those that take any, or
-        took it after `name` had been left and are not gone."""
+        """The regions whose writes must have arrived before traffic goes (back) to `name`: those that take traffic, or
+        that took it after `name` had been left and can still be reached."""
         left_at = self._evidence[name].circuit.since
         others = ((other, evidence) for other, evidence in self._evidence.items() if other != name)
         return frozenset(other for other, evidence in others if evidence.wrote_after(left_at, now))
@@ -211,27 +207,28 @@ class Watch:
             for other, evidence in self._evidence.items()
             if other != name
         )
-        return min((one for one in rivals if one is not None), key=lambda one: one.canary_ms, default=None)
+        return min((rival for rival in rivals if rival is not None), key=lambda rival: rival.canary_ms, default=None)
 
     def _lags(self, now: float) -> Lags:
-        """The lag from each region to each other; unknown while that one cannot be read, whatever was seen before."""
+        """The lag from each region to each other one. It is unknown while the other one cannot be read."""
         readable = {name: evidence.health.readable for name, evidence in self._evidence.items()}
-        told = ((pair, meter.lag(now)) for pair, meter in self._meters.items())
-        return {pair: lag if readable[pair[1]] else lag.unknown for pair, lag in told}
+        lags = ((pair, meter.lag(now)) for pair, meter in self._meters.items())
+        return {pair: lag if readable[pair[1]] else lag.unknown for pair, lag in lags}
 
     def _adopt(self, report: WorkerReport, now: float) -> None:
-        for name, met in report.regions.items():
-            known = self._evidence.get(name)
-            if known is None or met.circuit is not CircuitState.OPEN:
+        for name, region in report.regions.items():
+            evidence = self._evidence.get(name)
+            if evidence is None or region.circuit is not CircuitState.OPEN:
                 continue
-            if known.circuit.state is CircuitState.CLOSED and now - met.open_s >= known.circuit.since:
-                known.worker_open(met)  # against any other circuit, or an earlier one, it says nothing new
+            if evidence.circuit.state is CircuitState.CLOSED and now - region.open_s >= evidence.circuit.since:
+                evidence.worker_open(region)  # about any other circuit, or an earlier one, it says nothing new
 
     def _count(self, before: WorkerReport | None, report: WorkerReport, now: float) -> None:
-        if report.denied > (before.denied if before is not None else 0):
-            self._denied_at = now
-        if report.answered > (before.answered if before is not None else 0):
-            self._answered_at = now
+        self._configuration.count(
+            denied=report.denied > (before.denied if before is not None else 0),
+            answered=report.answered > (before.answered if before is not None else 0),
+            now=now,
+        )
         for name, evidence in self._evidence.items():
             became = report.regions.get(name, _NOTHING_MET)
             was = before.regions.get(name, _NOTHING_MET) if before is not None else _NOTHING_MET
@@ -243,9 +240,9 @@ class Watch:
         events: list[Event] = []
         if self._decision is None:
             return events
-        for one in self._superseded.values():
-            self._told.add(one.id)
-            events.append(superseded(one, self._decision))
+        for loser in self._superseded.values():
+            self._logged.add(loser.id)
+            events.append(superseded(loser, self._decision))
         self._superseded.clear()
         if self._decision != self._followed:
             events.append(routed(self._decision, self._followed))
@@ -272,44 +269,6 @@ class Watch:
         kind = _CIRCUIT_EVENTS[after.state]
         return Event(self._ids(), wall, kind, before.value, after.state.value, AUTOMATIC, reason, facts.name)
 
-    def _lag_events(self, lags: Lags, wall: float) -> list[Event]:
-        """An alarm for a lag above its limit, cleared below half of it: one that sways about its limit is one alarm. An
-        unknown lag neither raises nor clears it."""
-        events = []
-        for (origin, name), lag in lags.items():
-            key = f"{origin}>{name}"
-            limit_ms = self._config.lag_limit_ms / (2 if key in self._lag_alarms else 1)
-            if lag.ms is None or lag.within(limit_ms) != (key in self._lag_alarms):
-                continue
-            self._lag_alarms ^= {key}
-            kind = EventKind.LAG_ALARM if key in self._lag_alarms else EventKind.LAG_CLEARED
-            reason = phrase("replication is {seconds:.1f} s behind", seconds=lag.ms / 1000)
-            events.append(Event(self._ids(), wall, kind, origin, name, AUTOMATIC, reason, name))
-        return events
-
-    def _refused(self, now: float) -> Misconfiguration | None:
-        """What the regions say when every one of them refuses canaries, or lately refused one and the same call."""
-        details = {name: one.health.refusal(now, self._config) for name, one in self._evidence.items()}
-        if not all(details.values()):
-            if now - self._denied_at > self._config.error_window_s:
-                return None
-            details = {name: one.refusal for name, one in self._evidence.items()}
-        return Misconfiguration(refusals(details), entirely=self._denied_at > self._answered_at)
-
-    def _configuration_events(self, now: float, wall: float) -> list[Event]:
-        """One alarm for as long as every region refuses something, however many calls that are."""
-        refused = self._refused(now)
-        if (refused is not None) == self._misconfigured:
-            return []
-        self._misconfigured = refused is not None
-        if refused is None:
-            kind, before, after = EventKind.CONFIGURATION_CLEARED, "alarm", "ok"
-            reason = phrase("the regions refuse nothing any more")
-        else:
-            kind, before, after = EventKind.CONFIGURATION_ALARM, "ok", "alarm"
-            reason = phrase("every region refuses calls: {refusal}", refusal=refused.detail)
-        return [Event(self._ids(), wall, kind, before, after, AUTOMATIC, reason)]
-
     def _switch_events(self, lags: Lags, now: float, wall: float) -> list[Event]:
         plan_now, served, home = self._plan(), self._serving, self._home
         decided, self._followed = self._decision != self._followed, self._decision
@@ -318,7 +277,7 @@ class Watch:
             return []
         self._serving = Serving(plan_now.active, wall)
         if served is None:
-            return []  # the first tick: since when it was so before, nobody knows
+            return []  # the first tick: what was active before is not known
         was = served.region
         actor = AUTOMATIC
         reason: str = self._facts_of(was, lags, now).why_down

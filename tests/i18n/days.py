@@ -12,7 +12,7 @@ from failover.core.routing.region_slots import said
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import Canary, Layer
 from failover.core.status.types import StatusDocument, iso
-from tests.failover.core.signals.test_slow import Day
+from tests.failover.core.signals.days import Day
 from tests.simulation.support import EAST, GOOD, WEST, Post, decision, met, passing
 
 NO_ADDRESS = next(iter(DNS_DETAIL.values()))

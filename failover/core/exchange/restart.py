@@ -1,8 +1,8 @@
 """What a monitor that restarts goes on with: how long things had been as they were when its host's view was written.
 
-Circuits are told by ages, since one process's monotonic times mean nothing to the next one. Only the time from that
-view to the restart is taken from wall clocks, and counts as none when they were set back: so no age is below zero, and
-no hold lasts longer than one that begins with the restart.
+Circuits are written as ages, since the monotonic times of one process mean nothing to the next one. Only the time from
+the view to the restart is taken from wall clocks. It counts as zero when they were set back, so no age is below zero,
+and no hold lasts longer than one that begins with the restart.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Serving:
 
 
 def remembered(circuit: Circuit, *, disputed_at: float, quick_ms: float | None, sound: bool, now: float) -> Past:
-    """A circuit's past as it is to be told at `now`."""
+    """A circuit's past as of `now`."""
     return Past(
         since_s=_ago(circuit.since, now),
         wait_s=circuit.wait_s,
@@ -55,16 +55,18 @@ def remembered(circuit: Circuit, *, disputed_at: float, quick_ms: float | None, 
     )
 
 
-def resumed(state: CircuitState, reason: str, past: Past, *, config: RouterConfig, told_at: float) -> Circuit:
-    """The circuit that was told at `told_at`, on the clock of whoever goes on with it. No wait is longer than any that
-    `config` knows: it may be another one by now."""
+def resumed(state: CircuitState, reason: str, past: Past, *, config: RouterConfig, written_at: float) -> Circuit:
+    """The circuit that was written at `written_at`, on the clock of the process that goes on with it.
+
+    No wait is longer than any that `config` has: it may have changed meanwhile.
+    """
     return Circuit(
         state=state,
-        since=float("-inf") if past.since_s is None else told_at - past.since_s,
+        since=float("-inf") if past.since_s is None else written_at - past.since_s,
         wait_s=min(past.wait_s, config.flap_hold_s),
         openings=past.openings,
         reason=reason,
-        relapses=tuple(told_at - age_s for age_s in past.relapses_s),
+        relapses=tuple(written_at - age_s for age_s in past.relapses_s),
     )
 
 
@@ -92,12 +94,12 @@ def past_from_json(document: Any) -> Past | None:
 
 
 def serving_to_json(serving: Serving | None) -> dict[str, Any] | None:
-    """Who serves as plain JSON values."""
+    """The serving region as plain JSON values."""
     return None if serving is None else asdict(serving)
 
 
 def serving_from_json(document: Any) -> Serving | None:
-    """Who was written to serve; None for anything else."""
+    """The serving region that was written; None for anything else."""
     try:
         return Serving(str(document["region"]), _number(document["since"]))
     except _MALFORMED:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import tzinfo
 from functools import reduce
 
 from failover.core.decisions import Decision
@@ -38,19 +37,18 @@ def status_document(
     since: float,
     wall: float,
     events: Iterable[Event],
-    zone: tzinfo,
 ) -> StatusDocument:
     """Everything people are shown. `since` (when the active region became active) and `wall` are epoch seconds."""
-    told = summary(facts, plan=plan, refused=refused, decision=decision, since=since, zone=zone)
+    sentence = summary(facts, plan=plan, refused=refused, decision=decision, since=since)
     return {
         "generated_at": iso(wall),
         "routing": _routing(plan, decision, since),
-        "summary": told,
-        "summary_said": to_json(told),
-        "regions": [_region(one) for one in facts.values()],
-        "replication": [line for one in facts.values() for line in _replication(one)],
-        "alarms": [*(alarm for one in facts.values() for alarm in _alarms(one)), _configuration(refused)],
-        "explain": [row for one in facts.values() for row in explain(one)],
+        "summary": sentence,
+        "summary_said": to_json(sentence),
+        "regions": [_region(region) for region in facts.values()],
+        "replication": [line for region in facts.values() for line in _replication(region)],
+        "alarms": [*(alarm for region in facts.values() for alarm in _alarms(region)), _configuration(refused)],
+        "explain": [row for region in facts.values() for row in explain(region)],
         "events": [event_document(event) for event in sorted(events, key=lambda event: event.at, reverse=True)],
     }
 

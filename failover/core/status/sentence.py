@@ -1,9 +1,9 @@
-"""What the dashboard says first: who serves, since when and why, and how far replication is behind."""
+"""The dashboard's first sentence: which region serves, since when and why, and how far replication is behind."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 
 from failover.core.decisions import Decision
 from failover.core.phrases import Phrase, phrase
@@ -20,16 +20,14 @@ def summary(
     refused: Misconfiguration | None,
     decision: Decision | None,
     since: float,
-    zone: tzinfo,
 ) -> Phrase:
-    """For example "Serving from us-west-2 since 10:14:03 UTC: us-east-1's DNS answers empty. Replication is
-    0.4 s behind." `since` is seconds since the epoch, told in `zone`. Its two sentences are the values `serving` and
-    `replication`."""
-    clock = datetime.fromtimestamp(since, zone).strftime("%H:%M:%S")
+    """For example "Serving from us-west-2 since 10:14:03 UTC: us-east-1's DNS answers empty. Replication is 0.4 s
+    behind." `since` is seconds since the epoch. The two sentences are the values `serving` and `replication`.
+    """
     serving = phrase(
         "Serving from {region} since {time}: {why}.",
         region=plan.active,
-        time=f"{clock} UTC" if zone is UTC else clock,
+        time=datetime.fromtimestamp(since, UTC).strftime("%H:%M:%S UTC"),
         why=_why(facts, plan, decision),
     )
     for remark in (_stale(facts[plan.active]), _refusing(facts) if refused is None else None):

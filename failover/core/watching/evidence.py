@@ -1,4 +1,4 @@
-"""What the monitor has gathered about one region: canaries, live traffic, and its circuit. It judges, once a tick."""
+"""What the monitor has gathered about one region: canaries, live traffic, and its circuit. Each tick judges it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CANARIES_TIMED = 5
 
 
 class Evidence:
-    """One region as the monitor sees it. Evidence is gathered as it comes and weighed once a tick."""
+    """One region as the monitor sees it. Evidence is gathered as it comes, and weighed at each tick."""
 
     def __init__(self, region: Region, config: RouterConfig) -> None:
         self.region = region
@@ -107,8 +107,8 @@ class Evidence:
         self._accusers += 1
         self._alarm = phrase("live traffic: {reason}", reason=report.last_reason)
 
-    def told(self, now: float, *, ailing: bool) -> HostCircuit:
-        """The circuit as the workers are to follow it, and a monitor that restarts is to go on with it."""
+    def host_circuit(self, now: float, *, ailing: bool) -> HostCircuit:
+        """The circuit as the workers follow it, and as a monitor that restarts goes on with it."""
         past = remembered(
             self.circuit,
             disputed_at=self._disputed_at,
@@ -118,18 +118,18 @@ class Evidence:
         )
         return HostCircuit(self.circuit.state, self.circuit.reason, past, ailing)
 
-    def restore(self, told: HostCircuit, *, told_at: float, now: float) -> None:
-        """Go on with the circuit as it was told at `told_at`. One that was not closed and whose past is not known is
-        open from `now` on."""
-        past, is_closed = told.past, told.state is CircuitState.CLOSED
+    def restore(self, written: HostCircuit, *, written_at: float, now: float) -> None:
+        """Go on with the circuit as it was written at `written_at`. One that was not closed and whose past is not known
+        is open from `now` on."""
+        past, is_closed = written.past, written.state is CircuitState.CLOSED
         self.health = Health(sound=past is None or past.sound)
         if past is not None and (is_closed or past.openings):
-            self.circuit = resumed(told.state, told.reason, past, config=self._config, told_at=told_at)
+            self.circuit = resumed(written.state, written.reason, past, config=self._config, written_at=written_at)
             self._quick_ms = None if is_closed else past.quick_ms
             if past.disputed_s is not None:
-                self._disputed_at = told_at - past.disputed_s
+                self._disputed_at = written_at - past.disputed_s
         elif not is_closed:
-            self._begin(breaker.opened(self.circuit, config=self._config, now=now, reason=told.reason))
+            self._begin(breaker.opened(self.circuit, config=self._config, now=now, reason=written.reason))
 
     def worst_row(self, failures: int, refused_writes: int) -> None:
         """The longest rows of failures and of refused writes that any worker has now; they are shown, the workers judge
@@ -195,7 +195,7 @@ class Evidence:
                         window=self._config.error_window_s,
                     )
                 if not alarm and facts.slowness.met:
-                    alarm = _told(facts.slowness)
+                    alarm = _why_slow(facts.slowness)
                     self._quick_ms = _next_bound(facts.slowness.limit_ms)
                     self._disputed_at = now  # its canaries pass: only live traffic can say that it is quick again
                 if alarm:
@@ -270,8 +270,8 @@ def _next_bound(ms: float) -> float:
     return LATENCY_BOUNDS_MS[bucket_of(ms)]
 
 
-def _told(slowness: Slowness) -> Phrase:
-    """Why a region that `slowness` speaks against is left: it is known then what is usual, and where it is quicker."""
+def _why_slow(slowness: Slowness) -> Phrase:
+    """Why a region is left for being slow. What is usual, and which region is quicker, are known then."""
     pace, rival = slowness.pace, slowness.rival
     return phrase(
         "slow: p99 {p99:.0f} ms of {answers} answers within {window:.0f} s, usually {usual:.0f} ms; {rival} would take "

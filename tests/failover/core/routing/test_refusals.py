@@ -223,7 +223,7 @@ def test_refused_by_all_is_one_alarm_and_one_event_however_many_calls_are_refuse
     post.step(4)
     assert alarm(post)["state"] == "ok"
     for calls in range(1, 40):
-        reported(post, {EAST: refused(calls), WEST: refused(calls)}, calls=calls, unanswered=calls, denied=calls)
+        reported(post, {EAST: refused(calls), WEST: refused(calls)}, unanswered=calls, denied=calls)
         post.step()
 
     assert alarm(post) == {"region": "", "state": "alarm", "detail": "every region refuses calls: AccessDenied"}
@@ -258,7 +258,7 @@ def test_a_canary_that_is_denied_neither_opens_a_region_whose_votes_succeed_nor_
     post = Post()
     post.canaries[EAST] = denied()
     for requests in range(10, 500, 10):
-        reported(post, {EAST: met(requests)}, calls=requests, answered=requests)
+        reported(post, {EAST: met(requests)}, answered=requests)
         post.step()
 
     assert post.state(EAST) is CLOSED
@@ -269,7 +269,7 @@ def test_a_canary_that_is_denied_neither_opens_a_region_whose_votes_succeed_nor_
 def test_refused_calls_that_another_region_took_are_shown_and_open_nothing_by_their_rate() -> None:
     post = Post()
     reported(post, {})
-    reported(post, {EAST: met(100, denied=60, last_denial="AccessDenied")}, calls=100, answered=100)
+    reported(post, {EAST: met(100, denied=60, last_denial="AccessDenied")}, answered=100)
     post.step(10)
 
     status = post.watch.status(post.now, post.wall, [])

@@ -12,7 +12,7 @@ from failover.core.phrases import phrase
 from failover.core.regions import Region
 from failover.core.signals.health import Canary, Layer
 from failover.core.status.types import StatusDocument
-from tests.failover.core.signals.test_slow import slowed
+from tests.failover.core.signals.days import slowed
 from tests.failover.core.status.test_rules_slow import usual
 from tests.simulation.support import EAST, GOOD, REGIONS, WEST, Post, decision, failing, met, passing
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from failover.core.signals.breaker import CircuitState
-from tests.failover.core.signals.test_slow import Day
+from tests.failover.core.signals.days import Day
 from tests.processes import ROOT
 from tests.simulation.support import CONFIG, EAST, Post, failing, met
 

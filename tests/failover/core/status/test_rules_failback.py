@@ -9,7 +9,7 @@ import pytest
 from failover.core.config import RouterConfig
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import Canary
-from tests.failover.core.signals.test_slow import canary, slowed
+from tests.failover.core.signals.days import canary, slowed
 from tests.failover.core.status.test_rules import read
 from tests.simulation.support import EAST, REGIONS, WEST, Post, failing, met, passing
 

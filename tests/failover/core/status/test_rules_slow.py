@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from failover.core.signals.breaker import CircuitState
-from tests.failover.core.signals.test_slow import Day
+from tests.failover.core.signals.days import Day
 from tests.failover.core.status.test_rules import Row, read
 from tests.simulation.support import EAST, WEST, decision, failing
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta, timezone
 
 import pytest
 
 from failover.core.regions import Region
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import Canary, Layer
-from failover.core.watch import Watch
-from tests.failover.core.test_watch import opened_by_canaries, opened_by_traffic
+from tests.failover.core.posts import opened_by_canaries, opened_by_traffic
 from tests.simulation.support import CONFIG, EAST, GOOD, REGIONS, WEST, Post, decision, failing, met, passing
 
 THIRD = "eu-west-1"
@@ -200,9 +198,3 @@ def test_a_stale_dns_answer_is_said_of_the_region_that_serves_only() -> None:
     post.watch.on_decisions([decision(WEST)])
     post.step()
     assert " (for the class). us-west-2's DNS answers empty. Replication " in told(post)
-
-
-def test_the_time_is_told_in_the_zone_of_who_reads_it_and_says_utc_only_where_it_is() -> None:
-    watch = Watch(REGIONS, config=CONFIG, zone=timezone(timedelta(hours=2)))
-    watch.tick(0.0, Post().wall)
-    assert watch.status(0.0, Post().wall, [])["summary"].startswith("Serving from us-east-1 since 09:00:00: it is ")

@@ -10,7 +10,7 @@ from failover.core.errors import ErrorClass
 from failover.core.regions import Region
 from failover.core.signals.health import Canary, Layer
 from failover.core.watching.facts import RegionFacts
-from tests.failover.core.signals.test_slow import canary
+from tests.failover.core.signals.days import canary
 from tests.simulation.support import EAST, GOOD, REGIONS, WEST, Post, denied, failing, passing
 
 BROKEN = Layer(False, 2.0, "timeout", ErrorClass.UNKNOWN)
