@@ -1,4 +1,4 @@
-"""What a person decided about the routing: which decision holds, and the texts that it may carry."""
+"""A person's decision about the routing: which decision holds, and the texts that it may carry."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONGEST_ACTOR = 150
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person decided: follow the rules (`auto`) or a first choice (`pinned`). `at` is seconds since the epoch.
+    """A person's decision: follow the rules (`auto`), or a first choice (`pinned`). `at` is seconds since the epoch.
 
     It is sticky: only a later decision ends it. `forced` records that a safety rule was overridden.
     """
@@ -44,7 +44,7 @@ class Decision:
 
     @property
     def rank(self) -> tuple[int, float, str]:
-        """Every reader agrees on the highest: the epoch, then the later one, then the id."""
+        """The highest rank holds, for every reader: the higher epoch, then the later time, then the id."""
         return (self.epoch, self.at, self.id)
 
 
@@ -61,21 +61,24 @@ def checked_reason(text: str) -> str:
 
 
 def actor_name(text: str) -> str:
-    """Who decided, as it can be shown: nobody chooses the name that an operating system has for them."""
+    """The name of the person who decided, made fit to be shown. It is never refused: it may be the name of an account
+    of the operating system, which people do not choose."""
     name = harmless(tidy(text), most=LONGEST_ACTOR)
     return "unknown" if is_empty(name) else name
 
 
 def latest(decisions: Iterable[Decision]) -> tuple[Decision | None, tuple[Decision, ...]]:
-    """The decision that holds, and those that it supersedes without its maker having known of them.
+    """The decision that holds, and the decisions that it supersedes although its maker did not know of them.
 
     Superseded are the others of the same epoch, and those of a lower epoch that were made later: both come only from
-    two people who decided on two sides of a split. An earlier decision of a lower epoch was simply followed by another;
-    "later" is by more than hosts' clocks may differ, since each decision bears the time of the host it was made on.
+    two people who decided on two sides of a split. An earlier decision of a lower epoch was simply followed by another
+    one. "Later" means by more than hosts' clocks may differ, since each decision bears the time of its own host.
     """
     distinct = {decision.id: decision for decision in decisions}
     if not distinct:
         return None, ()
     ranked = sorted(distinct.values(), key=lambda decision: decision.rank, reverse=True)
     winner, losers = ranked[0], ranked[1:]
-    return winner, tuple(one for one in losers if one.epoch == winner.epoch or one.at - winner.at > CLOCKS_DIFFER_S)
+    return winner, tuple(
+        loser for loser in losers if loser.epoch == winner.epoch or loser.at - winner.at > CLOCKS_DIFFER_S
+    )

@@ -1,4 +1,4 @@
-"""Which refusals of a file system only say that nothing can be written now: what is read there is as good as ever."""
+"""Errors of a file system that only say that nothing can be written now. What is read there is as good as ever."""
 
 import errno
 

@@ -1,7 +1,7 @@
-"""What one attempt at a region can come to, and the errors a caller of the router sees.
+"""The possible results of one attempt at a region, and the errors that a caller of the router sees.
 
-The four classes are the table of AWS SDK exceptions read as a question: what does this answer say about a write?
-SDK exceptions are translated into them once, at the edge (the adapters), with their cause kept.
+The five classes answer one question about each AWS SDK exception: what does it say about a write? SDK exceptions are
+translated into them once, at the edge (the adapters), with their cause kept.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ class ErrorClass(StrEnum):
     NOT_SENT = "A"
     """Never left this machine (no address, no connection). The next region at once; counts against the region."""
     UNKNOWN = "B"
-    """Sent, and nobody knows what came of it. The next region only for what may be repeated; counts."""
+    """Sent, with an unknown result. The next region only for calls that may be repeated; counts."""
     REFUSED = "C"
     """Answered "not now" and not applied. One jittered retry, then the next region; never counts."""
     CALLER = "D"
     """The caller's own business (a refused condition, an item that is not valid). Never fails over, never counts."""
     DENIED = "E"
-    """Refused for what the region says of itself or of us (no permission, no such table, bad credentials), and not
-    applied. The next region at once, whatever the call is; held against the region only when another one accepts the
-    same call."""
+    """Refused because of what the region says of itself or of us (no permission, no such table, bad credentials), and
+    not applied. The next region at once, whatever the call is; held against the region only when another one accepts
+    the same call."""
 
     @property
     def counts(self) -> bool:
@@ -37,7 +37,7 @@ class ErrorClass(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What an attempt came to, in the words that receipts, headers and the API show."""
+    """The result of an attempt, in the words that receipts, headers and the API show."""
 
     OK = "ok"
     DNS = "dns"
@@ -70,10 +70,17 @@ class Failure:
         """Whether it is held against the region."""
         return self.error_class.counts and not self.shortened
 
+    @property
+    def in_words(self) -> str:
+        """Its outcome, and its detail where there is one."""
+        if not self.detail:
+            return self.outcome.value
+        return phrase("{outcome} ({detail})", outcome=self.outcome.value, detail=self.detail)
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One line of a call's trace: what was tried where, what it came to, and how long it took (ms)."""
+    """One line of a call's trace: the region, the outcome, and how long the attempt took (ms)."""
 
     region: str
     outcome: Outcome
@@ -91,22 +98,25 @@ class FailoverError(Exception):
 
 
 class NoRegionAnswered(FailoverError):
-    """Every region was tried or passed over, or the deadline was up. `attempts` tells which and why."""
+    """No region brought an answer: each was tried or passed over, or the deadline was up. `attempts` tells which."""
 
     def __init__(self, attempts: tuple[Attempt, ...]) -> None:
         self.attempts = attempts
-        super().__init__(phrase("{headline}: {attempts}", headline=self._headline, attempts=_told(attempts)))
+        super().__init__(phrase("{headline}: {attempts}", headline=self._headline, attempts=_listed(attempts)))
 
     _headline = phrase("no region answered")
 
 
 class RefusedEverywhere(NoRegionAnswered):
-    """Every region refused the call for what it says of itself or of us: a mistake in the configuration, and no fault
-    of any region. Nothing was applied. `detail` is what they said.
+    """Every region refused the call because of what it says of itself or of us (class E).
+
+    That is a mistake in the configuration, and no fault of any region. Nothing was applied. `detail` is what they said.
     """
 
     def __init__(self, attempts: tuple[Attempt, ...]) -> None:
-        self.detail = refusals({one.region: one.detail for one in attempts if one.error_class is ErrorClass.DENIED})
+        self.detail = refusals(
+            {attempt.region: attempt.detail for attempt in attempts if attempt.error_class is ErrorClass.DENIED}
+        )
         self._headline = phrase(
             "every region refused the call ({detail}), which is a mistake in the configuration", detail=self.detail
         )
@@ -114,7 +124,7 @@ class RefusedEverywhere(NoRegionAnswered):
 
 
 class OutcomeUnknown(NoRegionAnswered):
-    """A write that must not be repeated was sent, and nobody knows whether it was applied. It was not repeated."""
+    """A write that must not be repeated was sent, and may have been applied. It was not repeated."""
 
     _headline = phrase("the write's outcome is unknown and it may not be repeated")
 
@@ -128,11 +138,11 @@ class RoutingRefused(FailoverError):
 
 
 class RoutingSuperseded(FailoverError):
-    """A routing change that came at the same moment as another one, which holds. The message says whose and what."""
+    """A routing change that came at the same moment as another one, which holds. The message names that one."""
 
 
 def refusals(details: Mapping[str, str]) -> str:
-    """What the regions said when they refused, by region; once when all said the same."""
+    """What the regions said when they refused, by region; only once when all said the same."""
     distinct = tuple(dict.fromkeys(details.values()))
     if len(distinct) == 1:
         return distinct[0]
@@ -140,7 +150,7 @@ def refusals(details: Mapping[str, str]) -> str:
     return reduce(lambda some, more: phrase("{some}, {more}", some=some, more=more), each) if each else ""
 
 
-def _told(attempts: tuple[Attempt, ...]) -> str:
+def _listed(attempts: tuple[Attempt, ...]) -> str:
     return ", ".join(f"{one.region} {one.outcome.value} ({one.ms:.0f} ms)" for one in attempts) or phrase(
         "nothing was tried"
     )

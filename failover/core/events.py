@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 AUTOMATIC = "automatic"
-"""The actor of what no person did."""
+"""The actor of an event that no person caused."""
 
 
 class EventKind(StrEnum):
@@ -20,7 +20,7 @@ class EventKind(StrEnum):
     FAILOVER = "failover"
     FAILBACK = "failback"
     SWITCHED = "switched"
-    """Another region became active because a person said so."""
+    """Another region became active because a person decided it."""
     ROUTING_PINNED = "routing-pinned"
     ROUTING_AUTO = "routing-auto"
     ROUTING_SUPERSEDED = "routing-superseded"
@@ -33,7 +33,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact. `at` is in seconds since the epoch; `from_` and `to` are regions, states or modes, as the kind has it.
+    """One fact. `at` is in seconds since the epoch. `from_` and `to` are regions, states or modes, depending on `kind`.
 
     `region` names the region a circuit event is about; for a switch it is the region that traffic goes to.
     """
@@ -52,7 +52,7 @@ _numbers = itertools.count()
 
 
 def new_id() -> str:
-    """A name for an event that nobody else gives. Of one process's events of the same moment the later has the higher
-    one, so that a cause stands before what came of it.
+    """A unique name for an event. Among the events of one process, a later one has a higher name, so that a cause stands
+    before its consequence.
     """
     return f"{next(_numbers):010d}-{uuid.uuid4().hex}"

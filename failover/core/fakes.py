@@ -1,4 +1,4 @@
-"""A clock that only moves when told and a runner that plays a script: they keep the same promises as the real ones."""
+"""A clock that moves only when a caller waits, and a runner that plays a script. They keep the promises of the real ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class FakeClock:
-    """Stands still until somebody waits. Starts on 20 October 2025, 07:00 UTC."""
+    """Stands still until a caller waits. Starts on 20 October 2025, 07:00 UTC."""
 
     def __init__(self, *, monotonic: float = 1000.0, wall: float = 1_760_943_600.0) -> None:
         self._monotonic = monotonic
@@ -38,7 +38,7 @@ class FakeClock:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a region does with one attempt: how it fails (None: it answers), after how many seconds."""
+    """What a region does with one attempt: it fails in this way (None: it answers), after so many seconds."""
 
     failure: Failure | None = None
     seconds: float = 0.0

@@ -1,8 +1,8 @@
 """English that remembers how it was made, so that a page can say the same in another language.
 
-The core speaks English: to the log, to the command line, in the status document and in the events that are stored. It
+The core writes English: to the log, to the command line, in the status document and in the events that are stored. It
 knows no catalogue and no other language. But a sentence is made of a template and values, and both travel with it as
-JSON; whoever shows it to a person may look the template up and put the same values in. No English is taken apart.
+JSON. A page looks the template up in its own language and puts the same values in, so no English is taken apart.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class PhraseDocument(TypedDict, total=False):
 
 
 class Phrase(str):
-    """A text that is plain English to whoever does not ask further."""
+    """A text that is plain English, and knows its template and values."""
 
     template: str
     values: Mapping[str, Value]
@@ -35,12 +35,12 @@ class Phrase(str):
 
 def phrase(template: str, /, **values: Value) -> Phrase:
     """`template` filled with `values`, as `str.format` does."""
-    return _made(template, None, 0, values)
+    return _filled(template, None, 0, values)
 
 
-def counted(one: str, many: str, count: int, /) -> Phrase:
-    """`one` or `many`, by English's rule; both may hold `{count}`."""
-    return _made(one, many, count, {"count": count})
+def counted(singular: str, plural: str, count: int, /) -> Phrase:
+    """`singular` or `plural`, by the rule of English; both may hold `{count}`."""
+    return _filled(singular, plural, count, {"count": count})
 
 
 def to_json(text: str) -> str | PhraseDocument:
@@ -58,7 +58,7 @@ def to_json(text: str) -> str | PhraseDocument:
 
 
 def from_json(document: Any) -> str:
-    """What was written: a phrase, or a plain text. Raises ValueError for anything else."""
+    """The phrase, or the plain text, that was written. Raises ValueError for anything else."""
     if isinstance(document, str):
         return document
     try:
@@ -74,8 +74,8 @@ def from_json(document: Any) -> str:
         raise ValueError(f"not a phrase: {exc!r}") from exc
 
 
-def _made(template: str, plural: str | None, count: int, values: Mapping[str, Value]) -> Phrase:
+def _filled(template: str, plural: str | None, count: int, values: Mapping[str, Value]) -> Phrase:
     english = template if plural is None or count == 1 else plural
-    made = Phrase(english.format_map(values))
-    made.template, made.plural, made.number, made.values = template, plural, count, values
-    return made
+    text = Phrase(english.format_map(values))
+    text.template, text.plural, text.number, text.values = template, plural, count, values
+    return text

@@ -1,4 +1,4 @@
-"""What the router is handed (a clock, a runner) and what it hands back (a routed value and its trace)."""
+"""What the router is given (a clock, a runner) and what it returns (a routed value and its trace)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Consistency(StrEnum):
 
 
 class Clock(Protocol):
-    """The only way the core may learn the time or let it pass."""
+    """The core's only source of time, and its only way to wait."""
 
     def monotonic(self) -> float:
         """Seconds that never run backwards; all durations come from here."""
 
     def wall(self) -> float:
-        """Seconds since the epoch; only for what a person reads."""
+        """Seconds since the epoch, for people to read."""
 
     def wait(self, seconds: float) -> None:
         """Let that much time pass."""
@@ -41,8 +41,8 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What an operation is told: the region that it runs in, and whether its reads are to be strong. `fresh`: whether
-    it is to use no connection that was made before it began."""
+    """The region that an operation runs in, and whether its reads must be strong. `fresh`: it must not use a connection
+    that was made before it began."""
 
     region: str
     strong: bool = False
@@ -60,7 +60,8 @@ class Runner(Protocol):
     """Runs one attempt in one region."""
 
     def run(self, region: str, op: Callable[[Bound], T], bound: Bound, timeout: float) -> Success[T] | Failure:
-        """Never raises, and returns within `timeout` seconds whatever the region does (silent DNS, a byte a second)."""
+        """Never raises, and returns within `timeout` seconds whatever the region does, also when its DNS is silent or it
+        sends one byte per second."""
 
     def renew(self, region: str) -> None:
         """Let no later attempt use a connection that was made until now. Never raises and never waits."""
@@ -68,7 +69,7 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Routed(Generic[T_co]):
-    """A value, the region it came from, everything that was tried for it, and the consistency asked and given."""
+    """A value, the region that it came from, all attempts made for it, and the consistency asked and given."""
 
     value: T_co
     region: str

@@ -1,8 +1,9 @@
 """What a text from outside may hold: one check for forms, JSON, imports, the command line and the environment.
 
-Refused is what harms whoever reads it later: what no encoding can write, controls, what turns the letters around it,
-and what hides words. A character that this Python does not know yet harms nobody. Standard library only.
-`whole_number` reads every number that somebody types or sends as text.
+A text is refused when it would harm its later readers: it holds codes that no encoding can write,
+controls, characters that turn the letters around them, or characters that hide words. A character
+that this Python does not know yet harms nobody. `whole_number` reads every number that somebody types
+or sends as text. Standard library only.
 """
 
 from __future__ import annotations
@@ -64,13 +65,13 @@ def tidy(text: str, *, lines: bool = False) -> str:
 
 
 def harm(text: str, *, lines: bool = False) -> str | None:
-    """What must not be taken in, by the code and name of its first character, such as "U+202E RIGHT-TO-LEFT OVERRIDE";
-    None for a harmless text. `lines` allows several of them, and tabs.
+    """The first character that must not be taken in, as code and name, such as "U+202E RIGHT-TO-LEFT OVERRIDE"; None
+    for a harmless text. `lines` allows several lines, and tabs.
     """
     if text.isascii() and text.isprintable():
         return None
-    if found := _HARM[lines].search(text):
-        return _name(found[0])
+    if match := _HARM[lines].search(text):
+        return _name(match[0])
     for line in text.split("\n"):
         if (place := _harm_in_line(line)) is not None:
             return _name(line[place])
@@ -86,12 +87,12 @@ def whole_number(text: str, *, digits: int = MOST_DIGITS) -> int | None:
 
 
 def is_empty(text: str) -> bool:
-    """Whether nothing of it can be seen. What harms counts as something, so that it is not taken for nothing."""
+    """Whether nothing of it can be seen. A harmful character counts as seen, so that it is refused and not ignored."""
     return not any(_is_seen(character) for character in text)
 
 
 def likeness(text: str) -> str:
-    """What is equal for two texts that look the same: they differ in blanks, and in characters that nobody sees."""
+    """A form that is equal for two texts that look the same, which differ in blanks or in invisible characters."""
     flags = _FLAG.findall(text)
     kept: list[str] = []
     for character in _FLAG.sub("\U000e007f", unicodedata.normalize("NFC", text)):
@@ -108,8 +109,8 @@ def likeness(text: str) -> str:
 
 
 def harmless(text: str, *, lines: bool = False, most: int | None = None) -> str:
-    """A text that is stored already, such that it can be shown: what harms is replaced, of one line also its line ends,
-    and what is longer than `most` characters is cut.
+    """A text that is stored already, made fit to be shown: harmful characters are replaced, in a text of one line also
+    its line ends, and a text longer than `most` characters is cut.
     """
     if not lines:
         text = " ".join(text.splitlines()).replace("\t", " ")
@@ -132,21 +133,21 @@ def harmless_json(value: Any) -> Any:
 
 
 def escaped(text: str) -> str:
-    """A text for a log's line: what would break or turn the line is written as Python escapes it."""
-    return _ESCAPED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    """A text for one line of a log: characters that would break or turn the line are written as Python escapes them."""
+    return _ESCAPED.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def _harm_in_line(line: str) -> int | None:
-    """Where something stands that harms only by what is, or is not, around it."""
+    """The place of a character that is harmful only because of what stands, or does not stand, around it."""
     open_: list[tuple[str, int]] = []
-    for found in _TURNS.finditer(line):
-        if found[0] not in _CLOSES:
-            open_.append((found[0], found.start()))
-        elif not open_ or open_.pop()[0] not in _CLOSES[found[0]]:
-            return found.start()
+    for match in _TURNS.finditer(line):
+        if match[0] not in _CLOSES:
+            open_.append((match[0], match.start()))
+        elif not open_ or open_.pop()[0] not in _CLOSES[match[0]]:
+            return match.start()
     if open_:
         return open_[0][1]
-    flagless = _FLAG.sub(lambda found: " " * len(found[0]), line)
+    flagless = _FLAG.sub(lambda match: " " * len(match[0]), line)
     if tag := _TAGS.search(flagless):
         return tag.start()
     return None if line.isascii() else _tower(line)

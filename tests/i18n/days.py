@@ -8,7 +8,6 @@ from failover.adapters.errors import DNS_DETAIL
 from failover.adapters.probes import NOT_REACHED, _resolved
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.phrases import phrase
-from failover.core.routing.region_slots import said
 from failover.core.signals.breaker import CircuitState
 from failover.core.signals.health import Canary, Layer
 from failover.core.status.types import StatusDocument, iso
@@ -62,7 +61,7 @@ def live_traffic() -> Post:
     """A worker met failures while canaries passed."""
     post = calm()
     post.reports()
-    reason = phrase("{failures} failures in a row: {reason}", failures=3, reason=said(TIMEOUT))
+    reason = phrase("{failures} failures in a row: {reason}", failures=3, reason=TIMEOUT.in_words)
     post.reports(w1={EAST: met(3, 3, openings=1, circuit=CircuitState.OPEN, last_reason=reason)})
     post.step(2)
     return post

@@ -11,7 +11,6 @@ from failover.core.config import RouterConfig
 from failover.core.counters import RegionCounters, counters_to_json, in_bucket
 from failover.core.errors import ErrorClass, Failure
 from failover.core.exchange.reports import RegionReport
-from failover.core.phrases import phrase
 from failover.core.ports import Success
 from failover.core.signals import breaker
 from failover.core.signals.breaker import Circuit, CircuitState
@@ -201,7 +200,7 @@ class RegionSlot:
         if ticket.turn != self.circuit.turns:
             return
         before = self.circuit
-        circuit = breaker.on_failure(before, config=self._config, now=now, reason=said(failure), trial=ticket.trial)
+        circuit = breaker.on_failure(before, config=self._config, now=now, reason=failure.in_words, trial=ticket.trial)
         if self._moved_to(circuit):
             self._opened_by_sent = failure.error_class is ErrorClass.UNKNOWN
             self._before_doubt = before if in_doubt and before.state is CircuitState.CLOSED else None
@@ -242,10 +241,3 @@ class RegionSlot:
         patience_s = min(patience_s, self._config.attempt_timeout_s * MOST_PATIENCE)
         patience_s = patience_s if now - self._quiet_since < patience_s else 0.0
         return Ticket(self.circuit.turns, trial, patience_s, self._doubt.count)
-
-
-def said(failure: Failure) -> str:
-    """A failure in a few words."""
-    if not failure.detail:
-        return failure.outcome.value
-    return phrase("{outcome} ({detail})", outcome=failure.outcome.value, detail=failure.detail)

@@ -1,7 +1,7 @@
 """A circuit: whether a region gets traffic. Pure transitions over a frozen state, used by worker and monitor alike.
 
 A wait doubles each time the circuit opens again, up to a cap, and starts afresh once it has stayed closed for the cap.
-Calm that never lasts is flapping: who goes from closed to open many times within a window is held longer than the cap.
+A circuit that goes from closed to open many times within a window is flapping: it is held longer than the cap.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Circuit:
     `trials_passed` are those of the latest half-open.
 
     `turns` counts the transitions: an attempt that began in an earlier turn must not decide a later one. `relapses`
-    are the times of the latest openings from closed. `reason` tells why it is not closed, `cause` what opened it last,
-    without what is said of its hold.
+    are the times of the latest openings from closed. `reason` tells why it is not closed; `cause` tells what opened it
+    last, without the remark about its hold.
     """
 
     state: CircuitState = CircuitState.CLOSED
@@ -54,9 +54,9 @@ class Circuit:
         return now - self.since >= self.wait_s
 
 
-def worse(one: CircuitState, other: CircuitState) -> CircuitState:
-    """The one that lets less through."""
-    return one if one is other or _SEVERITY[one] > _SEVERITY[other] else other
+def worse(state: CircuitState, other: CircuitState) -> CircuitState:
+    """The state that lets less through."""
+    return max(state, other, key=_SEVERITY.__getitem__)
 
 
 def opened(circuit: Circuit, *, config: RouterConfig, now: float, reason: str) -> Circuit:
@@ -91,7 +91,7 @@ def opened(circuit: Circuit, *, config: RouterConfig, now: float, reason: str) -
 
 
 def half_opened(circuit: Circuit, *, now: float) -> Circuit:
-    """Let single trials through; the row of failures that opened it is over."""
+    """Let single trials through. The row of failures that opened the circuit is over."""
     return replace(
         circuit, state=CircuitState.HALF_OPEN, since=now, failures=0, trials_passed=0, turns=circuit.turns + 1
     )
@@ -103,24 +103,25 @@ def closed(circuit: Circuit, *, now: float) -> Circuit:
 
 
 def retracted(circuit: Circuit, before: Circuit) -> Circuit:
-    """As it was `before` an opening whose failures were taken back. What began until now decides nothing any more."""
+    """The circuit as it was `before` an opening whose failures were taken back. Attempts that began until now decide
+    nothing any more."""
     return replace(before, failures=0, turns=circuit.turns + 1)
 
 
 def on_failure(circuit: Circuit, *, config: RouterConfig, now: float, reason: str, trial: bool = False) -> Circuit:
-    """A class A or B failure: the third in a row opens, and a failed trial opens whatever the count."""
+    """Count a class A or B failure. The third in a row opens the circuit, and a failed trial opens it at once."""
     counted = replace(circuit, failures=circuit.failures + 1)
     if trial:
         return opened(counted, config=config, now=now, reason=phrase("a trial failed: {reason}", reason=reason))
     if circuit.state is CircuitState.CLOSED and counted.failures >= config.failures_to_open:
-        told = phrase("{failures} failures in a row: {reason}", failures=counted.failures, reason=reason)
-        return opened(counted, config=config, now=now, reason=told)
+        reason = phrase("{failures} failures in a row: {reason}", failures=counted.failures, reason=reason)
+        return opened(counted, config=config, now=now, reason=reason)
     return counted
 
 
 def on_refusals(circuit: Circuit, *, config: RouterConfig, now: float, count: int, detail: str, trial: bool) -> Circuit:
-    """So many writes in a row were refused, each of which another region accepted: the third opens, and a trial that is
-    refused opens whatever the count. `detail` is what the latest refusal said."""
+    """Judge `count` writes in a row that were refused here and accepted by another region. The third opens the circuit,
+    and a refused trial opens it at once. `detail` is what the latest refusal said."""
     if trial:
         reason = phrase("a trial was refused ({detail}), and another region accepted it", detail=detail)
         return opened(circuit, config=config, now=now, reason=reason)
@@ -135,7 +136,7 @@ def on_refusals(circuit: Circuit, *, config: RouterConfig, now: float, count: in
 
 
 def on_success(circuit: Circuit, *, config: RouterConfig, now: float, trial: bool = False) -> Circuit:
-    """A value came back: the row of failures ends, and enough trials passed close a half-open circuit."""
+    """Count a success. It ends the row of failures, and enough passed trials close a half-open circuit."""
     if not (trial and circuit.state is CircuitState.HALF_OPEN):
         return replace(circuit, failures=0) if circuit.failures else circuit
     counted = replace(circuit, failures=0, trials_passed=circuit.trials_passed + 1)

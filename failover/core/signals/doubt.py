@@ -1,12 +1,12 @@
 """Failures of pooled connections, which a newer connection may contradict.
 
-Connections of a pool can die without a packet (NAT, VPN, a laptop's sleep). Their timeouts count at once, because they
-may be a region that hangs; the pool is emptied, so every later attempt uses a newer connection. An answer to such an
-attempt, soon, takes the failures back; a failure of a newer connection confirms them.
+Connections of a pool can die without a packet (NAT, VPN, a laptop's sleep). Their timeouts count at once, because the
+region may hang. The pool is emptied, so every later attempt uses a newer connection. When such an attempt is answered
+soon, its answer takes the failures back; when it fails, it confirms them.
 
-A region that hangs a share of its calls answers others over newer connections. So that this excuses none of it for
-long: pools die seldom and all at once, and only what fails within one attempt's time of the first failure may be taken
-back, once within the window of the error rate.
+A region that hangs a share of its calls answers the others over newer connections, which must not excuse it for long.
+Pools die seldom and all at once. So only failures within one attempt's time of the first one may be taken back, and
+only once within the window of the error rate.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ class Doubt:
         self._began = self._latest = float("-inf")
         self._open: list[bool] = []
         self.count = 0
-        """How many there were so far that might be taken back. An attempt notes it when it begins."""
+        """How many failures so far might be taken back. An attempt notes the number when it begins."""
 
     def failed(self, now: float, *, pooled: bool, weighed: bool) -> bool:
-        """Count a failure; whether it may be taken back. One of a newer connection confirms those before it. `weighed`:
-        the error rate counts it.
+        """Count a failure, and tell whether it may be taken back. `weighed`: the error rate counts it.
+
+        A failure of a newer connection confirms those before it.
         """
         if not pooled:
             self._open.clear()
@@ -51,7 +52,7 @@ class Doubt:
         return True
 
     def answered(self, seen: int, now: float) -> TakenBack:
-        """An attempt was answered before whose beginning there had been `seen` failures: it takes back those."""
+        """Take back the first `seen` failures: those that had happened when the answered attempt began."""
         if now - self._latest > self._config.contradict_s:
             self._open.clear()
         number = max(0, len(self._open) - (self.count - seen))

@@ -1,7 +1,7 @@
-"""Health: what the canaries of a region say. A canary resolves, connects afresh, writes and reads.
+"""Health: what the canaries of a region say. A canary resolves the name, connects afresh, writes and reads.
 
 Pooled connections hide a DNS outage from live traffic completely, so a canary always makes a new connection. A canary
-that is refused, class E (no table, no permission), C (throttled) or D, says nothing about the region: it changes no
+that is refused, by class E (no table, no permission), C (throttled) or D, says nothing about the region: it changes no
 count.
 """
 
@@ -81,11 +81,11 @@ class Canary:
 
     @property
     def refusal(self) -> str:
-        """What the region said when it refused the canary for what it says of itself or of us, else the empty text."""
-        return next((one.detail for one in self.layers.values() if one.error_class is ErrorClass.DENIED), "")
+        """The detail of a refusal (class E); the empty text when no layer was refused."""
+        return next((layer.detail for layer in self.layers.values() if layer.error_class is ErrorClass.DENIED), "")
 
     @property
-    def told(self) -> str:
+    def trouble(self) -> str:
         """The first layer that failed, in words that can follow a region's name, or the empty string.
 
         For example "DNS answers empty" or "connection fails (the connection was refused)".
@@ -109,7 +109,8 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The canaries of one region so far: the rows of passes and failures; the latest one, its verdict and its time."""
+    """The canaries of one region so far: how many passed or failed in a row, and the latest one with its verdict and
+    its time (monotonic seconds)."""
 
     passes: int = 0
     failures: int = 0
@@ -120,16 +121,16 @@ class Health:
     """False from the moment it was unreachable until enough canaries passed in a row."""
 
     def passing(self, now: float, config: RouterConfig) -> bool:
-        """Whether the latest canary passed, lately."""
+        """Whether the latest canary passed, at most `quiet_s` ago."""
         return self.verdict is Verdict.PASSED and now - self.at <= config.quiet_s
 
     def refusal(self, now: float, config: RouterConfig) -> str:
-        """What the region says when the latest canary, lately, was refused; the empty text when it was not."""
+        """What the region said when it refused the latest canary, at most `quiet_s` ago; the empty text otherwise."""
         return self.latest.refusal if self.latest is not None and now - self.at <= config.quiet_s else ""
 
     @property
     def readable(self) -> bool:
-        """Whether what was lately seen in the region may be believed: it failed, if at all, in writing only."""
+        """Whether what was last read in the region may be believed: a canary that failed did so only in writing."""
         return self.verdict is not Verdict.FAILED or (self.latest is not None and self.latest.read.ok is True)
 
 
@@ -151,8 +152,8 @@ def on_canary(health: Health, canary: Canary, *, config: RouterConfig, now: floa
 def state_of(health: Health, *, traffic_fails: bool, config: RouterConfig, now: float) -> HealthState:
     """One word for a region.
 
-    Unknown: no canary lately, or one that says nothing. Unreachable: enough of them failed in a row. Degraded: fewer
-    failed, or not enough passed yet since, or live traffic fails all the same.
+    Unknown: no recent canary, or one that says nothing. Unreachable: enough canaries failed in a row. Degraded: fewer
+    failed, or too few have passed since then, or live traffic fails although canaries pass.
     """
     if now - health.at > config.quiet_s:
         return HealthState.UNKNOWN

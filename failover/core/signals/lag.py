@@ -1,7 +1,7 @@
-"""Replication lag: numbered beats are written in one region, and one looks which of them have arrived in another.
+"""Replication lag: numbered beats are written in one region and looked for in another.
 
-The lag is how old the latest arrival was when it was seen, or, while beats are on their way, the age of the oldest of
-those: so in a pause of replication it rises steadily instead of standing at the last good figure.
+The lag is the age of the latest arrival when it was seen, or, while beats are under way, the age of the oldest of them.
+So it rises steadily while replication pauses, instead of standing at the last good figure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 from failover.core.config import RouterConfig
 
 MOST_BEATS = 2000
-"""How many unseen beats are remembered; past that every other one is forgotten, never the oldest."""
+"""How many unseen beats are remembered. Beyond that every other one is forgotten, never the oldest."""
 
 
 class LagState(StrEnum):
@@ -34,7 +34,7 @@ class Lag:
 
     @property
     def unknown(self) -> Lag:
-        """The same, when there is a reason not to believe the figure."""
+        """The same lag without its figure, which there is a reason not to believe."""
         return Lag(None, LagState.UNKNOWN, self.age_s)
 
     def within(self, limit_ms: float) -> bool:
@@ -59,14 +59,14 @@ class LagMeter:
             self._sample_ms = None  # what was measured before the silence says nothing about now
         self._written_at = at
         if self._newest is not None and seq <= self._newest[0]:
-            self._arrived(at, self._newest[1])  # two threads told of it the wrong way round
+            self._arrived(at, self._newest[1])  # two threads reported it in the wrong order
             return
         self._unseen.append((seq, at))
         if len(self._unseen) > MOST_BEATS:
             self._unseen = self._unseen[::2]
 
     def saw(self, seq: int, at: float) -> None:
-        """Beat `seq` is the newest that the second region shows at `at`. Seeing the same one again says nothing new."""
+        """Beat `seq` is the newest that the second region shows at `at`. The same beat again says nothing new."""
         if self._newest is None or seq > self._newest[0]:
             self._newest = (seq, at)
         arrived = [written for number, written in self._unseen if number <= seq]

@@ -1,8 +1,8 @@
-"""How quick a region is: a gray failure answers every call, and every one of them too late.
+"""How quick a region is: a region with a gray failure answers every call, but too late.
 
-A region is slow against two measures at once: its own past, and what the same calls would take in another region. A
-region that is merely far away is as slow as ever, and one that is slow where no other is clearly better is left alone:
-a flip would help nobody.
+A region is called slow when two measures agree: its own past, and what the same calls would take in another region.
+A region that is merely far away is as slow as ever. A region that is slow while no other is clearly better keeps its
+traffic, since a flip would help nobody.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from failover.core.counters import NOTHING, RegionCounters
 from failover.core.signals.error_rate import Window
 
 REMEMBERED = 30
-"""How many past stretches of traffic make up what is usual."""
+"""How many past stretches of traffic the usual latency is taken from."""
 _PARTS = 3
 
 
@@ -46,7 +46,7 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class Slowness:
-    """One region's pace beside what it is held against. `pinned`: a person chose it, and slowness overrides nobody."""
+    """One region's pace beside its limits. `pinned`: a person chose the region, and slowness overrides no person."""
 
     pace: Pace
     rival: Rival | None
@@ -55,13 +55,13 @@ class Slowness:
 
     @property
     def own_limit_ms(self) -> float | None:
-        """The p99 above which the region is slow by its own measure; None while what is usual is not known."""
+        """The p99 above which the region is slow by its own past; None while the usual p99 is not known."""
         return _own_limit_ms(self.pace.usual_p99_ms, self.config)
 
     @property
     def there_ms(self) -> float | None:
-        """What nearly every call would take in the other region: its canary's time, and what the work itself usually
-        takes here. None when there is no such region."""
+        """What nearly every call would take in the other region: the time of its canary, and what the work itself
+        usually takes here. None when there is no such region."""
         if self.rival is None or self.pace.usual_p99_ms is None:
             return None
         return self.rival.canary_ms + self.pace.usual_p99_ms
@@ -78,7 +78,7 @@ class Slowness:
 
     @property
     def enough(self) -> bool:
-        """Whether there was traffic enough to judge."""
+        """Whether there was enough traffic to judge."""
         return self.pace.volume >= self.config.slow_volume
 
     @property
@@ -98,17 +98,18 @@ class Slowness:
 
     @property
     def met(self) -> bool:
-        """Whether the region is slow and another one clearly better. Of too little traffic the mean is not known."""
+        """Whether the region is slow and another one clearly better. With too little traffic the mean is not known, so
+        the rule is not met."""
         return self.by_itself and self.by_rival and self.for_most and not self.pinned
 
     @property
     def limit_ms(self) -> float:
-        """What a call must not take for the region to count as quick again."""
+        """The time that calls must stay below for the region to count as quick again."""
         return min((ms for ms in (self.own_limit_ms, self.rival_limit_ms) if ms is not None), default=float("inf"))
 
 
 class PaceMeter:
-    """Gathers one region's answers. What is usual is learnt a stretch of traffic at a time."""
+    """Gathers one region's answers. The usual latency is learnt from one stretch of traffic after another."""
 
     def __init__(self, config: RouterConfig) -> None:
         self._config = config
@@ -119,7 +120,7 @@ class PaceMeter:
         self._usual_ms: float | None = None
 
     def add(self, answers: RegionCounters, now: float, *, learn: bool) -> None:
-        """Count answers. `learn`: they may become part of what is usual."""
+        """Count answers. `learn`: they may become part of the usual latency."""
         self._recent.add(answers, now)
         if not learn:
             self._stretch, self._stretch_from = NOTHING, None
@@ -134,12 +135,12 @@ class PaceMeter:
             self._stretch, self._stretch_from = NOTHING, None
 
     def may_be_slow(self, now: float, *, since: float) -> bool:
-        """Whether it is slow by its own measure, without which the others need not be taken."""
+        """Whether it is slow by its own past. If not, the other measures need not be taken."""
         limit_ms = _own_limit_ms(self._usual_ms, self._config)
         return limit_ms is not None and _above(self._recent.total(now, since=since).percentile(0.99), limit_ms)
 
     def pace(self, now: float, *, since: float) -> Pace:
-        """The pace now, of what came after `since`."""
+        """The pace now, of the answers that came after `since`."""
         whole = self._recent.total(now, since=since)
         volume = whole.answers
         enough = volume >= self._config.slow_volume

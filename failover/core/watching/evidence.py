@@ -59,12 +59,12 @@ class Evidence:
                 self._canary_ms.clear()
                 self._disputed_at = float("-inf")  # canaries and live traffic agree again
                 if self.circuit.state is CircuitState.HALF_OPEN:
-                    self._alarm = phrase("a canary failed in half-open: {trouble}", trouble=canary.told)
+                    self._alarm = phrase("a canary failed in half-open: {trouble}", trouble=canary.trouble)
                 elif self.health.failures >= self._config.canary_failures_to_open:
                     self._alarm = phrase(
                         "{failures} canaries failed in a row: {trouble}",
                         failures=self.health.failures,
-                        trouble=canary.told,
+                        trouble=canary.trouble,
                     )
             case Verdict.SAYS_NOTHING:
                 pass

@@ -114,8 +114,8 @@ class RegionFacts:
     def why_down(self) -> Phrase:
         """What is wrong with the region, in a few words that can follow a colon."""
         latest = self.health.latest
-        if latest is not None and latest.told and self.health.verdict is Verdict.FAILED:
-            return phrase("{region}'s {trouble}", region=self.name, trouble=latest.told)
+        if latest is not None and latest.trouble and self.health.verdict is Verdict.FAILED:
+            return phrase("{region}'s {trouble}", region=self.name, trouble=latest.trouble)
         return phrase("{region}: {trouble}", region=self.name, trouble=self.circuit.reason)
 
     @property

@@ -211,4 +211,4 @@ def test_a_canary_that_gets_such_an_error_has_failed(body: bytes, region: faulty
     canary = probe.run(1, lambda: outcome(region, raw(503, body), put), lambda: None)
 
     assert canary.verdict is Verdict.FAILED
-    assert canary.told == "canary write fails (HTTP 503)"
+    assert canary.trouble == "canary write fails (HTTP 503)"

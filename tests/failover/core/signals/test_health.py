@@ -69,7 +69,7 @@ def test_the_verdict_of_one_canary(canary: Canary, verdict: Verdict) -> None:
     ],
 )
 def test_a_canary_says_in_words_what_is_wrong(canary: Canary, words: str) -> None:
-    assert canary.told == words
+    assert canary.trouble == words
 
 
 def test_a_canary_that_says_nothing_breaks_no_row() -> None:
