@@ -52,7 +52,7 @@ _numbers = itertools.count()
 
 
 def new_id() -> str:
-    """A unique name for an event. Among the events of one process, a later one has a higher name, so that a cause stands
-    before its consequence.
+    """A unique name for an event. Among the events of one process, a later one has a higher name, so
+    that a cause stands before its consequence.
     """
     return f"{next(_numbers):010d}-{uuid.uuid4().hex}"

@@ -1,4 +1,7 @@
-"""A clock that moves only when a caller waits, and a runner that plays a script. They keep the promises of the real ones."""
+"""A clock that moves only when a caller waits, and a runner that plays a script.
+
+They keep the promises of the real ones.
+"""
 
 from __future__ import annotations
 

@@ -60,8 +60,9 @@ class Runner(Protocol):
     """Runs one attempt in one region."""
 
     def run(self, region: str, op: Callable[[Bound], T], bound: Bound, timeout: float) -> Success[T] | Failure:
-        """Never raises, and returns within `timeout` seconds whatever the region does, also when its DNS is silent or it
-        sends one byte per second."""
+        """Never raises, and returns within `timeout` seconds whatever the region does, also when its
+        DNS is silent or it sends one byte per second.
+        """
 
     def renew(self, region: str) -> None:
         """Let no later attempt use a connection that was made until now. Never raises and never waits."""
