@@ -82,7 +82,7 @@ GOOD_REPORT: dict[str, Any] = report_to_json(Bench().router.report())
         [],
         {},
         {**GOOD_REPORT, "regions": 5},
-        {**GOOD_REPORT, "calls": "many"},
+        {**GOOD_REPORT, "answered": "many"},
         {**GOOD_REPORT, "regions": {EAST: {}}},
         {**GOOD_REPORT, "regions": {EAST: {**GOOD_REPORT["regions"][EAST], "latency": [1]}}},
         {**GOOD_REPORT, "regions": {EAST: {**GOOD_REPORT["regions"][EAST], "circuit": "ajar"}}},
