@@ -36,13 +36,15 @@ demo: $(VENV)/.lab $(ENGINE_VENV)/.ok ## Run the demo: two regions, DNS and the 
 
 # With T=PATH the tests there run alone, without the checks.
 T :=
+# Three modules side by side: most of the long ones wait for processes. Short modules come last.
+SIDE_BY_SIDE := -n 3 --dist loadgroup --no-loadscope-reorder
 
 test: $(VENV)/.dev $(ENGINE_VENV)/.ok chromium ## Run every check and every test (T=tests/polls/ballots for those alone)
 	@$(if $(T),:,$(MAKE) --no-print-directory check)
-	$(BIN)/python -m pytest $(T)
+	$(BIN)/python -m pytest $(if $(T),$(T),$(SIDE_BY_SIDE))
 
 unit: $(VENV)/.dev ## Run the tests that need neither lab nor browser and take no time, in about a minute
-	$(BIN)/python -m pytest -m "not lab and not browser and not slow"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not lab and not browser and not slow"
 
 fix: $(VENV)/.dev ## Format the code, and mend what the linter can mend
 	$(BIN)/python -m ruff check --fix .
