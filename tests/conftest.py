@@ -65,6 +65,7 @@ SLOW = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     users = {item.path for item in items if "lab" in getattr(item, "fixturenames", ())}

@@ -15,10 +15,10 @@ from failover.dashboard.reading import Reading
 
 Mark = Tone | Literal["plain"]
 
-_ALARMING = {"consecutive-failures", "canary-failures", "error-rate", "disputed", "flapping"}
-"""Rules that speak against a region when they are met; of the others most are conditions of its return."""
-_NEUTRAL = {"minimum-volume", "slow-volume", "slow-p99", "slow-elsewhere", "slow-for-most", "crowded"}
-"""Rules that say nothing alone."""
+_ALARMING = {"consecutive-failures", "canary-failures", "error-rate", "refused-writes", "disputed", "flapping"}
+"""Rules that speak against a region when they are met."""
+_OF_THE_RETURN = {"failback-canaries", "failback-hold", "failback-lag", "failback-pace", "trials"}
+"""Conditions that a region whose circuit is not closed has to meet. The other rules say nothing alone."""
 _FIGURES: dict[str, Callable[[float | None], str]] = {
     "error-rate": percent,
     "failback-lag": duration,
@@ -93,7 +93,7 @@ def _cell(rule: ExplainDocument, circuit: str) -> Cell:
 def _mark(rule: ExplainDocument, circuit: str) -> Mark:
     if rule["rule"] in _ALARMING:
         return "bad" if rule["met"] else "plain"
-    if circuit == "closed" or rule["rule"] in _NEUTRAL:
+    if circuit == "closed" or rule["rule"] not in _OF_THE_RETURN:
         return "plain"
     if rule["rule"] == "trials" and circuit == "open":
         return "plain"

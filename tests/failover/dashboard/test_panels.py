@@ -1,9 +1,12 @@
 """Each panel from a literal document: what a person sees in each state."""
 
+from typing import Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failover.core.status.rules import RULES
 from failover.core.status.types import StatusDocument
 from failover.dashboard.figures import ago, duration, percent, words
 from failover.dashboard.panels import PANELS, alarms, events, regions, render_all, replication, routing, sentence, why
@@ -125,6 +128,28 @@ def test_each_rule_stands_beside_its_threshold_and_those_that_explain_come_first
     ]
     assert found.reasons[0].startswith("us-east-1: 3 live failures in a row")
     assert len(found.reasons) + len(found.rest) == len(east_down(NOW)["explain"])
+
+
+@pytest.mark.parametrize("met", [True, False])
+@pytest.mark.parametrize("circuit", ["open", "half-open", "closed"])
+def test_a_rule_is_marked_when_it_speaks_against_a_region_or_when_its_return_waits_for_it(
+    circuit: Literal["open", "half-open", "closed"], met: bool
+) -> None:
+    document = east_down(NOW)
+    document["regions"][0]["circuit"] = circuit
+    template = next(row for row in document["explain"] if row["region"] == EAST)
+    document["explain"] = [{**template, "rule": rule.name, "met": met} for rule in RULES]
+    against = {"consecutive-failures", "canary-failures", "error-rate", "refused-writes", "flapping", "disputed"}
+    waited_for = {"failback-canaries", "failback-hold", "failback-lag", "failback-pace"}
+    if circuit == "half-open":
+        waited_for.add("trials")
+
+    rows = why.build(fresh(document)).rows
+
+    marks = {row.name: cell.mark for row in rows for cell in row.cells if cell}
+    assert len(marks) == len(RULES)
+    expected = against if met else waited_for if circuit != "closed" else set()
+    assert {name for name, mark in marks.items() if mark in ("bad", "warn")} == {words(name) for name in expected}
 
 
 def test_nothing_needs_an_explanation_while_all_is_well() -> None:
