@@ -145,6 +145,7 @@ class Region:
                 "pid": running.pid if running else None,
                 "port": running.port if running else None,
                 "incarnation": self.engine.incarnations,
+                "saved": self.engine.is_saved,
             },
             "front": {
                 "port": self.gate.port,

@@ -6,16 +6,27 @@ import signal
 import socket
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.test import override_settings
 
 from failover.lab.faults import outside, verify
-from tests.failover.lab.support import EAST, TABLES, WEST, lives, own_lab, stamped
+from tests.failover.lab.support import EAST, TABLES, WEST, OwnLab, lives, own_lab, stamped
 from tests.processes import ROOT
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.lab
+
+
+def warned(lab: OwnLab, *arguments: str) -> str:
+    """What ``manage.py fault ARGUMENTS`` writes to its standard error."""
+    errors = StringIO()
+    with override_settings(LAB_DIR=lab.dir):
+        call_command("fault", *arguments, stdout=StringIO(), stderr=errors)
+    return errors.getvalue()
 
 
 def test_a_lab_ends_with_its_parent_keeps_its_data_makes_the_regions_equal_and_forgets_faults(tmp_path: Path):
@@ -78,11 +89,15 @@ def test_a_region_that_could_not_save_is_said_at_the_end_and_keeps_its_last_snap
         lab.replica(EAST).put("survey-votes", kept)
         lab.wait_copied(kept, WEST)
         for region in regions:
-            lab.client.set_fault(region, "stop")  # which saves
+            assert warned(lab, region, "stop") == ""  # it saves
         lab.client.clear()
         for obstacle in obstacles:
             obstacle.mkdir()
         lab.replica(EAST).put("survey-votes", lost)
+        lab.wait_copied(lost, WEST)
+        assert "us-east-1 could not save its tables" in warned(lab, EAST, "stop")
+        lab.client.clear()
+        assert lost in lab.contents(EAST), "the other region has it"
         lab.process.send_signal(signal.SIGTERM)
         output = lab.process.communicate(timeout=60)[0]
     assert lab.process.returncode == 1

@@ -10,7 +10,8 @@ from failover.lab.control.client import LabClient
 from failover.lab.errors import LabError
 from failover.lab.faults import verify
 from failover.lab.faults.book import LONGEST_S
-from failover.lab.faults.kinds import DEFAULT_S, KINDS
+from failover.lab.faults.kinds import DEFAULT_S, KINDS, Stop
+from failover.lab.faults.outside import region_of
 
 
 class Command(BaseCommand):
@@ -59,6 +60,11 @@ class Command(BaseCommand):
             client.clear(region)
             raise CommandError(f"{kind} in {region} did not take hold, and was cleared: {finding.text}")
         self.stdout.write(f"{kind} in {region} for {fault['seconds']:g} s. Seen from outside: {finding.text}.")
+        if kind == Stop.name and not region_of(client.state(), region)["engine"]["saved"]:
+            self.stderr.write(
+                f"{region} could not save its tables in {settings.LAB_DIR}: is the disk full? It will start with "
+                "what it saved before, and get the rest from the other regions."
+            )
 
     def _clear(self, client: LabClient, region: str | None) -> None:
         cleared = client.clear(region)
