@@ -36,8 +36,8 @@ demo: $(VENV)/.lab $(ENGINE_VENV)/.ok ## Run the demo: two regions, DNS and the 
 
 # With T=PATH the tests there run alone, without the checks.
 T :=
-# Two modules side by side: most of the long ones wait for processes. Short modules come last.
-SIDE_BY_SIDE := -n 2 --dist loadgroup --no-loadscope-reorder
+# Two modules side by side, in the order of tests/conftest.py.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.dev $(ENGINE_VENV)/.ok chromium ## Run every check and every test (T=tests/polls/ballots for those alone)
 	@$(if $(T),:,$(MAKE) --no-print-directory check)

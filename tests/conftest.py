@@ -65,21 +65,18 @@ SLOW = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
-    users = {item.path for item in items if "lab" in getattr(item, "fixturenames", ())}
     for item in items:
         if item.path.relative_to(here).as_posix().startswith(SLOW):
             item.add_marker("slow")
         if any(item.iter_markers("lab")) or any(item.iter_markers("browser")):
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=OUT_OF_TIME))
-        # Side by side run modules, each as a whole. Those that use the session's lab share one process, so that there
-        # is one such lab.
-        item.add_marker(pytest.mark.xdist_group("lab" if item.path in users else str(item.path.relative_to(here))))
-    # The modules that wait for processes begin first: the short ones fill up the end of a run.
+    # The modules with demos and browsers of their own are the longest, so they run first. Those that use the session's
+    # lab run last, so that it takes no time from the others.
+    users = {item.path for item in items if "lab" in getattr(item, "fixturenames", ())}
     waiting = {item.path for item in items if any(item.iter_markers("lab")) or any(item.iter_markers("browser"))}
-    items.sort(key=lambda item: (item.path not in users, item.path not in waiting))
+    items.sort(key=lambda item: (item.path in users, item.path not in waiting))
 
 
 def pytest_collection_finish() -> None:
