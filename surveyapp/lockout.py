@@ -79,10 +79,10 @@ def parameters(request: HttpRequest, credentials: dict[str, Any] | None = None) 
 
 def address(request: HttpRequest) -> str | None:
     """From where a try came."""
-    found = parsed(request.META.get("REMOTE_ADDR", ""))
-    if isinstance(found, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((found, IPV6_PREFIX), strict=False).network_address)
-    return None if found is None else str(found)
+    visitor = parsed(request.META.get("REMOTE_ADDR", ""))
+    if isinstance(visitor, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((visitor, IPV6_PREFIX), strict=False).network_address)
+    return None if visitor is None else str(visitor)
 
 
 def locked_out(request: HttpRequest, _response: HttpResponseBase, _credentials: dict[str, Any] | None) -> HttpResponse:

@@ -47,8 +47,8 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, in ASCII."""
         fields = record.args if isinstance(record.args, Mapping) else {}
-        told: dict[str, Any] = {name: _plain(value) for name, value in fields.items()}
-        told |= {
+        line: dict[str, Any] = {name: _plain(value) for name, value in fields.items()}
+        line |= {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname,
             "logger": record.name,
@@ -56,8 +56,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage()[:LONGEST],
         }
         if record.exc_info:
-            told["exception"] = self.formatException(record.exc_info)[-LONGEST:]
-        return json.dumps(told)
+            line["exception"] = self.formatException(record.exc_info)[-LONGEST:]
+        return json.dumps(line)
 
 
 def _plain(value: object) -> str | int | float | bool | None:
@@ -79,7 +79,7 @@ class RouteNotPath(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrites the record of a request; says whether it is told."""
+        """Rewrites the record of a request; returns whether it is logged."""
         request, status = getattr(record, "request", None), getattr(record, "status_code", None)
         if not isinstance(request, HttpRequest) or not isinstance(status, int):
             return True
@@ -128,10 +128,10 @@ def configuration(shape: str, level: str) -> dict[str, Any]:
     }
 
 
-def configure(told: Mapping[str, Any]) -> None:
+def configure(settings: Mapping[str, Any]) -> None:
     """Django's LOGGING_CONFIG. As JSON, also what Python itself would write to stderr is a record."""
-    logging.config.dictConfig(dict(told))
-    if told["handlers"]["stderr"]["formatter"] == "json":
+    logging.config.dictConfig(dict(settings))
+    if settings["handlers"]["stderr"]["formatter"] == "json":
         logging.captureWarnings(True)
         sys.excepthook = _uncaught
         threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)

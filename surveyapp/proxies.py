@@ -35,8 +35,8 @@ class TrustedProxyMiddleware:
             meta["REMOTE_ADDR"] = str(client(peer, given.get(FOR, ""), trusted))
             for name in (PROTO, HOST):
                 # The last word is that of the proxy next to us; whatever stands before it, a visitor may have written.
-                if said := given.get(name, "").rpartition(",")[2].strip():
-                    meta[name] = said.lower()
+                if value := given.get(name, "").rpartition(",")[2].strip():
+                    meta[name] = value.lower()
         return self._get_response(request)
 
 

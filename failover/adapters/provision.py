@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 def create_missing(client: DynamoDBClient, spec: TableSpec) -> bool:
-    """Makes the table unless it exists, and waits until it is active; returns whether it was made."""
+    """Makes the table unless it exists, and waits until it is active; returns whether it was created."""
     try:
         client.create_table(**spec.create)
-        made = True
+        created = True
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceInUseException":
             raise
-        made = False
+        created = False
     client.get_waiter("table_exists").wait(TableName=spec.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
-    if not made:
+    if not created:
         _add_indexes(client, spec)
     if spec.ttl_attribute and not _expires(client, spec.name):
         client.update_time_to_live(
             TableName=spec.name, TimeToLiveSpecification={"Enabled": True, "AttributeName": spec.ttl_attribute}
         )
-    return made
+    return created
 
 
 def _add_indexes(client: DynamoDBClient, spec: TableSpec) -> None:

@@ -1,6 +1,6 @@
-"""What became of every acknowledged vote: the ledger of what was sent against the ballots that the application exports.
+"""Compares the ledger of what was sent with the ballots that the application exports.
 
-Pure. Which of a voter's two votes is the later one is decided by the text of their names alone, never by a clock.
+Pure. The later one of a voter's two votes is the one with the higher name; no clock decides it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from failover.drills.verdict import Ballot, Problem, Store, Verdict, Wrong
 
 
 def check(ledger: Ledger, store: Store, *, alone: bool = False, first_look: Iterable[Ballot] | None = None) -> Verdict:
-    """Compare. `alone`: no other people voted in this survey, so every ballot must be the ledger's.
+    """Says what became of every acknowledged vote.
 
-    `first_look` is a region's rows from before the regions converged; acknowledged votes that it lacks and the store
-    has are `late`.
+    `alone`: no other people voted in this survey, so every ballot must be the ledger's. `first_look`
+    is a region's rows from before the regions converged: acknowledged votes that are missing there and
+    present in the store are counted as `late`.
     """
     rows = [*store.merged, *(ballot for region in store.raw.values() for ballot in region)]
     held = _latest(ledger, store.merged)
-    receipts = [one for one in first_receipts(ledger) if one.round == store.round]
-    gone = [one for one in receipts if not _covered(ledger, one, held)]
+    receipts = [receipt for receipt in first_receipts(ledger) if receipt.round == store.round]
+    gone = [receipt for receipt in receipts if not _covered(ledger, receipt, held)]
     missed_at_first = set() if first_look is None else _missing(ledger, receipts, _latest(ledger, first_look))
-    gone_ids = {one.vote_id for one in gone}
-    acknowledged = {one.vote_id for one in ledger.receipts}
-    refused = {one.vote_id for one in ledger.refused} - acknowledged
+    gone_ids = {receipt.vote_id for receipt in gone}
+    acknowledged = {receipt.vote_id for receipt in ledger.receipts}
+    refused = {refusal.vote_id for refusal in ledger.refused} - acknowledged
     problems = (
         *_lost(ledger, gone, held),
         *_duplicated(ledger, store, alone=alone),
@@ -44,7 +45,7 @@ def check(ledger: Ledger, store: Store, *, alone: bool = False, first_look: Iter
         failed=len(ledger.votes) - len(acknowledged) - len(refused),
         found=len(receipts) - len(gone),
         late=len(missed_at_first - gone_ids),
-        recorded_unacknowledged=len({one.vote_id for one in rows} & (ledger.votes.keys() - acknowledged)),
+        recorded_unacknowledged=len({ballot.vote_id for ballot in rows} & (ledger.votes.keys() - acknowledged)),
         regions=regions_served(ledger),
         latency=latency_ms(ledger),
         worst_ms=worst_ms(ledger),
@@ -52,10 +53,10 @@ def check(ledger: Ledger, store: Store, *, alone: bool = False, first_look: Iter
     )
 
 
-def differences(one: Iterable[Ballot], other: Iterable[Ballot]) -> tuple[Ballot, ...]:
+def differences(first: Iterable[Ballot], second: Iterable[Ballot]) -> tuple[Ballot, ...]:
     """The rows that only one of two replicas has, or that they have with different contents."""
-    left, right = ({_row(ballot): ballot for ballot in side} for side in (one, other))
-    return tuple({**left, **right}[key] for key in sorted(left.keys() ^ right.keys()))
+    rows, others = ({_row(ballot): ballot for ballot in replica} for replica in (first, second))
+    return tuple({**rows, **others}[key] for key in sorted(rows.keys() ^ others.keys()))
 
 
 def _row(ballot: Ballot) -> tuple[str, str, str, str]:
@@ -68,7 +69,7 @@ def _text(answers: Mapping[str, Any]) -> str:
 
 
 def _latest(ledger: Ledger, ballots: Iterable[Ballot]) -> dict[str, str]:
-    """Each voter's highest vote_id of those that they sent: what nobody sent replaces nothing."""
+    """Each voter's highest vote_id, among the votes that they sent themselves."""
     latest: dict[str, str] = {}
     for ballot in ballots:
         sent = ledger.votes.get(ballot.vote_id)
@@ -78,47 +79,47 @@ def _latest(ledger: Ledger, ballots: Iterable[Ballot]) -> dict[str, str]:
 
 
 def _covered(ledger: Ledger, receipt: Receipt, held: Mapping[str, str]) -> bool:
-    """The vote itself stands, or a later one of the same voter."""
+    """Whether the vote itself or a later one of the same voter is there."""
     return held.get(ledger.votes[receipt.vote_id].voter, "") >= receipt.vote_id
 
 
 def _missing(ledger: Ledger, receipts: Sequence[Receipt], held: Mapping[str, str]) -> set[str]:
-    return {one.vote_id for one in receipts if not _covered(ledger, one, held)}
+    return {receipt.vote_id for receipt in receipts if not _covered(ledger, receipt, held)}
 
 
 def _ours(ledger: Ledger, ballots: Iterable[Ballot], *, alone: bool) -> list[Ballot]:
     """The ballots that must be the ledger's."""
-    return [one for one in ballots if alone or one.voter.startswith(ledger.run.voters)]
+    return [ballot for ballot in ballots if alone or ballot.voter.startswith(ledger.run.voters)]
 
 
 def _lost(ledger: Ledger, gone: Sequence[Receipt], held: Mapping[str, str]) -> list[Problem]:
     problems = []
     for receipt in gone:
         voter = ledger.votes[receipt.vote_id].voter
-        told = f"{voter}'s vote {receipt.vote_id}, acknowledged by {receipt.region},"
+        vote = f"{voter}'s vote {receipt.vote_id}, acknowledged by {receipt.region},"
         if voter in held:
-            text = f"{told} was reverted to {held[voter]}"
+            text = f"{vote} was reverted to {held[voter]}"
             problems.append(Problem(Wrong.REVERTED, voter, receipt.vote_id, text))
         else:
-            problems.append(Problem(Wrong.ABSENT, voter, receipt.vote_id, f"{told} is not there"))
+            problems.append(Problem(Wrong.ABSENT, voter, receipt.vote_id, f"{vote} is not there"))
     return problems
 
 
 def _duplicated(ledger: Ledger, store: Store, *, alone: bool) -> list[Problem]:
-    """One ballot a voter when merged; one row a voter and region of writing in each replica."""
+    """Each voter has one merged ballot, and in each replica one row for each region of writing."""
     problems = []
     for place, ballots in {"the merged ballots": store.merged, **store.raw}.items():
-        keys = Counter((one.voter, one.written_in) for one in _ours(ledger, ballots, alone=alone))
+        keys = Counter((ballot.voter, ballot.written_in) for ballot in _ours(ledger, ballots, alone=alone))
         for (voter, _region), times in keys.items():
             if times > 1:
-                held = next(one.vote_id for one in ballots if one.voter == voter)
+                held = next(ballot.vote_id for ballot in ballots if ballot.voter == voter)
                 text = f"{voter} has {times} ballots in {place}"
                 problems.append(Problem(Wrong.DUPLICATED, voter, held, text))
     return problems
 
 
 def _foreign(ledger: Ledger, rows: Sequence[Ballot], *, alone: bool) -> list[Problem]:
-    """A voter of this run with a vote that was never sent, or a vote of this run under another voter's name."""
+    """Finds votes that nobody sent under a voter of this run, and votes of this run under another voter."""
     problems = {}
     for ballot in rows:
         sent = ledger.votes.get(ballot.vote_id)
@@ -140,7 +141,7 @@ def _half_written(ledger: Ledger, rows: Sequence[Ballot]) -> list[Problem]:
 
 
 def _unequal(ledger: Ledger, store: Store, *, alone: bool) -> list[Problem]:
-    """Every replica against the first."""
+    """Compares every replica with the first."""
     problems = []
     (first, reference), *others = store.raw.items() or [("", ())]
     for region, ballots in others:
@@ -153,7 +154,7 @@ def _unequal(ledger: Ledger, store: Store, *, alone: bool) -> list[Problem]:
 
 
 def _merged_wrongly(ledger: Ledger, store: Store, *, alone: bool) -> list[Problem]:
-    """Read off the first replica: where another one differs, that is said already."""
+    """Compares the merged ballots with the first replica. `_unequal` reports replicas that differ."""
     if not store.raw:
         return []
     region, rows = next(iter(store.raw.items()))
@@ -161,7 +162,7 @@ def _merged_wrongly(ledger: Ledger, store: Store, *, alone: bool) -> list[Proble
     stands: dict[str, str] = {}
     for row in _ours(ledger, rows, alone=alone):
         stands[row.voter] = pick(row.vote_id, stands.get(row.voter, row.vote_id))
-    merged = {one.voter: one.vote_id for one in _ours(ledger, store.merged, alone=alone)}
+    merged = {ballot.voter: ballot.vote_id for ballot in _ours(ledger, store.merged, alone=alone)}
     return [
         Problem(
             Wrong.MERGED_WRONG,
@@ -179,10 +180,10 @@ def _unchecked(ledger: Ledger, number: int) -> list[Problem]:
     return [
         Problem(
             Wrong.UNCHECKED,
-            ledger.votes[one.vote_id].voter,
-            one.vote_id,
-            f"{one.vote_id} was acknowledged in round {one.round}, and the export is of round {number}",
+            ledger.votes[receipt.vote_id].voter,
+            receipt.vote_id,
+            f"{receipt.vote_id} was acknowledged in round {receipt.round}, and the export is of round {number}",
         )
-        for one in first_receipts(ledger)
-        if one.round != number
+        for receipt in first_receipts(ledger)
+        if receipt.round != number
     ]

@@ -24,22 +24,22 @@ class ExportFailed(Exception):
 
 
 def survey_of(file: Path, *, env: Mapping[str, str] | None = None) -> str:
-    """The code of the survey in `file`, which is made unless it is there. Raises ExportFailed."""
-    return _told("survey", "import", "--keep", str(file), env=env).strip()
+    """Makes the survey in `file` unless it exists, and returns its code. Raises ExportFailed."""
+    return _output_of("survey", "import", "--keep", str(file), env=env).strip()
 
 
 def replica(code: str, region: str, *, env: Mapping[str, str] | None = None) -> tuple[Ballot, ...]:
-    """The rows of one region's replica, whatever is the matter with the others. Raises ExportFailed."""
-    return read_replica(_told("survey", "export", code, "--raw", "--region", region, env=env))
+    """The rows of one region's replica; the others need not answer. Raises ExportFailed."""
+    return read_replica(_output_of("survey", "export", code, "--raw", "--region", region, env=env))
 
 
 def store(code: str, *, env: Mapping[str, str] | None = None) -> Store:
-    """The rows of every region's replica, and the merged ballots as they were after that. Raises ExportFailed."""
-    return read_store(_told("survey", "export", code, "--ballots", "--replicas", env=env))
+    """The rows of every region's replica, and the merged ballots, read afterwards. Raises ExportFailed."""
+    return read_store(_output_of("survey", "export", code, "--ballots", "--replicas", env=env))
 
 
 def converged(code: str, regions: Sequence[str], *, within_s: float, env: Mapping[str, str] | None = None) -> Store:
-    """The store as soon as every replica holds the same rows; after `within_s` as it is then, equal or not.
+    """Waits until every replica holds the same rows, at most `within_s`, and returns the store.
 
     Raises ExportFailed when a region cannot be read even then.
     """
@@ -47,12 +47,12 @@ def converged(code: str, regions: Sequence[str], *, within_s: float, env: Mappin
     while True:
         over = time.monotonic() >= deadline
         try:
-            found = store(code, env=env)
-            if set(found.raw) != set(regions):
-                raise ExportFailed(f"the export is of {', '.join(found.raw)}, and not of {', '.join(regions)}")
-            first, *others = found.raw.values()
+            now = store(code, env=env)
+            if set(now.raw) != set(regions):
+                raise ExportFailed(f"the export is of {', '.join(now.raw)}, and not of {', '.join(regions)}")
+            first, *others = now.raw.values()
             if over or not any(differences(first, other) for other in others):
-                return found
+                return now
         except ExportFailed:
             if over:
                 raise
@@ -86,8 +86,8 @@ def _as_it_should_be() -> Iterator[None]:
         raise ExportFailed(f"the export is not what it should be: {error!r}") from error
 
 
-def _told(*arguments: str, env: Mapping[str, str] | None) -> str:
-    """Asks the application, in a process of its own. `env` None: this process's. Raises ExportFailed."""
+def _output_of(*arguments: str, env: Mapping[str, str] | None) -> str:
+    """Runs manage.py in a process of its own. `env`: this process's when None. Raises ExportFailed."""
     done = subprocess.run(
         [sys.executable, str(MANAGE), *arguments],
         capture_output=True,
@@ -97,6 +97,6 @@ def _told(*arguments: str, env: Mapping[str, str] | None) -> str:
         check=False,
     )
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise ExportFailed(f"{' '.join(arguments)}: {said[-1] if said else 'it said nothing'}")
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise ExportFailed(f"{' '.join(arguments)}: {lines[-1] if lines else 'it printed nothing'}")
     return done.stdout

@@ -9,14 +9,14 @@ from failover.drills.ledger import Ledger, Receipt, Try
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least `share` (0 to 1) of the values do not exceed; None of nothing."""
+    """The smallest value that at least `share` (0 to 1) of the values do not exceed; None when there are no values."""
     if not values:
         return None
     return sorted(values)[max(0, ceil(share * len(values)) - 1)]
 
 
 def first_receipts(ledger: Ledger) -> tuple[Receipt, ...]:
-    """The first acknowledgement of each vote: what came of repeats on purpose is no vote's latency."""
+    """The first acknowledgement of each vote. The acknowledgement of a deliberate repeat has no latency."""
     first: dict[str, Receipt] = {}
     for receipt in ledger.receipts:
         first.setdefault(receipt.vote_id, receipt)
@@ -36,19 +36,21 @@ def worst_ms(ledger: Ledger) -> float | None:
 
 def waits_ms(ledger: Ledger, *, since: float = 0.0, until: float = float("inf")) -> list[float]:
     """How long each acknowledged vote that was first sent in [since, until) took, in ms, its repeats included."""
-    return [one.ms for one in first_receipts(ledger) if since <= ledger.votes[one.vote_id].at < until]
+    receipts = first_receipts(ledger)
+    return [receipt.ms for receipt in receipts if since <= ledger.votes[receipt.vote_id].at < until]
 
 
 def rto_ms(tries: Iterable[Try], *, fault_at: float) -> float | None:
-    """From the fault to the first success that follows the last failure; 0 when nothing failed, None without recovery.
+    """The time from the fault to the first success that follows the last failure, in ms.
 
-    `fault_at` is in seconds since the epoch. What failed before the fault is not the fault's doing.
+    0 when nothing failed, None when nothing succeeded afterwards. `fault_at` is in seconds since the
+    epoch. Failures before the fault do not count.
     """
-    after = sorted((one for one in tries if one.at >= fault_at), key=lambda one: one.at)
-    failures = [one.at for one in after if one.failed]
+    after = sorted((attempt for attempt in tries if attempt.at >= fault_at), key=lambda attempt: attempt.at)
+    failures = [attempt.at for attempt in after if attempt.failed]
     if not failures:
         return 0.0
-    recovered = [one.at for one in after if not one.failed and one.at >= failures[-1]]
+    recovered = [attempt.at for attempt in after if not attempt.failed and attempt.at >= failures[-1]]
     return (recovered[0] - fault_at) * 1000 if recovered else None
 
 

@@ -1,4 +1,4 @@
-"""The ledger: what the students sent and what they were told, one JSON object a line, only ever appended.
+"""The ledger of what the students sent and of the replies they got: one JSON object per line, append only.
 
 A vote is written down before it is sent and its reply when it has come, so whatever dies in between, the ledger never
 holds an acknowledgement that nobody received, and never misses a vote that may have arrived.

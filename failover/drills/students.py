@@ -59,7 +59,7 @@ class Load:
 
     @property
     def votes(self) -> int:
-        """How many requests are begun, without what is repeated because it failed."""
+        """How many votes are sent, without the repeats of failed ones."""
         return max(1, round(self.rate * self.seconds))
 
 
@@ -149,12 +149,12 @@ class Class:
         except httpx.TransportError as error:
             raise CannotVote(f"{self.url} does not answer ({error or type(error).__name__})") from error
         if reply.status_code != httpx.codes.OK:
-            raise CannotVote(f"survey {self.code} cannot be read: {_said(reply)} ({reply.status_code})")
+            raise CannotVote(f"survey {self.code} cannot be read: {_word_of(reply)} ({reply.status_code})")
         survey: Mapping[str, Any] = reply.json()
         return survey
 
     def _turn(self, load: Load) -> Student:
-        """Who votes now, and what: a new student, or one who has voted and is not waiting for a reply."""
+        """Chooses the student who votes now: a new one, or one who has voted and waits for no reply."""
         free = [student for student in self._students if not student.busy]
         drawn = self.chance.random()
         if free and drawn < load.changes + load.repeats:
@@ -180,7 +180,7 @@ class Class:
             student.busy = False
 
     async def _until_answered(self, client: httpx.AsyncClient, sent: Sent) -> None:
-        """The same vote under the same name, until the ledger can say what came of it."""
+        """Sends the vote until it is acknowledged, refused, or given up, always under the same name."""
         began = time.monotonic()
         for number in range(1, MOST_TRIES + 1):
             reply, tried = await self._try(client, sent, number)
@@ -209,16 +209,17 @@ class Class:
         try:
             reply = await client.post(f"{self.url}/api/v1/surveys/{self.code}/ballots", json=body)
         except httpx.TransportError as error:
-            http, said = 0, type(error).__name__
+            http, word = 0, type(error).__name__
         else:
-            http, said = reply.status_code, _said(reply)
+            http, word = reply.status_code, _word_of(reply)
             if reply.is_success and not _is_receipt(reply, sent):
                 # A success that does not say which vote it is about acknowledges nothing.
-                reply, http, said = None, 0, f"{http} without this vote's receipt"
-        return reply, Try(sent.vote_id, number, http, said, (time.monotonic() - began) * 1000, time.time())
+                reply, http, word = None, 0, f"{http} without this vote's receipt"
+        return reply, Try(sent.vote_id, number, http, word, (time.monotonic() - began) * 1000, time.time())
 
     def _wait(self, reply: httpx.Response | None, number: int) -> float:
-        """What the reply asks for, else doubling; jittered, so that a class does not come back as one."""
+        """The pause in s: what the reply asks for, or twice the pause before. It is jittered, so that a class does not
+        come back all at once."""
         asked = whole_number(reply.headers.get("Retry-After", "")) if reply is not None else None
         base = FIRST_WAIT_S * 2 ** (number - 1) if asked is None else asked
         return min(base, LONGEST_WAIT_S) * self.chance.uniform(0.75, 1.25)
@@ -243,14 +244,14 @@ def answers(questions: list[Mapping[str, Any]], chance: random.Random) -> dict[s
 
 
 def _receipt(sent: Sent, reply: httpx.Response, tries: int, ms: float) -> Receipt:
-    told = reply.json()
+    receipt = reply.json()
     return Receipt(
         vote_id=sent.vote_id,
-        round=told["round"],
-        region=told["region"],
-        status=told["status"],
+        round=receipt["round"],
+        region=receipt["region"],
+        status=receipt["status"],
         http=reply.status_code,
-        attempts=tuple(told["attempts"]),
+        attempts=tuple(receipt["attempts"]),
         tries=tries,
         ms=ms,
         at=time.time(),
@@ -258,19 +259,19 @@ def _receipt(sent: Sent, reply: httpx.Response, tries: int, ms: float) -> Receip
 
 
 def _is_receipt(reply: httpx.Response, sent: Sent) -> bool:
-    """A whole receipt for this very vote."""
+    """Whether the reply is a complete receipt for this vote."""
     try:
-        told = reply.json()
-        whole = {"vote_id", "round", "region", "status", "attempts"} <= told.keys()
+        body = reply.json()
+        whole = {"vote_id", "round", "region", "status", "attempts"} <= body.keys()
     except (ValueError, AttributeError):
         return False
-    return whole and bool(told["vote_id"] == sent.vote_id)
+    return whole and bool(body["vote_id"] == sent.vote_id)
 
 
-def _said(reply: httpx.Response) -> str:
+def _word_of(reply: httpx.Response) -> str:
     """A reply in a word or a sentence: the status of a receipt, the reason of a refusal."""
     try:
-        told = reply.json()
-        return str(told.get("reason") or told.get("detail") or told.get("status") or reply.reason_phrase)
+        body = reply.json()
+        return str(body.get("reason") or body.get("detail") or body.get("status") or reply.reason_phrase)
     except (ValueError, AttributeError):
         return reply.reason_phrase

@@ -23,7 +23,7 @@ class Ballot:
 
 @dataclass(frozen=True)
 class Store:
-    """One round, as the application exports it: `merged` has one ballot a voter, `raw` the rows of each region."""
+    """One round, as the application exports it: `merged` has one ballot per voter, `raw` the rows of each region."""
 
     round: int
     merged: tuple[Ballot, ...]
@@ -46,7 +46,7 @@ class Wrong(StrEnum):
     MERGED_WRONG = "merged wrongly"
     """The merged ballots are not what a region's own rows come to."""
     UNCHECKED = "unchecked"
-    """Acknowledged in a round that the export does not hold: nothing is known, and that is said."""
+    """Acknowledged in a round that the export does not hold, so nothing is known about it."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the checker found. Counts are of votes (one a name), `worst_ms` is None when nothing was acknowledged."""
+    """What the checker found. Each vote_id counts once. `worst_ms` is None when nothing was acknowledged."""
 
     attempted: int
     acknowledged: int
@@ -82,11 +82,11 @@ class Verdict:
 
     def count(self, *kinds: Wrong) -> int:
         """How many problems of these kinds."""
-        return sum(one.wrong in kinds for one in self.problems)
+        return sum(problem.wrong in kinds for problem in self.problems)
 
     @property
     def lost(self) -> int:
-        """Acknowledged votes of which neither they nor a later vote of the same voter is there. Also `rpo_votes`."""
+        """Acknowledged votes that are missing, without a later vote of the same voter. Also `rpo_votes`."""
         return self.count(Wrong.ABSENT, Wrong.REVERTED)
 
     def votes_block(self) -> dict[str, int]:
@@ -102,7 +102,7 @@ class Verdict:
         }
 
     def summary(self) -> str:
-        """For people: one line when all is well, else one more for each kind of problem, with examples."""
+        """For people: one line, and a further line with examples for each kind of problem."""
         served = ", ".join(f"{region} {count}" for region, count in self.regions.items()) or "no region"
         lines = [
             f"{self.attempted} votes: {self.acknowledged} acknowledged ({served}), {self.refused} refused, "
@@ -111,8 +111,8 @@ class Verdict:
             f"voter knowing; worst {self.worst_ms or 0:.0f} ms"
         ]
         for kind in Wrong:
-            found = [one.text for one in self.problems if one.wrong is kind]
-            if found:
-                more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-                lines.append(f"{len(found)} {kind}: {'; '.join(found[:SHOWN])}{more}")
+            texts = [problem.text for problem in self.problems if problem.wrong is kind]
+            if texts:
+                more = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
+                lines.append(f"{len(texts)} {kind}: {'; '.join(texts[:SHOWN])}{more}")
         return "\n".join(lines)

@@ -180,7 +180,7 @@ def time_zone(name: str, *, default: str) -> str:
 
 def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """Addresses and networks, separated by commas."""
-    found = []
+    parsed = []
     for text in os.environ.get(name, "").replace(",", " ").split():
         try:
             network = ipaddress.ip_network(text)
@@ -190,8 +190,8 @@ def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
             ) from None
         if network.prefixlen == 0:
             raise ImproperlyConfigured(f"{name}: {text} would trust everybody")
-        found.append(network)
-    return found
+        parsed.append(network)
+    return parsed
 
 
 def installation(secret_key: str, name: str) -> str:

@@ -130,11 +130,11 @@ def _alarms(facts: RegionFacts) -> Iterator[AlarmDocument]:
     name = (facts.health.latest or Canary()).dns
     yield _alarm("stale-dns", facts, name.stale, name.detail if name.stale else phrase("no stale answer serves"))
     slow = facts.slowness
-    left = facts.quick_ms is not None
-    pace = phrase("it was left for being slow") if left else phrase("no traffic")
+    was_slow = facts.quick_ms is not None
+    pace = phrase("it was left for being slow") if was_slow else phrase("no traffic")
     if slow.pace.p99_ms is not None:
         pace = phrase("p99 {ms:.0f} ms", ms=slow.pace.p99_ms)
-    yield _alarm("slow", facts, slow.met or left, pace)
+    yield _alarm("slow", facts, slow.met or was_slow, pace)
     flaps = facts.circuit.flaps(facts.now, facts.config)
     flapping = flaps >= facts.config.flap_openings
     window = facts.config.flap_window_s

@@ -57,7 +57,7 @@ def _why(facts: Mapping[str, RegionFacts], plan: Plan, decision: Decision | None
         away = _why_away(facts[plan.home])
         pinned = decision is not None and decision.region == plan.home
         return phrase("pinned, but {trouble}", trouble=away) if pinned else away
-    down = [one for one in facts.values() if one.circuit.state is not CircuitState.CLOSED]
+    down = [region for region in facts.values() if region.circuit.state is not CircuitState.CLOSED]
     trouble = down[0].why_down if down else None
     if decision is not None and decision.region == plan.active:
         if trouble is None:
@@ -105,20 +105,20 @@ def _stale(facts: RegionFacts) -> Phrase | None:
 
 def _refusing(facts: Mapping[str, RegionFacts]) -> Phrase | None:
     """Said of a region whose circuit is closed although it refuses some calls, which other regions then answer."""
-    for one in facts.values():
-        if one.traffic.denied and one.circuit.state is CircuitState.CLOSED:
-            return phrase("{region} refuses some calls ({refusal}).", region=one.name, refusal=one.refusal)
+    for region in facts.values():
+        if region.traffic.denied and region.circuit.state is CircuitState.CLOSED:
+            return phrase("{region} refuses some calls ({refusal}).", region=region.name, refusal=region.refusal)
     return None
 
 
 def _replication(facts: Mapping[str, RegionFacts]) -> Phrase:
-    lags = [lag for one in facts.values() for lag in one.lags.values()]
+    lags = [lag for region in facts.values() for lag in region.lags.values()]
     if not lags:
         return phrase("There is one region, so nothing is replicated.")
     known = [lag.ms for lag in lags if lag.ms is not None]
     if known:
         return phrase("Replication is {seconds:.1f} s behind.", seconds=max(known) / 1000)
-    unread = [one.name for one in facts.values() if not one.health.readable]
+    unread = [region.name for region in facts.values() if not region.health.readable]
     if unread:
         return phrase("The replication lag is unknown while {region} cannot be read.", region=unread[0])
     return phrase("The replication lag is unknown.")

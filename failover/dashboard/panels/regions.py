@@ -22,14 +22,14 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of the latest canary. `told` is its detail in words that name the layer."""
+    """One layer of the latest canary. `sentence` is its detail in words that name the layer."""
 
     title: str
     tone: Tone
     word: str
     time: str
     detail: str
-    told: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +113,5 @@ def _layer(name: str, check: CheckDocument) -> Layer:
             mark, word = "unknown", _("not reached")
     title, detail = str(TITLES.get(name, name)), text_of(check, "detail")
     # What a name server says is a clause that names DNS already.
-    told = detail if name == "dns" else f"{title}: {detail}"
-    return Layer(title, mark, word, duration(check["ms"]), detail, told)
+    sentence = detail if name == "dns" else f"{title}: {detail}"
+    return Layer(title, mark, word, duration(check["ms"]), detail, sentence)

@@ -252,7 +252,7 @@ def test_a_detail_of_dns_names_its_layer_and_any_other_stands_behind_the_layers_
     checks = document["regions"][0]["checks"]
     checks["dns"] |= {"ok": False, "detail": "DNS answers empty"}
     checks["connect"] |= {"ok": False, "detail": "no connection in time"}
-    told = [layer.told for layer in regions.build(fresh(document))[0].broken]
+    told = [layer.sentence for layer in regions.build(fresh(document))[0].broken]
     assert told == ["DNS answers empty", "Connect: no connection in time"]
 
 
@@ -262,7 +262,7 @@ def test_a_layer_that_works_by_a_stale_answer_is_told_in_words_and_is_not_called
     document["regions"][0]["checks"]["dns"] |= {"detail": said, "stale": True}
     east, west = regions.build(fresh(document))
     assert [(layer.tone, layer.word) for layer in east.layers] == [("warn", "stale"), *[("ok", "ok")] * 3]
-    assert [layer.told for layer in east.broken] == [said]
+    assert [layer.sentence for layer in east.broken] == [said]
     assert west.broken == ()
     assert said in render_all(fresh(document))["regions"].html
     assert f"{EAST} dns: {said}" in table(document)

@@ -129,10 +129,10 @@ def _ledger_path(lab_dir: Path) -> Path:
 
 
 def _summary(ledger: Ledger) -> str:
-    """One line. What was neither acknowledged nor refused, failed: the student does not know."""
-    acknowledged = {one.vote_id for one in ledger.receipts}
-    refused = {one.vote_id for one in ledger.refused} - acknowledged
-    again = sum(one.number > 1 for one in ledger.tries)
+    """One line. A vote that was neither acknowledged nor refused counts as failed: its student does not know."""
+    acknowledged = {receipt.vote_id for receipt in ledger.receipts}
+    refused = {refusal.vote_id for refusal in ledger.refused} - acknowledged
+    again = sum(attempt.number > 1 for attempt in ledger.tries)
     waits = waits_ms(ledger)
     served = ", ".join(f"{region} {count}" for region, count in regions_served(ledger).items()) or "no region"
     return (
