@@ -51,7 +51,7 @@ def test_the_page_keeps_to_the_content_security_policy(staff: Client, monitor: P
     assert not re.search(r"<[^>]+\son[a-z]+=", html)
     assert "<style" not in html
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", html))
-    assert '"allowEval":false' in html
+    assert '"allowEval": false' in html
     assert '"includeIndicatorStyles":false' in html
 
 
