@@ -101,7 +101,7 @@ def instructor() -> Iterator[Station]:
     yield Station("builder-signed-out", "/admin/surveys/new/", "Sign in to go on", saved_signed_out)
     yield Station("begin-anew", "/admin/surveys/WALK22/reset/", "Nothing was changed", reset_in_vain)
     yield Station("builder-edit", "/admin/surveys/WALK22/edit/", "Edit “Which database")
-    yield Station("builder-breaks", "/admin/surveys/WALK22/edit/", "does not go together", remove_and_save)
+    yield Station("builder-breaks", "/admin/surveys/WALK22/edit/", "does not fit the votes", remove_and_save)
     yield Station("builder-many", "/admin/surveys/MANY22/edit/", "As many questions as there may be")
     yield Station("conflict", "/admin/surveys/EMPTY2/edit/", "Somebody else changed the same parts", conflict)
     yield Station("versions", "/admin/surveys/SPLIT2/versions/", "The version from")

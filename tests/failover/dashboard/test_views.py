@@ -52,7 +52,7 @@ def test_the_page_keeps_to_the_content_security_policy(staff: Client, monitor: P
     assert "<style" not in html
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", html))
     assert '"allowEval": false' in html
-    assert '"includeIndicatorStyles":false' in html
+    assert '"includeIndicatorStyles": false' in html
 
 
 def test_only_the_sentence_is_a_status_and_the_events_are_a_log(staff: Client, monitor: Publish) -> None:
