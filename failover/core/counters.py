@@ -5,7 +5,6 @@ They are frozen values with addition, subtraction and JSON. A new counter is one
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
@@ -133,17 +132,6 @@ class RegionCounters:
 
 NOTHING = RegionCounters()
 """Adds nothing, and costs nothing to add."""
-
-
-def bucket_of(ms: float) -> int:
-    """The bucket of the latency histogram that a time belongs to."""
-    return bisect_left(LATENCY_BOUNDS_MS, ms)
-
-
-def in_bucket(ms: float) -> tuple[int, ...]:
-    """A latency histogram with one success, which took `ms`."""
-    bucket = bucket_of(ms)
-    return (*_EMPTY[:bucket], 1, *_EMPTY[bucket + 1 :])
 
 
 Kind = TypeVar("Kind", CallCounters, RegionCounters)

@@ -6,11 +6,11 @@ It decides under its lock and acts outside it: a hung region blocks the call tha
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from failover.core.config import RouterConfig
-from failover.core.counters import CallCounters, counters_to_json
 from failover.core.decisions import Decision, latest
 from failover.core.errors import (
     ErrorClass,
@@ -67,7 +67,7 @@ class Router:
         self._states: dict[str, CircuitState] = {}
         self._plan: Plan | None = None
         self._pools_to_renew: tuple[str, ...] = ()
-        self._counters = CallCounters()
+        self._counts = Counter[str]()  # by the names of CallCounters
 
     def call(
         self,
@@ -117,19 +117,19 @@ class Router:
             job.tried.add(region)
             if isinstance(result, Success):
                 self._attempts.accepted(job)
-                self._count(CallCounters(answered=1, failed_over=int(region != plan.home)))
+                self._count(answered=True, failed_over=region != plan.home)
                 given = Consistency.STRONG if job.strong(region) else Consistency.EVENTUAL
                 return Routed(result.value, region, tuple(job.attempts), consistency, given)
             cause = result.error
             if result.error_class is ErrorClass.CALLER:
-                self._count(CallCounters(refused=1))
+                self._count(refused=True)
                 raise cause
             if result.error_class is ErrorClass.UNKNOWN and not idempotent:
-                self._count(CallCounters(unanswered=1))
+                self._count(unanswered=True)
                 raise OutcomeUnknown(tuple(job.attempts)) from cause
             self._remember(job, region, result)
         denied = job.denied.keys() == self._slots.keys() and job.is_not_applied
-        self._count(CallCounters(unanswered=1, denied=int(denied)))
+        self._count(unanswered=True, denied=denied)
         raise (RefusedEverywhere if denied else NoRegionAnswered)(tuple(job.attempts)) from cause
 
     def _remember(self, job: Job[T], region: str, failure: Failure) -> None:
@@ -141,9 +141,10 @@ class Router:
             with self._lock:
                 self._slots[region].count_congested()
 
-    def _count(self, counters: CallCounters) -> None:
+    def _count(self, **ended: bool) -> None:
         with self._lock:
-            self._counters += counters
+            for name, value in ended.items():
+                self._counts[name] += value
 
     def order(self) -> tuple[str, ...]:
         """The regions that a call would try now, in that order; never empty."""
@@ -179,7 +180,7 @@ class Router:
                 self._started_at,
                 self._clock.wall(),
                 {name: slot.report(now) for name, slot in self._slots.items()},
-                **counters_to_json(CallCounters, self._counters),
+                **self._counts,
             )
 
     def _current_plan(self) -> Plan:

@@ -5,10 +5,12 @@ Not thread-safe: the router holds its lock around every call.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass
 
 from failover.core.config import RouterConfig
-from failover.core.counters import RegionCounters, counters_to_json, in_bucket
+from failover.core.counters import LATENCY_BOUNDS_MS
 from failover.core.errors import ErrorClass, Failure
 from failover.core.exchange.reports import RegionReport
 from failover.core.ports import Success
@@ -53,7 +55,11 @@ class RegionSlot:
     def __init__(self, config: RouterConfig) -> None:
         self.circuit = Circuit()
         self._config = config
-        self._counters = RegionCounters()
+        self._counts = Counter[str]()
+        """By the names of RegionCounters, as are the next three: each vote counts here, so nothing is copied."""
+        self._failures = Counter[str]()
+        self._latency = [0] * (len(LATENCY_BOUNDS_MS) + 1)
+        self._latency_ms = 0.0
         self._refused_writes = 0
         self._last_reason = self._last_denial = ""
         self._trial_out = False
@@ -107,29 +113,27 @@ class RegionSlot:
         self, result: Success[object] | Failure, ms: float, *, shortened: bool = False, writes: bool = False
     ) -> None:
         """Count one attempt. `shortened`: its ticket was; `writes`: it belongs to a call that writes."""
+        counts = self._counts
+        counts["requests"] += 1
+        counts["unweighed"] += shortened
         if isinstance(result, Failure):
-            denied = result.error_class is ErrorClass.DENIED
-            self._counters += RegionCounters(
-                requests=1,
-                failed=int(result.counts),
-                denied=int(denied),
-                unweighed=int(shortened),
-                unweighed_failed=int(shortened and result.counts),
-                failures={result.outcome.value: 1},
-            )
-            if denied:
+            self._failures[result.outcome.value] += 1
+            counts["failed"] += result.counts
+            counts["unweighed_failed"] += shortened and result.counts
+            if result.error_class is ErrorClass.DENIED:
+                counts["denied"] += 1
                 self._last_denial = result.detail
             return
-        self._counters += RegionCounters(
-            requests=1, ok=1, unweighed=int(shortened), latency=in_bucket(ms), latency_ms=ms
-        )
+        counts["ok"] += 1
+        self._latency[bisect_left(LATENCY_BOUNDS_MS, ms)] += 1
+        self._latency_ms += ms
         if writes:
             self._refused_writes = 0
         self._usual_ms = ms if self._usual_ms is None else self._usual_ms + (ms - self._usual_ms) / USUAL_OVER
 
     def count_congested(self) -> None:
         """Count a call that went on to another region because others waited here."""
-        self._counters += RegionCounters(congested=1)
+        self._counts["congested"] += 1
 
     def settle(self, ticket: Ticket, result: Success[object] | Failure | None, now: float) -> None:
         """Take the ticket back, and let the circuit judge the result (None: nothing that says anything).
@@ -157,8 +161,7 @@ class RegionSlot:
         circuit as long as votes are accepted in between.
         """
         self._refused_writes += 1
-        if ticket.trial:
-            self._counters += RegionCounters(trials_failed=1)
+        self._counts["trials_failed"] += ticket.trial
         if ticket.turn != self.circuit.turns:
             return
         circuit = breaker.on_refusals(
@@ -176,7 +179,10 @@ class RegionSlot:
     def report(self, now: float) -> RegionReport:
         """The counters so far and the circuit, frozen."""
         return RegionReport(
-            **counters_to_json(RegionCounters, self._counters),
+            **self._counts,
+            failures=dict(self._failures),
+            latency=tuple(self._latency),
+            latency_ms=self._latency_ms,
             circuit=self.circuit.state,
             consecutive_failures=self.circuit.failures,
             refused_writes=self._refused_writes,
@@ -186,16 +192,15 @@ class RegionSlot:
         )
 
     def _succeeded(self, ticket: Ticket, now: float) -> None:
-        if ticket.trial:
-            self._counters += RegionCounters(trials_passed=1)
+        self._counts["trials_passed"] += ticket.trial
         if ticket.doubts:
             self._take_back(self._doubt.answered(ticket.doubts, now))
-        if ticket.turn == self.circuit.turns:
+        # Most answers find a closed circuit without a failure: they change nothing.
+        if ticket.turn == self.circuit.turns and (ticket.trial or self.circuit.failures):
             self.circuit = breaker.on_success(self.circuit, config=self._config, now=now, trial=ticket.trial)
 
     def _failed(self, ticket: Ticket, failure: Failure, now: float) -> None:
-        if ticket.trial:
-            self._counters += RegionCounters(trials_failed=1)
+        self._counts["trials_failed"] += ticket.trial
         in_doubt = self._doubt.failed(now, pooled=failure.pooled, weighed=not ticket.shortened)
         if ticket.turn != self.circuit.turns:
             return
@@ -210,17 +215,18 @@ class RegionSlot:
         opened = circuit.openings > self.circuit.openings
         self.circuit = circuit
         if opened:
-            self._counters += RegionCounters(openings=1)
+            self._counts["openings"] += 1
             self._last_reason = circuit.cause
         return opened
 
     def _take_back(self, taken: TakenBack) -> None:
         """Leave failures of pooled connections out of the error rate, and undo the opening that they made."""
-        self._counters += RegionCounters(unweighed=taken.weighed, unweighed_failed=taken.weighed)
+        self._counts["unweighed"] += taken.weighed
+        self._counts["unweighed_failed"] += taken.weighed
         if taken.failures and self._before_doubt is not None and self.circuit.state is CircuitState.OPEN:
             self.circuit = breaker.retracted(self.circuit, self._before_doubt)
             self._before_doubt = None
-            self._counters += RegionCounters(retracted=1)
+            self._counts["retracted"] += 1
 
     @property
     def _places(self) -> int:

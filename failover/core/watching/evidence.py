@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping
 
 from failover.core.config import RouterConfig
-from failover.core.counters import LATENCY_BOUNDS_MS, RegionCounters, bucket_of
+from failover.core.counters import LATENCY_BOUNDS_MS, RegionCounters
 from failover.core.exchange.reports import HostCircuit, RegionReport
 from failover.core.exchange.restart import remembered, resumed
 from failover.core.phrases import Phrase, phrase
@@ -251,7 +252,7 @@ class Evidence:
         """How many live calls took too long in a region that is on trial for having been too slow."""
         if self._quick_ms is None or self.circuit.state is not CircuitState.HALF_OPEN:
             return 0
-        return sum(latency[bucket_of(self._quick_ms) + 1 :])
+        return sum(latency[bisect_left(LATENCY_BOUNDS_MS, self._quick_ms) + 1 :])
 
     def _begin(self, circuit: Circuit) -> None:
         if circuit.state is CircuitState.CLOSED:
@@ -267,7 +268,7 @@ class Evidence:
 def _next_bound(ms: float) -> float:
     """The bound of the histogram at or above it, so that its buckets lie on one side of it or the other. There is one:
     it is exceeded by a p99, which is at most the last."""
-    return LATENCY_BOUNDS_MS[bucket_of(ms)]
+    return LATENCY_BOUNDS_MS[bisect_left(LATENCY_BOUNDS_MS, ms)]
 
 
 def _why_slow(slowness: Slowness) -> Phrase:

@@ -15,23 +15,23 @@ from failover.core.counters import (
     RegionCounters,
     counters_from_json,
     counters_to_json,
-    in_bucket,
 )
 
 NUMBERS = [counter.name for counter in fields(RegionCounters) if counter.name not in ("failures", "latency")]
-MANY = RegionCounters(**dict.fromkeys(NUMBERS, 5), failures={"dns": 4, "tls": 1}, latency=in_bucket(7))
-FEW = RegionCounters(**dict.fromkeys(NUMBERS, 2), failures={"dns": 2, "timeout": 3}, latency=in_bucket(7))
+LATENCY = (0, 2, *[0] * (len(LATENCY_BOUNDS_MS) - 1))
+MANY = RegionCounters(**dict.fromkeys(NUMBERS, 5), failures={"dns": 4, "tls": 1}, latency=LATENCY)
+FEW = RegionCounters(**dict.fromkeys(NUMBERS, 2), failures={"dns": 2, "timeout": 3}, latency=LATENCY)
 
 
 def test_every_counter_is_added_and_subtracted() -> None:
     both = MANY + FEW
     assert {name: getattr(both, name) for name in NUMBERS} == dict.fromkeys(NUMBERS, 7)
     assert both.failures == {"dns": 6, "tls": 1, "timeout": 3}
-    assert both.latency == tuple(2 * count for count in in_bucket(7))
+    assert both.latency == tuple(2 * count for count in LATENCY)
     back = both - FEW
     assert {name: getattr(back, name) for name in NUMBERS} == dict.fromkeys(NUMBERS, 5)
     assert back.failures == {"dns": 4, "tls": 1, "timeout": 0}
-    assert back.latency == in_bucket(7)
+    assert back.latency == LATENCY
 
 
 def test_nothing_adds_nothing_on_either_side() -> None:
@@ -53,14 +53,6 @@ def test_every_counter_survives_the_journey() -> None:
 def test_what_are_no_counters_cannot_be_read(wrong: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError, AttributeError)):
         counters_from_json(RegionCounters, {**counters_to_json(RegionCounters, MANY), **wrong})
-
-
-@pytest.mark.parametrize("ms", [0.0, 1.0, 1.1, 3000.0, 3000.1])
-def test_a_time_belongs_to_the_first_bucket_whose_bound_is_not_below_it(ms: float) -> None:
-    bucket = in_bucket(ms).index(1)
-    assert sum(in_bucket(ms)) == 1
-    assert bucket == len(LATENCY_BOUNDS_MS) or ms <= LATENCY_BOUNDS_MS[bucket]
-    assert bucket == 0 or ms > LATENCY_BOUNDS_MS[bucket - 1]
 
 
 def test_the_error_rate_is_that_of_the_weighed_requests() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from failover.core.counters import LATENCY_BOUNDS_MS
 from failover.core.errors import ErrorClass, Failure, Outcome
 from failover.core.ports import Success
 from failover.core.routing.region_slots import RegionSlot, Ticket
@@ -210,3 +211,14 @@ def test_what_opened_a_flapping_circuit_is_handed_on_without_what_is_said_of_its
     slot.settle(admitted(slot), failed("no address"), 0.0)
     assert slot.circuit.reason.endswith("so it is held longer")
     assert slot.report(0.0).last_reason == "1 failures in a row: dns (no address)"
+
+
+@pytest.mark.parametrize("ms", [0.0, 1.0, 1.1, 3000.0, 3000.1])
+def test_a_time_belongs_to_the_first_bucket_whose_bound_is_not_below_it(ms: float) -> None:
+    slot = RegionSlot(CONFIG)
+    slot.count(WELL, ms)
+    latency = slot.report(0.0).latency
+    bucket = latency.index(1)
+    assert sum(latency) == 1
+    assert bucket == len(LATENCY_BOUNDS_MS) or ms <= LATENCY_BOUNDS_MS[bucket]
+    assert bucket == 0 or ms > LATENCY_BOUNDS_MS[bucket - 1]
