@@ -17,7 +17,7 @@ from typing import TypeVar
 from failover import wiring
 from failover.adapters.binding import RegionNotBound, bind, bound_region
 from failover.adapters.clock import SystemClock
-from failover.adapters.models import PutResult, RegionalModel, TableSpec, stamp, tables
+from failover.adapters.models import PutResult, RegionalModel, StoredJSON, TableSpec, stamp, tables
 from failover.core import text
 from failover.core.decisions import Decision
 from failover.core.errors import (
@@ -56,6 +56,7 @@ __all__ = [
     "RoutingSuperseded",
     "RoutingUnknown",
     "StatusDocument",
+    "StoredJSON",
     "TableSpec",
     "at",
     "bound_region",

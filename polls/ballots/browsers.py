@@ -50,8 +50,7 @@ class Browser:
 
     def voter(self, survey: Survey) -> str:
         """The name of the voter that this browser is in the survey's current round."""
-        by_link = voting_links.voter(self.link, survey)
-        if by_link is not None:
+        if self.link and (by_link := voting_links.voter(self.link, survey)):
             return by_link
         if self.last is not None and (self.last.code, self.last.round) == (survey.code, survey.round):
             return self.last.voter
@@ -60,7 +59,7 @@ class Browser:
 
     def link_for(self, survey: Survey) -> str:
         """The link by which this browser votes in the survey; empty where it votes as itself."""
-        return self.link if voting_links.voter(self.link, survey) else ""
+        return self.link if self.link and voting_links.voter(self.link, survey) else ""
 
     def last_of(self, voter: str) -> Vote | None:
         """The last vote of that voter, where it is the last one of this browser."""

@@ -6,9 +6,10 @@ from typing import Any
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 
 from failover import gateway
-from failover.gateway import RegionalModel
+from failover.gateway import RegionalModel, StoredJSON
 from polls.ballots.merge import Cast
-from polls.common.models import PAGE_ITEMS, Page, StoredJSON
+from polls.common.models import PAGE_ITEMS, Page
+from polls.surveys.survey import Survey
 
 SEPARATOR = "#"
 
@@ -100,6 +101,14 @@ def shard_key(code: str, number: int, voter: str, shards: int) -> str:
 def voter_key(voter: str, region: str) -> str:
     """The range key of a voter's ballot written by one region."""
     return f"{voter}{SEPARATOR}{region}"
+
+
+def ballot_keys(survey: Survey, voter: str) -> list[tuple[str, str]]:
+    """The keys of a voter's ballots in the current round: one for each region, in the order of
+    their priority.
+    """
+    shard = shard_key(survey.code, survey.round, voter, survey.shards)
+    return [(shard, voter_key(voter, region)) for region in gateway.regions()]
 
 
 def mark_key(code: str, number: int, region: str) -> tuple[str, str]:

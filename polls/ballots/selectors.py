@@ -3,7 +3,7 @@
 from failover import gateway
 from polls.ballots.bulk_reads import read_replica, read_round
 from polls.ballots.merge import Cast, merge_ballots, stands
-from polls.ballots.models import BallotRow, shard_key, voter_key
+from polls.ballots.models import BallotRow, ballot_keys
 from polls.common.freshness import Known
 from polls.surveys.survey import Survey
 
@@ -20,14 +20,6 @@ def ballot_get(survey: Survey, voter: str) -> Known[Cast | None]:
     )
     standing = None if survey.is_gone else stands(routed.value, may_change=survey.definition.allow_change)
     return Known.read(standing, routed, gateway.clock.wall())
-
-
-def ballot_keys(survey: Survey, voter: str) -> list[tuple[str, str]]:
-    """The keys of a voter's ballots in the current round: one for each region, in the order of
-    their priority.
-    """
-    shard = shard_key(survey.code, survey.round, voter, survey.shards)
-    return [(shard, voter_key(voter, region)) for region in gateway.regions()]
 
 
 def ballots(survey: Survey, *, region: str | None = None) -> Known[list[Cast]]:

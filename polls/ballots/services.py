@@ -17,8 +17,8 @@ from failover import gateway
 from polls.ballots import region_marks, vote_ids
 from polls.ballots.answers import digest as digest_of
 from polls.ballots.merge import Cast, stands
-from polls.ballots.models import BallotRow
-from polls.ballots.selectors import ballot_get, ballot_keys
+from polls.ballots.models import BallotRow, ballot_keys
+from polls.ballots.selectors import ballot_get
 from polls.ballots.voters import Voter
 from polls.common.limits import RateLimit
 from polls.surveys import expiry, selectors

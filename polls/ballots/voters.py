@@ -48,7 +48,7 @@ def of_ballot(survey: Survey, page: PageToken | None, browser: Browser | None) -
     2. The page is of this round, and another stack made it, or there is no cookie: the page's voter.
     3. Otherwise: the browser's voter, so that two tabs are one voter.
     """
-    if page is not None and (voter := of_link(survey, page.link, browser)) is not None:
+    if page is not None and page.link and (voter := of_link(survey, page.link, browser)) is not None:
         return _voter(voter.name, page.link, page, browser)
     current = page if page is not None and page.round >= survey.round and not page.link else None
     if current is not None and (current.is_foreign or browser is None):

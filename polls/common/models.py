@@ -1,12 +1,8 @@
-"""Shared by the models of every table: JSON as it is stored, and a page of rows."""
+"""Shared by the models of every table: a page of rows, and the database's errors."""
 
-import json
 import logging
-import re
-from math import isfinite
 from typing import Any, NamedTuple, TypeVar
 
-from pynamodb.attributes import JSONAttribute
 from pynamodb.exceptions import PynamoDBException
 
 from failover.gateway import RegionalModel
@@ -18,48 +14,6 @@ DatabaseError = PynamoDBException
 
 PAGE_ITEMS = 500  # read at once: 60 ms of a local engine on a busy laptop, well within one attempt
 log = logging.getLogger(__name__)
-
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # perhaps half of a pair
-
-
-class StoredJSON(JSONAttribute):
-    """JSON in as few bytes as possible, since an item holds 400 KB at most: a letter of most of the
-    world's scripts takes two or three bytes, and six as an ASCII escape.
-
-    Reading never fails: a text that is no JSON reads as None, and half of a surrogate pair, which
-    no page could send, as U+FFFD.
-    """
-
-    def serialize(self, value: Any) -> str | None:
-        """The JSON text."""
-        if value is None:
-            return None
-        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-        return json.dumps(value, separators=(",", ":")) if _SURROGATE.search(text) else text
-
-    def deserialize(self, value: str) -> Any:
-        """The value of a JSON text."""
-        try:
-            read = json.loads(value, strict=False, parse_constant=lambda _name: None, parse_float=_finite)
-        except (ValueError, RecursionError):
-            return None
-        return _sendable(read) if _SURROGATE.search(value) else read
-
-
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if isfinite(number) else None
-
-
-def _sendable(value: Any) -> Any:
-    match value:
-        case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        case list():
-            return [_sendable(item) for item in value]
-        case dict():
-            return {_sendable(name): _sendable(item) for name, item in value.items()}
-    return value
 
 
 class Page(NamedTuple):

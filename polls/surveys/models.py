@@ -12,8 +12,8 @@ from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
-from failover.gateway import RegionalModel
-from polls.common.models import PAGE_ITEMS, Page, StoredJSON, log
+from failover.gateway import RegionalModel, StoredJSON
+from polls.common.models import PAGE_ITEMS, Page, log
 from polls.common.paging import Place, Read, read_behind
 from polls.surveys.merge import Row
 from polls.surveys.packing import packed, unpacked

@@ -2,8 +2,7 @@
 
 from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 
-from failover.gateway import RegionalModel
-from polls.common.models import StoredJSON
+from failover.gateway import RegionalModel, StoredJSON
 
 
 class TallyRow(RegionalModel):

@@ -1,5 +1,5 @@
 """Shared by every page: the survey of a code, or an error page instead; the region's name on the
-reply; addresses that phones can open.
+reply; addresses that phones can open; the language buttons of a form.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,9 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
+from django.views.i18n import set_language
 
 from failover import gateway
 from polls.common import wording
@@ -122,3 +124,22 @@ def phones_can_open(url: str) -> bool:
 def survey_url(request: HttpRequest, code: str) -> str:
     """The full address of the page where students vote."""
     return public_url(request, reverse("polls:survey", args=[code]))
+
+
+def language_pressed(request: HttpRequest) -> bool:
+    """Whether the form was sent by a button of the language switch, which sends the form so that
+    nothing typed is lost.
+
+    If so, this activates the language, so that the reply is in it.
+    """
+    wanted = request.POST.get("language", "") if request.method == "POST" else ""
+    if wanted not in dict(settings.LANGUAGES):
+        return False
+    translation.activate(wanted)
+    return True
+
+
+def with_language(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """The reply with the language cookie, so that the other pages are in that language too."""
+    response.cookies.update(set_language(request).cookies)
+    return response

@@ -16,8 +16,7 @@ from polls.builder.drafts import DraftQuestion
 from polls.surveys import stored
 from polls.surveys.definitions import Definition
 from polls.surveys.survey import Survey
-from polls.views import language
-from polls.views.common import staff_survey
+from polls.views.common import language_pressed, staff_survey, with_language
 from polls.views.instructor import mistakes as builder_mistakes
 from polls.views.instructor.builder_page import page, posted_base
 from polls.views.instructor.builder_saving import save, save_draft
@@ -97,8 +96,8 @@ def edit(request: HttpRequest, survey: Survey) -> HttpResponse:
 def _pressed(request: HttpRequest, survey: Survey | None, base: Definition | None = None) -> HttpResponse:
     """One press of a button: "save", "open" (which saves too), or a change of the draft alone."""
     draft = drafts.posted(request.POST)
-    if language.pressed(request):
-        return language.remembered(request, page(request, draft, survey=survey, base=base, unsaved=True))
+    if language_pressed(request):
+        return with_language(request, page(request, draft, survey=survey, base=base, unsaved=True))
     action, _dash, number = request.POST.get("action", "save").partition("-")
     place = gateway.text.whole_number(number, digits=3)
     if place is None:

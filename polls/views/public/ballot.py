@@ -24,8 +24,7 @@ from polls.ballots.voters import Voter
 from polls.common import wording
 from polls.common.freshness import Known
 from polls.surveys.survey import Survey
-from polls.views import language
-from polls.views.common import failures, with_survey
+from polls.views.common import failures, language_pressed, with_language, with_survey
 from polls.views.public.receipt import redirect_to_receipt
 
 OF_BROWSER = {settings.VOTER_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.SESSION_COOKIE_NAME}
@@ -38,10 +37,10 @@ def survey(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     """Show the ballot, filled in with what this browser's voter said before; record a vote and lead to its receipt."""
     if request.method == "POST":
         survey, page, voter = _sent(request, known.value)
-        if not language.pressed(request):
+        if not language_pressed(request):
             return _vote(request, survey, page, voter)
         typed = BallotForm.typed(survey, request.POST)
-        return language.remembered(request, _ballot(request, survey, voter, typed))
+        return with_language(request, _ballot(request, survey, voter, typed))
     survey, browser = services.current(known.value), browsers.of(request)
     if browser is not None:
         return _ballot(request, survey, voters.of_page(survey, browser))
@@ -58,7 +57,7 @@ def again(request: HttpRequest, known: Known[Survey]) -> HttpResponse:
     and nothing here that another site could misuse: the page's own token says whose ballot it is.
     """
     survey, page, voter = _sent(request, known.value)
-    if page is not None and not OF_BROWSER & request.COOKIES.keys() and not language.pressed(request):
+    if page is not None and not OF_BROWSER & request.COOKIES.keys() and not language_pressed(request):
         return _vote(request, survey, page, voter)
     return _page(
         request,

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from failover.gateway import StoredJSON
 from polls.ballots.merge import Cast
 from polls.builder import drafts, joining
-from polls.common.models import StoredJSON
 from polls.results.csv_export import anonymous, ballot_rows, lines, result_rows
 from polls.surveys import definitions, reader, stored
 from polls.surveys.merge import change, merge, put_on
