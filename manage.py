@@ -11,7 +11,9 @@ BROKEN_PIPE, INTERRUPTED = 128 + 13, 128 + 2
 
 
 def main() -> None:
-    """Runs a command. What a terminal cannot show never ends one in a traceback, nor does a reader who has gone."""
+    """Runs a command. What a terminal cannot show never ends one in a traceback, nor does a reader
+    who has gone.
+    """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):

@@ -29,7 +29,8 @@ chdir = str(Path(__file__).resolve().parent.parent)
 worker_class = "surveyapp.server.worker.Worker"
 try:
     if os.environ.get("GUNICORN_CMD_ARGS", "").strip():
-        # It would beat this file: a bind among it opens another port. Options on the command line still count.
+        # It would beat this file: a bind among it opens another port. Options on the command line
+        # still count.
         raise ImproperlyConfigured("GUNICORN_CMD_ARGS: unset it, and use BIND, WORKERS and FAILOVER_THREADS")
     bind = values.address("BIND", default="127.0.0.1:8000")
     workers = values.whole("WORKERS", default=2, low=1, high=64)
@@ -46,7 +47,8 @@ timeout = 30
 graceful_timeout = 5
 limit_request_line = 4094
 limit_request_fields = 50
-# gunicorn judges no proxy's word, its own default (the host itself) included: the application does, by one setting.
+# gunicorn judges no proxy's word, its own default (the host itself) included: the application does,
+# by one setting.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 errorlog = "-"
@@ -54,8 +56,8 @@ loglevel = "warning"
 
 
 class Logger(glogging.Logger):
-    """gunicorn's own lines look as the application's. Not by `logconfig_dict`: with it gunicorn would put together the
-    text of an access log, which nobody reads, for every vote.
+    """gunicorn's own lines look as the application's. Not by `logconfig_dict`: with it gunicorn
+    would put together the text of an access log, which nobody reads, for every vote.
     """
 
     def setup(self, cfg: Any) -> None:
@@ -68,8 +70,8 @@ logger_class = Logger
 
 
 def on_starting(server: Any) -> None:
-    """Workers inherit the limit of open files. In the demo the web tier ends with the process that started it, however
-    that ends.
+    """Workers inherit the limit of open files. In the demo the web tier ends with the process that
+    started it, however that ends.
     """
     fit = limits.allow_files(worker_connections)
     if fit < worker_connections:
@@ -84,5 +86,7 @@ def post_worker_init(worker: object) -> None:
 
 
 def worker_exit(server: object, worker: object) -> None:
-    """What a worker counted last is not lost when it ends by a request; killed, it loses a fifth of a second."""
+    """What a worker counted last is not lost when it ends by a request; killed, it loses a fifth of
+    a second.
+    """
     wiring.hand_in()

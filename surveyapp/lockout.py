@@ -64,7 +64,9 @@ def remember(request: HttpRequest | None, user: Any, **_sent: Any) -> None:
 
 
 def username(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """Under which name tries are counted: a known browser's under one of its own, which nobody else can guess."""
+    """Under which name tries are counted: a known browser's under one of its own, which nobody else
+    can guess.
+    """
     name = _typed_name(request, credentials)
     number, marks = _known(request)
     return f"{name} in {number}" if _mark(number, name) in marks else name
@@ -99,7 +101,9 @@ def _typed_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str
 
 
 def _known(request: HttpRequest) -> tuple[str, list[str]]:
-    """This browser's number, a new one where it has none, and the marks of the names that signed in here."""
+    """This browser's number, a new one where it has none, and the marks of the names that signed in
+    here.
+    """
     try:
         signed = Signer(salt=SALT).unsign(request.COOKIES.get(settings.KNOWN_BROWSER_COOKIE_NAME, ""))
     except BadSignature:

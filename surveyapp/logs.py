@@ -31,7 +31,9 @@ REFUSED = frozenset({400, 413, 422, 429})
 
 
 class LineFormatter(logging.Formatter):
-    """A line for people; nothing that a message quotes can begin another. A traceback follows in lines of its own."""
+    """A line for people; nothing that a message quotes can begin another. A traceback follows in
+    lines of its own.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -42,7 +44,9 @@ class LineFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: `at`, `level`, `logger`, `pid`, `message`, and the fields of the call."""
+    """One JSON object a line: `at`, `level`, `logger`, `pid`, `message`, and the fields of the
+    call.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, in ASCII."""
@@ -71,11 +75,12 @@ FORMATTERS: dict[str, type[logging.Formatter]] = {"line": LineFormatter, "json":
 
 
 class RouteNotPath(logging.Filter):
-    """Django names the path of a request that failed or was refused, and quotes what was wrong with it. Ours can hold a
-    voting link, which is a secret, or what somebody typed: the address's pattern and the kind of refusal say enough,
-    and the survey's code where we failed it.
+    """Django names the path of a request that failed or was refused, and quotes what was wrong with
+    it. Ours can hold a voting link, which is a secret, or what somebody typed: the address's
+    pattern and the kind of refusal say enough, and the survey's code where we failed it.
 
-    What somebody asked for that is not there, or not theirs, is nothing that went wrong here and is no line.
+    What somebody asked for that is not there, or not theirs, is nothing that went wrong here and is
+    no line.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -23,13 +23,14 @@ from polls.views.api.problems import in_place_of, no_region_problem
 from polls.views.common import no_region
 
 SPEECHLESS = frozenset({"application/json", "application/openmetrics-text", "image/svg+xml", "text/plain"})
-"""Content types whose keys and values are fixed by contract: they are the same in every language."""
+"""Content types whose keys and values are fixed by contract: they are the same in every language.
+"""
 log = logging.getLogger(__name__)
 
 
 class PolicyMiddleware:
-    """The policy of the settings, put together once: django-csp's own middleware does so twice for every reply, a fifth
-    of what a small one costs, for exceptions and nonces that no page here has.
+    """The policy of the settings, put together once: django-csp's own middleware does so twice for
+    every reply, a fifth of what a small one costs, for exceptions and nonces that no page here has.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -44,10 +45,11 @@ class PolicyMiddleware:
 
 
 class ProblemMiddleware:
-    """Below `/api/` nothing is answered in HTML: what Django or a view would say on a page (an address that does not
-    exist, a host that is not allowed, a mistake of ours) becomes a problem document. It stands first, since each
-    middleware below may answer by itself. A page for which no region answered says so, whichever page it is, and so
-    does one that needs the accounts while their database cannot be used.
+    """Below `/api/` nothing is answered in HTML: what Django or a view would say on a page (an
+    address that does not exist, a host that is not allowed, a mistake of ours) becomes a problem
+    document. It stands first, since each middleware below may answer by itself. A page for which no
+    region answered says so, whichever page it is, and so does one that needs the accounts while
+    their database cannot be used.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -64,7 +66,9 @@ class ProblemMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        """What a view did not expect: that no region answers or all of them refuse, or the accounts' database."""
+        """What a view did not expect: that no region answers or all of them refuse, or the
+        accounts' database.
+        """
         if isinstance(error, DatabaseError) and not _is_api(request):
             details = {"event": "accounts-unavailable", "error": str(error)}
             log.error("the accounts' database cannot be used: %(error)s", details)
@@ -79,9 +83,9 @@ def _is_api(request: HttpRequest) -> bool:
 
 
 class LanguageMiddleware:
-    """The visitor's language for this request, and `Vary: Cookie` beside `Vary: Accept-Language`: a cookie decides it
-    too, so no cache may hand one visitor's language to another. (Django's own middleware does not say the former, and
-    looks for languages in addresses, where we have none.)
+    """The visitor's language for this request, and `Vary: Cookie` beside `Vary: Accept-Language`: a
+    cookie decides it too, so no cache may hand one visitor's language to another. (Django's own
+    middleware does not say the former, and looks for languages in addresses, where we have none.)
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -98,8 +102,8 @@ class LanguageMiddleware:
 
 
 class SlidingSessionMiddleware:
-    """A session lasts from what its owner did last: a page that was opened, a form that was sent. What a page asks by
-    itself, for as long as it is open, is no work.
+    """A session lasts from what its owner did last: a page that was opened, a form that was sent.
+    What a page asks by itself, for as long as it is open, is no work.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -115,8 +119,9 @@ class SlidingSessionMiddleware:
 
 
 def _is_work(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether a person did this. Scripts of ours say that they ask; where the browser tells what asks (over TLS, and on
-    the own machine), its word counts; elsewhere a whole page is what a person opens.
+    """Whether a person did this. Scripts of ours say that they ask; where the browser tells what
+    asks (over TLS, and on the own machine), its word counts; elsewhere a whole page is what a
+    person opens.
     """
     if request.method not in ("GET", "HEAD"):
         return True
@@ -128,5 +133,7 @@ def _is_work(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 @receiver(request_finished)
 def speak_english(**_sent: object) -> None:
-    """What a thread does between two requests (what it logs, above all) is said in this program's own language."""
+    """What a thread does between two requests (what it logs, above all) is said in this program's
+    own language.
+    """
     translation.deactivate()

@@ -18,8 +18,8 @@ FOR, PROTO, HOST = f"{FORWARDED}FOR", f"{FORWARDED}PROTO", f"{FORWARDED}HOST"
 
 
 class TrustedProxyMiddleware:
-    """Makes `REMOTE_ADDR` the visitor's address. `X-Forwarded-Proto` and `X-Forwarded-Host` stay, for Django to read,
-    where a trusted proxy set them.
+    """Makes `REMOTE_ADDR` the visitor's address. `X-Forwarded-Proto` and `X-Forwarded-Host` stay,
+    for Django to read, where a trusted proxy set them.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -34,14 +34,17 @@ class TrustedProxyMiddleware:
         if peer is not None and _is_in(peer, trusted):
             meta["REMOTE_ADDR"] = str(client(peer, given.get(FOR, ""), trusted))
             for name in (PROTO, HOST):
-                # The last word is that of the proxy next to us; whatever stands before it, a visitor may have written.
+                # The last word is that of the proxy next to us; whatever stands before it, a
+                # visitor may have written.
                 if value := given.get(name, "").rpartition(",")[2].strip():
                     meta[name] = value.lower()
         return self._get_response(request)
 
 
 def client(peer: Address, forwarded_for: str, trusted: Sequence[Network]) -> Address:
-    """The visitor's address: the right-most that is no trusted proxy's; the last one before what cannot be read."""
+    """The visitor's address: the right-most that is no trusted proxy's; the last one before what
+    cannot be read.
+    """
     known = peer
     for text in reversed(forwarded_for.split(",")):
         address = parsed(text)
@@ -54,7 +57,9 @@ def client(peer: Address, forwarded_for: str, trusted: Sequence[Network]) -> Add
 
 
 def parsed(text: str) -> Address | None:
-    """An address as proxies write it: with a port or without, with brackets or without; None for anything else."""
+    """An address as proxies write it: with a port or without, with brackets or without; None for
+    anything else.
+    """
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -12,7 +12,9 @@ from django.utils.translation import gettext as _
 from failover.dashboard import names
 
 Tone = Literal["ok", "warn", "bad", "unknown"]
-"""How alarming something is; each has a colour, and a shape of its own, in the style sheet and `glyph.html`."""
+"""How alarming something is; each has a colour, and a shape of its own, in the style sheet and
+`glyph.html`.
+"""
 
 NOTHING = "–"
 
@@ -31,7 +33,9 @@ _STATES: dict[str, Tone] = {
 
 
 def tone(state: str) -> Tone:
-    """The tone of a health, circuit, replication or alarm state; `unknown` for a word that nobody knows."""
+    """The tone of a health, circuit, replication or alarm state; `unknown` for a word that nobody
+    knows.
+    """
     return _STATES.get(state, "unknown")
 
 
@@ -54,7 +58,9 @@ def ago(ms: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of 0 to 1: 0 %, 0.4 %, 12 %. What is neither none nor all does not read as if it were."""
+    """A share of 0 to 1: 0 %, 0.4 %, 12 %. What is neither none nor all does not read as if it
+    were.
+    """
     if share is None:
         return NOTHING
     value = share * 100
@@ -73,7 +79,9 @@ def number(value: float | None) -> str:
 
 
 def words(kebab: str) -> str:
-    """`circuit-opened` as it is said: Circuit opened. A name that nobody listed is shown without its dashes."""
+    """`circuit-opened` as it is said: Circuit opened. A name that nobody listed is shown without
+    its dashes.
+    """
     known = names.TITLES.get(kebab)
     return str(known) if known is not None else kebab.replace("-", " ").replace("_", " ").capitalize()
 

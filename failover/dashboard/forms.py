@@ -61,7 +61,8 @@ class RoutingForm(forms.Form):
         self.order_fields(["mode", "region", "reason", "confirm", "force"])
 
     offer_force = False
-    """Whether the page shows the checkbox that overrides a safety rule: only once one has spoken."""
+    """Whether the page shows the checkbox that overrides a safety rule: only once one has spoken.
+    """
 
     def full_clean(self) -> None:
         """Also sends the cursor to the first field that is wrong."""
@@ -87,7 +88,8 @@ class RoutingForm(forms.Form):
         """A pin needs its region, and the region's name typed out; auto needs neither."""
         cleaned = super().clean() or {}
         if cleaned.get("mode") != "pinned":
-            # What was left in the pin's fields is no part of a return to auto, and must not stand in its way.
+            # What was left in the pin's fields is no part of a return to auto, and must not stand
+            # in its way.
             for name in ("region", "confirm"):
                 self.errors.pop(name, None)
             return {**cleaned, "region": "", "confirm": "", "force": False}

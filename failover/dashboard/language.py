@@ -17,12 +17,16 @@ from failover.core.phrases import Phrase, Value, from_json
 
 
 def text_of(document: Mapping[str, Any], name: str, said: str = "said") -> str:
-    """The text under `name` in the reader's language; `said` is the field beside it that tells how it was made."""
+    """The text under `name` in the reader's language; `said` is the field beside it that tells how
+    it was made.
+    """
     return translated(made(document, name, said))
 
 
 def made(document: Mapping[str, Any], name: str, said: str = "said") -> str:
-    """The text under `name` as a phrase, where the document says how it was made and this program understands it."""
+    """The text under `name` as a phrase, where the document says how it was made and this program
+    understands it.
+    """
     try:
         return from_json(document.get(said, document[name]))
     except ValueError:

@@ -19,8 +19,9 @@ from failover.dashboard.figures import ago
 class Reading:
     """What a page or a command shows. `status` is None when no monitor has reported on this host.
 
-    `age_s` is the time since the monitor wrote the document, in seconds; None when it is unknown. `refusals` has, for
-    every configured region by priority, the safety rule that forbids pinning it now, or None.
+    `age_s` is the time since the monitor wrote the document, in seconds; None when it is unknown.
+    `refusals` has, for every configured region by priority, the safety rule that forbids pinning it
+    now, or None.
     """
 
     status: StatusDocument | None
@@ -29,13 +30,16 @@ class Reading:
 
     @property
     def stale(self) -> bool:
-        """Whether the monitor has been silent for longer than a web worker trusts it (`RouterConfig.stale_after_s`)."""
+        """Whether the monitor has been silent for longer than a web worker trusts it
+        (`RouterConfig.stale_after_s`).
+        """
         return self.age_s is None or self.age_s > RouterConfig().stale_after_s
 
     def seen(self, age_ms: float | None) -> str:
         """When a figure was taken that was `age_ms` old when the document was written.
 
-        Its age while the monitor reports; the time of day once it is silent, since a growing age would look alive.
+        Its age while the monitor reports; the time of day once it is silent, since a growing age
+        would look alive.
         """
         written = moment(self.status["generated_at"]) if self.stale and self.status is not None else None
         if written is None or age_ms is None:
@@ -44,7 +48,9 @@ class Reading:
 
 
 def current() -> Reading:
-    """What this host's monitor published last. Computes nothing, and never raises because there is nothing yet."""
+    """What this host's monitor published last. Computes nothing, and never raises because there is
+    nothing yet.
+    """
     refusals = {region: gateway.refuse_pin(region) for region in gateway.regions()}
     status = gateway.status()
     if status is None:
@@ -53,8 +59,9 @@ def current() -> Reading:
 
 
 def age_of(status: StatusDocument, now: float) -> float | None:
-    """Seconds between the document's own time and `now` (seconds since the epoch); None when it carries none. One from
-    the future, written before the clock was set back, is as stale as one from the past.
+    """Seconds between the document's own time and `now` (seconds since the epoch); None when it
+    carries none. One from the future, written before the clock was set back, is as stale as one
+    from the past.
     """
     written = moment(status["generated_at"])
     return None if written is None else abs(now - written.timestamp())

@@ -39,7 +39,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @require_GET
 @staff_or_problem
 def live(request: HttpRequest) -> HttpResponse:
-    """The panels alone, for the page that is open: 304 as long as nothing that they show has changed."""
+    """The panels alone, for the page that is open: 304 as long as nothing that they show has
+    changed.
+    """
     reading = readings.current()
     panels = render_all(reading).values()
     etag = _etag(*(panel.digest for panel in panels))
@@ -59,8 +61,9 @@ def status_json(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def routing(request: HttpRequest) -> HttpResponse:
-    """Changes the routing: 422 for what was typed, 409 for a safety rule or another's decision at the same moment, 503
-    when no region took the decision, or none said whether it did."""
+    """Changes the routing: 422 for what was typed, 409 for a safety rule or another's decision at
+    the same moment, 503 when no region took the decision, or none said whether it did.
+    """
     if request.method != "POST":
         return HttpResponseRedirect(reverse("failover:dashboard"))
     form = RoutingForm(request.POST, regions=gateway.regions())

@@ -17,9 +17,9 @@ from failover.drills.verdict import Ballot, Problem, Store, Verdict, Wrong
 def check(ledger: Ledger, store: Store, *, alone: bool = False, first_look: Iterable[Ballot] | None = None) -> Verdict:
     """Says what became of every acknowledged vote.
 
-    `alone`: no other people voted in this survey, so every ballot must be the ledger's. `first_look`
-    is a region's rows from before the regions converged: acknowledged votes that are missing there and
-    present in the store are counted as `late`.
+    `alone`: no other people voted in this survey, so every ballot must be the ledger's.
+    `first_look` is a region's rows from before the regions converged: acknowledged votes that are
+    missing there and present in the store are counted as `late`.
     """
     rows = [*store.merged, *(ballot for region in store.raw.values() for ballot in region)]
     held = _latest(ledger, store.merged)
@@ -119,7 +119,9 @@ def _duplicated(ledger: Ledger, store: Store, *, alone: bool) -> list[Problem]:
 
 
 def _foreign(ledger: Ledger, rows: Sequence[Ballot], *, alone: bool) -> list[Problem]:
-    """Finds votes that nobody sent under a voter of this run, and votes of this run under another voter."""
+    """Finds votes that nobody sent under a voter of this run, and votes of this run under another
+    voter.
+    """
     problems = {}
     for ballot in rows:
         sent = ledger.votes.get(ballot.vote_id)

@@ -34,7 +34,9 @@ def replica(code: str, region: str, *, env: Mapping[str, str] | None = None) -> 
 
 
 def store(code: str, *, env: Mapping[str, str] | None = None) -> Store:
-    """The rows of every region's replica, and the merged ballots, read afterwards. Raises ExportFailed."""
+    """The rows of every region's replica, and the merged ballots, read afterwards. Raises
+    ExportFailed.
+    """
     return read_store(_output_of("survey", "export", code, "--ballots", "--replicas", env=env))
 
 

@@ -9,14 +9,18 @@ from failover.drills.ledger import Ledger, Receipt, Try
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least `share` (0 to 1) of the values do not exceed; None when there are no values."""
+    """The smallest value that at least `share` (0 to 1) of the values do not exceed; None when
+    there are no values.
+    """
     if not values:
         return None
     return sorted(values)[max(0, ceil(share * len(values)) - 1)]
 
 
 def first_receipts(ledger: Ledger) -> tuple[Receipt, ...]:
-    """The first acknowledgement of each vote. The acknowledgement of a deliberate repeat has no latency."""
+    """The first acknowledgement of each vote. The acknowledgement of a deliberate repeat has no
+    latency.
+    """
     first: dict[str, Receipt] = {}
     for receipt in ledger.receipts:
         first.setdefault(receipt.vote_id, receipt)
@@ -24,7 +28,9 @@ def first_receipts(ledger: Ledger) -> tuple[Receipt, ...]:
 
 
 def latency_ms(ledger: Ledger, *, since: float = 0.0, until: float = float("inf")) -> dict[str, float | None]:
-    """`{"p50", "p99"}` of the votes first sent in [since, until), in ms, from the first try to the acknowledgement."""
+    """`{"p50", "p99"}` of the votes first sent in [since, until), in ms, from the first try to the
+    acknowledgement.
+    """
     times = waits_ms(ledger, since=since, until=until)
     return {"p50": percentile(times, 0.5), "p99": percentile(times, 0.99)}
 
@@ -35,7 +41,9 @@ def worst_ms(ledger: Ledger) -> float | None:
 
 
 def waits_ms(ledger: Ledger, *, since: float = 0.0, until: float = float("inf")) -> list[float]:
-    """How long each acknowledged vote that was first sent in [since, until) took, in ms, its repeats included."""
+    """How long each acknowledged vote that was first sent in [since, until) took, in ms, its
+    repeats included.
+    """
     receipts = first_receipts(ledger)
     return [receipt.ms for receipt in receipts if since <= ledger.votes[receipt.vote_id].at < until]
 
@@ -43,8 +51,8 @@ def waits_ms(ledger: Ledger, *, since: float = 0.0, until: float = float("inf"))
 def rto_ms(tries: Iterable[Try], *, fault_at: float) -> float | None:
     """The time from the fault to the first success that follows the last failure, in ms.
 
-    0 when nothing failed, None when nothing succeeded afterwards. `fault_at` is in seconds since the
-    epoch. Failures before the fault do not count.
+    0 when nothing failed, None when nothing succeeded afterwards. `fault_at` is in seconds since
+    the epoch. Failures before the fault do not count.
     """
     after = sorted((attempt for attempt in tries if attempt.at >= fault_at), key=lambda attempt: attempt.at)
     failures = [attempt.at for attempt in after if attempt.failed]

@@ -31,7 +31,9 @@ class LedgerDamaged(ValueError):
 
 @dataclass(frozen=True)
 class Run:
-    """Whose ledger it is. Every voter of a run starts with `voters`, so that other people may vote meanwhile."""
+    """Whose ledger it is. Every voter of a run starts with `voters`, so that other people may vote
+    meanwhile.
+    """
 
     code: str
     voters: str
@@ -41,7 +43,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Sent:
-    """A vote that is about to be sent for the first time, or to be repeated on purpose. `at`: epoch seconds."""
+    """A vote that is about to be sent for the first time, or to be repeated on purpose. `at`: epoch
+    seconds.
+    """
 
     voter: str
     vote_id: str
@@ -52,7 +56,9 @@ class Sent:
 
 @dataclass(frozen=True)
 class Try:
-    """One request that ended. `http` is 0 when no reply came; `said` is the reply's own word or the error."""
+    """One request that ended. `http` is 0 when no reply came; `said` is the reply's own word or the
+    error.
+    """
 
     vote_id: str
     number: int
@@ -69,7 +75,9 @@ class Try:
 
 @dataclass(frozen=True)
 class Receipt:
-    """A vote was acknowledged. `ms` counts from the first try; `attempts`: which regions the application asked."""
+    """A vote was acknowledged. `ms` counts from the first try; `attempts`: which regions the
+    application asked.
+    """
 
     vote_id: str
     round: int
@@ -84,7 +92,9 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Refused:
-    """A vote that the application will not take, however often it is sent: the survey is closed, the form is wrong."""
+    """A vote that the application will not take, however often it is sent: the survey is closed,
+    the form is wrong.
+    """
 
     vote_id: str
     http: int
@@ -132,7 +142,9 @@ def from_line(text: str) -> Entry:
 
 @dataclass(frozen=True)
 class Ledger:
-    """A whole ledger in order. `votes` has each vote once, by its name; a deliberate repeat is in `sent` only."""
+    """A whole ledger in order. `votes` has each vote once, by its name; a deliberate repeat is in
+    `sent` only.
+    """
 
     run: Run
     sent: tuple[Sent, ...] = ()
@@ -179,7 +191,9 @@ class Ledger:
 
 
 class LedgerFile:
-    """Appends entries to a new file; each is with the operating system when `write` returns. A context manager."""
+    """Appends entries to a new file; each is with the operating system when `write` returns. A
+    context manager.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -26,7 +26,8 @@ from failover.drills.ledger import GaveUp, Intent, LedgerFile, Receipt, Refused,
 from failover.drills.vote_names import name_vote
 
 FASTEST = 200.0
-"""Votes a second: above what the web tier of one laptop takes, a ledger would measure the client."""
+"""Votes a second: above what the web tier of one laptop takes, a ledger would measure the client.
+"""
 LONGEST_S = 600.0
 MOST_TRIES = 8
 GIVE_UP_S = 30.0
@@ -42,7 +43,9 @@ class CannotVote(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """`rate` votes a second for `seconds`. `changes` and `repeats` are shares (0 to 1) of all votes."""
+    """`rate` votes a second for `seconds`. `changes` and `repeats` are shares (0 to 1) of all
+    votes.
+    """
 
     rate: float = 20.0
     seconds: float = 20.0
@@ -64,7 +67,9 @@ class Load:
 
 
 def loopback(url: str) -> str:
-    """The URL without a trailing slash. Raises CannotVote for any host but this machine: this is a load generator."""
+    """The URL without a trailing slash. Raises CannotVote for any host but this machine: this is a
+    load generator.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:
@@ -104,7 +109,9 @@ class Progress:
 
 @dataclass
 class Class:
-    """The students of one run against the application at `url`. `chance` decides who does what and answers what."""
+    """The students of one run against the application at `url`. `chance` decides who does what and
+    answers what.
+    """
 
     url: str
     code: str
@@ -115,12 +122,17 @@ class Class:
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
-        """No new vote is begun; what is under way is waited for. To be called in the loop's own thread."""
+        """No new vote is begun; what is under way is waited for. To be called in the loop's own
+        thread.
+        """
         self._over.set()
 
     async def vote(self, load: Load) -> None:
-        """Runs the load to its end and waits for what is under way. Raises CannotVote before the first vote only."""
-        # Phones do not share connections, and no proxy may stand between the students and this machine.
+        """Runs the load to its end and waits for what is under way. Raises CannotVote before the
+        first vote only.
+        """
+        # Phones do not share connections, and no proxy may stand between the students and this
+        # machine.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         async with httpx.AsyncClient(trust_env=False, limits=limits, timeout=REPLY_TIMEOUT_S) as client:
             survey = await self._survey(client)
@@ -132,7 +144,8 @@ class Class:
             began = time.monotonic()
             async with asyncio.TaskGroup() as group:
                 for number in range(load.votes):
-                    # Due by the plan, not after the last reply: a slow application must not make the load smaller.
+                    # Due by the plan, not after the last reply: a slow application must not make
+                    # the load smaller.
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._over.wait(), began + number / load.rate - time.monotonic())
                     if self._over.is_set():
@@ -154,7 +167,9 @@ class Class:
         return survey
 
     def _turn(self, load: Load) -> Student:
-        """Chooses the student who votes now: a new one, or one who has voted and waits for no reply."""
+        """Chooses the student who votes now: a new one, or one who has voted and waits for no
+        reply.
+        """
         free = [student for student in self._students if not student.busy]
         drawn = self.chance.random()
         if free and drawn < load.changes + load.repeats:
@@ -180,7 +195,9 @@ class Class:
             student.busy = False
 
     async def _until_answered(self, client: httpx.AsyncClient, sent: Sent) -> None:
-        """Sends the vote until it is acknowledged, refused, or given up, always under the same name."""
+        """Sends the vote until it is acknowledged, refused, or given up, always under the same
+        name.
+        """
         began = time.monotonic()
         for number in range(1, MOST_TRIES + 1):
             reply, tried = await self._try(client, sent, number)
@@ -218,8 +235,9 @@ class Class:
         return reply, Try(sent.vote_id, number, http, word, (time.monotonic() - began) * 1000, time.time())
 
     def _wait(self, reply: httpx.Response | None, number: int) -> float:
-        """The pause in s: what the reply asks for, or twice the pause before. It is jittered, so that a class does not
-        come back all at once."""
+        """The pause in s: what the reply asks for, or twice the pause before. It is jittered, so
+        that a class does not come back all at once.
+        """
         asked = whole_number(reply.headers.get("Retry-After", "")) if reply is not None else None
         base = FIRST_WAIT_S * 2 ** (number - 1) if asked is None else asked
         return min(base, LONGEST_WAIT_S) * self.chance.uniform(0.75, 1.25)

@@ -13,7 +13,9 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Ballot:
-    """A ballot as exported. `written_in` is the region of its key in a raw export, and empty in a merged one."""
+    """A ballot as exported. `written_in` is the region of its key in a raw export, and empty in a
+    merged one.
+    """
 
     voter: str
     vote_id: str
@@ -23,7 +25,9 @@ class Ballot:
 
 @dataclass(frozen=True)
 class Store:
-    """One round, as the application exports it: `merged` has one ballot per voter, `raw` the rows of each region."""
+    """One round, as the application exports it: `merged` has one ballot per voter, `raw` the rows
+    of each region.
+    """
 
     round: int
     merged: tuple[Ballot, ...]
@@ -61,7 +65,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the checker found. Each vote_id counts once. `worst_ms` is None when nothing was acknowledged."""
+    """What the checker found. Each vote_id counts once. `worst_ms` is None when nothing was
+    acknowledged.
+    """
 
     attempted: int
     acknowledged: int
@@ -86,7 +92,9 @@ class Verdict:
 
     @property
     def lost(self) -> int:
-        """Acknowledged votes that are missing, without a later vote of the same voter. Also `rpo_votes`."""
+        """Acknowledged votes that are missing, without a later vote of the same voter. Also
+        `rpo_votes`.
+        """
         return self.count(Wrong.ABSENT, Wrong.REVERTED)
 
     def votes_block(self) -> dict[str, int]:

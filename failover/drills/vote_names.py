@@ -12,7 +12,9 @@ _VERSION, _VARIANT = 7, 2
 
 
 def name_vote(now_ms: int, random_bits: Callable[[int], int], *, above: str | None = None) -> str:
-    """An id of `now_ms` (ms since the epoch), strictly above `above`. `random_bits(n)` gives n random bits."""
+    """An id of `now_ms` (ms since the epoch), strictly above `above`. `random_bits(n)` gives n
+    random bits.
+    """
     value = (now_ms << _RANDOM_BITS) | random_bits(_RANDOM_BITS)
     if above is not None:
         value = max(value, _value(above) + 1)

@@ -88,7 +88,7 @@ def found_now(code: str) -> Found:
 
 
 _surveys: gateway.Refresher[Found | None] = gateway.Refresher(
-    read_now, merge=_merged, clock=gateway.clock, period_s=0.7, idle_s=60.0
+    read_now, merge=_merged, clock=gateway.clock, period_s=0.7
 )
 
 

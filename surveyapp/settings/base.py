@@ -82,7 +82,8 @@ TEMPLATES = [
     },
 ]
 
-# SQLite holds only instructors' accounts and the login lockout: no SQL server can take the survey down.
+# SQLite holds only instructors' accounts and the login lockout: no SQL server can take the survey
+# down.
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
@@ -136,8 +137,8 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 
-# A definition is at most 200 KB; the builder's form carries it as typed and, signed, as it was. Nothing larger is read
-# into memory, and of a ballot no more than 64 KB.
+# A definition is at most 200 KB; the builder's form carries it as typed and, signed, as it was.
+# Nothing larger is read into memory, and of a ballot no more than 64 KB.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 768 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
@@ -159,7 +160,8 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 
-# Other stacks of this survey, whose pages may send a ballot here when their own stack does not answer.
+# Other stacks of this survey, whose pages may send a ballot here when their own stack does not
+# answer.
 CORS_ALLOWED_ORIGINS = values.origins("SURVEY_STACK_ORIGINS")
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_CREDENTIALS = False

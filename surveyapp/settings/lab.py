@@ -50,7 +50,8 @@ try:
     except OSError as error:
         if not closed or not is_unwritable(error) or not LAB_DIR.is_dir():
             raise
-        # No lab runs here and none can: the commands that need none, such as `check`, have a key for themselves.
+        # No lab runs here and none can: the commands that need none, such as `check`, have a key
+        # for themselves.
         os.environ["DJANGO_SECRET_KEY"] = secrets.token_urlsafe(50)
     if not closed:
         os.environ.update(_read(LAB_DIR / files.APP_ENV))
@@ -69,7 +70,8 @@ from surveyapp.settings.base import *  # noqa: E402, F403  (the environment abov
 from surveyapp.settings.base import FAILOVER as BASE_FAILOVER  # noqa: E402  (the same order)
 from surveyapp.settings.base import INSTALLED_APPS as BASE_APPS  # noqa: E402  (the same order)
 
-# Not read from the environment: no variable may open the lab to the network, and none may shut production in.
+# Not read from the environment: no variable may open the lab to the network, and none may shut
+# production in.
 FAILOVER = {**BASE_FAILOVER, "LOOPBACK_ONLY": "yes", "CLOSED": closed}
 
 INSTALLED_APPS = [*BASE_APPS, "failover.lab", "failover.drills"]

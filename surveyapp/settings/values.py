@@ -26,8 +26,8 @@ TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "
 
 
 class _AsTheyStand(Mapping[str, str]):
-    """The environment for django-environ, which takes a value that begins with a dollar for another variable's name:
-    here every dollar is escaped, so that a secret key may begin with one.
+    """The environment for django-environ, which takes a value that begins with a dollar for another
+    variable's name: here every dollar is escaped, so that a secret key may begin with one.
     """
 
     def __getitem__(self, name: str) -> str:
@@ -46,13 +46,17 @@ ENV.escape_proxy = True
 
 
 def text(name: str, *, default: str = "") -> str:
-    """The text of a variable as it stands, without the blanks around it; one that is empty is unset."""
+    """The text of a variable as it stands, without the blanks around it; one that is empty is
+    unset.
+    """
     value: str = ENV.str(name, default="")
     return value.strip() or default
 
 
 def unset_empty(prefix: str) -> None:
-    """Removes the empty variables that begin with `prefix`, for whoever else reads them and knows no such rule."""
+    """Removes the empty variables that begin with `prefix`, for whoever else reads them and knows
+    no such rule.
+    """
     for name in [name for name in os.environ if name.startswith(prefix) and not text(name)]:
         del os.environ[name]
 
@@ -71,7 +75,9 @@ def secret(name: str) -> str:
 
 
 def hosts(name: str) -> list[str]:
-    """Host names and addresses, as Django's `ALLOWED_HOSTS` takes them: without a scheme, a port or a path."""
+    """Host names and addresses, as Django's `ALLOWED_HOSTS` takes them: without a scheme, a port or
+    a path.
+    """
     for host in words(name):
         if not HOST.fullmatch(host):
             raise ImproperlyConfigured(f"{name}={host}: must be a host name without a scheme, a port and a path")
@@ -124,8 +130,8 @@ def address(name: str, *, default: str) -> str:
 
 
 def refuse_harm() -> None:
-    """Ends the start with one line, without the value, which may be a secret, when a variable of ours holds what no
-    page, header or file can carry: bytes that are no UTF-8 above all.
+    """Ends the start with one line, without the value, which may be a secret, when a variable of
+    ours holds what no page, header or file can carry: bytes that are no UTF-8 above all.
     """
     for name, text in sorted(os.environ.items()):
         if name.startswith(OURS) and (character := harm(text, lines=True)) is not None:
@@ -195,7 +201,7 @@ def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
 
 
 def installation(secret_key: str, name: str) -> str:
-    """8 hexadecimal characters for the cookies of this installation: browsers send cookies to every port of a host, so
-    two installations there need different names.
+    """8 hexadecimal characters for the cookies of this installation: browsers send cookies to every
+    port of a host, so two installations there need different names.
     """
     return hmac.new(secret_key.encode(), f"cookies:{name}".encode(), hashlib.sha256).hexdigest()[:8]

@@ -9,7 +9,8 @@ READS = re.compile(
     r"""["']([A-Z][A-Z0-9_]+[A-Z0-9])["']"""
 )
 BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CA_BUNDLE"}
-# Set by one process for another, or by AWS for a function, never by a person; or read only to be refused.
+# Set by one process for another, or by AWS for a function, never by a person; or read only to be
+# refused.
 INTERNAL = {"AWS_REGION", "DJANGO_SETTINGS_MODULE", "SURVEY_LIFELINE_FD", "TALLY_LARGE_REST", "GUNICORN_CMD_ARGS"}
 
 

@@ -32,7 +32,9 @@ KINDS = {
     "a long text": "x" * 5_000,
 }
 FREE = {"SURVEY_METRICS_TOKEN", "SURVEY_INSTALLATION", "FAILOVER_RUN_DIR", "AWS_ACCOUNT_ID_ENDPOINT_MODE"}
-"""Any text will do, a directory is only made when it is needed, and a mode that is not "disabled" is a warning."""
+"""Any text will do, a directory is only made when it is needed, and a mode that is not "disabled"
+is a warning.
+"""
 FITS = {
     ("DJANGO_ALLOWED_HOSTS", "a word"),
     ("DJANGO_ALLOWED_HOSTS", "a negative number"),

@@ -25,7 +25,9 @@ class Panel:
     build: Callable[[Reading], object]
 
     def render(self, reading: Reading) -> Rendered:
-        """The panel as HTML. The template finds the builder's result as `panel` and the reading as `reading`."""
+        """The panel as HTML. The template finds the builder's result as `panel` and the reading as
+        `reading`.
+        """
         context = {"panel": self.build(reading), "reading": reading}
         html = render_to_string(f"failover/panels/{self.name}.html", context)
         return Rendered(self.name, html, hashlib.sha256(html.encode()).hexdigest()[:16])

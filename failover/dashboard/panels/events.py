@@ -45,7 +45,8 @@ def build(reading: Reading) -> tuple[Happened, ...]:
     newest = sorted(events, key=lambda event: event["at"], reverse=True)[:SHOWN]
     return tuple(
         Happened(
-            # The public document promises no id, so one is made of what identifies an event to a reader.
+            # The public document promises no id, so one is made of what identifies an event to a
+            # reader.
             id=event.get("id") or f"{event['at']}-{event['kind']}-{event['to']}",
             at=moment(event["at"]),
             what=words(event["kind"]),

@@ -15,7 +15,9 @@ from failover.dashboard.reading import Reading, moment
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One position of the toggle and its consequence. `refusal` is the safety rule that stands against it now."""
+    """One position of the toggle and its consequence. `refusal` is the safety rule that stands
+    against it now.
+    """
 
     label: str
     effect: str

@@ -19,10 +19,11 @@ NO_MONITOR = gettext_lazy("No monitor has reported on this host yet, so nothing 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`title` and `tone` also become the page's title and icon. `silent_since` is set when the monitor is silent.
+    """`title` and `tone` also become the page's title and icon. `silent_since` is set when the
+    monitor is silent.
 
-    `figure` is the summary's last sentence, the replication lag: it changes every second, so it is shown beside the
-    live region and not read out.
+    `figure` is the summary's last sentence, the replication lag: it changes every second, so it is
+    shown beside the live region and not read out.
     """
 
     text: str

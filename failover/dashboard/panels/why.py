@@ -18,7 +18,9 @@ Mark = Tone | Literal["plain"]
 _ALARMING = {"consecutive-failures", "canary-failures", "error-rate", "refused-writes", "disputed", "flapping"}
 """Rules that speak against a region when they are met."""
 _OF_THE_RETURN = {"failback-canaries", "failback-hold", "failback-lag", "failback-pace", "trials"}
-"""Conditions that a region whose circuit is not closed has to meet. The other rules say nothing alone."""
+"""Conditions that a region whose circuit is not closed has to meet. The other rules say nothing
+alone.
+"""
 _FIGURES: dict[str, Callable[[float | None], str]] = {
     "error-rate": percent,
     "failback-lag": duration,

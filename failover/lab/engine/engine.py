@@ -183,7 +183,9 @@ def port_answers(port: int) -> bool:
 
 
 def _end(leash: subprocess.Popen[bytes]) -> None:
-    """Let the leash stop its engine and end, by closing its stdin; kill it when that takes too long."""
+    """Let the leash stop its engine and end, by closing its stdin; kill it when that takes too
+    long.
+    """
     if leash.stdin:
         leash.stdin.close()
     try:

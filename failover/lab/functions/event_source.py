@@ -38,7 +38,8 @@ PATIENCE_S = 60.0
 ATTEMPTS = 10
 """Most attempts at one batch without any progress."""
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Pause before the next attempt, by the number of failed ones; the last also after a failed sweep."""
+"""Pause before the next attempt, by the number of failed ones; the last also after a failed sweep.
+"""
 
 
 @dataclass(frozen=True)

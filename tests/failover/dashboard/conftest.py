@@ -26,29 +26,28 @@ def run_dir(tmp_path: Path) -> Iterator[Path]:
         "RUN_DIR": str(tmp_path / "run"),
         "DEADLINE_S": "0.5",
     }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        with wiring.using(FailoverConfig.parse(raw)):
-            yield tmp_path / "run"
+    with wiring.using(FailoverConfig.parse(raw)):
+        yield tmp_path / "run"
 
 
 @pytest.fixture
 def monitor(run_dir: Path) -> Publish:
     """Publishes a document as a monitor would; `age_s` seconds ago."""
 
-    def say(document: Callable[[float], StatusDocument], age_s: float = 0.0) -> StatusDocument:
+    def published(build: Callable[[float], StatusDocument], age_s: float = 0.0) -> StatusDocument:
         at = gateway.clock.wall() - age_s
-        made = document(at)
-        publish(run_dir, made, at)
-        return made
+        document = build(at)
+        publish(run_dir, document, at)
+        return document
 
-    return say
+    return published
 
 
 @pytest.fixture
 def staff(db: None) -> Client:
-    """A signed-in instructor, with a password that nobody types: hashing one takes a fifth of a second."""
+    """A signed-in instructor, with a password that nobody types: hashing one takes a fifth of a
+    second.
+    """
     client = Client()
     client.force_login(
         User.objects.create(username="instructor", password="not hashed", is_staff=True),
@@ -59,12 +58,14 @@ def staff(db: None) -> Client:
 
 @pytest.fixture
 def rival(app: object) -> Iterator[None]:
-    """Somebody else decides in the moment between a wish's look at the decisions and its own writing."""
+    """Somebody else decides in the moment between a wish's look at the decisions and its own
+    writing.
+    """
     read = decide.read_decisions
 
     def overtaken(*, strong: bool = False) -> list[gateway.Decision]:
         known = read(strong=strong)
-        epoch = max((one.epoch for one in known), default=0) + 1
+        epoch = max((decision.epoch for decision in known), default=0) + 1
         at = gateway.clock.wall() + 1.0
         write_decision(gateway.Decision("pinned", EAST, epoch, "rival", actor="otto", reason="my turn", at=at))
         return known

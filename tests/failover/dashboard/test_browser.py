@@ -29,7 +29,9 @@ def browser() -> Iterator[Browser]:
 def page(
     request: pytest.FixtureRequest, browser: Browser, transactional_db: None, staff: Client, live_server: Any
 ) -> Iterator[Page]:
-    """A signed-in page in a context of its own, not yet opened. Whatever the browser complains about fails the test."""
+    """A signed-in page in a context of its own, not yet opened. Whatever the browser complains
+    about fails the test.
+    """
     options = {**LAPTOP, "color_scheme": "light"} | getattr(request, "param", {})
     complaints: list[str] = []
     context = browser.new_context(base_url=live_server.url, **options)

@@ -20,7 +20,9 @@ DENIED = faulty.refusal("AccessDeniedException")
 
 
 def on_a_write(then: bytes | None) -> Behaviour:
-    """A region that holds no row. A write it answers with `then`, or takes it and is cut off before it replies."""
+    """A region that holds no row. A write it answers with `then`, or takes it and is cut off before
+    it replies.
+    """
 
     def behave(connection: socket.socket, over: threading.Event) -> None:
         while not over.is_set():

@@ -25,8 +25,8 @@ SURVEY = {
 class Application:
     """What each request for a vote is answered with, in turn, and then "ok".
 
-    "ok" is a receipt, "other" a receipt for another vote, "drop" loses the reply after the vote has arrived; anything
-    else is a status, its headers and its body.
+    "ok" is a receipt, "other" a receipt for another vote, "drop" loses the reply after the vote has
+    arrived; anything else is a status, its headers and its body.
     """
 
     script: list[Any] = field(default_factory=list)

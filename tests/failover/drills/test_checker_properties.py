@@ -14,7 +14,9 @@ VOTERS = ("ann", "bob", "cyd", "dan")
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Up to a dozen votes; each may go unacknowledged, and only such a one may be missing from the store."""
+    """Up to a dozen votes; each may go unacknowledged, and only such a one may be missing from the
+    store.
+    """
     world = World()
     for _number in range(draw(st.integers(1, 12))):
         acknowledged = draw(st.booleans())

@@ -65,6 +65,8 @@ def edited(ballots: tuple[Ballot, ...], victim: str, /, **changes: Any) -> tuple
 
 
 def everywhere(store: Store, change: Any, *arguments: Any, **changes: Any) -> Store:
-    """The same done to the merged ballots and to every replica, as if the application agreed with itself."""
+    """The same done to the merged ballots and to every replica, as if the application agreed with
+    itself.
+    """
     raw = {region: change(rows, *arguments, **changes) for region, rows in store.raw.items()}
     return Store(store.round, change(store.merged, *arguments, **changes), raw)

@@ -30,8 +30,8 @@ def run(config: FailoverConfig, *arguments: str) -> list[str]:
 
 
 class ControlPlane:
-    """As much of a region's control plane as making tables asks for. It keeps what it was asked, and refuses what
-    DynamoDB refuses.
+    """As much of a region's control plane as making tables asks for. It keeps what it was asked,
+    and refuses what DynamoDB refuses.
     """
 
     def __init__(self) -> None:

@@ -28,7 +28,9 @@ OWN_SURVEY = Path(__file__).resolve().parents[2] / "class_survey.json"
 
 
 class Command(BaseCommand):
-    """Votes at a steady rate, and with ``--check`` looks for every acknowledged vote in every region."""
+    """Votes at a steady rate, and with ``--check`` looks for every acknowledged vote in every
+    region.
+    """
 
     help = (
         "Lets a class of students vote in a running demo. Exit 1: an acknowledged vote is missing or wrong (--check); "
@@ -129,7 +131,9 @@ def _ledger_path(lab_dir: Path) -> Path:
 
 
 def _summary(ledger: Ledger) -> str:
-    """One line. A vote that was neither acknowledged nor refused counts as failed: its student does not know."""
+    """One line. A vote that was neither acknowledged nor refused counts as failed: its student does
+    not know.
+    """
     acknowledged = {receipt.vote_id for receipt in ledger.receipts}
     refused = {refusal.vote_id for refusal in ledger.refused} - acknowledged
     again = sum(attempt.number > 1 for attempt in ledger.tries)
