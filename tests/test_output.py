@@ -12,7 +12,6 @@ import pytest
 from tests.processes import MANAGE, ROOT, manage_environment, side_by_side
 
 TITLE = "Grüße – 你好 🎉"
-PRINT = f"from django.core.management.base import BaseCommand; BaseCommand().stdout.write({TITLE!a} * 3)"
 NARROW = [
     {"PYTHONIOENCODING": "ascii"},
     {"PYTHONIOENCODING": "cp1252"},
@@ -20,6 +19,18 @@ NARROW = [
     {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     {"LC_ALL": "POSIX", "LANG": ""},
 ]
+"""Environments in which a stream may have few letters."""
+UTF_8 = {"PYTHONIOENCODING": "utf-8"}
+PROGRAM = f"""
+from django.core.management.base import BaseCommand, CommandError
+from polls.management.commands.survey import Command
+BaseCommand().stdout.write({TITLE!a} * 3)
+Command()._print({{"title": {TITLE!a}}})
+raise CommandError({TITLE!a})
+"""
+"""Prints a line and an export, and ends as a command that fails."""
+
+Outputs = list[tuple[dict[str, str], subprocess.CompletedProcess[bytes]]]
 
 
 def run(*arguments: str, lab_dir: Path, **extra: str) -> subprocess.CompletedProcess[bytes]:
@@ -29,44 +40,44 @@ def run(*arguments: str, lab_dir: Path, **extra: str) -> subprocess.CompletedPro
     )
 
 
-def test_letters_that_the_terminal_does_not_have_are_written_as_escapes(tmp_path: Path) -> None:
-    finished = side_by_side(
-        lambda variables: run("shell", "--no-imports", "-c", PRINT, lab_dir=tmp_path, **variables), NARROW
-    )
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
+    """The environments, each with the outcome of `PROGRAM` in it."""
+    lab_dir, environments = tmp_path_factory.mktemp("output"), [*NARROW, UTF_8]
+    command = ("shell", "--no-imports", "-c", PROGRAM)
+    done = side_by_side(lambda variables: run(*command, lab_dir=lab_dir, **variables), environments)
+    return list(zip(environments, done, strict=True))
 
-    for variables, done in zip(NARROW, finished, strict=True):
-        assert (done.returncode, done.stderr) == (0, b""), variables
-        assert done.stdout.count(b"\n") == 1, variables
+
+def test_letters_that_the_terminal_does_not_have_are_written_as_escapes(outputs: Outputs) -> None:
+    for variables, done in outputs:
+        assert done.stdout.partition(b"\n")[0].count(b"Gr") == 3, variables
 
 
-def test_an_error_with_such_letters_is_one_line(tmp_path: Path) -> None:
-    missing = f"/nonexistent/{TITLE}.json"
-    finished = side_by_side(lambda variables: run("survey", "import", missing, lab_dir=tmp_path, **variables), NARROW)
-
-    for variables, done in zip(NARROW, finished, strict=True):
+def test_an_error_with_such_letters_is_one_line(outputs: Outputs) -> None:
+    for variables, done in outputs:
         assert done.returncode == 1, variables
         assert b"Traceback" not in done.stderr, variables
         assert done.stderr.count(b"\n") == 1, variables
 
 
-def test_a_lone_surrogate_in_an_argument_ends_in_no_traceback(tmp_path: Path) -> None:
-    done = run("survey", "import", os.fsdecode(b"/nonexistent/\xfc.json"), lab_dir=tmp_path)
+def test_an_export_is_json_in_every_encoding(outputs: Outputs) -> None:
+    for variables, done in outputs:
+        encoding = variables.get("PYTHONIOENCODING", "utf-8").partition(":")[0]
+        assert json.loads(done.stdout.partition(b"\n")[2].decode(encoding)) == {"title": TITLE}, variables
 
-    assert done.returncode == 1
-    assert b"Traceback" not in done.stderr
 
+def test_letters_of_an_argument_that_cannot_be_written_end_in_no_traceback(tmp_path: Path) -> None:
+    latin_1 = os.fsdecode(b"/nonexistent/\xfc.json"), {}
+    utf_8 = f"/nonexistent/{TITLE}.json", NARROW[3]
 
-def test_an_export_is_json_in_every_encoding(tmp_path: Path) -> None:
-    document = {"title": TITLE}
-    program = f"from polls.management.commands.survey import Command; Command()._print({document!r})"
-    encodings = ["ascii", "cp1252", "utf-8"]
+    def import_missing(case: tuple[str, dict[str, str]]) -> subprocess.CompletedProcess[bytes]:
+        return run("survey", "import", case[0], lab_dir=tmp_path, **case[1])
 
-    finished = side_by_side(
-        lambda encoding: run("shell", "--no-imports", "-c", program, lab_dir=tmp_path, PYTHONIOENCODING=encoding),
-        encodings,
-    )
-    for encoding, done in zip(encodings, finished, strict=True):
-        assert json.loads(done.stdout.decode(encoding)) == document
+    for done in side_by_side(import_missing, [latin_1, utf_8]):
+        assert done.returncode == 1
+        assert b"Traceback" not in done.stderr
+        assert done.stderr.count(b"\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [("help",), ("shell", "--no-imports", "-c", "print('x' * 1_000_000)")], ids=str)

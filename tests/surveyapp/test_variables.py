@@ -57,8 +57,8 @@ def program_of(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[int, str]]:
-    """What production says to each value, by variable and kind."""
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[int, str]]:
+    """Production's exit code and output for each value, by variable and kind."""
     folder: Path = tmp_path_factory.mktemp("variables")
     usual = {**production_environment(str(folder)), "HOME": str(folder), "DJANGO_SQLITE_PATH": str(folder / "db")}
     environments = [(program_of(name), {**usual, name: KINDS[kind]}) for name, kind in CASES]
@@ -77,10 +77,10 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tupl
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES, ids=[f"{name} is {kind}" for name, kind in CASES])
-def test_a_value_either_works_or_is_told_with_the_name_of_its_variable(
-    name: str, kind: str, said: dict[tuple[str, str], tuple[int, str]]
+def test_a_value_either_works_or_is_refused_with_the_name_of_its_variable(
+    name: str, kind: str, outcomes: dict[tuple[str, str], tuple[int, str]]
 ) -> None:
-    code, text = said[name, kind]
+    code, text = outcomes[name, kind]
 
     assert "Traceback" not in text, text
     if kind in ("empty", "blanks"):
@@ -93,7 +93,7 @@ def test_a_value_either_works_or_is_told_with_the_name_of_its_variable(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", OF_THE_DEMO)
-def test_a_value_for_the_demo_either_works_or_is_told_with_the_name_of_its_variable(
+def test_a_value_for_the_demo_either_works_or_is_refused_with_the_name_of_its_variable(
     name: str, kind: str, tmp_path: Path
 ) -> None:
     environ = {"PORT": str(free_port()), "LAB_DIR": str(tmp_path), name: KINDS[kind]}
