@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Django's command line. In the lab it needs no environment: the settings find the running demo through LAB_DIR."""
+"""Django's command line. In the lab it needs no environment: the settings find the running demo
+through LAB_DIR.
+"""
 
 import errno
 import io

@@ -1,5 +1,5 @@
-"""gunicorn for one host: threads, because a vote waits for the network and not for the CPU, and a worker of our own,
-because a thread must not wait for a phone. Run the monitor beside it.
+"""gunicorn for one host: threads, because a vote waits for the network and not for the CPU, and a
+worker of our own, because a thread must not wait for a phone. Run the monitor beside it.
 """
 
 import os

@@ -1,4 +1,6 @@
-"""The instructor's start page: accounts are Django's, surveys and failover are pages of our own beside them."""
+"""The instructor's start page: accounts are Django's, surveys and failover are pages of our own
+beside them.
+"""
 
 from __future__ import annotations
 

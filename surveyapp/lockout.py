@@ -1,8 +1,10 @@
-"""Who may try a password, and how often: django-axes counts, and asks the functions here by whom and from where.
+"""Who may try a password, and how often: django-axes counts, and asks the functions here by whom
+and from where.
 
-A name at an address has five tries, then a minute's pause. So a stranger elsewhere does not stop the instructor, and a
-student at the hall's one address stops nobody for longer. A browser in which that name has signed in before is counted
-by itself: whatever others type beside it, it has its own five tries, wherever it is.
+A name at an address has five tries, then a minute's pause. So a stranger elsewhere does not stop
+the instructor, and a student at the hall's one address stops nobody for longer. A browser in which
+that name has signed in before is counted by itself: whatever others type beside it, it has its own
+five tries, wherever it is.
 """
 
 from __future__ import annotations

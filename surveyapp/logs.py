@@ -1,7 +1,7 @@
 """How log lines look: for people in the lab, as JSON in production. A record is one line in both.
 
-A call that has fields gives them as the one argument, a dictionary, of a `%(name)s` message; `event` names what
-happened. The line shows the message, JSON the fields too.
+A call that has fields gives them as the one argument, a dictionary, of a `%(name)s` message;
+`event` names what happened. The line shows the message, JSON the fields too.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""What every reply has: a form that its caller can read, its content security policy, its language, which is the
-visitor's own choice (a cookie), else what their browser asks for, and a session that lasts while its owner works.
+"""What every reply has: a form that its caller can read, its content security policy, its language,
+which is the visitor's own choice (a cookie), else what their browser asks for, and a session that
+lasts while its owner works.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""What proxies in front of the application say about a visitor: their address, and the scheme and host they asked for.
-Only a peer that `SURVEY_TRUSTED_PROXIES` names is believed; from everybody else these headers do not exist.
+"""What proxies in front of the application say about a visitor: their address, and the scheme and
+host they asked for. Only a peer that `SURVEY_TRUSTED_PROXIES` names is believed; from everybody
+else these headers do not exist.
 """
 
 from __future__ import annotations

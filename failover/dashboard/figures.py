@@ -1,5 +1,5 @@
-"""Figures and words as people read them, in their language. Every function takes what the document holds, None
-included.
+"""Figures and words as people read them, in their language. Every function takes what the document
+holds, None included.
 """
 
 from __future__ import annotations

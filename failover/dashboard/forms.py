@@ -1,4 +1,6 @@
-"""The routing toggle's form: the mode, the region, a reason, and the region's name typed as confirmation."""
+"""The routing toggle's form: the mode, the region, a reason, and the region's name typed as
+confirmation.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The status document's English sentences in the reader's language.
 
-Each text of the document has beside it what it was made of (`failover.core.phrases`); this looks the template up in the
-catalogue and puts the values in again. What was not made by a template is shown as it is: what a person typed, and what
-an SDK or an operating system said.
+Each text of the document has beside it what it was made of (`failover.core.phrases`); this looks
+the template up in the catalogue and puts the values in again. What was not made by a template is
+shown as it is: what a person typed, and what an SDK or an operating system said.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The names that the status document uses for states, rules, alarms and events, as people read them.
+"""The names that the status document uses for states, rules, alarms and events, as people read
+them.
 
 The document's own words are fixed by contract and stay as they are in every language.
 """

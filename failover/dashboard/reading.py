@@ -1,4 +1,6 @@
-"""One reading of the published status: the document, how old it is, and whether that is too old to trust."""
+"""One reading of the published status: the document, how old it is, and whether that is too old to
+trust.
+"""
 
 from __future__ import annotations
 

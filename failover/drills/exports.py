@@ -1,4 +1,6 @@
-"""Makes a survey and reads its ballots by `manage.py survey`: a drill looks at the application from outside."""
+"""Makes a survey and reads its ballots by `manage.py survey`: a drill looks at the application from
+outside.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""The ledger of what the students sent and of the replies they got: one JSON object per line, append only.
+"""The ledger of what the students sent and of the replies they got: one JSON object per line,
+append only.
 
-A vote is written down before it is sent and its reply when it has come, so whatever dies in between, the ledger never
-holds an acknowledgement that nobody received, and never misses a vote that may have arrived.
+A vote is written down before it is sent and its reply when it has come, so whatever dies in
+between, the ledger never holds an acknowledgement that nobody received, and never misses a vote
+that may have arrived.
 """
 
 from __future__ import annotations

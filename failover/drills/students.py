@@ -1,8 +1,9 @@
-"""A class of students without phones: votes over HTTP at a steady rate, each written down before it is sent.
+"""A class of students without phones: votes over HTTP at a steady rate, each written down before it
+is sent.
 
-A student names a vote before the first attempt and repeats it under the same name until it is acknowledged, refused
-for good, or given up. Some students change their vote later, some send the same vote again on purpose. Every request
-has a connection of its own, as from another phone.
+A student names a vote before the first attempt and repeats it under the same name until it is
+acknowledged, refused for good, or given up. Some students change their vote later, some send the
+same vote again on purpose. Every request has a connection of its own, as from another phone.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""A student names each vote before the first attempt: a UUIDv7 (RFC 9562, section 5.7), whose text sorts by time.
+"""A student names each vote before the first attempt: a UUIDv7 (RFC 9562, section 5.7), whose text
+sorts by time.
 
-Made here and not borrowed from the application: a drill plays a client, and shares only the contract with it.
+Made here and not borrowed from the application: a drill plays a client, and shares only the
+contract with it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What every installation shares. Each variable read here is described in `.env.example`.
 
-Values that the failover engine needs are kept as text and validated once, by `failover.conf`, so that a bad one is a
-numbered system check with a hint and not a traceback.
+Values that the failover engine needs are kept as text and validated once, by `failover.conf`, so
+that a bad one is a numbered system check with a hint and not a traceback.
 """
 
 from datetime import timedelta

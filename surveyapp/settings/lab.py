@@ -1,7 +1,7 @@
 """One laptop: the same application, told by `LAB_DIR/app.env` where the local cloud listens.
 
-Only the environment differs from production, and the lab's own commands (`lab`, `demo`, `fault`) exist only here.
-Under these settings nothing leaves this machine: see `LOOPBACK_ONLY` below.
+Only the environment differs from production, and the lab's own commands (`lab`, `demo`, `fault`)
+exist only here. Under these settings nothing leaves this machine: see `LOOPBACK_ONLY` below.
 """
 
 import contextlib

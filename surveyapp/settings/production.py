@@ -1,4 +1,6 @@
-"""Behind TLS, against DynamoDB Global Tables. Imports nothing of the lab: a fault can never be injected here."""
+"""Behind TLS, against DynamoDB Global Tables. Imports nothing of the lab: a fault can never be
+injected here.
+"""
 
 from django.core.exceptions import ImproperlyConfigured
 

@@ -1,4 +1,6 @@
-"""Values from the environment that must not be taken lightly: a typing error is one clear line, not a guess."""
+"""Values from the environment that must not be taken lightly: a typing error is one clear line, not
+a guess.
+"""
 
 from __future__ import annotations
 

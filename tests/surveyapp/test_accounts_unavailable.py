@@ -1,4 +1,6 @@
-"""The accounts' database cannot be written to, as on a full disk: that is said, and nothing typed is lost."""
+"""The accounts' database cannot be written to, as on a full disk: that is said, and nothing typed
+is lost.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,6 @@
-"""Every variable of `.env.example`: a value that cannot be used is told in a line that names the variable."""
+"""Every variable of `.env.example`: a value that cannot be used is told in a line that names the
+variable.
+"""
 
 from __future__ import annotations
 

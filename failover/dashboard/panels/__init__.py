@@ -1,7 +1,9 @@
-"""The dashboard's panels: for each a module here with a `build` function, and a template of the same name.
+"""The dashboard's panels: for each a module here with a `build` function, and a template of the
+same name.
 
-`build` turns a `Reading` into what the template shows. It reads no clock and no request, and computes no health.
-To add a panel, write both files, list it in `PANELS`, and give it a place in the grid of `page.html`.
+`build` turns a `Reading` into what the template shows. It reads no clock and no request, and
+computes no health. To add a panel, write both files, list it in `PANELS`, and give it a place in
+the grid of `page.html`.
 """
 
 from __future__ import annotations

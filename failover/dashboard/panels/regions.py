@@ -1,4 +1,6 @@
-"""A tile for each region: its health by layer, its circuit, and its last two minutes of live traffic."""
+"""A tile for each region: its health by layer, its circuit, and its last two minutes of live
+traffic.
+"""
 
 from __future__ import annotations
 

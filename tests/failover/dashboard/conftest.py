@@ -1,4 +1,6 @@
-"""The dashboard over status documents that lie where a monitor would put them: no region is reached."""
+"""The dashboard over status documents that lie where a monitor would put them: no region is
+reached.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Status documents as a monitor publishes them, written out by hand, for the states that a page must show."""
+"""Status documents as a monitor publishes them, written out by hand, for the states that a page
+must show.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The open page in a real browser: it follows the status, keeps what is typed, and says when it is old."""
+"""The open page in a real browser: it follows the status, keeps what is typed, and says when it is
+old.
+"""
 
 import re
 from collections.abc import Iterator

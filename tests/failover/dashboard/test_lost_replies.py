@@ -1,4 +1,6 @@
-"""A decision that was sent, and of which no region says whether it took it: nobody is told that nothing was changed."""
+"""A decision that was sent, and of which no region says whether it took it: nobody is told that
+nothing was changed.
+"""
 
 import socket
 import threading

@@ -1,4 +1,6 @@
-"""A small server of the standard library's, with a script of what it answers: the other end of a student's wire."""
+"""A small server of the standard library's, with a script of what it answers: the other end of a
+student's wire.
+"""
 
 import contextlib
 import json

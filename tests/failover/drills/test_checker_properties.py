@@ -1,4 +1,6 @@
-"""Whatever a class does: a store that kept its promises passes, and any one broken promise is found."""
+"""Whatever a class does: a store that kept its promises passes, and any one broken promise is
+found.
+"""
 
 from dataclasses import replace
 

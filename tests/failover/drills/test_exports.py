@@ -1,4 +1,6 @@
-"""What a drill reads of an export, and that a region which cannot be read never passes for one that is equal."""
+"""What a drill reads of an export, and that a region which cannot be read never passes for one that
+is equal.
+"""
 
 import json
 from typing import Any
