@@ -13,8 +13,8 @@ BROKEN_PIPE, INTERRUPTED = 128 + 13, 128 + 2
 
 
 def main() -> None:
-    """Runs a command. What a terminal cannot show never ends one in a traceback, nor does a reader
-    who has gone.
+    """Runs a command. Letters that the terminal cannot show, or a closed pipe, end it in no
+    traceback.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -37,7 +37,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # Nobody reads on, as after `| head`.
+        # The reader has gone, as after `| head`.
         _write_no_more()
         sys.exit(BROKEN_PIPE)
     except OSError as error:
@@ -48,7 +48,9 @@ def main() -> None:
 
 
 def _write_no_more() -> None:
-    """What is left to write must not fail again when the interpreter ends."""
+    """Sends the remaining output to nowhere, so that it does not fail again at the interpreter's
+    end.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

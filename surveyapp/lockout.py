@@ -1,5 +1,5 @@
-"""Who may try a password, and how often: django-axes counts, and asks the functions here by whom
-and from where.
+"""The lockout after wrong passwords. django-axes counts the tries; these functions tell it by which
+name and address.
 
 A name at an address has five tries, then a minute's pause. So a stranger elsewhere does not stop
 the instructor, and a student at the hall's one address stops nobody for longer. A browser in which
@@ -66,8 +66,8 @@ def remember(request: HttpRequest | None, user: Any, **_sent: Any) -> None:
 
 
 def username(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """Under which name tries are counted: a known browser's under one of its own, which nobody else
-    can guess.
+    """The name under which tries are counted. In a known browser it contains that browser's number,
+    which nobody else can guess.
     """
     name = _typed_name(request, credentials)
     number, marks = _known(request)
@@ -75,14 +75,14 @@ def username(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
 
 
 def parameters(request: HttpRequest, credentials: dict[str, Any] | None = None) -> list[list[str]]:
-    """By what tries are counted: the name and the address; in a known browser, that browser."""
+    """The parameters by which tries are counted: name and address; in a known browser, the name."""
     number, marks = _known(request)
     name = _typed_name(request, credentials)
     return [["username"]] if _mark(number, name) in marks else [["username", "ip_address"]]
 
 
 def address(request: HttpRequest) -> str | None:
-    """From where a try came."""
+    """The address of a try; for IPv6 its network."""
     visitor = parsed(request.META.get("REMOTE_ADDR", ""))
     if isinstance(visitor, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((visitor, IPV6_PREFIX), strict=False).network_address)
@@ -90,7 +90,7 @@ def address(request: HttpRequest) -> str | None:
 
 
 def locked_out(request: HttpRequest, _response: HttpResponseBase, _credentials: dict[str, Any] | None) -> HttpResponse:
-    """429: how long to wait. A survey that was being written stays in the page."""
+    """Answers 429 with the time to wait. The page keeps a survey that was being written."""
     typed = kept.typed(request)
     response = kept.sign_in(request, locked_out=True) if typed else render(request, "admin/locked_out.html")
     response.status_code = HTTPStatus.TOO_MANY_REQUESTS
@@ -103,9 +103,7 @@ def _typed_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str
 
 
 def _known(request: HttpRequest) -> tuple[str, list[str]]:
-    """This browser's number, a new one where it has none, and the marks of the names that signed in
-    here.
-    """
+    """This browser's number (a new one if it has none), and the marks of the names that signed in."""
     try:
         signed = Signer(salt=SALT).unsign(request.COOKIES.get(settings.KNOWN_BROWSER_COOKIE_NAME, ""))
     except BadSignature:

@@ -23,16 +23,16 @@ from django.http import HttpRequest
 from failover.core.text import escaped
 
 LONGEST = 8_000
-"""Characters of one text. Whoever reads logs must not choke on what somebody else wrote."""
+"""Characters of one text: a client must not be able to fill the log with a long one."""
 
 
 REFUSED = frozenset({400, 413, 422, 429})
-"""Statuses of what was sent wrongly, too large or too often: each is a line."""
+"""Statuses of requests that are wrong, too large or too frequent: each is logged."""
 
 
 class LineFormatter(logging.Formatter):
-    """A line for people; nothing that a message quotes can begin another. A traceback follows in
-    lines of its own.
+    """A line for people. Text that a message quotes cannot begin another line. A traceback follows
+    in lines of its own.
     """
 
     def __init__(self) -> None:
@@ -44,9 +44,7 @@ class LineFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: `at`, `level`, `logger`, `pid`, `message`, and the fields of the
-    call.
-    """
+    """One JSON object per line: `at`, `level`, `logger`, `pid`, `message` and the call's fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, in ASCII."""
@@ -65,7 +63,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _plain(value: object) -> str | int | float | bool | None:
-    """A value that JSON has: every other as text."""
+    """The value itself if JSON has its type, otherwise as text."""
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     return str(value)[:LONGEST]
@@ -75,12 +73,13 @@ FORMATTERS: dict[str, type[logging.Formatter]] = {"line": LineFormatter, "json":
 
 
 class RouteNotPath(logging.Filter):
-    """Django names the path of a request that failed or was refused, and quotes what was wrong with
-    it. Ours can hold a voting link, which is a secret, or what somebody typed: the address's
-    pattern and the kind of refusal say enough, and the survey's code where we failed it.
+    """Logs the pattern of a request's address in place of its path.
 
-    What somebody asked for that is not there, or not theirs, is nothing that went wrong here and is
-    no line.
+    Django logs the path of a request that failed or was refused, and quotes the mistake. A path can
+    hold a voting link, which is a secret, and a mistake quotes text that somebody typed. The
+    pattern and the kind of refusal say enough; an error of the server also names the survey's code.
+
+    A page that does not exist or is forbidden is no error of the server and is not logged.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

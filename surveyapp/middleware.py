@@ -1,6 +1,8 @@
-"""What every reply has: a form that its caller can read, its content security policy, its language,
-which is the visitor's own choice (a cookie), else what their browser asks for, and a session that
-lasts while its owner works.
+"""Middleware for every reply: the form that its caller can read, the content security policy, the
+language and the session.
+
+The language is the visitor's own choice (a cookie), otherwise the one that the browser asks for. A
+session lasts while its owner works.
 """
 
 from __future__ import annotations
@@ -24,14 +26,14 @@ from polls.views.api.problems import in_place_of, no_region_problem
 from polls.views.common import no_region
 
 SPEECHLESS = frozenset({"application/json", "application/openmetrics-text", "image/svg+xml", "text/plain"})
-"""Content types whose keys and values are fixed by contract: they are the same in every language.
-"""
+"""Content types that are the same in every language, since a contract fixes keys and values."""
 log = logging.getLogger(__name__)
 
 
 class PolicyMiddleware:
-    """The policy of the settings, put together once: django-csp's own middleware does so twice for
-    every reply, a fifth of what a small one costs, for exceptions and nonces that no page here has.
+    """Adds the content security policy of the settings, which it builds once. django-csp's own
+    middleware builds it twice for every reply (a fifth of the time of a small reply), for
+    exceptions and nonces that no page here has.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -46,18 +48,19 @@ class PolicyMiddleware:
 
 
 class ProblemMiddleware:
-    """Below `/api/` nothing is answered in HTML: what Django or a view would say on a page (an
-    address that does not exist, a host that is not allowed, a mistake of ours) becomes a problem
-    document. It stands first, since each middleware below may answer by itself. A page for which no
-    region answered says so, whichever page it is, and so does one that needs the accounts while
-    their database cannot be used.
+    """Answers errors below `/api/` with problem documents, and outages with pages that name them.
+
+    Below `/api/` an HTML error page of Django or of a view (an address that does not exist, a host
+    that is not allowed, an error of the server) becomes a problem document. This middleware stands
+    first because each one below may answer by itself. Any page says so when no region answered, or
+    when it needs the accounts and their database cannot be used.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Says it in the caller's form."""
+        """Replaces HTML below `/api/`."""
         response = self._get_response(request)
         if not _is_api(request) or not response.get("Content-Type", "").startswith("text/html"):
             return response
@@ -67,8 +70,8 @@ class ProblemMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        """What a view did not expect: that no region answers or all of them refuse, or the
-        accounts' database.
+        """Answers the exceptions that views do not handle: no region answers, all of them refuse,
+        or the accounts' database cannot be used.
         """
         if isinstance(error, DatabaseError) and not _is_api(request):
             details = {"event": "accounts-unavailable", "error": str(error)}
@@ -84,16 +87,18 @@ def _is_api(request: HttpRequest) -> bool:
 
 
 class LanguageMiddleware:
-    """The visitor's language for this request, and `Vary: Cookie` beside `Vary: Accept-Language`: a
-    cookie decides it too, so no cache may hand one visitor's language to another. (Django's own
-    middleware does not say the former, and looks for languages in addresses, where we have none.)
+    """Activates the visitor's language, and adds `Vary: Cookie` beside `Vary: Accept-Language`.
+
+    A cookie decides the language too, so no cache may give one visitor's language to another.
+    Django's own middleware does not add `Vary: Cookie`, and looks for languages in addresses, which
+    have none here.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Says which language the reply is in, unless it is in none."""
+        """Names the reply's language, unless its content type has none."""
         translation.activate(translation.get_language_from_request(request))
         response = self._get_response(request)
         if response.get("Content-Type", "").partition(";")[0] not in SPEECHLESS:
@@ -103,15 +108,15 @@ class LanguageMiddleware:
 
 
 class SlidingSessionMiddleware:
-    """A session lasts from what its owner did last: a page that was opened, a form that was sent.
-    What a page asks by itself, for as long as it is open, is no work.
+    """Renews a session when its owner opens a page or sends a form. Requests that an open page
+    makes by itself do not count as work.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Has the session's cookie set anew; a visitor without one is asked for nothing."""
+        """Has the session's cookie set again. A visitor without a session gets no cookie."""
         response = self._get_response(request)
         signed_in = settings.SESSION_COOKIE_NAME in request.COOKIES and not request.session.is_empty()
         if signed_in and _is_work(request, response):
@@ -120,9 +125,9 @@ class SlidingSessionMiddleware:
 
 
 def _is_work(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether a person did this. Scripts of ours say that they ask; where the browser tells what
-    asks (over TLS, and on the own machine), its word counts; elsewhere a whole page is what a
-    person opens.
+    """Whether a person made this request. Our own scripts mark their requests. Over TLS and on the
+    same machine the browser says what makes the request (`Sec-Fetch-Mode`). Elsewhere a whole page
+    counts as opened by a person.
     """
     if request.method not in ("GET", "HEAD"):
         return True
@@ -134,7 +139,5 @@ def _is_work(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 @receiver(request_finished)
 def speak_english(**_sent: object) -> None:
-    """What a thread does between two requests (what it logs, above all) is said in this program's
-    own language.
-    """
+    """Returns to the program's own language, in which a thread logs between two requests."""
     translation.deactivate()

@@ -1,6 +1,6 @@
-"""What proxies in front of the application say about a visitor: their address, and the scheme and
-host they asked for. Only a peer that `SURVEY_TRUSTED_PROXIES` names is believed; from everybody
-else these headers do not exist.
+"""Reads a visitor's address, scheme and host from the headers of proxies in front.
+
+Only a peer that `SURVEY_TRUSTED_PROXIES` names is believed. The headers of all others are removed.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ class TrustedProxyMiddleware:
         if peer is not None and _is_in(peer, trusted):
             meta["REMOTE_ADDR"] = str(client(peer, given.get(FOR, ""), trusted))
             for name in (PROTO, HOST):
-                # The last word is that of the proxy next to us; whatever stands before it, a
-                # visitor may have written.
+                # The proxy next to us wrote the last value. A visitor may have written those
+                # before.
                 if value := given.get(name, "").rpartition(",")[2].strip():
                     meta[name] = value.lower()
         return self._get_response(request)
 
 
 def client(peer: Address, forwarded_for: str, trusted: Sequence[Network]) -> Address:
-    """The visitor's address: the right-most that is no trusted proxy's; the last one before what
-    cannot be read.
+    """The visitor's address: the right-most one that belongs to no trusted proxy, or the last one
+    that can be read.
     """
     known = peer
     for text in reversed(forwarded_for.split(",")):
@@ -58,9 +58,7 @@ def client(peer: Address, forwarded_for: str, trusted: Sequence[Network]) -> Add
 
 
 def parsed(text: str) -> Address | None:
-    """An address as proxies write it: with a port or without, with brackets or without; None for
-    anything else.
-    """
+    """An address as proxies write it, with or without a port and brackets; None for other text."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,5 +1,6 @@
-"""Figures and words as people read them, in their language. Every function takes what the document
-holds, None included.
+"""Writes the status document's figures and states for people, in the reader's language.
+
+Every function takes a value of the document as it stands, None included.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ from django.utils.translation import gettext as _
 from failover.dashboard import names
 
 Tone = Literal["ok", "warn", "bad", "unknown"]
-"""How alarming something is; each has a colour, and a shape of its own, in the style sheet and
-`glyph.html`.
-"""
+"""How alarming a state is. The style sheet has a colour and `glyph.html` a shape for each tone."""
 
 NOTHING = "–"
 
@@ -33,14 +32,12 @@ _STATES: dict[str, Tone] = {
 
 
 def tone(state: str) -> Tone:
-    """The tone of a health, circuit, replication or alarm state; `unknown` for a word that nobody
-    knows.
-    """
+    """The tone of a health, circuit, replication or alarm state; `unknown` for any other word."""
     return _STATES.get(state, "unknown")
 
 
 def duration(ms: float | None) -> str:
-    """Milliseconds with as many digits as mean something: 2.6 ms, 74 ms, 1.2 s, 3 min."""
+    """Milliseconds with their significant digits only: 2.6 ms, 74 ms, 1.2 s, 3 min."""
     if ms is None:
         return NOTHING
     if ms < 9.95:
@@ -58,9 +55,7 @@ def ago(ms: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of 0 to 1: 0 %, 0.4 %, 12 %. What is neither none nor all does not read as if it
-    were.
-    """
+    """A share of 0 to 1 in percent: 0 %, 0.4 %, 12 %. Only 0 reads "0 %" and only 1 "100 %"."""
     if share is None:
         return NOTHING
     value = share * 100
@@ -79,8 +74,8 @@ def number(value: float | None) -> str:
 
 
 def words(kebab: str) -> str:
-    """`circuit-opened` as it is said: Circuit opened. A name that nobody listed is shown without
-    its dashes.
+    """The title of an event, rule or alarm: "Circuit opened" for `circuit-opened`. A name without a
+    title is shown without its dashes.
     """
     known = names.TITLES.get(kebab)
     return str(known) if known is not None else kebab.replace("-", " ").replace("_", " ").capitalize()

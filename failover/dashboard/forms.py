@@ -63,11 +63,10 @@ class RoutingForm(forms.Form):
         self.order_fields(["mode", "region", "reason", "confirm", "force"])
 
     offer_force = False
-    """Whether the page shows the checkbox that overrides a safety rule: only once one has spoken.
-    """
+    """Whether the page shows the checkbox that overrides a safety rule: after a refusal only."""
 
     def full_clean(self) -> None:
-        """Also sends the cursor to the first field that is wrong."""
+        """Validates, and puts the cursor into the first invalid field."""
         super().full_clean()
         for name in self.fields:
             if name in self.errors:
@@ -80,7 +79,7 @@ class RoutingForm(forms.Form):
         self.offer_force = True
 
     def clean_reason(self) -> str:
-        """By the same rules as on the command line."""
+        """Checks the reason by the rules of the command line."""
         try:
             return checked_reason(self.cleaned_data["reason"])
         except ValueError as error:
@@ -90,8 +89,7 @@ class RoutingForm(forms.Form):
         """A pin needs its region, and the region's name typed out; auto needs neither."""
         cleaned = super().clean() or {}
         if cleaned.get("mode") != "pinned":
-            # What was left in the pin's fields is no part of a return to auto, and must not stand
-            # in its way.
+            # Auto ignores the pin's fields, so text that remained in them is no error.
             for name in ("region", "confirm"):
                 self.errors.pop(name, None)
             return {**cleaned, "region": "", "confirm": "", "force": False}

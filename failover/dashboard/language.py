@@ -1,8 +1,9 @@
 """The status document's English sentences in the reader's language.
 
-Each text of the document has beside it what it was made of (`failover.core.phrases`); this looks
-the template up in the catalogue and puts the values in again. What was not made by a template is
-shown as it is: what a person typed, and what an SDK or an operating system said.
+Each text of the document stands beside the phrase that it was formatted from
+(`failover.core.phrases`). This module looks the phrase's template up in the catalogue and formats
+it again. A text without a template is shown as it is: text that a person typed, and messages of an
+SDK or an operating system.
 """
 
 from __future__ import annotations
@@ -17,15 +18,13 @@ from failover.core.phrases import Phrase, Value, from_json
 
 
 def text_of(document: Mapping[str, Any], name: str, said: str = "said") -> str:
-    """The text under `name` in the reader's language; `said` is the field beside it that tells how
-    it was made.
-    """
+    """The text under `name` in the reader's language; `said` is the field that holds its phrase."""
     return translated(made(document, name, said))
 
 
 def made(document: Mapping[str, Any], name: str, said: str = "said") -> str:
-    """The text under `name` as a phrase, where the document says how it was made and this program
-    understands it.
+    """The phrase of the text under `name`, or the text itself where the document has no phrase that
+    this program understands.
     """
     try:
         return from_json(document.get(said, document[name]))

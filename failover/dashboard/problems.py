@@ -21,7 +21,7 @@ def problem(status: HTTPStatus, detail: str, **extra: str) -> JsonResponse:
 
 
 def staff_or_problem(view: View) -> View:
-    """Answers 403 with a problem document instead of a login page, which a script could not read."""
+    """Answers 403 with a problem document where a login page would be unreadable for a script."""
 
     @wraps(view)
     def guarded(request: HttpRequest) -> HttpResponse:

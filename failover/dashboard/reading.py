@@ -19,7 +19,7 @@ from failover.dashboard.figures import ago
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a page or a command shows. `status` is None when no monitor has reported on this host.
+    """The status that a page or a command shows; None when no monitor has reported on this host.
 
     `age_s` is the time since the monitor wrote the document, in seconds; None when it is unknown.
     `refusals` has, for every configured region by priority, the safety rule that forbids pinning it
@@ -50,9 +50,7 @@ class Reading:
 
 
 def current() -> Reading:
-    """What this host's monitor published last. Computes nothing, and never raises because there is
-    nothing yet.
-    """
+    """The status that this host's monitor published last. Does not raise when there is none yet."""
     refusals = {region: gateway.refuse_pin(region) for region in gateway.regions()}
     status = gateway.status()
     if status is None:

@@ -12,7 +12,7 @@ HEADS = ("REGION", "STATE", "CIRCUIT", *map(str.upper, LAYERS), "REQ/2M", "ERROR
 
 
 def table(status: StatusDocument) -> str:
-    """The sentence, the routing, a line a region, the replication, and the alarms that ring."""
+    """The summary, the routing, one line per region, the replication, and the active alarms."""
     routing = status["routing"]
     pin = f" {routing['region']}" if routing["region"] else ""
     lines = [

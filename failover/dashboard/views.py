@@ -27,21 +27,19 @@ from failover.dashboard.reading import Reading
 from failover.dashboard.sentences import effect_of
 
 AGE_HEADER = "X-Status-Age"
-"""How old the status is, in milliseconds; also on a 304, whose body cannot say it."""
+"""The header with the status's age in milliseconds. A 304, which has no body, carries it too."""
 
 
 @require_GET
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """The page. The address of a pin is never in it: changing the routing is a POST of its own."""
+    """The page. It links to no pin: a change of the routing is a POST to `routing`."""
     return _page(request, RoutingForm(regions=gateway.regions(), initial={"mode": "auto"}))
 
 
 @require_GET
 @staff_or_problem
 def live(request: HttpRequest) -> HttpResponse:
-    """The panels alone, for the page that is open: 304 as long as nothing that they show has
-    changed.
-    """
+    """The panels alone, for an open page; 304 while nothing that they show has changed."""
     reading = readings.current()
     panels = render_all(reading).values()
     etag = _etag(*(panel.digest for panel in panels))
@@ -61,8 +59,9 @@ def status_json(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def routing(request: HttpRequest) -> HttpResponse:
-    """Changes the routing: 422 for what was typed, 409 for a safety rule or another's decision at
-    the same moment, 503 when no region took the decision, or none said whether it did.
+    """Changes the routing. 422: the form is incomplete or wrong. 409: a safety rule forbids it, or
+    another decision of the same moment holds. 503: no region took the decision, or no region said
+    whether it did.
     """
     if request.method != "POST":
         return HttpResponseRedirect(reverse("failover:dashboard"))

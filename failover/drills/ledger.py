@@ -28,7 +28,7 @@ class Intent(StrEnum):
 
 
 class LedgerDamaged(ValueError):
-    """A ledger that cannot be believed: the message names the line."""
+    """A ledger that contradicts itself or cannot be read; the message names the line."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class Ledger:
 
     @classmethod
     def read(cls, path: Path) -> Ledger:
-        """Raises LedgerDamaged. A last line without its end was never finished, and says nothing."""
+        """Reads a file. Ignores a last line without its end. Raises LedgerDamaged."""
         lines = path.read_text(encoding="utf-8").split("\n")[:-1]
         entries = []
         for number, line in enumerate(lines, 1):

@@ -64,8 +64,8 @@ class Tile:
 
     @property
     def broken(self) -> tuple[Layer, ...]:
-        """The layers that failed, or work by a stale answer, with a reason. Those after a failed
-        layer were not reached, and are not among them.
+        """The layers that failed or work by a stale answer, if they give a reason. Layers after a
+        failed one were not reached and are left out.
         """
         return tuple(layer for layer in self.layers if layer.detail and layer.tone in ("bad", "warn"))
 

@@ -16,10 +16,10 @@ from failover.dashboard.reading import Reading
 Mark = Tone | Literal["plain"]
 
 _ALARMING = {"consecutive-failures", "canary-failures", "error-rate", "refused-writes", "disputed", "flapping"}
-"""Rules that speak against a region when they are met."""
+"""Rules that count against a region when they are met."""
 _OF_THE_RETURN = {"failback-canaries", "failback-hold", "failback-lag", "failback-pace", "trials"}
-"""Conditions that a region whose circuit is not closed has to meet. The other rules say nothing
-alone.
+"""Conditions for the return to a region whose circuit is not closed. The remaining rules decide
+nothing alone.
 """
 _FIGURES: dict[str, Callable[[float | None], str]] = {
     "error-rate": percent,
@@ -30,7 +30,7 @@ _FIGURES: dict[str, Callable[[float | None], str]] = {
     "slow-for-most": duration,
     "failback-hold": lambda seconds: duration(None if seconds is None else seconds * 1000),
 }
-"""How a rule's value and threshold are written; a plain number unless it is named here."""
+"""The function that writes a rule's value and threshold; `number` for rules not listed."""
 
 
 @dataclass(frozen=True, slots=True)
