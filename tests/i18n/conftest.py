@@ -2,11 +2,12 @@
 
 import pytest
 
+from tests.failover.conftest import credentials
 from tests.failover.dashboard.conftest import monitor, run_dir, staff
 from tests.i18n import pseudo
 from tests.polls.conftest import browser, instructor, make_survey, survey
 
-__all__ = ["browser", "instructor", "make_survey", "monitor", "run_dir", "staff", "survey"]
+__all__ = ["browser", "credentials", "instructor", "make_survey", "monitor", "run_dir", "staff", "survey"]
 
 
 @pytest.fixture

@@ -40,10 +40,8 @@ loses_the_reply, refuses = on_a_write(None), on_a_write(DENIED)
 
 
 @pytest.fixture
-def regions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wired]:
-    """This process wired to two regions that behave as told."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+def regions(tmp_path: Path) -> Iterator[Wired]:
+    """Wires this process to two regions with the given behaviours."""
 
     with ExitStack() as until_the_end:
 
