@@ -19,10 +19,10 @@ from failover.core.phrases import Phrase, Value, from_json
 
 def text_of(document: Mapping[str, Any], name: str, said: str = "said") -> str:
     """The text under `name` in the reader's language; `said` is the field that holds its phrase."""
-    return translated(made(document, name, said))
+    return translated(phrase_of(document, name, said))
 
 
-def made(document: Mapping[str, Any], name: str, said: str = "said") -> str:
+def phrase_of(document: Mapping[str, Any], name: str, said: str = "said") -> str:
     """The phrase of the text under `name`, or the text itself where the document has no phrase that
     this program understands.
     """

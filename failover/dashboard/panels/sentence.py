@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from failover.core.phrases import Phrase
 from failover.core.status.types import StatusDocument
 from failover.dashboard.figures import Tone, tone
-from failover.dashboard.language import made, translated
+from failover.dashboard.language import phrase_of, translated
 from failover.dashboard.reading import Reading, moment
 
 NO_MONITOR = gettext_lazy("No monitor has reported on this host yet, so nothing is known about any region.")
@@ -50,7 +50,7 @@ def _sentences(status: StatusDocument) -> tuple[str, str]:
     """Which region serves and why, and how far replication is behind. Both are in the first text
     where the document does not say how its summary was made.
     """
-    summary = made(status, "summary", "summary_said")
+    summary = phrase_of(status, "summary", "summary_said")
     parts = summary.values if isinstance(summary, Phrase) else {}
     match parts.get("serving"), parts.get("replication"):
         case str(serving), str(replication):

@@ -137,7 +137,7 @@ def unknown(at: float) -> StatusDocument:
 def publish(run_dir: Path, document: StatusDocument, at: float) -> None:
     """Put a document where a monitor would, whole."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    circuits = {one["name"]: {"state": one["circuit"], "reason": ""} for one in document["regions"]}
+    circuits = {region["name"]: {"state": region["circuit"], "reason": ""} for region in document["regions"]}
     content = {"at": at, "view": {"decision": None, "circuits": circuits}, "status": document}
     draft = run_dir / "status.draft"
     draft.write_text(json.dumps(content))
@@ -146,10 +146,10 @@ def publish(run_dir: Path, document: StatusDocument, at: float) -> None:
 
 def behind(document: StatusDocument, seconds: float) -> dict[str, Any]:
     """The document's summary with another replication lag."""
-    told = from_json(document["summary_said"])
-    assert isinstance(told, Phrase)
+    summary = from_json(document["summary_said"])
+    assert isinstance(summary, Phrase)
     lag = phrase("Replication is {seconds:.1f} s behind.", seconds=seconds)
-    changed = phrase("{serving} {replication}", serving=told.values["serving"], replication=lag)
+    changed = phrase("{serving} {replication}", serving=summary.values["serving"], replication=lag)
     return {"summary": changed, "summary_said": to_json(changed)}
 
 
@@ -161,8 +161,8 @@ def _summary(region: str, since: float, why: Phrase, lag_s: float | None) -> dic
         if lag_s is None
         else phrase("Replication is {seconds:.1f} s behind.", seconds=lag_s)
     )
-    told = phrase("{serving} {replication}", serving=serving, replication=lag)
-    return {"summary": told, "summary_said": to_json(told)}
+    summary = phrase("{serving} {replication}", serving=serving, replication=lag)
+    return {"summary": summary, "summary_said": to_json(summary)}
 
 
 def _healthy_region(name: str, priority: int, rtt: float, requests: int, p50: float, p99: float) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def page(
     complaints: list[str] = []
     context = browser.new_context(base_url=live_server.url, **options)
     context.add_cookies(
-        [{"name": name, "value": one.value, "url": live_server.url} for name, one in staff.cookies.items()]
+        [{"name": name, "value": cookie.value, "url": live_server.url} for name, cookie in staff.cookies.items()]
     )
     opened = context.new_page()
     opened.set_default_timeout(10_000)
@@ -47,7 +47,7 @@ def page(
     yield opened
     context.close()
     # A request that a test cuts off is the one thing that htmx and Chromium may complain about.
-    assert [one for one in complaints if "ERR_FAILED" not in one and not one.startswith("htmx:")] == []
+    assert [text for text in complaints if "ERR_FAILED" not in text and not text.startswith("htmx:")] == []
 
 
 def test_the_page_follows_the_status_with_its_sentence_title_and_icon(page: Page, monitor: Publish) -> None:

@@ -21,15 +21,15 @@ def output(*arguments: str) -> str:
 
 def test_regions_shows_sentence_layers_lag_and_alarms(monitor: Publish) -> None:
     monitor(east_down)
-    told = output("regions")
-    lines = told.splitlines()
+    printed = output("regions")
+    lines = printed.splitlines()
     assert lines[0].startswith("Serving from us-west-2 since ")
     east = next(line for line in lines if line.startswith(f"{EAST} "))
     assert east.split()[:4] == [EAST, "unreachable", "open", "FAILED"]
-    assert f"{WEST} *" in told
-    assert "us-east-1 dns: the name has no address" in told
-    assert "replication us-west-2 -> us-east-1: 12.4 s stalled" in told
-    assert "ALARM circuit us-east-1" in told
+    assert f"{WEST} *" in printed
+    assert "us-east-1 dns: the name has no address" in printed
+    assert "replication us-west-2 -> us-east-1: 12.4 s stalled" in printed
+    assert "ALARM circuit us-east-1" in printed
 
 
 def test_regions_as_json_is_the_document_itself(monitor: Publish) -> None:
@@ -65,8 +65,8 @@ def test_watching_redraws_until_ctrl_c_and_ends_without_a_traceback(
 ) -> None:
     monitor(healthy)
     monkeypatch.setattr(gateway, "clock", Impatient())
-    told = output("regions", "--watch", "--json")
-    assert len(told.splitlines()) == 3
+    printed = output("regions", "--watch", "--json")
+    assert len(printed.splitlines()) == 3
 
 
 def test_watching_waits_for_a_monitor_that_is_yet_to_come(run_dir: object, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,10 +23,10 @@ def fresh(document: StatusDocument, **refusals: str) -> Reading:
 
 
 def test_the_sentence_is_the_monitors_own_and_the_lag_stands_apart() -> None:
-    found = sentence.build(fresh(east_down(NOW)))
-    assert found.text.endswith("us-east-1's DNS fails (the name has no address).")
-    assert found.text.startswith("Serving from us-west-2 since ")
-    assert found.figure == "Replication is 0.4 s behind."
+    panel = sentence.build(fresh(east_down(NOW)))
+    assert panel.text.endswith("us-east-1's DNS fails (the name has no address).")
+    assert panel.text.startswith("Serving from us-west-2 since ")
+    assert panel.figure == "Replication is 0.4 s behind."
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_the_sentence_is_the_monitors_own_and_the_lag_stands_apart() -> None:
     ],
 )
 def test_title_and_icon_follow_the_state(document, tone, title) -> None:
-    found = sentence.build(fresh(document(NOW)))
-    assert (found.tone, found.title) == (tone, title)
+    panel = sentence.build(fresh(document(NOW)))
+    assert (panel.tone, panel.title) == (tone, title)
 
 
 def test_trouble_is_when_the_region_that_serves_is_itself_bad() -> None:
@@ -50,10 +50,10 @@ def test_trouble_is_when_the_region_that_serves_is_itself_bad() -> None:
 
 
 def test_a_silent_monitor_takes_the_colour_away_and_dates_its_last_word() -> None:
-    found = sentence.build(Reading(healthy(NOW), 12.0, FREE))
-    assert found.tone == "unknown"
-    assert found.silent_since is not None
-    assert found.silent_since.timestamp() == NOW
+    panel = sentence.build(Reading(healthy(NOW), 12.0, FREE))
+    assert panel.tone == "unknown"
+    assert panel.silent_since is not None
+    assert panel.silent_since.timestamp() == NOW
 
 
 def test_without_any_monitor_the_page_says_so_and_every_panel_still_renders() -> None:
@@ -96,17 +96,17 @@ def test_both_directions_of_replication_are_told_with_their_age() -> None:
 
 
 def test_the_page_says_beforehand_what_each_choice_would_do() -> None:
-    found = routing.build(fresh(healthy(NOW)))
-    auto, east, west = found.choices
+    panel = routing.build(fresh(healthy(NOW)))
+    auto, east, west = panel.choices
     assert auto.holds
     assert "nothing moves now" in east.effect
     assert "traffic moves from us-east-1" in west.effect
-    assert not any(choice.refusal for choice in found.choices)
+    assert not any(choice.refusal for choice in panel.choices)
 
 
 def test_the_page_says_beforehand_which_pin_would_be_refused_and_by_which_rule() -> None:
-    found = routing.build(Reading(east_down(NOW), 0.4, {EAST: "us-east-1 is unreachable.", WEST: None}))
-    assert [choice.refusal for choice in found.choices] == [None, "us-east-1 is unreachable.", None]
+    panel = routing.build(Reading(east_down(NOW), 0.4, {EAST: "us-east-1 is unreachable.", WEST: None}))
+    assert [choice.refusal for choice in panel.choices] == [None, "us-east-1 is unreachable.", None]
 
 
 def test_a_pin_holds_also_while_another_region_serves() -> None:
@@ -119,15 +119,15 @@ def test_a_pin_holds_also_while_another_region_serves() -> None:
 
 
 def test_each_rule_stands_beside_its_threshold_and_those_that_explain_come_first() -> None:
-    found = why.build(fresh(east_down(NOW)))
-    assert found.regions == (EAST, WEST)
-    row = {row.name: row.cells for row in found.rows}["Canary failures"]
+    panel = why.build(fresh(east_down(NOW)))
+    assert panel.regions == (EAST, WEST)
+    row = {row.name: row.cells for row in panel.rows}["Canary failures"]
     assert [(cell.value, cell.threshold, cell.mark) for cell in row if cell] == [
         ("84", "3", "bad"),
         ("0", "3", "plain"),
     ]
-    assert found.reasons[0].startswith("us-east-1: 3 live failures in a row")
-    assert len(found.reasons) + len(found.rest) == len(east_down(NOW)["explain"])
+    assert panel.reasons[0].startswith("us-east-1: 3 live failures in a row")
+    assert len(panel.reasons) + len(panel.rest) == len(east_down(NOW)["explain"])
 
 
 @pytest.mark.parametrize("met", [True, False])
@@ -168,9 +168,9 @@ def test_an_event_names_a_person_but_not_the_automaton() -> None:
 
 
 def test_ringing_alarms_are_told_and_quiet_ones_counted() -> None:
-    found = alarms.build(fresh(east_down(NOW)))
-    assert [(alarm.name, alarm.region) for alarm in found.ringing] == [("Circuit", EAST), ("Canary", EAST)]
-    assert found.quiet == 6
+    panel = alarms.build(fresh(east_down(NOW)))
+    assert [(alarm.name, alarm.region) for alarm in panel.ringing] == [("Circuit", EAST), ("Canary", EAST)]
+    assert panel.quiet == 6
 
 
 def test_what_regions_and_people_say_is_escaped() -> None:
@@ -252,20 +252,20 @@ def test_a_detail_of_dns_names_its_layer_and_any_other_stands_behind_the_layers_
     checks = document["regions"][0]["checks"]
     checks["dns"] |= {"ok": False, "detail": "DNS answers empty"}
     checks["connect"] |= {"ok": False, "detail": "no connection in time"}
-    told = [layer.sentence for layer in regions.build(fresh(document))[0].broken]
-    assert told == ["DNS answers empty", "Connect: no connection in time"]
+    sentences = [layer.sentence for layer in regions.build(fresh(document))[0].broken]
+    assert sentences == ["DNS answers empty", "Connect: no connection in time"]
 
 
 def test_a_layer_that_works_by_a_stale_answer_is_told_in_words_and_is_not_called_well() -> None:
     document = healthy(NOW)
-    said = "DNS answers empty since 22:39:11 UTC; the last good answer serves until 22:44:11 at most"
-    document["regions"][0]["checks"]["dns"] |= {"detail": said, "stale": True}
+    detail = "DNS answers empty since 22:39:11 UTC; the last good answer serves until 22:44:11 at most"
+    document["regions"][0]["checks"]["dns"] |= {"detail": detail, "stale": True}
     east, west = regions.build(fresh(document))
     assert [(layer.tone, layer.word) for layer in east.layers] == [("warn", "stale"), *[("ok", "ok")] * 3]
-    assert [layer.sentence for layer in east.broken] == [said]
+    assert [layer.sentence for layer in east.broken] == [detail]
     assert west.broken == ()
-    assert said in render_all(fresh(document))["regions"].html
-    assert f"{EAST} dns: {said}" in table(document)
+    assert detail in render_all(fresh(document))["regions"].html
+    assert f"{EAST} dns: {detail}" in table(document)
     assert "STALE" in next(line for line in table(document).splitlines() if line.startswith(f"{EAST} *"))
 
 

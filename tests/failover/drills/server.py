@@ -85,11 +85,11 @@ def application(script: Sequence[Any] = (), **survey: Any) -> Iterator[Applicati
                     self.reply(201, receipt("018bcfe5-6800-7000-8000-000000000000", app.survey["round"]))
                 case "drop":
                     self.close_connection = True
-                case status, headers, told:
-                    self.reply(status, told, headers)
+                case status, headers, body:
+                    self.reply(status, body, headers)
 
-        def reply(self, status: int, told: Any, headers: dict[str, str] | None = None) -> None:
-            data = json.dumps(told).encode()
+        def reply(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+            data = json.dumps(body).encode()
             self.send_response(status)
             for name, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
                 self.send_header(name, value)

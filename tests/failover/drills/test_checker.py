@@ -9,7 +9,7 @@ from tests.failover.drills.worlds import EAST, START, WEST, World, edited, every
 
 def kinds(verdict: Verdict) -> set[Wrong]:
     """What was found wrong."""
-    return {one.wrong for one in verdict.problems}
+    return {problem.wrong for problem in verdict.problems}
 
 
 def lesson() -> tuple[World, str, str, str]:
@@ -59,7 +59,7 @@ def test_a_changed_vote_whose_older_choice_stands_was_reverted_and_is_lost() -> 
 def test_a_voter_with_two_merged_ballots_is_counted_twice() -> None:
     world, ann, *_bob = lesson()
     store = world.store()
-    twice = next(one for one in store.merged if one.vote_id == ann)
+    twice = next(ballot for ballot in store.merged if ballot.vote_id == ann)
     verdict = check(world.ledger(), replace(store, merged=(*store.merged, twice)))
     assert kinds(verdict) == {Wrong.DUPLICATED}
     assert verdict.votes_block()["duplicated"] == 1
@@ -68,7 +68,7 @@ def test_a_voter_with_two_merged_ballots_is_counted_twice() -> None:
 def test_a_row_that_a_replica_holds_twice_is_a_duplicate() -> None:
     world, ann, *_bob = lesson()
     store = world.store()
-    twice = next(one for one in store.raw[WEST] if one.vote_id == ann)
+    twice = next(ballot for ballot in store.raw[WEST] if ballot.vote_id == ann)
     verdict = check(world.ledger(), replace(store, raw={**store.raw, WEST: (*store.raw[WEST], twice)}))
     assert kinds(verdict) == {Wrong.DUPLICATED}
 

@@ -30,8 +30,8 @@ def worlds(draw: st.DrawFn) -> World:
 
 def voters_last_acknowledged(world: World) -> dict[str, str]:
     """Each voter's last acknowledged vote."""
-    who = {sent.vote_id: sent.voter for sent in world.sent}
-    return {who[one.vote_id]: one.vote_id for one in world.receipts}
+    voter_of = {sent.vote_id: sent.voter for sent in world.sent}
+    return {voter_of[receipt.vote_id]: receipt.vote_id for receipt in world.receipts}
 
 
 @given(worlds())
@@ -47,23 +47,23 @@ def test_dropping_the_ballot_of_any_voter_who_was_acknowledged_is_found(world: W
     last = voters_last_acknowledged(world)
     assume(last)
     voter = data.draw(st.sampled_from(sorted(last)))
-    promised = [one for one in world.receipts if last[voter] == one.vote_id]
+    promised = [receipt for receipt in world.receipts if last[voter] == receipt.vote_id]
     world.held = {key: row for key, row in world.held.items() if row.voter != voter}
     verdict = check(world.ledger(), world.store(), alone=True)
-    assert promised[0].vote_id in {one.vote_id for one in verdict.problems if one.wrong is Wrong.ABSENT}
+    assert promised[0].vote_id in {problem.vote_id for problem in verdict.problems if problem.wrong is Wrong.ABSENT}
     assert verdict.lost >= 1
 
 
 @given(worlds(), st.data())
 def test_any_older_ballot_in_the_place_of_an_acknowledged_one_is_found(world: World, data: st.DataObject) -> None:
     last = voters_last_acknowledged(world)
-    older = [one for one in world.sent if one.vote_id < last.get(one.voter, "")]
+    older = [sent for sent in world.sent if sent.vote_id < last.get(sent.voter, "")]
     assume(older)
     back = data.draw(st.sampled_from(older))
     world.held = {key: row for key, row in world.held.items() if row.voter != back.voter}
     world.held[back.voter, EAST] = Ballot(back.voter, back.vote_id, back.answers, EAST)
     verdict = check(world.ledger(), world.store(), alone=True)
-    assert last[back.voter] in {one.vote_id for one in verdict.problems if one.wrong is Wrong.REVERTED}
+    assert last[back.voter] in {problem.vote_id for problem in verdict.problems if problem.wrong is Wrong.REVERTED}
 
 
 @given(worlds(), st.data(), st.dictionaries(st.sampled_from(("q1", "q2")), st.sampled_from(("x", "y"))))
@@ -72,7 +72,7 @@ def test_any_tampered_ballot_is_found(world: World, data: st.DataObject, answers
     assume(store.merged)
     victim = data.draw(st.sampled_from(store.merged))
     verdict = check(world.ledger(), everywhere(store, edited, victim.vote_id, answers=answers), alone=True)
-    assert Wrong.HALF_WRITTEN in {one.wrong for one in verdict.problems}
+    assert Wrong.HALF_WRITTEN in {problem.wrong for problem in verdict.problems}
 
 
 @given(worlds(), st.data())
@@ -82,11 +82,11 @@ def test_any_row_missing_from_or_added_to_one_replica_is_found(world: World, dat
     row = data.draw(st.sampled_from(store.raw[EAST]))
     region = data.draw(st.sampled_from((EAST, WEST)))
     if data.draw(st.booleans()):
-        rows = tuple(one for one in store.raw[region] if one != row)
+        rows = tuple(ballot for ballot in store.raw[region] if ballot != row)
     else:
         rows = (*store.raw[region], replace(row, voter="student-new"))
     verdict = check(world.ledger(), Store(1, store.merged, {**store.raw, region: rows}), alone=True)
-    assert Wrong.UNEQUAL in {one.wrong for one in verdict.problems}
+    assert Wrong.UNEQUAL in {problem.wrong for problem in verdict.problems}
 
 
 @given(worlds(), st.data())
@@ -104,4 +104,4 @@ def test_any_ballot_that_the_merge_forgets_is_found(world: World, data: st.DataO
     assume(store.merged)
     victim = data.draw(st.sampled_from(store.merged))
     verdict = check(world.ledger(), replace(store, merged=without(store.merged, victim.vote_id)), alone=True)
-    assert Wrong.MERGED_WRONG in {one.wrong for one in verdict.problems}
+    assert Wrong.MERGED_WRONG in {problem.wrong for problem in verdict.problems}

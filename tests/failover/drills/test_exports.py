@@ -22,8 +22,8 @@ def printed(replicas: dict[str, Any], *ballots: Any) -> str:
 
 def test_a_store_is_every_replica_and_the_merged_ballots() -> None:
     row = Ballot("v", "1", {"q1": "o1"}, EAST)
-    found = exports.read_store(printed({EAST: [ROW], WEST: []}, MERGED))
-    assert found == Store(3, (Ballot("v", "1", {"q1": "o1"}),), {EAST: (row,), WEST: ()})
+    store = exports.read_store(printed({EAST: [ROW], WEST: []}, MERGED))
+    assert store == Store(3, (Ballot("v", "1", {"q1": "o1"}),), {EAST: (row,), WEST: ()})
     assert exports.read_replica(json.dumps({"rows": [ROW]})) == (row,)
 
 
@@ -39,8 +39,8 @@ def test_replicas_are_looked_at_until_they_are_equal(monkeypatch: pytest.MonkeyP
         ["", printed({EAST: [ROW]}, MERGED), printed({EAST: [ROW], WEST: []}), printed({EAST: [ROW], WEST: [ROW]})]
     )
     monkeypatch.setattr(exports, "_output_of", lambda *_arguments, env: next(replies))
-    found = exports.converged("DEMO20", (EAST, WEST), within_s=60)
-    assert found.raw[EAST] == found.raw[WEST] != ()
+    store = exports.converged("DEMO20", (EAST, WEST), within_s=60)
+    assert store.raw[EAST] == store.raw[WEST] != ()
     assert list(replies) == []
 
 
@@ -53,5 +53,5 @@ def test_a_region_that_cannot_be_read_is_an_error_in_the_end(reply: str, monkeyp
 
 def test_replicas_that_stay_unequal_are_returned_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "_output_of", lambda *_arguments, env: printed({EAST: [ROW], WEST: []}, MERGED))
-    found = exports.converged("DEMO20", (EAST, WEST), within_s=0)
-    assert found.raw[EAST] != found.raw[WEST]
+    store = exports.converged("DEMO20", (EAST, WEST), within_s=0)
+    assert store.raw[EAST] != store.raw[WEST]

@@ -57,7 +57,7 @@ def test_a_vote_without_a_receipt_is_repeated_under_the_same_name(tmp_path: Path
         ledger = lesson(app.url, tmp_path)
     assert len(app.received) == 2
     assert app.received[0] == app.received[1]
-    assert [one.failed for one in ledger.tries] == [True, False]
+    assert [attempt.failed for attempt in ledger.tries] == [True, False]
     assert ledger.receipts[0].tries == 2
 
 
@@ -65,7 +65,7 @@ def test_a_refused_vote_is_not_repeated(tmp_path: Path) -> None:
     with application([(409, {}, {"reason": "closed", "detail": "Closed."})]) as app:
         ledger = lesson(app.url, tmp_path)
     assert len(app.received) == 1
-    assert [one.reason for one in ledger.refused] == ["closed"]
+    assert [refusal.reason for refusal in ledger.refused] == ["closed"]
     assert not ledger.receipts
     assert not ledger.tries[0].failed
 
@@ -136,7 +136,7 @@ def test_a_class_that_is_stopped_waits_for_what_is_under_way(tmp_path: Path) -> 
             asyncio.run(stopped_after_three_votes(Class(app.url, "DEMO20", book)))
         ledger = Ledger.read(tmp_path / "ledger.jsonl")
     assert 0 < len(ledger.votes) < 60 * 100
-    assert {one.vote_id for one in ledger.receipts} == set(ledger.votes)
+    assert {receipt.vote_id for receipt in ledger.receipts} == set(ledger.votes)
 
 
 def test_answers_have_the_form_in_which_the_application_keeps_them() -> None:

@@ -28,7 +28,7 @@ def test_it_says_what_became_of_the_votes_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "no demo is running"),
         (("--url", "http://10.0.0.1/"), "this machine only"),
@@ -37,10 +37,10 @@ def test_it_says_what_became_of_the_votes_in_one_line(tmp_path: Path) -> None:
     ],
     ids=["no demo", "another machine", "nobody listens", "too fast"],
 )
-def test_what_cannot_run_is_one_line_and_exit_code_2(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_run_is_one_line_and_exit_code_2(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     done = manage("students", "DEMO20", *arguments, lab_dir=tmp_path)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "students").glob("*"))
 

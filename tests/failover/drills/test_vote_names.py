@@ -30,7 +30,7 @@ def test_a_change_is_named_above_what_it_changes_whatever_the_clock_says(first: 
 
 
 @given(MOMENTS, MOMENTS)
-def test_text_sorts_by_the_time_of_voting(one: int, other: int) -> None:
-    earlier, later = sorted((one, other + (one == other)))
+def test_text_sorts_by_the_time_of_voting(first: int, second: int) -> None:
+    earlier, later = sorted((first, second + (first == second)))
     highest = name_vote(earlier, lambda bits: 2**bits - 1)
     assert highest < name_vote(later, lambda bits: 0)

@@ -56,12 +56,12 @@ class World:
 
 def without(ballots: tuple[Ballot, ...], vote_id: str) -> tuple[Ballot, ...]:
     """Every ballot but one."""
-    return tuple(one for one in ballots if one.vote_id != vote_id)
+    return tuple(ballot for ballot in ballots if ballot.vote_id != vote_id)
 
 
 def edited(ballots: tuple[Ballot, ...], victim: str, /, **changes: Any) -> tuple[Ballot, ...]:
     """The ballots, one of them changed."""
-    return tuple(replace(one, **changes) if one.vote_id == victim else one for one in ballots)
+    return tuple(replace(ballot, **changes) if ballot.vote_id == victim else ballot for ballot in ballots)
 
 
 def everywhere(store: Store, change: Any, *arguments: Any, **changes: Any) -> Store:

@@ -1,5 +1,6 @@
-// The live part of the failover dashboard. htmx asks once a second; this file decides whether it may ask now, keeps
-// what has not changed in place (so that screen readers, focus and selection are left alone), and says how old the page is.
+// Keeps the failover dashboard up to date. htmx polls once a second. This file decides whether a poll
+// is sent, keeps unchanged elements in place (for screen readers, focus and selection), and shows how
+// old the page is.
 "use strict";
 (() => {
   const root = document.getElementById("failover");
@@ -8,13 +9,13 @@
   const freshness = document.getElementById("freshness-text");
   const pause = document.getElementById("pause");
   if (!root || !poll) return;
-  // Not every admin has an icon of this name.
-  const made = () => document.head.appendChild(Object.assign(document.createElement("link"), { id: "icon", rel: "icon" }));
-  const icon = document.getElementById("icon") || made();
+  // Another project's admin may have no icon element.
+  const newIcon = () => document.head.appendChild(Object.assign(document.createElement("link"), { id: "icon", rel: "icon" }));
+  const icon = document.getElementById("icon") || newIcon();
 
-  const HIDDEN_MS = 15000; // a tab nobody sees asks this often
-  const LOST_MS = 4500; // one time-out of a request, and a little
-  const say = root.dataset; // every word of this page comes with it, in its language
+  const HIDDEN_MS = 15000; // the period of the polls of a hidden tab
+  const LOST_MS = 4500; // a bit more than a request's time-out (htmx-config in page.html)
+  const say = root.dataset; // the page carries every text in its language
   const staleAfter = Number(root.dataset.staleAfter);
   const suffix = document.title.includes(" | ") ? document.title.slice(document.title.indexOf(" | ")) : "";
   const failed = root.dataset.failed === "yes";
@@ -26,10 +27,10 @@
   let refusal = "";
   let paused = false;
 
-  const mine = (event) => event.detail.elt === poll;
+  const isPoll = (event) => event.detail.elt === poll;
 
   document.body.addEventListener("htmx:beforeRequest", (event) => {
-    if (!mine(event)) return;
+    if (!isPoll(event)) return;
     const since = performance.now() - askedAt;
     if (paused || (document.hidden && since < HIDDEN_MS)) {
       event.preventDefault();
@@ -39,11 +40,11 @@
   });
 
   document.body.addEventListener("htmx:configRequest", (event) => {
-    if (mine(event) && etag) event.detail.headers["If-None-Match"] = etag;
+    if (isPoll(event) && etag) event.detail.headers["If-None-Match"] = etag;
   });
 
   document.body.addEventListener("htmx:afterRequest", (event) => {
-    if (!mine(event)) return;
+    if (!isPoll(event)) return;
     const reply = event.detail.xhr;
     if (reply.status === 200 || reply.status === 304) {
       etag = reply.getResponseHeader("ETag") || "";
@@ -60,7 +61,7 @@
     show();
   });
 
-  // Nothing that looks the same is touched.
+  // Leaves a panel alone while its digest is the same.
   document.body.addEventListener("htmx:oobBeforeSwap", (event) => {
     const { target, fragment } = event.detail;
     const digest = fragment.dataset ? fragment.dataset.digest : undefined;
@@ -76,7 +77,7 @@
     }
   });
 
-  // Puts `wanted` in the place of the children of `parent`, but keeps every element that is there already.
+  // Replaces the children of `parent` by `wanted`, but keeps the elements that are equal.
   function reconcile(parent, wanted, key) {
     const held = new Map([...parent.children].map((child) => [child.dataset[key], child]));
     let next = parent.firstElementChild;
@@ -114,11 +115,11 @@
     if (lost.textContent !== message) lost.textContent = message;
     lost.hidden = message === "";
     const age = statusAge === null ? null : Math.round((statusAge + performance.now() - answeredAt) / 1000);
-    const told = age === null ? say.sayNoStatus : say.sayUpdated.replace("%s", age);
-    freshness.textContent = name === "paused" ? say.sayPaused.replace("%s", told) : told;
-    const said = root.querySelector("[data-title]");
-    const tone = name === "lost" ? "unknown" : said.dataset.tone;
-    const title = name === "lost" ? say.sayNoAnswer : said.dataset.title;
+    const updated = age === null ? say.sayNoStatus : say.sayUpdated.replace("%s", age);
+    freshness.textContent = name === "paused" ? say.sayPaused.replace("%s", updated) : updated;
+    const headline = root.querySelector("[data-title]");
+    const tone = name === "lost" ? "unknown" : headline.dataset.tone;
+    const title = name === "lost" ? say.sayNoAnswer : headline.dataset.title;
     const wanted = failed ? document.title : `${title}${suffix}`;
     if (document.title !== wanted) document.title = wanted;
     const image = root.dataset[`icon${tone[0].toUpperCase()}${tone.slice(1)}`];
@@ -128,7 +129,7 @@
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.textContent = paused ? say.sayResume : say.sayPause;
-    // Time spent in a pause is not the server's silence.
+    // The length of a pause does not count as silence of the server.
     if (!paused) answeredAt = performance.now() - (statusAge === null ? 0 : 1);
     show();
   });
