@@ -30,17 +30,17 @@ HOSTILE = [
 
 
 def record(message: str, *args: Any, **more: Any) -> logging.LogRecord:
-    made = logging.LogRecord("failover.monitor", logging.INFO, "x.py", 1, message, args, more.pop("exc_info", None))
-    made.__dict__.update(more)
-    return made
+    result = logging.LogRecord("failover.monitor", logging.INFO, "x.py", 1, message, args, more.pop("exc_info", None))
+    result.__dict__.update(more)
+    return result
 
 
 @pytest.mark.parametrize("shape", FORMATTERS)
 @pytest.mark.parametrize("reason", HOSTILE)
 def test_what_a_record_quotes_never_begins_another_line(shape: str, reason: str) -> None:
-    told = {"event": "routing-pinned", "reason": reason}
+    fields = {"event": "routing-pinned", "reason": reason}
 
-    line = FORMATTERS[shape]().format(record("%(event)s: %(reason)s", told))
+    line = FORMATTERS[shape]().format(record("%(event)s: %(reason)s", fields))
 
     assert line.splitlines() == [line]
     assert "\x1b" not in line
@@ -48,11 +48,11 @@ def test_what_a_record_quotes_never_begins_another_line(shape: str, reason: str)
 
 @pytest.mark.parametrize("reason", HOSTILE)
 def test_json_gives_every_field_back_as_it_was(reason: str) -> None:
-    told = {"event": "routing-pinned", "reason": reason, "ms": 2.5, "count": 3, "forced": True, "class": None}
+    fields = {"event": "routing-pinned", "reason": reason, "ms": 2.5, "count": 3, "forced": True, "class": None}
 
-    read = json.loads(JsonFormatter().format(record("%(event)s: %(reason)s", told)))
+    read = json.loads(JsonFormatter().format(record("%(event)s: %(reason)s", fields)))
 
-    assert {name: read[name] for name in told} == told
+    assert {name: read[name] for name in fields} == fields
     assert read["message"] == f"routing-pinned: {reason}"
     assert (read["level"], read["logger"]) == ("INFO", "failover.monitor")
 
@@ -98,13 +98,13 @@ def test_a_failed_request_is_named_by_its_pattern_and_never_by_a_path_that_can_b
     request = HttpRequest()
     request.path, request.method = "/s/DEMO20/link/secret-of-one-voter/", "POST"
     request.resolver_match = resolve(request.path)
-    made = record("%s: %s", "Service Unavailable", request.path, request=request, status_code=503)
+    logged = record("%s: %s", "Service Unavailable", request.path, request=request, status_code=503)
 
-    assert RouteNotPath().filter(made)
+    assert RouteNotPath().filter(logged)
 
     for formatter in FORMATTERS.values():
-        assert "secret-of-one-voter" not in formatter().format(made)
-    read = json.loads(JsonFormatter().format(made))
+        assert "secret-of-one-voter" not in formatter().format(logged)
+    read = json.loads(JsonFormatter().format(logged))
     assert (read["event"], read["status"], read["method"], read["code"]) == ("request-failed", 503, "POST", "DEMO20")
     assert read["route"] == "s/<code:code>/link/<str:link>/"
 

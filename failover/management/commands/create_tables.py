@@ -30,7 +30,7 @@ class Command(BaseCommand):
                 if options["replicas"] and spec.replicated and region != home:
                     continue
                 try:
-                    made = create_missing(client, spec)
+                    is_new = create_missing(client, spec)
                     added = (
                         add_replicas(client, spec, wired.config.regions)
                         if options["replicas"] and spec.replicated
@@ -38,6 +38,6 @@ class Command(BaseCommand):
                     )
                 except Exception as error:
                     raise CommandError(f"{spec.name} in {region}: {classify(error).detail}") from error
-                self.stdout.write(f"{region}  {spec.name}  {'made' if made else 'exists'}")
+                self.stdout.write(f"{region}  {spec.name}  {'made' if is_new else 'exists'}")
                 for replica in added:
                     self.stdout.write(f"{replica}  {spec.name}  replica added")
