@@ -27,11 +27,9 @@ def first_receipts(ledger: Ledger) -> tuple[Receipt, ...]:
     return tuple(first.values())
 
 
-def latency_ms(ledger: Ledger, *, since: float = 0.0, until: float = float("inf")) -> dict[str, float | None]:
-    """`{"p50", "p99"}` of the votes first sent in [since, until), in ms, from the first try to the
-    acknowledgement.
-    """
-    times = waits_ms(ledger, since=since, until=until)
+def latency_ms(ledger: Ledger) -> dict[str, float | None]:
+    """`{"p50", "p99"}` of the acknowledged votes, in ms, from the first try to the reply."""
+    times = waits_ms(ledger)
     return {"p50": percentile(times, 0.5), "p99": percentile(times, 0.99)}
 
 
@@ -40,12 +38,9 @@ def worst_ms(ledger: Ledger) -> float | None:
     return max(waits_ms(ledger), default=None)
 
 
-def waits_ms(ledger: Ledger, *, since: float = 0.0, until: float = float("inf")) -> list[float]:
-    """How long each acknowledged vote that was first sent in [since, until) took, in ms, its
-    repeats included.
-    """
-    receipts = first_receipts(ledger)
-    return [receipt.ms for receipt in receipts if since <= ledger.votes[receipt.vote_id].at < until]
+def waits_ms(ledger: Ledger) -> list[float]:
+    """How long each acknowledged vote took, in ms, its repeats included."""
+    return [receipt.ms for receipt in first_receipts(ledger)]
 
 
 def rto_ms(tries: Iterable[Try], *, fault_at: float) -> float | None:

@@ -9,7 +9,7 @@ the grid of `page.html`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.template.loader import render_to_string
@@ -55,6 +55,6 @@ PANELS: tuple[Panel, ...] = (
 )
 
 
-def render_all(reading: Reading, panels: Sequence[Panel] = PANELS) -> dict[str, Rendered]:
+def render_all(reading: Reading) -> dict[str, Rendered]:
     """Renders every panel. Returns them by name."""
-    return {panel.name: panel.render(reading) for panel in panels}
+    return {panel.name: panel.render(reading) for panel in PANELS}

@@ -15,10 +15,10 @@ from tests.waiting import wait_until
 ONE_VOTE = Load(rate=200, seconds=0.005)
 
 
-def lesson(url: str, path: Path, load: Load = ONE_VOTE, *, seed: int = 1) -> Ledger:
+def lesson(url: str, path: Path, load: Load = ONE_VOTE) -> Ledger:
     """Lets a class vote and reads what it wrote down."""
     with LedgerFile(path / "ledger.jsonl") as book:
-        asyncio.run(Class(url, "DEMO20", book, random.Random(seed)).vote(load))
+        asyncio.run(Class(url, "DEMO20", book, random.Random(1)).vote(load))
     return Ledger.read(path / "ledger.jsonl")
 
 

@@ -19,7 +19,7 @@ from failover.lab.engine.replica import EngineReplica
 from failover.lab.errors import LabNotRunning
 from failover.lab.faults import verify
 from failover.lab.faults.kinds import FaultKind
-from failover.lab.tables import Table, key_names
+from failover.lab.tables import Table
 from tests.processes import ROOT
 from tests.waiting import wait_until
 
@@ -91,9 +91,9 @@ class OwnLab:
 
         wait_until(runs_again, within=20, what=f"{name} runs again, incarnation {incarnation}")
 
-    def wait_copied(self, item: dict[str, Any], to: str, *, table: str = "survey-votes") -> None:
+    def wait_copied(self, item: dict[str, Any], to: str) -> None:
         replica = self.replica(to)
-        wait_until(lambda: replica.get(table, key(item)) == item, within=10, what=f"the item arrives in {to}")
+        wait_until(lambda: replica.get("survey-votes", key(item)) == item, within=10, what=f"the item arrives in {to}")
 
 
 def lives(pid: int) -> bool:
@@ -165,7 +165,3 @@ def seen_while_it_lasts_only(cloud: OwnLab, kind: FaultKind) -> None:
     (cleared,) = cloud.client.clear(EAST)
     gone = verify.is_gone(cloud.client.state(), cleared)
     assert gone.holds, gone.text
-
-
-def key_names_of(name: str) -> tuple[str, ...]:
-    return next(key_names(spec) for spec in TABLES if spec.name == name)

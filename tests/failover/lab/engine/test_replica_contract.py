@@ -11,10 +11,11 @@ from failover.lab.errors import ReplicaDown
 from failover.lab.replication.fakes import FakeReplica
 from failover.lab.replication.link import Replica, ReplicatedTable
 from failover.lab.replication.rules import Stamp, key_of, stamp_of
-from tests.failover.lab.support import EAST, OwnLab, key_names_of
+from failover.lab.tables import key_names
+from tests.failover.lab.support import EAST, TABLES, OwnLab
 
 TABLE = "survey-tallies"  # the lab does not replicate it, so only these tests write to it
-NAMES = key_names_of(TABLE)
+NAMES = next(key_names(spec) for spec in TABLES if spec.name == TABLE)
 REPLICATED = ReplicatedTable(TABLE, NAMES)
 
 

@@ -18,6 +18,13 @@ def link(now: float = 0.0) -> Link:
     return Link((ReplicatedTable(TABLE, NAMES),), wall=lambda: now)
 
 
+def linked() -> tuple[FakeReplica, FakeReplica, Link]:
+    """Two empty replicas, and a link from the first to the second that has taken its first step."""
+    east, west, there = replica("east"), replica("west"), link()
+    there.step(east, west, paused=False)
+    return east, west, there
+
+
 def write(into: FakeReplica, voter: str, at: int) -> None:
     stamp = Stamp(at, into.region)
     item = {"voter": {"S": voter}, "updated_at": {"N": str(at)}, "updated_in": {"S": into.region}}
@@ -38,8 +45,7 @@ def test_a_write_is_copied_once_and_the_copy_is_not_copied_back():
 
 
 def test_a_paused_link_counts_its_backlog_and_drains_it_afterwards():
-    east, west, there = replica("east"), replica("west"), link()
-    there.step(east, west, paused=False)
+    east, west, there = linked()
     for voter in ("ann", "ben", "cem"):
         write(east, voter, 1)
     there.step(east, west, paused=True)
@@ -50,8 +56,7 @@ def test_a_paused_link_counts_its_backlog_and_drains_it_afterwards():
 
 
 def test_of_an_item_that_changed_during_a_pause_only_the_last_is_copied():
-    east, west, there = replica("east"), replica("west"), link()
-    there.step(east, west, paused=False)
+    east, west, there = linked()
     write(east, "ann", 1)
     there.step(east, west, paused=True)
     write(east, "ann", 2)
@@ -61,8 +66,7 @@ def test_of_an_item_that_changed_during_a_pause_only_the_last_is_copied():
 
 
 def test_a_target_that_fails_in_the_middle_gets_the_rest_when_it_answers_again():
-    east, west, there = replica("east"), replica("west"), link()
-    there.step(east, west, paused=False)
+    east, west, there = linked()
     for voter in ("ann", "ben", "cem"):
         write(east, voter, 1)
     west.fail_after(1)
@@ -76,8 +80,7 @@ def test_a_target_that_fails_in_the_middle_gets_the_rest_when_it_answers_again()
 
 @pytest.mark.parametrize("restarts", ["source", "target"])
 def test_a_restart_of_either_side_starts_the_link_over_with_a_scan(restarts: str):
-    east, west, there = replica("east"), replica("west"), link()
-    there.step(east, west, paused=False)
+    east, west, there = linked()
     write(east, "ann", 1)
     if restarts == "source":
         east = east.restarted(keep_data=True)  # its stream, with the write, is gone
