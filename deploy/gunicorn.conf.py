@@ -29,8 +29,8 @@ chdir = str(Path(__file__).resolve().parent.parent)
 worker_class = "surveyapp.server.worker.Worker"
 try:
     if os.environ.get("GUNICORN_CMD_ARGS", "").strip():
-        # It would beat this file: a bind among it opens another port. Options on the command line
-        # still count.
+        # It would override this file: a --bind in it opens another port. Options on the command
+        # line still count.
         raise ImproperlyConfigured("GUNICORN_CMD_ARGS: unset it, and use BIND, WORKERS and FAILOVER_THREADS")
     bind = values.address("BIND", default="127.0.0.1:8000")
     workers = values.whole("WORKERS", default=2, low=1, high=64)
@@ -47,8 +47,8 @@ timeout = 30
 graceful_timeout = 5
 limit_request_line = 4094
 limit_request_fields = 50
-# gunicorn judges no proxy's word, its own default (the host itself) included: the application does,
-# by one setting.
+# gunicorn trusts no proxy, not even the host itself (its default). The application decides, by
+# SURVEY_TRUSTED_PROXIES.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 errorlog = "-"
@@ -56,8 +56,8 @@ loglevel = "warning"
 
 
 class Logger(glogging.Logger):
-    """gunicorn's own lines look as the application's. Not by `logconfig_dict`: with it gunicorn
-    would put together the text of an access log, which nobody reads, for every vote.
+    """Formats gunicorn's own lines like the application's. Not done by `logconfig_dict`, with which
+    gunicorn would format an access log entry, which nobody reads, for every vote.
     """
 
     def setup(self, cfg: Any) -> None:
@@ -70,8 +70,8 @@ logger_class = Logger
 
 
 def on_starting(server: Any) -> None:
-    """Workers inherit the limit of open files. In the demo the web tier ends with the process that
-    started it, however that ends.
+    """Raises the limit of open files, which workers inherit. In the demo the web tier ends with the
+    process that started it, however that ends.
     """
     fit = limits.allow_files(worker_connections)
     if fit < worker_connections:
@@ -80,13 +80,11 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: object) -> None:
-    """No vote is the first thing that a worker does."""
+    """Loads the views and connects to the regions, so that a worker's first vote does not wait."""
     import_module(settings.ROOT_URLCONF)  # and with it every view
     wiring.warm_up()
 
 
 def worker_exit(server: object, worker: object) -> None:
-    """What a worker counted last is not lost when it ends by a request; killed, it loses a fifth of
-    a second.
-    """
+    """Saves the last counts of a worker that is asked to end. A killed one loses 0.2 s of them."""
     wiring.hand_in()

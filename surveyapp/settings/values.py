@@ -1,6 +1,4 @@
-"""Values from the environment that must not be taken lightly: a typing error is one clear line, not
-a guess.
-"""
+"""Reads values from the environment strictly: a typing error is one clear line, not a guess."""
 
 from __future__ import annotations
 
@@ -28,8 +26,8 @@ TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "
 
 
 class _AsTheyStand(Mapping[str, str]):
-    """The environment for django-environ, which takes a value that begins with a dollar for another
-    variable's name: here every dollar is escaped, so that a secret key may begin with one.
+    """The environment for django-environ, with every dollar escaped. django-environ takes a value
+    that begins with a dollar for another variable's name, but a secret key may begin with one.
     """
 
     def __getitem__(self, name: str) -> str:
@@ -48,16 +46,14 @@ ENV.escape_proxy = True
 
 
 def text(name: str, *, default: str = "") -> str:
-    """The text of a variable as it stands, without the blanks around it; one that is empty is
-    unset.
-    """
+    """The text of a variable without the blanks around it. An empty variable counts as unset."""
     value: str = ENV.str(name, default="")
     return value.strip() or default
 
 
 def unset_empty(prefix: str) -> None:
-    """Removes the empty variables that begin with `prefix`, for whoever else reads them and knows
-    no such rule.
+    """Removes the empty variables that begin with `prefix`: libraries that read them would take an
+    empty one as set.
     """
     for name in [name for name in os.environ if name.startswith(prefix) and not text(name)]:
         del os.environ[name]
