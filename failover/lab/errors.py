@@ -21,6 +21,10 @@ class FaultRefused(LabError):
     """A fault cannot be set or cleared. Nothing was changed."""
 
 
+class LayerTaken(FaultRefused):
+    """Another fault is in force in that layer of the region."""
+
+
 class ReplicaDown(LabError):
     """An engine did not answer, or answered with an error of its own."""
 

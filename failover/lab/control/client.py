@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from failover.lab.errors import FaultRefused, LabError, LabNotRunning
+from failover.lab.errors import FaultRefused, LabError, LabNotRunning, LayerTaken
 from failover.lab.files import CONTROL, TOKEN, why_closed
 
 TIMEOUT_S = 60.0
@@ -37,16 +37,19 @@ class LabClient:
         keep_connections: bool = False,
         ms: int | None = None,
     ) -> dict[str, Any]:
-        """Break a region and return the fault. Raises FaultRefused with nothing changed."""
+        """Break a region and return the fault.
+
+        Raises FaultRefused with nothing changed; LayerTaken when another fault is in that layer.
+        """
         order = {"region": region, "kind": kind, "seconds": seconds, "keep_connections": keep_connections, "ms": ms}
         body = {name: value for name, value in order.items() if value is not None}
         fault: dict[str, Any] = self._ask("POST", "/faults", body)["fault"]
         return fault
 
-    def clear(self, region: str | None = None) -> list[dict[str, Any]]:
-        """Mend a region, or all, and return the faults that were in force."""
-        query = "?" + urlencode({"region": region}) if region is not None else ""
-        cleared: list[dict[str, Any]] = self._ask("DELETE", "/faults" + query)["cleared"]
+    def clear(self, region: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
+        """End one kind of fault in a region, all faults of a region, or all, and return them."""
+        query = urlencode({name: value for name, value in (("region", region), ("kind", kind)) if value is not None})
+        cleared: list[dict[str, Any]] = self._ask("DELETE", f"/faults?{query}")["cleared"]
         return cleared
 
     @property
@@ -78,6 +81,8 @@ class LabClient:
             raise LabNotRunning(f"the lab in {self.lab_dir} does not answer ({error}): is it still running?") from error
         finally:
             connection.close()
+        if reply.status == http.HTTPStatus.LOCKED:
+            raise LayerTaken(document["error"])
         if reply.status == http.HTTPStatus.CONFLICT:
             raise FaultRefused(document["error"])
         if reply.status != http.HTTPStatus.OK:

@@ -3,7 +3,8 @@
 - ``GET /state``: the state document.
 - ``POST /faults`` with ``{"region", "kind", "seconds"?, "keep_connections"?, "ms"?}``: ``{"fault":
   {...}}``.
-- ``DELETE /faults`` or ``DELETE /faults?region=R``: ``{"cleared": [{...}]}``.
+- ``DELETE /faults``, ``DELETE /faults?region=R`` or ``DELETE /faults?region=R&kind=K``: ``{"cleared":
+  [{...}]}``.
 
 Errors are ``{"error": "one line"}``. It listens on loopback only. Every request must carry the
 token, which only the lab's owner can read, and must name this server's own address in Host: a web
@@ -23,7 +24,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from failover.core.text import whole_number
-from failover.lab.errors import FaultRefused, LabError
+from failover.lab.errors import FaultRefused, LabError, LayerTaken
 from failover.lab.faults.book import FaultBook
 from failover.lab.faults.kinds import DEFAULT_S, Order
 
@@ -105,8 +106,9 @@ def _handler(book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -
 
         def do_DELETE(self) -> None:
             if self._admitted() and self._is_at("/faults"):
-                region = parse_qs(urlsplit(self.path).query).get("region", [None])[0]
-                self._try(lambda: {"cleared": book.clear(region)})
+                query = parse_qs(urlsplit(self.path).query)
+                region, kind = (query.get(name, [None])[0] for name in ("region", "kind"))
+                self._try(lambda: {"cleared": book.clear(region, kind)})
 
         def log_message(self, *_: object) -> None:
             """Log nothing: the lab's own log has every fault."""
@@ -144,6 +146,8 @@ def _handler(book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -
         def _try(self, work: Callable[[], dict[str, Any]]) -> None:
             try:
                 document = work()
+            except LayerTaken as error:
+                self._reply(HTTPStatus.LOCKED, {"error": str(error)})
             except FaultRefused as error:
                 self._reply(HTTPStatus.CONFLICT, {"error": str(error)})
             except LabError as error:

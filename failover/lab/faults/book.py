@@ -1,4 +1,4 @@
-"""Sets faults, at most one per region, and ends each in time, so that none is forgotten."""
+"""Sets faults, at most one for each layer of a region, and ends each in time, so that none is forgotten."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from failover.lab.errors import FaultRefused, LabError, LabStopping
-from failover.lab.faults.kinds import KINDS, FaultKind, Order, World
+from failover.lab.errors import FaultRefused, LabError, LabStopping, LayerTaken
+from failover.lab.faults.kinds import KINDS, FaultKind, Layer, Order, World
 
 LONGEST_S = 3600.0
 IDLE_S = 60.0
@@ -29,6 +29,7 @@ class Fault:
     """
 
     order: Order
+    layer: Layer
     until: float
     cut: int = 0
     ending: bool = False
@@ -38,6 +39,7 @@ class Fault:
         return {
             "region": self.order.region,
             "kind": self.order.kind,
+            "layer": self.layer,
             "seconds": self.order.seconds,
             "remaining_s": round(max(0.0, self.until - time.monotonic()), 1),
             "keep_connections": self.order.keep_connections,
@@ -56,7 +58,7 @@ class FaultBook:
     def __init__(self, world: World, *, kinds: Sequence[FaultKind] = KINDS) -> None:
         self._world = world
         self._kinds = {kind.name: kind for kind in kinds}
-        self._active: dict[str, Fault] = {}
+        self._active: dict[tuple[str, Layer], Fault] = {}
         self._working = {region: threading.Lock() for region in world.regions}
         self._lock = threading.Lock()
         self._changed = threading.Event()
@@ -104,12 +106,15 @@ class FaultBook:
         with self._lock:
             if self._closing:
                 raise FaultRefused("the lab is stopping")
-            if present := self._active.get(order.region):
+            layer = self._kinds[order.kind].layer
+            if present := self._active.get((order.region, layer)):
                 kind, remaining_s = present.order.kind, present.row()["remaining_s"]
-                raise FaultRefused(
-                    f"{kind} is in force in {order.region} for another {remaining_s:.0f} s: clear it first"
+                raise LayerTaken(
+                    f"{kind} is in force in {order.region}'s {layer} layer for another {remaining_s:.0f} s: clear it "
+                    "first"
                 )
-            fault = self._active[order.region] = Fault(order, until=time.monotonic() + order.seconds)
+            fault = Fault(order, layer, until=time.monotonic() + order.seconds)
+            self._active[order.region, layer] = fault
             return fault
 
     def _break(self, fault: Fault) -> Fault:
@@ -118,25 +123,32 @@ class FaultBook:
             fault = replace(fault, cut=kind.apply(self._world, order))
         except LabError:
             with self._lock:
-                self._active.pop(order.region, None)
+                self._active.pop((order.region, kind.layer), None)
             kind.restore(self._world, order.region)
             raise
         with self._lock:
-            self._active[order.region] = fault
+            self._active[order.region, kind.layer] = fault
         return fault
 
-    def clear(self, region: str | None = None) -> list[dict[str, Any]]:
-        """Mend one region, or all, and return the rows of the faults that were in force.
+    def clear(self, region: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
+        """End one kind of fault in a region, all faults of a region, or all; return their rows.
 
-        Raises FaultRefused for an unknown region. Raises LabError when a region could not be
-        mended; the others have been mended then.
+        Raises FaultRefused for an unknown region or kind. Raises LabError when a fault could not be
+        ended; the others have ended then.
         """
         if region is not None and region not in self._world.regions:
             raise FaultRefused(self._unknown_region(region))
+        if kind is not None and kind not in self._kinds:
+            raise FaultRefused(self._unknown_kind(kind))
         with self._lock:
-            faults = [fault for name, fault in self._active.items() if region in (None, name)]
+            faults = [
+                fault
+                for fault in self._active.values()
+                if region in (None, fault.order.region) and kind in (None, fault.order.kind)
+            ]
         mended, errors = [], []
-        for fault in faults:
+        # Engines come last: one that comes back is compared with the others, for which replication must go on.
+        for fault in sorted(faults, key=lambda fault: fault.layer is Layer.ENGINE):
             try:
                 if self._mend(fault):
                     mended.append(fault.row())
@@ -151,12 +163,12 @@ class FaultBook:
         order = fault.order
         with self._working[order.region]:
             with self._lock:
-                present = self._active.get(order.region)
+                present = self._active.get((order.region, fault.layer))
                 if self._closing or present is None or present.order is not order:
                     return False
             self._kinds[order.kind].restore(self._world, order.region)
             with self._lock:
-                self._active.pop(order.region, None)
+                self._active.pop((order.region, fault.layer), None)
         log.info("fault %s in %s is over", order.kind, order.region)
         return True
 
@@ -169,7 +181,7 @@ class FaultBook:
                 due = [fault for fault in waiting if fault.until <= now]
                 next_end = min((fault.until for fault in waiting), default=now + IDLE_S)
                 for fault in due:
-                    self._active[fault.order.region] = replace(fault, ending=True)
+                    self._active[fault.order.region, fault.layer] = replace(fault, ending=True)
             for fault in due:
                 # In a thread of its own: an end that takes long must not delay the next.
                 threading.Thread(target=self._end, args=(fault,), name="fault-end", daemon=True).start()
@@ -191,7 +203,7 @@ class FaultBook:
             raise FaultRefused(self._unknown_region(order.region))
         kind = self._kinds.get(order.kind)
         if kind is None:
-            raise FaultRefused(f"unknown fault {order.kind!r}: known are {', '.join(self._kinds)}")
+            raise FaultRefused(self._unknown_kind(order.kind))
         if kind.needs_tls and not self._world.tls:
             raise FaultRefused(f"{order.kind} needs a lab with TLS: start it with LAB_TLS=1")
         if order.keep_connections and not kind.cuts:
@@ -199,6 +211,9 @@ class FaultBook:
         if not 0 < order.seconds <= LONGEST_S:
             raise FaultRefused(f"a fault lasts more than 0 and at most {LONGEST_S:.0f} s, not {order.seconds:g}")
         return replace(order, ms=_milliseconds(kind, order))
+
+    def _unknown_kind(self, kind: str) -> str:
+        return f"unknown fault {kind!r}: known are {', '.join(self._kinds)}"
 
     def _unknown_region(self, region: str) -> str:
         return f"unknown region {region!r}: known are {', '.join(self._world.regions)}"

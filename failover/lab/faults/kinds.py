@@ -8,14 +8,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
 from failover.lab.network.dns import DnsMode, NameServer
-from failover.lab.network.manners import Manner
+from failover.lab.network.manners import OF_THE_CONNECTION, Manner
 from failover.lab.region import Region
 from failover.lab.replication.threads import Replication
 
 DEFAULT_S = 300.0
+
+
+class Layer(StrEnum):
+    """Where a fault acts. A region may have one fault in each layer at the same time."""
+
+    DNS = "dns"
+    CONNECTION = "connection"
+    REPLY = "reply"
+    ENGINE = "engine"
+    REPLICATION = "replication"
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ class Milliseconds:
 
 
 class FaultKind(ABC):
-    """One way to break a region. ``summary`` is its line in `fault --list`.
+    """One way to break a region, in one layer. ``summary`` is its line in `fault --list`.
 
     ``cuts`` says whether it cuts open connections unless the order keeps them. ``restore`` must be
     harmless when nothing is broken.
@@ -60,6 +71,7 @@ class FaultKind(ABC):
 
     name: str
     summary: str
+    layer: Layer
     ms: ClassVar[Milliseconds | None] = None
     cuts: ClassVar[bool] = False
     needs_tls: bool = False
@@ -79,6 +91,7 @@ class DnsFault(FaultKind):
     Open connections are cut: a pool of them would hide the fault.
     """
 
+    layer = Layer.DNS
     cuts = True
 
     def __init__(self, mode: DnsMode, summary: str) -> None:
@@ -107,6 +120,7 @@ class FrontFault(FaultKind):
     def __init__(self, manner: Manner, summary: str) -> None:
         self.name = manner.value
         self.summary = summary
+        self.layer = Layer.CONNECTION if manner in OF_THE_CONNECTION else Layer.REPLY
         self.needs_tls = self.name.startswith("tls-")
         self._manner = manner
 
@@ -117,17 +131,18 @@ class FrontFault(FaultKind):
         return 0 if order.keep_connections else gate.cut()
 
     def restore(self, world: World, region: str) -> None:
-        """Serve again, if the region is ready.
+        """Serve again, if the region is ready and no fault of another layer forbids it.
 
         Connections that were opened during the fault are cut.
         """
-        world.regions[region].gate.treat(Manner.SERVE)
+        world.regions[region].gate.treat_no_longer(self._manner)
 
 
 class Latency(FaultKind):
     """Every round trip to the region takes longer, on open connections too."""
 
     name = "latency"
+    layer = Layer.CONNECTION
     summary = "every round trip takes --ms longer (400)"
     ms = Milliseconds(1, 400, 60_000)
 
@@ -148,6 +163,7 @@ class Freeze(FaultKind):
     """
 
     name = "freeze"
+    layer = Layer.ENGINE
     summary = "the engine stands still (SIGSTOP); what was sent to it is done when it goes on"
 
     def apply(self, world: World, order: Order) -> int:
@@ -164,6 +180,7 @@ class Stop(FaultKind):
     """The engine is stopped in order and keeps its data. The replicas are compared when it is back."""
 
     name = "stop"
+    layer = Layer.ENGINE
     summary = "the engine is stopped in order and its port closed; its data is kept"
 
     def apply(self, world: World, order: Order) -> int:
@@ -179,6 +196,7 @@ class ReplicationPause(FaultKind):
     """Nothing is copied into or out of the region. Both sides go on serving."""
 
     name = "replication-pause"
+    layer = Layer.REPLICATION
     summary = "nothing is copied into or out of the region, which goes on serving"
 
     def apply(self, world: World, order: Order) -> int:
@@ -195,6 +213,7 @@ class ReplicationDelay(FaultKind):
     """Everything is copied into and out of the region later than usual."""
 
     name = "replication-delay"
+    layer = Layer.REPLICATION
     summary = "each item is held --ms before it is copied (3000)"
     ms = Milliseconds(500, 3_000, 600_000)
     """The least is a delay that can be told apart from the usual lag."""

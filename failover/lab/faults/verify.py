@@ -1,7 +1,8 @@
 """Checks from outside the lab whether a fault is really felt, and whether it is really gone.
 
 There is one check for each kind. It gets the lab's state document (for its addresses), the fault,
-and ``broken``: whether the fault should be felt now.
+and ``broken``: whether the fault should be felt now. A fault that another one hides, as a closed port
+hides what would be replied, cannot be checked, and the finding says so.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from failover.lab.config import account_host, endpoint_host
 from failover.lab.errors import ReplicaDown
 from failover.lab.faults import probe_items
+from failover.lab.faults.hiding import hidden_by, is_alone
 from failover.lab.faults.outside import (
     FrontConnection,
     Outcome,
@@ -73,6 +75,8 @@ def _check(state: State, fault: Fault, broken: bool) -> Finding:
     check = CHECKS.get(fault["kind"])
     if check is None:
         return Finding(False, f"nobody knows how to check {fault['kind']}")
+    if other := hidden_by(state, fault):
+        return Finding(True, f"it cannot be seen while {other['kind']} is in force in {other['region']}")
     try:
         return check(state, fault, broken)
     except OSError as error:
@@ -115,17 +119,21 @@ def _connecting(expected: str) -> Check:
     def check(state: State, fault: Fault, broken: bool) -> Finding:
         port = region_of(state, fault["region"])["front"]["port"]
         result = connects(port)
-        holds = result == (expected if broken else "accepted")
+        is_gone = result == "accepted" if is_alone(state, fault) else result != expected
+        holds = result == expected if broken else is_gone
         return Finding(holds, f"a connection to {fault['region']} (port {port}) is {result}")
 
     return check
 
 
 def _stop(state: State, fault: Fault, broken: bool) -> Finding:
-    front = _connecting("refused")(state, fault, broken)
+    """The engine's process, and the front where it shows nothing else."""
     pid = region_of(state, fault["region"])["engine"]["pid"]
     lives = pid is not None and process_lives(pid)
     engine = f"its engine runs (pid {pid})" if lives else f"its engine (pid {pid}) is gone"
+    if not is_alone(state, fault):
+        return Finding(lives is not broken, engine)
+    front = _connecting("refused")(state, fault, broken)
     return Finding(front.holds and lives is not broken, f"{front.text}, {engine}")
 
 
@@ -135,7 +143,8 @@ def _request(is_felt: Callable[[Outcome], bool]) -> Check:
     def check(state: State, fault: Fault, broken: bool) -> Finding:
         with FrontConnection(state, fault["region"]) as connection:
             outcome = connection.ask()
-        return Finding(is_felt(outcome) if broken else _is_well(outcome), outcome.text)
+        is_gone = _is_well(outcome) if is_alone(state, fault) else not is_felt(outcome)
+        return Finding(is_felt(outcome) if broken else is_gone, outcome.text)
 
     return check
 
@@ -167,6 +176,10 @@ def _hang(state: State, fault: Fault, broken: bool) -> Finding:
 
 
 def _freeze(state: State, fault: Fault, broken: bool) -> Finding:
+    if not is_alone(state, fault):
+        engine = ask_engine(state, fault["region"])
+        holds = engine.end == "silence" if broken else _is_well(engine)
+        return Finding(holds, f"its engine, asked directly: {engine.text}")
     return _which_is_silent(state, fault, broken, engine="silence")
 
 

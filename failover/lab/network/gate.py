@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from failover.lab.network.front import Front, FrontTls
-from failover.lab.network.manners import Manner
+from failover.lab.network.manners import OF_THE_CONNECTION, Manner
 
 T = TypeVar("T")
 CALL_TIMEOUT_S = 5.0
@@ -49,14 +49,18 @@ async def _cancel_all() -> None:
 
 
 class Gate:
-    """Opens a region's front while its engine is ready and no fault keeps it shut. For any thread."""
+    """Opens a region's front while its engine is ready and no fault keeps it shut. For any thread.
+
+    A fault of the connection and one of the reply may be in force at the same time. A client meets the
+    first one first, so it decides while both are.
+    """
 
     def __init__(self, loop: FrontLoop, rtt_ms: float, tls: FrontTls | None = None) -> None:
         self._loop = loop
         self._lock = threading.Lock()
         self._front = Front(rtt_ms, tls)
         self._ready = False
-        self._manner = Manner.SERVE
+        self._connection = self._reply = Manner.SERVE
 
     @property
     def port(self) -> int:
@@ -101,7 +105,21 @@ class Gate:
     def treat(self, manner: Manner) -> None:
         """Treat new connections in a fault's manner, or serve them again (Manner.SERVE)."""
         with self._lock:
-            self._manner = manner
+            if manner is Manner.SERVE:
+                self._connection = self._reply = manner
+            elif manner in OF_THE_CONNECTION:
+                self._connection = manner
+            else:
+                self._reply = manner
+            self._settle()
+
+    def treat_no_longer(self, manner: Manner) -> None:
+        """End a fault's manner. A fault of the other layer goes on."""
+        with self._lock:
+            if manner is self._connection:
+                self._connection = Manner.SERVE
+            if manner is self._reply:
+                self._reply = Manner.SERVE
             self._settle()
 
     def slow(self, added_ms: float) -> None:
@@ -121,6 +139,7 @@ class Gate:
         self._loop.run(self._front.end())
 
     def _settle(self) -> None:
+        manner = self._connection if self._connection is not Manner.SERVE else self._reply
         # A black hole drops packets whether or not there is an engine behind it.
-        in_force = self._ready or self._manner is Manner.BLACKHOLE
-        self._loop.run(self._front.treat(self._manner if in_force else Manner.REFUSE))
+        in_force = self._ready or manner is Manner.BLACKHOLE
+        self._loop.run(self._front.treat(manner if in_force else Manner.REFUSE))

@@ -41,6 +41,12 @@ class Manner(StrEnum):
     """The certificate is for another host name."""
 
 
+OF_THE_CONNECTION = frozenset(
+    {Manner.REFUSE, Manner.BLACKHOLE, Manner.RESET, Manner.TLS_HANG, Manner.TLS_RESET, Manner.TLS_WRONG_CERTIFICATE}
+)
+"""Manners that a client meets before any reply. The others decide about the reply."""
+
+
 class Cuttable(Protocol):
     """An open connection, as a front keeps it in its list."""
 

@@ -153,7 +153,8 @@ def seen_while_it_lasts_only(cloud: OwnLab, kind: FaultKind) -> None:
     """Sets the fault and clears it. Its check must see it in between, and only then."""
     before = cloud.client.state()
     ms = FAULT_MS.get(kind.name)
-    fault: dict[str, Any] = {"kind": kind.name, "region": EAST, "cut": 0, "keep_connections": False, "ms": ms}
+    fault: dict[str, Any] = {"kind": kind.name, "region": EAST, "layer": kind.layer, "cut": 0}
+    fault |= {"keep_connections": False, "ms": ms}
     assert not verify.took_hold(before, fault).holds, "the check sees a fault where there is none"
     fault = cloud.client.set_fault(EAST, kind.name, seconds=120, ms=ms)
     with ThreadPoolExecutor(1) as pool:

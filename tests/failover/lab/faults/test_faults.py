@@ -1,4 +1,4 @@
-"""The book of faults: one a region, each with an end, and a clear line for what cannot be done."""
+"""The book of faults: one for each layer of a region, each with an end, and a clear line for what cannot be done."""
 
 import threading
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from failover.lab.config import LabConfig
-from failover.lab.errors import FaultRefused, LabError
+from failover.lab.errors import FaultRefused, LabError, LayerTaken
 from failover.lab.faults.book import FaultBook
-from failover.lab.faults.kinds import FaultKind, Milliseconds, Order, World
+from failover.lab.faults.kinds import FaultKind, Layer, Milliseconds, Order, World
 from failover.lab.network.dns import NameServer
 from failover.lab.network.gate import FrontLoop
 from failover.lab.region import Region
@@ -22,6 +22,7 @@ class Recorder(FaultKind):
     """A kind of fault that breaks nothing and remembers what it was asked for."""
 
     name = "recorded"
+    layer = Layer.DNS
     summary = "nothing is broken"
     ms = Milliseconds(2, 7, 9)
     cuts = True
@@ -51,6 +52,16 @@ class Other(Recorder):
     cuts = False
 
 
+class Replying(Recorder):
+    name = "replying"
+    layer = Layer.REPLY
+
+
+class Running(Recorder):
+    name = "running"
+    layer = Layer.ENGINE
+
+
 class Secret(Recorder):
     name = "secret"
     needs_tls = True
@@ -78,7 +89,10 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def book(world: World, recorder: Recorder) -> Iterator[FaultBook]:
-    book = FaultBook(world, kinds=(recorder, Other(), Secret()))
+    others = (Other(), Secret(), Replying(), Running())
+    for other in others:
+        other.done = recorder.done
+    book = FaultBook(world, kinds=(recorder, *others))
     book.start()
     yield book
     book.close()
@@ -124,7 +138,11 @@ def test_clearing_one_region_leaves_the_other_broken(book: FaultBook, recorder: 
     ("order", "line"),
     [
         pytest.param(Order("mars", "recorded"), "unknown region 'mars': known are us-east-1, us-west-2", id="region"),
-        pytest.param(Order(EAST, "flood"), "unknown fault 'flood': known are recorded, other, secret", id="kind"),
+        pytest.param(
+            Order(EAST, "flood"),
+            "unknown fault 'flood': known are recorded, other, secret, replying, running",
+            id="kind",
+        ),
         pytest.param(Order(EAST, "other", ms=5), "^other takes no milliseconds$", id="milliseconds"),
         pytest.param(Order(EAST, "recorded", ms=1), "^recorded takes 2 to 9 milliseconds, not 1$", id="too few"),
         pytest.param(Order(EAST, "recorded", ms=10), "^recorded takes 2 to 9 milliseconds, not 10$", id="too many"),
@@ -155,11 +173,45 @@ def test_clearing_an_unknown_region_is_refused_by_name(book: FaultBook):
 
 
 @pytest.mark.parametrize("kind", ["recorded", "other"], ids=["of the same kind", "of another kind"])
-def test_a_second_fault_in_a_region_is_refused(book: FaultBook, kind: str):
+def test_a_second_fault_in_a_layer_is_refused(book: FaultBook, kind: str):
     book.set(Order(EAST, "recorded", seconds=100))
-    with pytest.raises(FaultRefused, match=r"recorded is in force in us-east-1 for another \d+ s: clear it first"):
+    line = r"recorded is in force in us-east-1's dns layer for another \d+ s: clear it first"
+    with pytest.raises(LayerTaken, match=line):
         book.set(Order(EAST, kind))
     assert [row["kind"] for row in book.active()] == ["recorded"]
+
+
+def test_faults_of_different_layers_are_in_force_together_and_end_one_by_one(book: FaultBook):
+    for kind in ("running", "recorded", "replying"):
+        book.set(Order(EAST, kind))
+    book.set(Order(WEST, "recorded"))
+    assert [(row["layer"], row["kind"]) for row in book.active() if row["region"] == EAST] == [
+        ("engine", "running"),
+        ("dns", "recorded"),
+        ("reply", "replying"),
+    ]
+    assert [row["kind"] for row in book.clear(EAST, "recorded")] == ["recorded"]
+    assert [(row["region"], row["kind"]) for row in book.active()] == [
+        (EAST, "running"),
+        (EAST, "replying"),
+        (WEST, "recorded"),
+    ]
+    assert book.clear(EAST, "recorded") == []
+    assert [row["kind"] for row in book.clear(EAST)] == ["replying", "running"], "an engine comes back last"
+    assert [row["region"] for row in book.clear(kind="recorded")] == [WEST]
+
+
+def test_a_fault_that_ends_by_itself_leaves_those_of_other_layers(book: FaultBook):
+    book.set(Order(EAST, "recorded", seconds=0.05))
+    book.set(Order(EAST, "replying", seconds=100))
+    wait_until(lambda: len(book.active()) == 1, within=20, what="the short one is over")
+    assert book.active()[0]["kind"] == "replying"
+    assert book.set(Order(EAST, "other"))["kind"] == "other", "its layer is free again"
+
+
+def test_a_kind_that_does_not_exist_cannot_be_cleared(book: FaultBook):
+    with pytest.raises(FaultRefused, match="unknown fault 'flood'"):
+        book.clear(EAST, "flood")
 
 
 def test_an_order_for_a_region_that_is_just_being_broken_is_refused(book: FaultBook, recorder: Recorder):

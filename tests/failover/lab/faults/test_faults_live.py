@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from failover.lab.errors import FaultRefused
+from failover.lab.errors import LayerTaken
 from failover.lab.faults import outside, verify
 from failover.lab.faults.kinds import KINDS, FaultKind
 from tests.failover.lab.network.fronts import is_cut
@@ -177,5 +177,5 @@ def test_the_engine_of_a_stopped_region_is_a_process_that_has_ended(cloud: OwnLa
     cloud.client.set_fault(EAST, "stop", seconds=60)
     assert not lives(pid)
     assert cloud.region(EAST)["engine"]["pid"] is None
-    with pytest.raises(FaultRefused, match="stop is in force in us-east-1"):
-        cloud.client.set_fault(EAST, "refuse")
+    with pytest.raises(LayerTaken, match="stop is in force in us-east-1's engine layer"):
+        cloud.client.set_fault(EAST, "freeze")
