@@ -115,7 +115,8 @@ def _exists(page: Path, code: str) -> bool:
         return True
     if "/" not in code:
         return not code.endswith(".py") or code in READERS_OWN | _file_names()
-    is_ours = code.endswith(".py") or code.split("/")[0] in {entry.name for entry in ROOT.iterdir()}
+    made_by_runs = {line.strip("/") for line in _text(ROOT / ".gitignore").splitlines()}
+    is_ours = code.endswith(".py") or code.split("/")[0] in {entry.name for entry in ROOT.iterdir()} - made_by_runs
     return not is_ours or (ROOT / code).exists() or (page.parent / code).exists()
 
 
