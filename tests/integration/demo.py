@@ -145,7 +145,7 @@ class Students:
 
     def __init__(self, demo: Demo, name: str, *, rate: float = 40) -> None:
         self._path = demo.lab_dir / "students" / f"{name}.jsonl"
-        arguments = ("--rate", f"{rate:g}", "--for", "300", "--seed", "1", "--ledger", str(self._path))
+        arguments = ("--rate", f"{rate:g}", "--for", "600", "--seed", "1", "--ledger", str(self._path))
         self._running = running("students", demo.code, *arguments, lab_dir=demo.lab_dir)
 
     def __enter__(self) -> "Students":

@@ -58,7 +58,7 @@ def test_an_empty_record_changes_nothing_while_the_last_answer_serves_and_fails_
     with Students(demo, "stale", rate=10) as students:
         students.await_votes(5)
         broken = time.monotonic()  # before the command, which takes a while to check that the fault took hold
-        demo.fault(EAST, "dns-empty", "--for", "90")
+        demo.fault(EAST, "dns-empty", "--for", "600")
         status = demo.await_status(
             lambda status: dns_of(status, EAST)["stale"], within=20, what="the status says that a stale answer serves"
         )
@@ -111,7 +111,7 @@ def test_a_worker_that_starts_during_the_outage_uses_the_addresses_that_the_moni
     book = demo.lab_dir / "run" / "addresses"
     known: list[Path] = sorted(book.glob("*.json"))
     assert [path.name for path in known] == [f"dynamodb.{region}.amazonaws.com.json" for region in (EAST, WEST)]
-    demo.fault(EAST, "dns-empty", "--for", "60")
+    demo.fault(EAST, "dns-empty", "--for", "600")
     demo.await_status(lambda status: dns_of(status, EAST)["stale"], within=20, what="a stale answer serves")
     # A command is a new process, which has resolved nothing before. This one reads in us-east-1 only.
     read_east = ("survey", "export", demo.code, "--raw", "--region", EAST)

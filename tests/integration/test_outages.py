@@ -62,7 +62,7 @@ def outage(demo: Demo, kind: str, layer: str, *words: str) -> float:
     began = time.time()
     with Students(demo, kind) as students:
         students.await_votes(40)
-        demo.fault(EAST, kind, "--for", "60")
+        demo.fault(EAST, kind, "--for", "600")
         broken = time.time()
         status = demo.await_status(
             lambda status: status["routing"]["active"] == WEST, within=20, what="us-west-2 is said to serve"
@@ -166,7 +166,7 @@ def test_votes_go_on_while_replication_is_paused_and_the_lag_drains_afterwards(d
         return {line["to"]: line["lag_ms"] or 0.0 for line in status["replication"]}
 
     with Students(demo, "replication-pause") as students:
-        demo.fault(WEST, "replication-pause", "--for", "60")
+        demo.fault(WEST, "replication-pause", "--for", "600")
         demo.await_status(lambda status: lags(status)[WEST] > 2_000, within=20, what="the lag rises above its limit")
         students.await_votes(20)
         held = {region: {row.vote_id for row in rows} for region, rows in demo.replicas().items()}
@@ -183,7 +183,7 @@ def test_with_both_regions_broken_a_vote_is_refused_in_words_and_its_repeat_coun
     demo.output_of("routing", "pin", WEST, "--reason", "before the storm")
     demo.await_status(lambda status: status["routing"]["active"] == WEST, within=20, what="the pin is in force")
     for region in (EAST, WEST):
-        demo.fault(region, "refuse", "--for", "60")
+        demo.fault(region, "refuse", "--for", "600")
     voter, vote_id = "stubborn-voter", named()
     began = time.monotonic()
     reply = demo.vote(voter, vote_id, FULL)
@@ -218,7 +218,7 @@ def test_with_both_regions_broken_a_vote_is_refused_in_words_and_its_repeat_coun
 
 
 def test_a_pin_to_an_unreachable_region_needs_force_and_the_force_is_recorded(demo: Demo) -> None:
-    demo.fault(WEST, "refuse", "--for", "60")
+    demo.fault(WEST, "refuse", "--for", "600")
     demo.await_status(
         lambda status: next(row for row in status["regions"] if row["name"] == WEST)["state"] == "unreachable",
         within=20,
@@ -241,7 +241,7 @@ def test_a_pin_to_an_unreachable_region_needs_force_and_the_force_is_recorded(de
 
 def test_a_vote_that_surfaces_late_does_not_undo_its_change(demo: Demo) -> None:
     """us-east-1 freezes after a put of an older choice was sent, and carries it out when it thaws."""
-    demo.fault(WEST, "replication-pause", "--for", "90")
+    demo.fault(WEST, "replication-pause", "--for", "600")
     book = Zombies(demo)
     with frozen_in_mid_burst(demo, book):
         book.change_everything()

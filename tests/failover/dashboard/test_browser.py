@@ -110,7 +110,7 @@ def test_a_pause_stops_the_questions_until_it_is_ended(page: Page, monitor: Publ
     page.goto("/admin/failover/")
     page.get_by_role("button", name="Pause updates").click()
     monitor(east_down)
-    expect(page.locator("#freshness")).to_contain_text("paused, updated 3 s ago")
+    expect(page.locator("#freshness")).to_contain_text(re.compile(r"paused, updated \d+ s ago"))
     expect(page.get_by_role("status")).to_contain_text("it is the first choice")
     page.get_by_role("button", name="Resume updates").click()
     expect(page.get_by_role("status")).to_contain_text("us-east-1's DNS fails")
