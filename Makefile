@@ -36,15 +36,17 @@ demo: $(VENV)/.lab $(ENGINE_VENV)/.ok ## Run the demo: two regions, DNS and the 
 
 # With T=PATH the tests there run alone, without the checks.
 T :=
-# Two modules side by side, in the order of tests/conftest.py.
-SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
+# Tests that compute run two modules side by side. Those with labs and browsers have the machine for themselves.
+SIDE_BY_SIDE := -n 2 --dist loadfile
+COMPUTING := not lab and not browser
 
 test: $(VENV)/.dev $(ENGINE_VENV)/.ok chromium ## Run every check and every test (T=tests/polls/ballots for those alone)
 	@$(if $(T),:,$(MAKE) --no-print-directory check)
-	$(BIN)/python -m pytest $(if $(T),$(T),$(SIDE_BY_SIDE))
+	$(BIN)/python -m pytest $(if $(T),$(T),$(SIDE_BY_SIDE) -m "$(COMPUTING)")
+	$(if $(T),,$(BIN)/python -m pytest -m "lab or browser")
 
 unit: $(VENV)/.dev ## Run the tests that need neither lab nor browser and take no time, in about a minute
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not lab and not browser and not slow"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "$(COMPUTING) and not slow"
 
 fix: $(VENV)/.dev ## Format the code, and mend what the linter can mend
 	$(BIN)/python -m ruff check --fix .

@@ -72,11 +72,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
         if any(item.iter_markers("lab")) or any(item.iter_markers("browser")):
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=OUT_OF_TIME))
-    # The modules with demos and browsers of their own are the longest, so they run first. Those that use the session's
-    # lab run last, so that it takes no time from the others.
+    # Modules that use the session's lab run last, so that it takes no time from tests with labs of their own.
     users = {item.path for item in items if "lab" in getattr(item, "fixturenames", ())}
-    waiting = {item.path for item in items if any(item.iter_markers("lab")) or any(item.iter_markers("browser"))}
-    items.sort(key=lambda item: (item.path in users, item.path not in waiting))
+    items.sort(key=lambda item: item.path in users)
 
 
 def pytest_collection_finish() -> None:

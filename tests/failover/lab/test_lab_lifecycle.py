@@ -45,7 +45,7 @@ def test_a_lab_ends_with_its_parent_and_the_next_has_its_data_but_no_fault_and_e
         assert len(lab.contents(EAST)) == len(items)
         assert [row["faults"] for row in lab.client.state()["regions"]] == [[], []]
         for region in (EAST, WEST):
-            assert verify.is_gone(lab.client.state(), {"kind": "freeze", "region": region}).holds
+            assert verify.is_gone(lab.client.state(), {"kind": "freeze", "layer": "engine", "region": region}).holds
         pids, state = lab.engine_pids(), lab.client.state()
         os.kill(pids[0], signal.SIGSTOP)  # a frozen engine has to end too
         lab.process.send_signal(signal.SIGINT)
