@@ -28,6 +28,23 @@ HOSTNAME_MISMATCH = 62
 State = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What a check saw, in words. ``holds`` when that is what it should be.
+
+    ``hidden``: another fault is in the way, so there was nothing to see.
+    """
+
+    holds: bool
+    text: str
+    hidden: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """The finding for people, without a full stop."""
+        return f"{'Not checked' if self.hidden else 'Seen from outside'}: {self.text}"
+
+
 def region_of(state: State, region: str) -> dict[str, Any]:
     """The region's part of a state document."""
     for row in state["regions"]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from failover.lab.errors import ReplicaDown
 from failover.lab.faults import probe_items
 from failover.lab.faults.hiding import hidden_by, is_alone
 from failover.lab.faults.outside import (
+    Finding,
     FrontConnection,
     Outcome,
     State,
@@ -46,14 +47,6 @@ MOST_DRIPS = 8
 Fault = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a check saw, in words. ``holds`` when that is what it should be."""
-
-    holds: bool
-    text: str
-
-
 Check = Callable[[State, Fault, bool], Finding]
 
 
@@ -63,7 +56,7 @@ def took_hold(state: State, fault: Fault) -> Finding:
     ``state`` is from before it was set: a stopped engine's pid is still in it.
     """
     finding = _check(state, fault, True)
-    return Finding(finding.holds, f"{finding.text}{_connections(fault)}")
+    return replace(finding, text=f"{finding.text}{_connections(fault)}")
 
 
 def is_gone(state: State, fault: Fault) -> Finding:
@@ -76,7 +69,7 @@ def _check(state: State, fault: Fault, broken: bool) -> Finding:
     if check is None:
         return Finding(False, f"nobody knows how to check {fault['kind']}")
     if other := hidden_by(state, fault):
-        return Finding(True, f"it cannot be seen while {other['kind']} is in force in {other['region']}")
+        return Finding(True, f"{other['kind']} in {other['region']} hides it", hidden=True)
     try:
         return check(state, fault, broken)
     except OSError as error:

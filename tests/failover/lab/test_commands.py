@@ -94,7 +94,7 @@ def test_faults_of_two_layers_are_listed_with_them_and_one_is_cleared_alone(clou
     fault(settings, cloud, EAST, "dns-empty")
     hidden = fault(settings, cloud, EAST, "refuse") + fault(settings, cloud, EAST, "http-503")
     assert "Seen from outside: a connection to us-east-1" in hidden
-    assert "it cannot be seen while refuse is in force in us-east-1" in hidden
+    assert "Not checked: refuse in us-east-1 hides it" in hidden
     listed = fault(settings, cloud, "--list").splitlines()[:3]
     assert [line.split()[:3] for line in listed] == [
         [EAST, "dns", "dns-empty"],

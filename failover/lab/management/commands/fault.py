@@ -63,7 +63,7 @@ class Command(BaseCommand):
         if not finding.holds:
             client.clear(region, kind)
             raise CommandError(f"{kind} in {region} did not take hold, and was cleared: {finding.text}")
-        self.stdout.write(f"{kind} in {region} for {fault['seconds']:g} s. Seen from outside: {finding.text}.")
+        self.stdout.write(f"{kind} in {region} for {fault['seconds']:g} s. {finding.sentence}.")
         if kind == Stop.name and not region_of(client.state(), region)["engine"]["saved"]:
             self.stderr.write(
                 f"{region} could not save its tables in {settings.LAB_DIR}: is the disk full? It will start with "
@@ -81,7 +81,7 @@ class Command(BaseCommand):
             if not finding.holds:
                 still_felt.append(f"{fault['kind']} in {fault['region']} was cleared but is still felt: {finding.text}")
                 continue
-            self.stdout.write(f"{fault['kind']} in {fault['region']} is over. Seen from outside: {finding.text}.")
+            self.stdout.write(f"{fault['kind']} in {fault['region']} is over. {finding.sentence}.")
         if still_felt:
             raise CommandError("; ".join(still_felt))
 
