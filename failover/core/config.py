@@ -25,61 +25,75 @@ class RouterConfig:
     """Thresholds and waits of the router and of the monitor. `_s` is seconds, `_ms` milliseconds, rates are 0 to 1."""
 
     deadline_s: float = 3.0
-    """One call, all its regions and retries together."""
+    """The longest that one call takes, with all its regions and repeats."""
     attempt_timeout_s: float = 1.2
-    """One region's attempt at most, while another region is left to ask; the last one has the rest of the deadline."""
+    """The longest attempt in a region while another region can still be asked. The last region gets the
+    rest of the deadline.
+    """
     share: int = 3
-    """Calls of one worker that may wait for a region for a whole attempt, as many as open its circuit; less those that
-    have just failed there. Further calls go on to the next region, where there is one: ..."""
+    """How many calls of one worker may wait for a region for a whole attempt: as many as open its
+    circuit, less those that have just failed there. The region is congested for further calls, which
+    go on to the next region sooner.
+    """
     congested_s: float = 0.3
-    """... after so long, or `slow_factor` times what answers take there, up to 3/4 of an attempt; at once, when no call
-    was answered for that long. So a hung region holds few threads, and few students wait for it."""
+    """The longest wait in a congested region. Where answers take longer, it is `slow_factor` times what
+    they take, up to 3/4 of an attempt. A call does not wait at all when no call was answered there for
+    that long. So a hung region holds few threads, and few students wait for it.
+    """
     failures_to_open: int = 3
-    """Class A and B failures of live traffic in a row."""
+    """How many class A and B failures of live traffic in a row open a circuit."""
     contradict_s: float = 5.0
-    """How soon after the failure of a pooled connection the answer of a newer one takes it back (doubt.py)."""
+    """A failure of a pooled connection is taken back when a newer connection is answered within this time
+    (doubt.py).
+    """
     canary_failures_to_open: int = 3
-    """Fresh-connection write and read canaries failed in a row."""
+    """How many failed canaries in a row open a circuit. A canary writes and reads over a new connection."""
     error_rate: float = 0.05
-    """The threshold of the article: more than 5 % of the requests ..."""
+    """A circuit opens when more than this share of the requests fails; 5 % is the article's threshold."""
     error_window_s: float = 120.0
-    """... within two minutes ..."""
+    """The time over which the error rate is taken."""
     min_volume: int = 40
-    """... and at least so many of them: one failure in ten requests at night says little."""
+    """The error rate counts from so many requests on: one failure in ten at night says little."""
     canaries_to_close: int = 3
-    """Canaries passed in a row before a region is tried again, and again before canaries alone may close it."""
+    """How many canaries must pass in a row before a region is tried again, and as many again before
+    canaries alone may close its circuit.
+    """
     trials_to_close: int = 3
-    """Live trials that must succeed in half-open."""
+    """How many live trials must succeed while a circuit is half-open."""
     hold_s: float = 60.0
-    """How long a circuit stays open at least; doubles each time it opens again."""
+    """The shortest time for which a circuit stays open. It doubles each time the circuit opens again."""
     hold_cap: float = 12.0
-    """The doubling ends at so many times `hold_s`."""
+    """The longest hold, in units of `hold_s`: there the doubling ends."""
     lag_limit_ms: float = 2000.0
-    """More replication lag than this forbids failback: results would run backwards."""
+    """More replication lag than this forbids failback, because results would run backwards."""
     lag_stalled: float = 5.0
-    """More than so many times `lag_limit_ms` is called stalled."""
+    """The lag above which replication counts as stalled, in units of `lag_limit_ms`."""
     stale_after_s: float = 5.0
-    """A host's view older than this counts no longer: a worker is on its own."""
+    """A worker ignores a host's view that is older than this, and decides on its own."""
     quiet_s: float = 5.0
-    """No beat written or no canary for so long: nothing is known. At least three times their period."""
+    """A region's state is unknown when no beat was written, or no canary came back, for so long. It is
+    at least three times their period.
+    """
     throttle_retry_s: float = 0.05
-    """The wait before a throttled attempt is repeated, once: between half and one and a half of it."""
+    """The pause before a throttled attempt is repeated once, give or take a half."""
     tables: TableMode = TableMode.MREC
     """The replication of the tables."""
     flap_openings: int = 6
-    """A circuit that goes from closed to open so many times ..."""
+    """A circuit that goes from closed to open so many times within `flap_window_s` is flapping."""
     flap_window: float = 10.0
-    """... within so many times `hold_cap_s` is flapping, ..."""
+    """`flap_window_s`, in units of `hold_cap_s`."""
     flap_hold: float = 2.0
-    """... and is held open for so many times `hold_cap_s`."""
+    """How long a flapping circuit is held open, in units of `hold_cap_s`."""
     slow_window_s: float = 30.0
     """The stretch of live traffic whose latency is judged; each third of it must be slow, so a short stall is not."""
     slow_volume: int = 40
     """Answers that the stretch must hold before it is judged, or remembered as usual."""
     slow_factor: float = 3.0
-    """Slow is a p99 of more than so many times the region's usual one, and than another region's would be."""
+    """A region is slow when its p99 is more than so many times its usual one, and more than so many times
+    what another region's would be.
+    """
     slow_floor_ms: float = 200.0
-    """No p99 below this is slow, nor a mean below half of it: nobody would notice."""
+    """A p99 below this is never slow, nor a mean below half of it: nobody would notice."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
