@@ -4,14 +4,19 @@ append only.
 A vote is written down before it is sent and its reply when it has come, so whatever dies in
 between, the ledger never holds an acknowledgement that nobody received, and never misses a vote
 that may have arrived.
+
+Each line holds the SHA-256 digest of the line before it, so a line that is altered, dropped or moved
+is found. A cut tail and a chain that was computed again are found by the last digest, which is
+printed at the end of a run.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -126,14 +131,23 @@ _KINDS: dict[str, type[Entry]] = {
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
-def to_line(entry: Entry) -> str:
-    """One line, without its end."""
-    return json.dumps({"line": _NAMES[type(entry)], **asdict(entry)}, separators=(",", ":"), ensure_ascii=False)
+def digest_of(line: str) -> str:
+    """The SHA-256 digest of a line without its end, in hexadecimal."""
+    return hashlib.sha256(line.encode()).hexdigest()
 
 
-def from_line(text: str) -> Entry:
-    """Raises ValueError, KeyError or TypeError for a line that `to_line` did not write."""
-    members = json.loads(text)
+NOTHING_BEFORE = digest_of("")
+"""What the first line holds as the digest of the line before it."""
+
+
+def to_line(entry: Entry, *, previous: str = NOTHING_BEFORE) -> str:
+    """One line, without its end. `previous` is the digest of the line before it."""
+    members = {"line": _NAMES[type(entry)], **asdict(entry), "previous": previous}
+    return json.dumps(members, separators=(",", ":"), ensure_ascii=False)
+
+
+def _entry(members: dict[str, Any]) -> Entry:
+    """Raises ValueError, KeyError or TypeError for members that `to_line` did not write."""
     kind = _KINDS[members.pop("line")]
     if kind is Sent:
         members["intent"] = Intent(members["intent"])
@@ -154,6 +168,8 @@ class Ledger:
     receipts: tuple[Receipt, ...] = ()
     refused: tuple[Refused, ...] = ()
     votes: Mapping[str, Sent] = field(default_factory=dict)
+    digest: str = field(default=NOTHING_BEFORE, compare=False)
+    """The digest of the last line of the file that it was read from."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Ledger:
@@ -181,15 +197,23 @@ class Ledger:
 
     @classmethod
     def read(cls, path: Path) -> Ledger:
-        """Reads a file. Ignores a last line without its end. Raises LedgerDamaged."""
+        """Raises LedgerDamaged, also when a line does not follow from the one before it.
+
+        A last line without its end was never finished, and says nothing.
+        """
         lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-        entries = []
+        entries, digest = [], NOTHING_BEFORE
         for number, line in enumerate(lines, 1):
             try:
-                entries.append(from_line(line))
-            except (ValueError, KeyError, TypeError) as error:
+                members = json.loads(line)
+                follows = members.pop("previous") == digest
+                entries.append(_entry(members))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise LedgerDamaged(f"{path}, line {number}: {error}") from error
-        return cls.of(entries)
+            if not follows:
+                raise LedgerDamaged(f"{path}, line {number}: it does not follow from the line before it")
+            digest = digest_of(line)
+        return replace(cls.of(entries), digest=digest)
 
 
 class LedgerFile:
@@ -202,10 +226,13 @@ class LedgerFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A ledger is never continued: two runs in one file could not be told apart.
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        self._digest = NOTHING_BEFORE
 
     def write(self, entry: Entry) -> None:
         """Append one line."""
-        os.write(self._handle, f"{to_line(entry)}\n".encode())
+        line = to_line(entry, previous=self._digest)
+        os.write(self._handle, f"{line}\n".encode())
+        self._digest = digest_of(line)
 
     def __enter__(self) -> LedgerFile:
         return self

@@ -1,5 +1,7 @@
 """The ledger file: what was written is read again, and what cannot be believed is refused."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,42 @@ def test_a_line_that_was_being_written_when_the_client_died_says_nothing(tmp_pat
     with path.open("a") as handle:
         handle.write(to_line(ENTRIES[4])[:40])
     assert Ledger.read(path) == Ledger.of(ENTRIES[:2])
+
+
+@pytest.mark.parametrize("number", range(1, len(ENTRIES)))
+def test_a_line_that_was_altered_is_found(tmp_path: Path, number: int) -> None:
+    path = written(tmp_path / "ledger.jsonl", ENTRIES)
+    lines = path.read_text().splitlines(keepends=True)
+    # Any digit of its contents: what is read from it is well formed, and another.
+    lines[number - 1] = re.sub(r"\d", lambda digit: str((int(digit[0]) + 1) % 10), lines[number - 1], count=1)
+    path.write_text("".join(lines))
+    with pytest.raises(LedgerDamaged, match=rf"line {number + 1}: it does not follow from the line before it"):
+        Ledger.read(path)
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        pytest.param(lambda lines: lines[:3] + lines[4:], id="a line is dropped"),
+        pytest.param(lambda lines: lines[1:], id="the first line is dropped"),
+        pytest.param(lambda lines: [*lines[:2], lines[3], lines[2], *lines[4:]], id="two lines are exchanged"),
+        pytest.param(lambda lines: [*lines[:3], *lines[2:]], id="a line is doubled"),
+    ],
+)
+def test_a_line_that_is_out_of_its_place_is_found(tmp_path: Path, altered: Callable[[list[str]], list[str]]) -> None:
+    path = written(tmp_path / "ledger.jsonl", ENTRIES)
+    path.write_text("".join(altered(path.read_text().splitlines(keepends=True))))
+    with pytest.raises(LedgerDamaged, match="it does not follow from the line before it"):
+        Ledger.read(path)
+
+
+def test_the_last_digest_tells_a_cut_tail_and_a_chain_that_was_made_again(tmp_path: Path) -> None:
+    whole = Ledger.read(written(tmp_path / "whole.jsonl", ENTRIES))
+    cut = Ledger.read(written(tmp_path / "cut.jsonl", ENTRIES[:-1]))
+    forged = Ledger.read(written(tmp_path / "forged.jsonl", [*ENTRIES[:-1], Refused("v2", 409, "too-late", 7.0)]))
+    again = Ledger.read(written(tmp_path / "again.jsonl", ENTRIES))
+    assert len({whole.digest, cut.digest, forged.digest}) == 3
+    assert again.digest == whole.digest
 
 
 @pytest.mark.parametrize("line", ["nonsense", "{}", '{"line":"sent"}', '{"line":"unknown"}', "[1]"])

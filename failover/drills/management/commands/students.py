@@ -80,7 +80,7 @@ class Command(BaseCommand):
             path.unlink()
             raise
         ledger = Ledger.read(path)
-        self.stdout.write(f"{_summary(ledger)}; ledger {path}")
+        self.stdout.write(f"{_summary(ledger)}; ledger {path}, last digest {ledger.digest}")
         return ledger
 
     async def _until_stopped(self, lesson: Class, load: Load) -> None:
