@@ -1,7 +1,7 @@
-"""The one thread that reads and writes all connections of a worker (`worker` says how a request
-goes).
+"""The loop of a web worker: one thread reads and writes all its connections.
 
-Every method runs in that thread and waits for no client; `_serve` alone runs in a thread of a pool.
+`worker.py` describes the way of a request. Every method runs in the loop's thread and never waits
+for a client, except `_serve`, which runs in a thread of a pool.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ RECEIVED = 64 * 1024
 TICK_S = 0.25
 """How often deadlines are looked at, and the longest that the loop sleeps."""
 STOP_S = 2.0
-"""A worker that stops waits so long for a request that is on its way."""
+"""How long a worker that stops waits for a request that has begun to arrive."""
 OWN_THREAD = frozenset({"/healthz/live"})
-"""Paths that are answered also while every thread waits for a region."""
+"""Paths that have a thread of their own, so that they answer while all other threads wait for a region."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Loop:
-    """A context manager: at its end no further request is begun. `turn` is called again and again.
+    """Serves the connections while `turn` is called again and again. A context manager: at its end no
+    further request is begun.
 
     `config` and `log` are gunicorn's. A byte in `wake_pipe` (its two file descriptors, neither of
     which blocks) ends the wait for connections. `is_alive` is false once the worker is to stop;
@@ -166,8 +167,10 @@ class Loop:
             self._close(connection)
 
     def _end(self, connection: Connection) -> None:
-        """Closes a connection whose last reply has been sent, as soon as the client has read it.
-        Closed at once, with bytes of the client's unread, the system would take the reply back.
+        """Closes a connection whose last reply has been sent, once the client has read that reply.
+
+        The operating system resets a connection that is closed while it holds unread bytes, and the
+        client would then lose the reply.
         """
         try:
             connection.socket.shutdown(socket.SHUT_WR)
