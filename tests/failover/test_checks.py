@@ -79,7 +79,7 @@ BAD_VARIABLES = [
 
 def test_a_bad_variable_of_the_lab_is_one_line_that_names_it(tmp_path: Path) -> None:
     def run(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        return manage("monitor", **{"lab_dir": tmp_path / next(iter(environment)), **environment})  # type: ignore[arg-type]
+        return manage("monitor", **{"lab_dir": tmp_path / next(iter(environment)), **environment})
 
     for environment, done in zip(BAD_VARIABLES, side_by_side(run, BAD_VARIABLES), strict=True):
         assert next(iter(environment)) in one_line(done)

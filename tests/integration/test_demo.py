@@ -107,7 +107,7 @@ def first(elsewhere: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     }
     environment |= {"PORT": str(port), "WORKERS": "1", "LAB_RTT_MS": "0", "LAB_DIR": str(lab_dir)}
     environment |= {"DEMO_PASSWORD": "correct horse", "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab"}
-    with running("demo", **{**environment, "lab_dir": lab_dir}) as process:  # type: ignore[arg-type]
+    with running("demo", **{**environment, "lab_dir": lab_dir}) as process:
         yield await_ready(process, lab_dir, port)
 
 
@@ -270,7 +270,7 @@ def test_what_cannot_work_is_one_clear_line_and_leaves_nothing(tmp_path: Path) -
     def run(case: tuple[int, tuple[dict[str, str], str]]) -> subprocess.CompletedProcess[str]:
         number, (environment, _) = case
         usual = {"lab_dir": tmp_path / str(number), "PORT": str(free_port())}
-        return manage("demo", **{**usual, **environment})  # type: ignore[arg-type]
+        return manage("demo", **{**usual, **environment})
 
     finished = side_by_side(run, enumerate(CANNOT_WORK))
 

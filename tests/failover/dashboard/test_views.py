@@ -129,7 +129,7 @@ def test_one_bad_row_among_the_events_harms_no_page(staff: Client, monitor: Publ
     def with_bad_texts(at: float) -> StatusDocument:
         document = healthy(at)
         event = {"id": "x", "at": document["generated_at"], "kind": "routing-auto", "region": "", "from": "", "to": ""}
-        document["events"] = [{**event, "actor": "cli:\udcfc", "reason": "\udcfcbung \u202e\x00"}]  # type: ignore[list-item]
+        document["events"] = [{**event, "actor": "cli:\udcfc", "reason": "\udcfcbung \u202e\x00"}]
         document["routing"] |= {"epoch": 1, "actor": "cli:\udcfc", "reason": "\u202egnihton"}
         return document
 

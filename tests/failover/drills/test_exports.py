@@ -27,7 +27,7 @@ def test_a_store_is_every_replica_and_the_merged_ballots() -> None:
     assert exports.read_replica(json.dumps({"rows": [ROW]})) == (row,)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", printed({EAST: [MERGED]}), printed({EAST: 1}), printed([])])  # type: ignore[arg-type]
+@pytest.mark.parametrize("text", ["", "[]", "{}", printed({EAST: [MERGED]}), printed({EAST: 1}), printed([])])
 def test_anything_else_is_said(text: str) -> None:
     with pytest.raises(ExportFailed, match="not what it should be"):
         exports.read_store(text)

@@ -63,7 +63,7 @@ def test_a_process_that_cannot_be_wired_is_not_ready(
     tmp_path: Path, client: Client, settings: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wiring, "_current", None)
-    settings.FAILOVER = {"REGIONS": ""}  # type: ignore[attr-defined]
+    settings.FAILOVER = {"REGIONS": ""}
     response = client.get("/healthz/ready")
 
     assert (response.status_code, response.json()["reason"]) == (503, "ImproperlyConfigured")

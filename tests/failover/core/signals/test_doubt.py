@@ -135,7 +135,7 @@ def test_a_half_open_trial_that_fails_is_never_taken_back() -> None:
 def opens(slot: RegionSlot, results: object, calls: int, every_s: float) -> bool:
     """Whether the circuit opens, by failures in a row or by the error rate of two minutes, within so many calls."""
     seen, now = [], 100.0
-    for result, _ in zip(results, range(calls), strict=False):  # type: ignore[call-overload]
+    for result, _ in zip(results, range(calls), strict=False):
         meets(slot, result, now)
         seen.append((now, slot.report(now)))
         if slot.circuit.state is not CircuitState.CLOSED:
