@@ -75,7 +75,9 @@ class RouterConfig:
     at least three times their period.
     """
     throttle_retry_s: float = 0.05
-    """The pause before a throttled attempt is repeated once, give or take a half."""
+    """The mean pause before a throttled attempt is repeated once. The pause is random, between 0.5 and 1.5
+    times this value.
+    """
     tables: TableMode = TableMode.MREC
     """The replication of the tables."""
     flap_openings: int = 6
@@ -85,9 +87,13 @@ class RouterConfig:
     flap_hold: float = 2.0
     """How long a flapping circuit is held open, in units of `hold_cap_s`."""
     slow_window_s: float = 30.0
-    """The stretch of live traffic whose latency is judged; each third of it must be slow, so a short stall is not."""
+    """How long the stretch of live traffic is whose latency is judged. A region is slow only when each
+    third of it is slow, so a short stall does not count.
+    """
     slow_volume: int = 40
-    """Answers that the stretch must hold before it is judged, or remembered as usual."""
+    """How many answers the stretch must hold before its latency is judged, or is used to learn the usual
+    latency.
+    """
     slow_factor: float = 3.0
     """A region is slow when its p99 is more than so many times its usual one, and more than so many times
     what another region's would be.

@@ -85,8 +85,9 @@ class Watch:
     def on_reports(self, reports: Mapping[str, WorkerReport], now: float) -> None:
         """Take all current reports, keyed by worker and start ("pid-start"). The growth of their counters is counted.
 
-        The workers of the first call are counted from now on, since this monitor may have restarted; but a circuit that
-        one of them opened after the host's had closed counts at once. A later worker is counted from its start.
+        The first call only notes the workers' counters, because this monitor may have restarted. One
+        thing counts at once: a worker's open circuit that opened after the host's circuit for that region
+        had closed. A worker that first appears in a later call is counted from its start.
         """
         for key, report in reports.items():
             known = self._reports.get(key)

@@ -79,8 +79,8 @@ clock: Clock = SystemClock()
 
 
 def write(op: Callable[[Bound], T], *, idempotent: bool) -> Routed[T]:
-    """Runs a writing operation. `idempotent=True` promises that repeating it in any region does no
-    harm: only then does an unknown outcome fail over.
+    """Runs a writing operation. `idempotent=True` promises that it may be repeated in any region
+    without harm. Only then is the next region tried after an unknown outcome.
 
     Raises `NoRegionAnswered` when no region answered before the deadline, or its subclasses
     `OutcomeUnknown` and `RefusedEverywhere`. A refusal that is the caller's mistake is raised
@@ -95,14 +95,16 @@ def read(op: Callable[[Bound], T], *, consistency: Consistency = Consistency.EVE
 
 
 def everywhere(op: Callable[[Bound], T], *, timeout: float, half_open: bool = False) -> dict[str, T]:
-    """Runs `op` at once in every region whose circuit lets traffic through. Returns the values of
-    the regions that answered, by region.
+    """Runs `op` simultaneously in every region whose circuit lets traffic through. Returns the values
+    of the regions that answered, by region.
 
     A half-open region gets one of these calls at a time, as long as another region's circuit is
-    closed; with `half_open` it is always asked, for rare calls that need every region. Regions are
-    waited for at most `timeout` seconds. If none has answered by then, they are asked once more
-    over new connections, for half as long. Raises `NoRegionAnswered` (or `RefusedEverywhere`) when
-    no region answered, or the database's own refusal when only that came back.
+    closed. With `half_open` it gets every call; use that only for rare calls that need every region.
+
+    Waits at most `timeout` seconds. If no region has answered by then, the silent ones are asked once
+    more over new connections, for half as long. If no region answered, raises the database's refusal
+    when a region refused the operation as the caller's mistake, `RefusedEverywhere` when every
+    configured region denied it, and `NoRegionAnswered` otherwise.
     """
     if half_open:
         answers = ask(wiring.current().router.order(), op, timeout=timeout)

@@ -167,9 +167,12 @@ def vote(survey: Survey, request: VoteRequest) -> Receipt | Refusal:
 
 
 def vote_id_of(given: str | None, voter: Voter, digest: str) -> str:
-    """The name of a vote whose request names it `given`, so that a double click is one vote. It is
-    above the voter's last one, unless it is that very vote: an older tab, or the back button, sends
-    what its voter did last.
+    """The id of a vote. `given` is the id in its request, or None.
+
+    If `given` and the answers are those of the voter's last vote, that id is kept, so a double click
+    is one vote. Otherwise the id is above the voter's last one, also for a vote from an older tab or
+    after the back button, because that vote is what the voter did last. A new id is made if `given`
+    is missing or too far from this host's clock.
     """
     if voter.known is not None and voter.known == (given, digest):
         return voter.known.id

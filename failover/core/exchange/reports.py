@@ -28,10 +28,10 @@ from failover.core.signals.breaker import CircuitState
 class RegionReport(RegionCounters):
     """One worker's dealings with one region: what it counted since it started, and how its circuit stands.
 
-    `consecutive_failures` is the row of class A and B failures up to now. `refused_writes` is the row of writes that
-    were refused here, accepted elsewhere, and not followed by one that was accepted here. `last_reason` tells what
-    opened the circuit last, `last_denial` what the latest refusal said. `open_s` is for how many seconds an open
-    circuit has been open; two reports that differ in nothing else are equal.
+    `consecutive_failures` counts the class A and B failures in a row up to now. `refused_writes` counts
+    the writes that this region refused and another one accepted, since this region last accepted a
+    write. `last_reason` tells what opened the circuit last, `last_denial` what the latest refusal said.
+    `open_s` is the time for which the circuit has been open, in seconds; comparisons ignore it.
     """
 
     circuit: CircuitState = CircuitState.CLOSED
@@ -60,7 +60,8 @@ class WorkerReport(CallCounters):
 class HostCircuit:
     """What a host's monitor says about one region's circuit, and why. `past` is for the monitor that follows it.
 
-    `ailing`: where no circuit lets a call through, other regions are asked first.
+    `ailing`: the region's canaries fail, or results would run backwards there. When no circuit lets a
+    call through, an ailing region is asked last.
     """
 
     state: CircuitState

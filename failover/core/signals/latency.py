@@ -1,8 +1,9 @@
 """How quick a region is: a region with a gray failure answers every call, but too late.
 
-A region is called slow when two measures agree: its own past, and what the same calls would take in another region.
-A region that is merely far away is as slow as ever. A region that is slow while no other is clearly better keeps its
-traffic, since a flip would help nobody.
+A region is called slow when three measures agree: its p99 is high against its own past, and high
+against what the same calls would take in another region, and its mean shows that most calls are
+affected. A region that is only far away is not called slow, because its latency has not changed. A
+slow region keeps its traffic while no other one is clearly better, and while it is pinned.
 """
 
 from __future__ import annotations

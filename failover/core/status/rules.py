@@ -17,8 +17,8 @@ from failover.core.watching.facts import RegionFacts
 class Rule:
     """One rule: its public name, what it compares, and its sentence.
 
-    A value of None is not known, and a threshold of None belongs to a rule that is yes or no. Without `met` the rule is
-    met when the value has reached the threshold.
+    A value of None is unknown or does not apply now. So is a threshold of None, or it belongs to a rule
+    that is yes or no. Without `met` the rule is met when the value has reached the threshold.
     """
 
     name: str
