@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from failover.drills.entries import Receipt
 from failover.drills.figures import first_receipts, latency_ms, regions_served, worst_ms
-from failover.drills.ledger import Ledger, Receipt
+from failover.drills.ledger import Ledger
 from failover.drills.verdict import Ballot, Problem, Store, Verdict, Wrong
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from failover.drills.checker import differences
+from failover.drills.plan import CannotVote
 from failover.drills.verdict import Ballot, Store
+from failover.lab.files import DEMO_LOCK, is_running
 
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 EXPORT_TIMEOUT_S = 60.0
@@ -23,6 +25,18 @@ LOOK_AGAIN_S = 0.5
 
 class ExportFailed(Exception):
     """The application gave no export; one line."""
+
+
+def demo_url(lab_dir: Path) -> str:
+    """The demo's web tier on this machine, also when phones find it under another address. Raises
+    CannotVote.
+    """
+    try:
+        if is_running(lab_dir, DEMO_LOCK):
+            return f"http://127.0.0.1:{json.loads((lab_dir / 'demo.json').read_text())['port']}"
+    except (OSError, ValueError, KeyError):
+        pass  # it is not ready yet
+    raise CannotVote(f"no demo is running in LAB_DIR={lab_dir}: start `make demo`, or give --url")
 
 
 def survey_of(file: Path) -> str:

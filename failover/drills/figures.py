@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import ceil
 
-from failover.drills.ledger import Ledger, Receipt, Try
+from failover.drills.entries import Receipt, Try
+from failover.drills.ledger import Ledger
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

@@ -1,9 +1,9 @@
-"""A class of students without phones: votes over HTTP at a steady rate, each written down before it
+"""A class of students without phones: votes over HTTP as a plan has them, each written down before it
 is sent.
 
-A student names a vote before the first attempt and repeats it under the same name until it is
-acknowledged, refused for good, or given up. Some students change their vote later, some send the
-same vote again on purpose. Every request has a connection of its own, as from another phone.
+A student names a vote before the first attempt and repeats it under the same vote_id until it is
+acknowledged, refused for good, or given up. With several strategies every vote is sent to each of
+them at the same moment. Every request has a connection of its own, as from another phone.
 """
 
 from __future__ import annotations
@@ -15,56 +15,23 @@ import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from failover.core.text import whole_number
-from failover.drills.ledger import GaveUp, Intent, LedgerFile, Receipt, Refused, Run, Sent, Try
+from failover.drills.entries import GaveUp, Receipt, Refused, Run, Sent, Try
+from failover.drills.ledger import LedgerFile
+from failover.drills.plan import CannotVote, Intent, Load, Turn, plan
 from failover.drills.vote_names import name_vote
 
-FASTEST = 200.0
-"""Votes a second: above what the web tier of one laptop takes, a ledger would measure the client.
-"""
-LONGEST_S = 600.0
-MOST_TRIES = 8
-GIVE_UP_S = 30.0
-"""How long one vote is repeated, from its first try."""
 REPLY_TIMEOUT_S = 10.0
 """Well above the application's own deadline (3 s): the client must not be what ends a request."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
-
-
-class CannotVote(Exception):
-    """The class cannot begin; one line that a person can act on."""
-
-
-@dataclass(frozen=True)
-class Load:
-    """`rate` votes a second for `seconds`. `changes` and `repeats` are shares (0 to 1) of all
-    votes.
-    """
-
-    rate: float = 20.0
-    seconds: float = 20.0
-    changes: float = 0.1
-    repeats: float = 0.05
-
-    def __post_init__(self) -> None:
-        if not 0 < self.rate <= FASTEST:
-            raise CannotVote(f"a rate is above 0 and at most {FASTEST:g} votes a second, not {self.rate:g}")
-        if not 0 < self.seconds <= LONGEST_S:
-            raise CannotVote(f"a class votes for more than 0 and at most {LONGEST_S:g} s, not {self.seconds:g}")
-        if min(self.changes, self.repeats) < 0 or self.changes + self.repeats > 1:
-            raise CannotVote("changes and repeats are shares of all votes, together at most 1")
-
-    @property
-    def votes(self) -> int:
-        """How many votes are sent, without the repeats of failed ones."""
-        return max(1, round(self.rate * self.seconds))
 
 
 def loopback(url: str) -> str:
@@ -82,17 +49,27 @@ def loopback(url: str) -> str:
     return url.rstrip("/")
 
 
-@dataclass
-class Student:
-    """One voter; votes one at a time."""
+@dataclass(frozen=True)
+class Arm:
+    """One application to vote in: its strategy, where its stacks listen, and the survey's code.
 
-    last: Sent
-    busy: bool = False
+    `regions` are those in which it keeps votes. A student uses one stack, and after a failure the
+    next one.
+    """
+
+    strategy: str
+    urls: tuple[str, ...]
+    code: str
+    regions: tuple[str, ...] = ()
+
+    def ballots_url(self, number: int) -> str:
+        """Where attempt or student `number` sends ballots."""
+        return f"{self.urls[number % len(self.urls)]}/api/v1/surveys/{self.code}/ballots"
 
 
 @dataclass
 class Progress:
-    """What became of the votes so far, counted by name; a repeat on purpose counts as one more."""
+    """What became of the votes so far, counted by vote_id; a repeat on purpose counts as one more."""
 
     sent: int = 0
     refused: int = 0
@@ -110,17 +87,21 @@ class Progress:
 
 @dataclass
 class Class:
-    """The students of one run against the application at `url`. `chance` decides who does what and
-    answers what.
-    """
+    """The students of one run. `chance` decides who does what and answers what, for all arms alike."""
 
-    url: str
-    code: str
+    arms: Sequence[Arm]
     book: LedgerFile
     chance: random.Random = field(default_factory=random.Random)
-    progress: Progress = field(default_factory=Progress)
+    drill: str = ""
+    seed: int | None = None
     voters: str = field(default_factory=lambda: f"student-{secrets.token_hex(4)}-")
+    progress: dict[str, Progress] = field(default_factory=dict)
+    began: float | None = None
+    """When the plan began, in epoch s; None until then."""
     _over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.progress = {arm.strategy: Progress() for arm in self.arms}
 
     def stop(self) -> None:
         """No new vote is begun; what is under way is waited for. To be called in the loop's own
@@ -136,96 +117,82 @@ class Class:
         # machine.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         async with httpx.AsyncClient(trust_env=False, limits=limits, timeout=REPLY_TIMEOUT_S) as client:
-            survey = await self._survey(client)
-            self._students: list[Student] = []
-            self._questions = survey["questions"]
-            if not survey["allow_change"]:
-                load = replace(load, changes=0.0)
-            self.book.write(Run(survey["code"], self.voters, bool(survey["allow_change"]), time.time()))
-            began = time.monotonic()
+            surveys = [await _survey(client, arm) for arm in self.arms]
+            self._questions = surveys[0]["questions"]
+            if any(survey["questions"] != self._questions for survey in surveys):
+                raise CannotVote("the surveys have different questions, and a vote is sent to all of them")
+            may_change = all(survey["allow_change"] for survey in surveys)
+            turns = plan(load, self.chance, may_change=may_change)
+            self.began, began = time.time(), time.monotonic()
+            self.book.write(
+                Run(
+                    surveys[0]["code"],
+                    self.voters,
+                    may_change,
+                    self.began,
+                    self.drill,
+                    load.students,
+                    load.rate,
+                    self.seed,
+                    {arm.strategy: arm.regions for arm in self.arms},
+                )
+            )
+            last: dict[int, Sent] = {}
             async with asyncio.TaskGroup() as group:
-                for number in range(load.votes):
-                    # Due by the plan, not after the last reply: a slow application must not make
-                    # the load smaller.
+                for turn in turns:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._over.wait(), began + number / load.rate - time.monotonic())
+                        await asyncio.wait_for(self._over.wait(), began + turn.due_s - time.monotonic())
                     if self._over.is_set():
                         break
-                    student = self._turn(load)
-                    student.busy = True
-                    self.book.write(student.last)
-                    self.progress.sent += 1
-                    group.create_task(self._send(client, student))
+                    sent = last[turn.student] = self._sent(turn, last.get(turn.student))
+                    self.book.write(sent)
+                    for arm in self.arms:
+                        self.progress[arm.strategy].sent += 1
+                        group.create_task(self._until_answered(client, arm, sent, turn, load))
 
-    async def _survey(self, client: httpx.AsyncClient) -> Mapping[str, Any]:
-        try:
-            reply = await client.get(f"{self.url}/api/v1/surveys/{self.code}/")
-        except httpx.TransportError as error:
-            raise CannotVote(f"{self.url} does not answer ({error or type(error).__name__})") from error
-        if reply.status_code != httpx.codes.OK:
-            raise CannotVote(f"survey {self.code} cannot be read: {_word_of(reply)} ({reply.status_code})")
-        survey: Mapping[str, Any] = reply.json()
-        return survey
+    def _sent(self, turn: Turn, before: Sent | None) -> Sent:
+        now, due = time.time(), (self.began or 0.0) + turn.due_s
+        if before is not None and turn.intent in (Intent.REPEAT, Intent.DOUBLE):
+            return Sent(before.voter, before.vote_id, before.answers, turn.intent, now, due)
+        above = before.vote_id if before is not None else None
+        vote_id = name_vote(int(now * 1000), self.chance.getrandbits, above=above)
+        return Sent(
+            f"{self.voters}{turn.student:05d}", vote_id, answers(self._questions, self.chance), turn.intent, now, due
+        )
 
-    def _turn(self, load: Load) -> Student:
-        """Chooses the student who votes now: a new one, or one who has voted and waits for no
-        reply.
-        """
-        free = [student for student in self._students if not student.busy]
-        drawn = self.chance.random()
-        if free and drawn < load.changes + load.repeats:
-            student = self.chance.choice(free)
-            if drawn < load.repeats:
-                student.last = replace(student.last, intent=Intent.REPEAT, at=time.time())
-            else:
-                student.last = self._new_vote(student.last.voter, Intent.CHANGE, above=student.last.vote_id)
-            return student
-        student = Student(self._new_vote(f"{self.voters}{len(self._students):05d}", Intent.FIRST))
-        self._students.append(student)
-        return student
-
-    def _new_vote(self, voter: str, intent: Intent, *, above: str | None = None) -> Sent:
-        now = time.time()
-        name = name_vote(int(now * 1000), self.chance.getrandbits, above=above)
-        return Sent(voter, name, answers(self._questions, self.chance), intent, now)
-
-    async def _send(self, client: httpx.AsyncClient, student: Student) -> None:
-        try:
-            await self._until_answered(client, student.last)
-        finally:
-            student.busy = False
-
-    async def _until_answered(self, client: httpx.AsyncClient, sent: Sent) -> None:
+    async def _until_answered(self, client: httpx.AsyncClient, arm: Arm, sent: Sent, turn: Turn, load: Load) -> None:
         """Sends the vote until it is acknowledged, refused, or given up, always under the same
-        name.
+        vote_id.
         """
-        began = time.monotonic()
-        for number in range(1, MOST_TRIES + 1):
-            reply, tried = await self._try(client, sent, number)
+        progress = self.progress[arm.strategy]
+        for number in range(1, load.tries + 1):
+            reply, tried = await self._try(client, arm, sent, number, arm.ballots_url(turn.student + number - 1))
             self.book.write(tried)
-            elapsed = time.monotonic() - began
+            elapsed = time.time() - sent.due
             if reply is not None and reply.is_success:
-                receipt = _receipt(sent, reply, number, elapsed * 1000)
+                receipt = _receipt(arm, sent, reply, number, elapsed * 1000)
                 self.book.write(receipt)
-                self.progress.regions[receipt.region] += 1
+                progress.regions[receipt.region] += 1
                 return
             if not tried.failed:
-                self.book.write(Refused(sent.vote_id, tried.http, tried.said, time.time()))
-                self.progress.refused += 1
+                self.book.write(Refused(sent.vote_id, tried.http, tried.said, time.time(), arm.strategy))
+                progress.refused += 1
                 return
             wait = self._wait(reply, number)
-            if number == MOST_TRIES or elapsed + wait > GIVE_UP_S:
-                self.book.write(GaveUp(sent.vote_id, number, elapsed * 1000, time.time()))
-                self.progress.failed += 1
+            if number == load.tries or elapsed + wait > load.patience_s:
+                self.book.write(GaveUp(sent.vote_id, number, elapsed * 1000, time.time(), arm.strategy))
+                progress.failed += 1
                 return
             await asyncio.sleep(wait)
 
-    async def _try(self, client: httpx.AsyncClient, sent: Sent, number: int) -> tuple[httpx.Response | None, Try]:
+    async def _try(
+        self, client: httpx.AsyncClient, arm: Arm, sent: Sent, number: int, url: str
+    ) -> tuple[httpx.Response | None, Try]:
         began = time.monotonic()
         body = {"voter": sent.voter, "vote_id": sent.vote_id, "answers": dict(sent.answers)}
         reply = None
         try:
-            reply = await client.post(f"{self.url}/api/v1/surveys/{self.code}/ballots", json=body)
+            reply = await client.post(url, json=body)
         except httpx.TransportError as error:
             http, word = 0, type(error).__name__
         else:
@@ -233,7 +200,8 @@ class Class:
             if reply.is_success and not _is_receipt(reply, sent):
                 # A success that does not say which vote it is about acknowledges nothing.
                 reply, http, word = None, 0, f"{http} without this vote's receipt"
-        return reply, Try(sent.vote_id, number, http, word, (time.monotonic() - began) * 1000, time.time())
+        ms = (time.monotonic() - began) * 1000
+        return reply, Try(sent.vote_id, number, http, word, ms, time.time(), arm.strategy)
 
     def _wait(self, reply: httpx.Response | None, number: int) -> float:
         """The pause in s: what the reply asks for, or twice the pause before. It is jittered, so
@@ -242,6 +210,18 @@ class Class:
         asked = whole_number(reply.headers.get("Retry-After", "")) if reply is not None else None
         base = FIRST_WAIT_S * 2 ** (number - 1) if asked is None else asked
         return min(base, LONGEST_WAIT_S) * self.chance.uniform(0.75, 1.25)
+
+
+async def _survey(client: httpx.AsyncClient, arm: Arm) -> Mapping[str, Any]:
+    """The survey as one arm serves it. Raises CannotVote."""
+    try:
+        reply = await client.get(f"{arm.urls[0]}/api/v1/surveys/{arm.code}/")
+    except httpx.TransportError as error:
+        raise CannotVote(f"{arm.urls[0]} does not answer ({error or type(error).__name__})") from error
+    if reply.status_code != httpx.codes.OK:
+        raise CannotVote(f"survey {arm.code} cannot be read: {_word_of(reply)} ({reply.status_code})")
+    survey: Mapping[str, Any] = reply.json()
+    return survey
 
 
 def answers(questions: list[Mapping[str, Any]], chance: random.Random) -> dict[str, Any]:
@@ -262,7 +242,7 @@ def answers(questions: list[Mapping[str, Any]], chance: random.Random) -> dict[s
     return given
 
 
-def _receipt(sent: Sent, reply: httpx.Response, tries: int, ms: float) -> Receipt:
+def _receipt(arm: Arm, sent: Sent, reply: httpx.Response, tries: int, ms: float) -> Receipt:
     receipt = reply.json()
     return Receipt(
         vote_id=sent.vote_id,
@@ -274,7 +254,18 @@ def _receipt(sent: Sent, reply: httpx.Response, tries: int, ms: float) -> Receip
         tries=tries,
         ms=ms,
         at=time.time(),
+        recorded_at=_moment(receipt.get("recorded_at")),
+        strategy=arm.strategy,
     )
+
+
+def _moment(text: object) -> float | None:
+    """An ISO 8601 time with its zone in epoch s; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo else None
 
 
 def _is_receipt(reply: httpx.Response, sent: Sent) -> bool:

@@ -7,7 +7,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from failover.drills.ledger import Intent, Ledger, Receipt, Run, Sent
+from failover.drills.entries import Receipt, Run, Sent
+from failover.drills.ledger import Ledger
+from failover.drills.plan import Intent
 from tests.integration.demo import EAST, WEST, Demo, named
 from tests.processes import stopped
 from tests.waiting import wait_until
@@ -39,7 +41,8 @@ class Zombies:
         with self._lock:
             self.first.setdefault(voter, vote_id)
             self.last[voter] = vote_id
-            self._sent.append(Sent(voter, vote_id, answers, intent, time.time()))
+            now = time.time()
+            self._sent.append(Sent(voter, vote_id, answers, intent, now, now))
         reply = self._demo.vote(voter, vote_id, answers)
         assert reply.is_success, reply.text
         receipt = reply.json()

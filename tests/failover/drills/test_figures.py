@@ -2,8 +2,8 @@
 
 import pytest
 
+from failover.drills.entries import Try
 from failover.drills.figures import first_receipts, latency_ms, percentile, regions_served, rto_ms, waits_ms, worst_ms
-from failover.drills.ledger import Try
 from tests.failover.drills.worlds import EAST, START, WEST, World
 
 

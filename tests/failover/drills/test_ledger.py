@@ -6,23 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from failover.drills.ledger import (
-    Entry,
-    GaveUp,
-    Intent,
-    Ledger,
-    LedgerDamaged,
-    LedgerFile,
-    Receipt,
-    Refused,
-    Run,
-    Sent,
-    Try,
-    to_line,
-)
+from failover.drills.entries import Entry, GaveUp, Receipt, Refused, Run, Sent, Try, to_line
+from failover.drills.ledger import Ledger, LedgerDamaged, LedgerFile
+from failover.drills.plan import Intent
 
 RUN = Run("DEMO20", "student-", True, 1.0)
-SENT = Sent("student-1", "v1", {"q1": ["o1", "o2"], "q2": "ä\n"}, Intent.FIRST, 2.0)
+SENT = Sent("student-1", "v1", {"q1": ["o1", "o2"], "q2": "ä\n"}, Intent.FIRST, 2.0, 1.9)
 ATTEMPT = {"region": "us-east-1", "outcome": "dns", "ms": 2.6}
 ENTRIES: list[Entry] = [
     RUN,
@@ -30,9 +19,9 @@ ENTRIES: list[Entry] = [
     Try("v1", 1, 0, "ReadTimeout", 10.0, 3.0),
     Try("v1", 2, 201, "recorded", 10.0, 3.5),
     Receipt("v1", 1, "us-west-2", "recorded", 201, (ATTEMPT,), 2, 1500.0, 3.5),
-    Sent("student-1", "v1", SENT.answers, Intent.REPEAT, 4.0),
+    Sent("student-1", "v1", SENT.answers, Intent.REPEAT, 4.0, 4.0),
     GaveUp("v1", 8, 30_000.0, 5.0),
-    Sent("student-2", "v2", {}, Intent.FIRST, 6.0),
+    Sent("student-2", "v2", {}, Intent.FIRST, 6.0, 6.0),
     Refused("v2", 409, "closed", 7.0),
 ]
 
@@ -121,7 +110,7 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
 
 def test_one_name_with_two_sets_of_answers_is_refused() -> None:
     with pytest.raises(LedgerDamaged, match="v1 was sent before"):
-        Ledger.of([RUN, SENT, Sent("student-1", "v1", {"q1": "other"}, Intent.REPEAT, 3.0)])
+        Ledger.of([RUN, SENT, Sent("student-1", "v1", {"q1": "other"}, Intent.REPEAT, 3.0, 3.0)])
 
 
 def test_a_reply_about_a_vote_that_was_not_sent_is_refused() -> None:

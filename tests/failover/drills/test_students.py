@@ -3,12 +3,14 @@
 import asyncio
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from failover.drills.ledger import Intent, Ledger, LedgerFile
-from failover.drills.students import FASTEST, LONGEST_S, CannotVote, Class, Load, answers, loopback
+from failover.drills.ledger import Ledger, LedgerFile
+from failover.drills.plan import FASTEST, LONGEST_S, CannotVote, Intent, Load
+from failover.drills.students import Arm, Class, answers, loopback
 from tests.failover.drills.server import SURVEY, application
 from tests.waiting import wait_until
 
@@ -18,7 +20,7 @@ ONE_VOTE = Load(rate=200, seconds=0.005)
 def lesson(url: str, path: Path, load: Load = ONE_VOTE) -> Ledger:
     """Lets a class vote and reads what it wrote down."""
     with LedgerFile(path / "ledger.jsonl") as book:
-        asyncio.run(Class(url, "DEMO20", book, random.Random(1)).vote(load))
+        asyncio.run(Class([Arm("router", (url,), "DEMO20")], book, random.Random(1)).vote(load))
     return Ledger.read(path / "ledger.jsonl")
 
 
@@ -70,26 +72,24 @@ def test_a_refused_vote_is_not_repeated(tmp_path: Path) -> None:
     assert not ledger.tries[0].failed
 
 
-def test_a_student_gives_up_after_a_bounded_number_of_tries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("failover.drills.students.MOST_TRIES", 3)
+def test_a_student_gives_up_after_a_bounded_number_of_tries(tmp_path: Path) -> None:
     busy = (503, {"Retry-After": "0"}, {"detail": "No region answered in time."})
     with application([busy] * 10) as app:
-        ledger = lesson(app.url, tmp_path)
+        ledger = lesson(app.url, tmp_path, replace(ONE_VOTE, tries=3))
     assert len(app.received) == 3
     assert len(set(app.names())) == 1
     assert not ledger.receipts
     assert '"line":"gave-up"' in (tmp_path / "ledger.jsonl").read_text()
 
 
-def test_a_student_gives_up_rather_than_waits_beyond_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("failover.drills.students.GIVE_UP_S", 1.0)
+def test_a_student_gives_up_rather_than_waits_beyond_the_bound(tmp_path: Path) -> None:
     with application([(503, {"Retry-After": "9999"}, {})]) as app:
-        lesson(app.url, tmp_path)
+        lesson(app.url, tmp_path, replace(ONE_VOTE, patience_s=1.0))
     assert len(app.received) == 1
 
 
 def test_a_class_votes_changes_and_repeats_as_its_ledger_says(tmp_path: Path) -> None:
-    load = Load(rate=200, seconds=0.5, changes=0.3, repeats=0.2)
+    load = Load(rate=200, seconds=0.5, changes=0.3, repeats=0.2, doubles=0.1, tabs=0.1, think_s=0)
     with application() as app:
         ledger = lesson(app.url, tmp_path, load)
     assert len(app.received) == load.votes == len(ledger.sent)
@@ -100,9 +100,9 @@ def test_a_class_votes_changes_and_repeats_as_its_ledger_says(tmp_path: Path) ->
         match sent.intent:
             case Intent.FIRST:
                 assert not names
-            case Intent.CHANGE:
+            case Intent.CHANGE | Intent.TAB:
                 assert sent.vote_id > names[-1]
-            case Intent.REPEAT:
+            case Intent.REPEAT | Intent.DOUBLE:
                 assert sent.vote_id == names[-1]
         names.append(sent.vote_id)
     assert {sent.intent for sent in ledger.sent} == set(Intent)
@@ -110,14 +110,15 @@ def test_a_class_votes_changes_and_repeats_as_its_ledger_says(tmp_path: Path) ->
 
 def test_nobody_changes_a_vote_where_votes_cannot_be_changed(tmp_path: Path) -> None:
     with application(allow_change=False) as app:
-        ledger = lesson(app.url, tmp_path, Load(rate=200, seconds=0.3, changes=0.5, repeats=0.2))
-    assert Intent.CHANGE not in {sent.intent for sent in ledger.sent}
+        ledger = lesson(app.url, tmp_path, Load(rate=200, seconds=0.3, changes=0.5, tabs=0.2, think_s=0))
+    assert not {Intent.CHANGE, Intent.TAB} & {sent.intent for sent in ledger.sent}
+    assert len(ledger.votes) == len({vote.voter for vote in ledger.votes.values()})
     assert not ledger.run.may_change
 
 
 def test_the_load_does_not_wait_for_slow_replies(tmp_path: Path) -> None:
     with application([(503, {"Retry-After": "1"}, {})] * 40) as app:
-        ledger = lesson(app.url, tmp_path, Load(rate=100, seconds=0.4, changes=0, repeats=0))
+        ledger = lesson(app.url, tmp_path, Load(rate=100, seconds=0.4, changes=0, repeats=0, doubles=0, tabs=0))
     starts = [sent.at for sent in ledger.sent]
     assert len(app.received) == 80
     # Every vote was begun before the first repeat could have been acknowledged.
@@ -133,7 +134,7 @@ def test_a_class_that_is_stopped_waits_for_what_is_under_way(tmp_path: Path) -> 
 
     with application([(503, {"Retry-After": "0"}, {})] * 3) as app:
         with LedgerFile(tmp_path / "ledger.jsonl") as book:
-            asyncio.run(stopped_after_three_votes(Class(app.url, "DEMO20", book)))
+            asyncio.run(stopped_after_three_votes(Class([Arm("router", (app.url,), "DEMO20")], book)))
         ledger = Ledger.read(tmp_path / "ledger.jsonl")
     assert 0 < len(ledger.votes) < 60 * 100
     assert {receipt.vote_id for receipt in ledger.receipts} == set(ledger.votes)
@@ -154,7 +155,7 @@ def test_answers_have_the_form_in_which_the_application_keeps_them() -> None:
 def test_an_unknown_survey_is_one_line_before_any_vote(tmp_path: Path) -> None:
     with application() as app, LedgerFile(tmp_path / "ledger.jsonl") as book:
         with pytest.raises(CannotVote, match="NOPE cannot be read"):
-            asyncio.run(Class(app.url, "NOPE", book).vote(ONE_VOTE))
+            asyncio.run(Class([Arm("router", (app.url,), "NOPE")], book).vote(ONE_VOTE))
         assert not app.received
 
 
@@ -162,7 +163,7 @@ def test_an_application_that_does_not_run_is_one_line(tmp_path: Path) -> None:
     with application() as app:
         pass
     with LedgerFile(tmp_path / "ledger.jsonl") as book, pytest.raises(CannotVote, match="does not answer"):
-        asyncio.run(Class(app.url, "DEMO20", book).vote(ONE_VOTE))
+        asyncio.run(Class([Arm("router", (app.url,), "DEMO20")], book).vote(ONE_VOTE))
 
 
 @pytest.mark.parametrize(
@@ -194,3 +195,41 @@ def test_a_load_is_bounded(rate: float, seconds: float) -> None:
 def test_shares_are_shares(changes: float, repeats: float) -> None:
     with pytest.raises(CannotVote):
         Load(changes=changes, repeats=repeats)
+
+
+def test_every_strategy_gets_the_same_votes(tmp_path: Path) -> None:
+    with application() as first, application([(503, {"Retry-After": "0"}, {})]) as second:
+        arms = [Arm("router", (first.url,), "DEMO20"), Arm("retries", (second.url,), "DEMO20")]
+        with LedgerFile(tmp_path / "ledger.jsonl") as book:
+            asyncio.run(Class(arms, book, random.Random(2)).vote(Load(rate=100, seconds=0.3)))
+        ledger = Ledger.read(tmp_path / "ledger.jsonl")
+    assert set(first.names()) == set(second.names()) == set(ledger.votes)
+    assert len(second.received) == len(first.received) + 1
+    for strategy, tries in (("router", len(first.received)), ("retries", len(second.received))):
+        part = ledger.of_strategy(strategy)
+        assert len(part.tries) == tries
+        assert {receipt.vote_id for receipt in part.receipts} == set(ledger.votes)
+
+
+def test_strategies_with_different_questions_are_one_line_before_any_vote(tmp_path: Path) -> None:
+    with application() as first, application(questions=[]) as second, LedgerFile(tmp_path / "l.jsonl") as book:
+        arms = [Arm("router", (first.url,), "DEMO20"), Arm("retries", (second.url,), "DEMO20")]
+        with pytest.raises(CannotVote, match="different questions"):
+            asyncio.run(Class(arms, book).vote(ONE_VOTE))
+        assert not first.received
+
+
+def test_a_student_whose_stack_does_not_answer_turns_to_the_other(tmp_path: Path) -> None:
+    busy = (503, {"Retry-After": "0"}, {})
+    with application([busy] * 2) as here, application() as there, LedgerFile(tmp_path / "l.jsonl") as book:
+        asyncio.run(Class([Arm("router", (here.url, there.url), "DEMO20")], book, random.Random(3)).vote(ONE_VOTE))
+    assert (len(here.received), len(there.received)) == (1, 1)
+
+
+def test_a_latency_counts_from_when_the_vote_was_due(tmp_path: Path) -> None:
+    with application([(503, {"Retry-After": "1"}, {})]) as app:
+        ledger = lesson(app.url, tmp_path)
+    (sent,), (receipt,) = ledger.sent, ledger.receipts
+    assert sent.due <= sent.at
+    assert receipt.ms == pytest.approx((receipt.at - sent.due) * 1000, abs=5)
+    assert receipt.ms > 700 > ledger.tries[-1].ms

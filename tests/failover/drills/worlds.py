@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from failover.drills.ledger import Intent, Ledger, Receipt, Refused, Run, Sent, Try
+from failover.drills.entries import Receipt, Refused, Run, Sent, Try
+from failover.drills.ledger import Ledger
+from failover.drills.plan import Intent
 from failover.drills.verdict import Ballot, Store
 from failover.drills.vote_names import name_vote
 
@@ -32,7 +34,7 @@ class World:
         at = START + len(self.sent)
         vote_id = name_vote(int(at * 1000), lambda bits: 0)
         given = answers or {"q1": f"o{len(self.sent)}"}
-        self.sent.append(Sent(f"student-{voter}", vote_id, given, Intent.FIRST, at))
+        self.sent.append(Sent(f"student-{voter}", vote_id, given, Intent.FIRST, at, at))
         self.tries.append(Try(vote_id, 1, 201 if acknowledged else 0, "recorded", 10.0, at + 0.01))
         if acknowledged:
             self.receipts.append(Receipt(vote_id, 1, region, "recorded", 201, (), 1, 10.0 + len(self.sent), at + 0.01))

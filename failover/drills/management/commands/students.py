@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 import random
 import signal
 import time
@@ -14,11 +13,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from failover.conf import FailoverConfig
 from failover.drills.checker import check
-from failover.drills.exports import ExportFailed, converged, survey_of
+from failover.drills.entries import ROUTER
+from failover.drills.exports import ExportFailed, converged, demo_url, survey_of
 from failover.drills.figures import percentile, regions_served, waits_ms
 from failover.drills.ledger import Ledger, LedgerDamaged, LedgerFile
-from failover.drills.students import CannotVote, Class, Load, loopback
-from failover.lab.files import DEMO_LOCK, is_running
+from failover.drills.plan import CannotVote, Curve, Load
+from failover.drills.students import Arm, Class, loopback
 
 COULD_NOT_RUN = 2
 CONVERGE_S = 60.0
@@ -46,7 +46,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--for", dest="seconds", type=float, default=load.seconds, help="seconds (%(default)g; at most 600)"
         )
-        parser.add_argument("--url", help="the application on this machine; default: the demo of LAB_DIR")
+        parser.add_argument("--students", type=int, help="so many vote in all; default: a new one for most votes")
+        parser.add_argument(
+            "--curve", choices=list(Curve), default=load.curve, help="%(default)s, or most votes soon as in a class"
+        )
+        parser.add_argument(
+            "--url",
+            action="append",
+            help="the application on this machine; again for each stack. Default: the demo of LAB_DIR",
+        )
         parser.add_argument("--ledger", type=Path, metavar="FILE", help="where to write down every vote")
         parser.add_argument("--seed", type=int, help="the same students and answers again")
         parser.add_argument(
@@ -56,20 +64,20 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Vote, say it in a line, look."""
         try:
-            load = Load(rate=options["rate"], seconds=options["seconds"])
-            url = loopback(options["url"] or _demo_url(Path(settings.LAB_DIR)))
-            options["code"] = options["code"] or survey_of(OWN_SURVEY)
-            ledger = self._vote(load, url, options)
+            load = Load(options["rate"], options["seconds"], options["students"], curve=options["curve"])
+            urls = tuple(map(loopback, options["url"] or [demo_url(Path(settings.LAB_DIR))]))
+            code = options["code"] or survey_of(OWN_SURVEY)
+            ledger = self._vote(load, Arm(ROUTER, urls, code), options)
         except (CannotVote, LedgerDamaged, ExportFailed) as error:
             raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
         if options["check"]:
             self._check(ledger)
 
-    def _vote(self, load: Load, url: str, options: dict[str, Any]) -> Ledger:
+    def _vote(self, load: Load, arm: Arm, options: dict[str, Any]) -> Ledger:
         path = options["ledger"] or _ledger_path(Path(settings.LAB_DIR))
         try:
             with LedgerFile(path) as book:
-                lesson = Class(url, options["code"], book, random.Random(options["seed"]))
+                lesson = Class([arm], book, random.Random(options["seed"]), seed=options["seed"])
                 try:
                     asyncio.run(self._until_stopped(lesson, load))
                 except KeyboardInterrupt:
@@ -102,7 +110,7 @@ class Command(BaseCommand):
         """A line every few seconds, so that nobody wonders whether it runs."""
         for number in itertools.count(1):
             await asyncio.sleep(PROGRESS_S)
-            self.stdout.write(f"{number * PROGRESS_S:4.0f} s: {lesson.progress}")
+            self.stdout.write(f"{number * PROGRESS_S:4.0f} s: {lesson.progress[ROUTER]}")
             self.stdout.flush()
 
     def _check(self, ledger: Ledger) -> None:
@@ -114,16 +122,6 @@ class Command(BaseCommand):
         if not verdict.ok:
             raise CommandError(verdict.summary())
         self.stdout.write(f"Checked in {' and '.join(regions)}: {verdict.summary()}")
-
-
-def _demo_url(lab_dir: Path) -> str:
-    """The demo's web tier on this machine, also when phones find it under another address."""
-    try:
-        if is_running(lab_dir, DEMO_LOCK):
-            return f"http://127.0.0.1:{json.loads((lab_dir / 'demo.json').read_text())['port']}"
-    except (OSError, ValueError, KeyError):
-        pass  # it is not ready yet
-    raise CannotVote(f"no demo is running in LAB_DIR={lab_dir}: start `make demo`, or give --url")
 
 
 def _ledger_path(lab_dir: Path) -> Path:
