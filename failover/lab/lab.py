@@ -22,6 +22,7 @@ from failover.lab import files
 from failover.lab.config import LabConfig
 from failover.lab.control.server import ControlServer
 from failover.lab.disk import DiskWatch
+from failover.lab.drill_tables import DrillTables
 from failover.lab.engine.programs import refuse_another_engine
 from failover.lab.engine.replica import EngineReplica
 from failover.lab.errors import LabStopping, LabUnsaved
@@ -62,6 +63,7 @@ class Lab:
         self._replication = Replication(config.regions, tables, self._replica)
         self._triggers = Triggers(triggers, config.regions, config.lab_dir, self._replica)
         self._regions: dict[str, Region] = {}
+        self._drill_tables = DrillTables(self._regions, self._replication)
         self._book: FaultBook | None = None
         self._control: ControlServer | None = None
         self._publishing = threading.Lock()
@@ -94,7 +96,7 @@ class Lab:
         self._book = FaultBook(World(self._regions, self._nameserver, self._replication, config.tls))
         self._book.start()
         token = secrets.token_urlsafe(32)
-        self._control = ControlServer(self._book, self.state, token)
+        self._control = ControlServer(self._book, self._drill_tables, self.state, token)
         self._control.start()
         files.write_token(config.lab_dir, token)
         self._publish()
@@ -149,6 +151,7 @@ class Lab:
             "regions": regions,
             "replication": self._replication.state(),
             "functions": self._triggers.state(),
+            "drill_tables": self._drill_tables.names(),
             "probe_table": PROBE_TABLE if PROBE_TABLE in replicated else next(iter(replicated), None),
         }
 

@@ -135,6 +135,20 @@ class Region:
             self.engine.stop()
             return cut
 
+    def add_table(self, table: TableSpec) -> None:
+        """Create a table here, and again whenever the engine starts empty."""
+        with self._life:
+            self._tables = (*self._tables, table)
+            if self._replica is not None:
+                self._replica.create_tables((table,))
+
+    def remove_table(self, name: str) -> None:
+        """Delete a table that was added. Raises ReplicaDown."""
+        with self._life:
+            self._tables = tuple(table for table in self._tables if table.name != name)
+            if self._replica is not None:
+                self._replica.delete_table(name)
+
     def snapshot(self) -> dict[str, Any]:
         """The region's part of the state document."""
         running = self.engine.running

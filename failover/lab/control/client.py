@@ -52,6 +52,15 @@ class LabClient:
         cleared: list[dict[str, Any]] = self._ask("DELETE", f"/faults?{query}")["cleared"]
         return cleared
 
+    def add_table(self, name: str) -> None:
+        """Make a drill's table in every region. Raises FaultRefused for a name that is no drill's."""
+        self._ask("POST", "/tables", {"name": name})
+
+    def clear_tables(self) -> list[str]:
+        """Remove the tables of every drill, and return their names."""
+        names: list[str] = self._ask("DELETE", "/tables")["tables"]
+        return names
+
     @property
     def url(self) -> str:
         """Where the lab's control server listens."""

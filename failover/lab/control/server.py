@@ -1,10 +1,13 @@
-"""A small HTTP server inside the lab: gives its state as JSON, sets faults and clears them.
+"""A small HTTP server inside the lab: gives its state as JSON, sets faults and clears them, and makes
+the tables of drills.
 
 - ``GET /state``: the state document.
 - ``POST /faults`` with ``{"region", "kind", "seconds"?, "keep_connections"?, "ms"?}``: ``{"fault":
   {...}}``.
 - ``DELETE /faults``, ``DELETE /faults?region=R`` or ``DELETE /faults?region=R&kind=K``: ``{"cleared":
   [{...}]}``.
+- ``POST /tables`` with ``{"name"}``, ``DELETE /tables``: a drill's table, and the end of all of them;
+  ``{"tables": [...]}``, those that there are, or those that were removed.
 
 Errors are ``{"error": "one line"}``. It listens on loopback only. Every request must carry the
 token, which only the lab's owner can read, and must name this server's own address in Host: a web
@@ -24,6 +27,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from failover.core.text import whole_number
+from failover.lab.drill_tables import DrillTables
 from failover.lab.errors import FaultRefused, LabError, LayerTaken
 from failover.lab.faults.book import FaultBook
 from failover.lab.faults.kinds import DEFAULT_S, Order
@@ -46,8 +50,8 @@ class _Server(ThreadingHTTPServer):
 class ControlServer:
     """Serves in a daemon thread. ``state()`` gives the state document."""
 
-    def __init__(self, book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -> None:
-        self._server = _Server(("127.0.0.1", 0), _handler(book, state, token))
+    def __init__(self, book: FaultBook, tables: DrillTables, state: Callable[[], dict[str, Any]], token: str) -> None:
+        self._server = _Server(("127.0.0.1", 0), _handler(book, tables, state, token))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="control", daemon=True)
 
     @property
@@ -68,12 +72,7 @@ class ControlServer:
 
 def order_from(body: bytes) -> Order:
     """Read an order from a request's body. Raises FaultRefused when it is not one."""
-    try:
-        fields = json.loads(body)
-    except ValueError:
-        raise FaultRefused("the body is not JSON") from None
-    if not isinstance(fields, dict):
-        raise FaultRefused("the body is not a JSON object")
+    fields = _object(body)
     region, kind = fields.get("region"), fields.get("kind")
     seconds, keep, ms = fields.get("seconds", DEFAULT_S), fields.get("keep_connections", False), fields.get("ms")
     if not isinstance(region, str) or not isinstance(kind, str):
@@ -87,7 +86,20 @@ def order_from(body: bytes) -> Order:
     return Order(region, kind, float(seconds), keep, ms)
 
 
-def _handler(book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -> type[BaseHTTPRequestHandler]:
+def _object(body: bytes) -> dict[str, Any]:
+    """Read a JSON object. Raises FaultRefused."""
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        raise FaultRefused("the body is not JSON") from None
+    if not isinstance(fields, dict):
+        raise FaultRefused("the body is not a JSON object")
+    return fields
+
+
+def _handler(
+    book: FaultBook, tables: DrillTables, state: Callable[[], dict[str, Any]], token: str
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         server_version = "lab"
@@ -99,16 +111,25 @@ def _handler(book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -
                 self._reply(HTTPStatus.OK, state())
 
         def do_POST(self) -> None:
-            if self._admitted() and self._is_at("/faults"):
+            if self._admitted() and self._is_at("/faults", "/tables"):
                 body = self._body()
-                if body is not None:
+                if body is not None and self._is_for("/faults"):
                     self._try(lambda: {"fault": book.set(order_from(body))})
+                elif body is not None:
+                    self._try(lambda: self._add_table(body))
 
         def do_DELETE(self) -> None:
-            if self._admitted() and self._is_at("/faults"):
+            if self._admitted() and self._is_at("/faults", "/tables"):
+                if self._is_for("/tables"):
+                    self._try(lambda: {"tables": tables.clear()})
+                    return
                 query = parse_qs(urlsplit(self.path).query)
                 region, kind = (query.get(name, [None])[0] for name in ("region", "kind"))
                 self._try(lambda: {"cleared": book.clear(region, kind)})
+
+        def _add_table(self, body: bytes) -> dict[str, Any]:
+            tables.add(str(_object(body).get("name")))
+            return {"tables": tables.names()}
 
         def log_message(self, *_: object) -> None:
             """Log nothing: the lab's own log has every fault."""
@@ -123,11 +144,15 @@ def _handler(book: FaultBook, state: Callable[[], dict[str, Any]], token: str) -
                 return self._reply(HTTPStatus.UNAUTHORIZED, {"error": "wrong or missing token"})
             return True
 
-        def _is_at(self, path: str) -> bool:
-            """Whether the request is for this path; otherwise the error is sent."""
-            if urlsplit(self.path).path == path:
+        def _is_for(self, path: str) -> bool:
+            return urlsplit(self.path).path == path
+
+        def _is_at(self, *paths: str) -> bool:
+            """Whether the request is for one of these paths; otherwise the error is sent."""
+            if any(map(self._is_for, paths)):
                 return True
-            return self._reply(HTTPStatus.NOT_FOUND, {"error": f"there is only {path} for {self.command}"})
+            there_is = f"there is only {' and '.join(paths)} for {self.command}"
+            return self._reply(HTTPStatus.NOT_FOUND, {"error": there_is})
 
         def _body(self) -> bytes | None:
             """The request's body.

@@ -85,6 +85,14 @@ class EngineReplica:
                 ttl = {"Enabled": True, "AttributeName": table.ttl_attribute}
                 self._call(self._db.update_time_to_live, TableName=table.name, TimeToLiveSpecification=ttl)
 
+    def delete_table(self, name: str) -> None:
+        """Delete a table with everything in it; one that is not there is none to delete."""
+        try:
+            self._call(self._db.delete_table, TableName=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+
     def _add_indexes(self, table: TableSpec) -> None:
         """Add the indexes that a table of an earlier version lacks."""
         present = {index["IndexName"] for index in self._describe(table.name).get("GlobalSecondaryIndexes", [])}

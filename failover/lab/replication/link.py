@@ -104,7 +104,7 @@ class Link:
     """
 
     def __init__(self, tables: Sequence[ReplicatedTable], *, wall: Callable[[], float]) -> None:
-        self._tables = tables
+        self._tables = tuple(tables)
         self._wall = wall
         self._pair: tuple[int, int] | None = None
         self._cursors: dict[str, Cursor] = {}
@@ -117,6 +117,14 @@ class Link:
     def stats(self) -> LinkStats:
         """A snapshot."""
         return self._stats
+
+    def add(self, table: ReplicatedTable) -> None:
+        """Copy another table too: it is compared at the next step that may copy."""
+        self._tables = (*self._tables, table)
+
+    def remove(self, name: str) -> None:
+        """Copy a table no more. Another thread's step may still be in it, and then fails once."""
+        self._tables = tuple(table for table in self._tables if table.name != name)
 
     def in_sync(self, source: int, target: int) -> bool:
         """Whether these two incarnations have been compared. The link follows the streams then."""
@@ -136,8 +144,9 @@ class Link:
             self._forget()
             if paused:
                 return
-            self._resync(source, target)
+            self._compare(self._tables, source, target)
             self._pair = pair
+        self._follow_changed_tables(source, target, paused=paused)
         try:
             self._read(source)
         except CursorLost:
@@ -155,10 +164,20 @@ class Link:
         self._due.clear()
         self._stats = replace(self._stats, backlog=0)
 
-    def _resync(self, source: Replica, target: Replica) -> None:
-        self._cursors = {table.name: source.end_of_stream(table.name) for table in self._tables}
+    def _follow_changed_tables(self, source: Replica, target: Replica, *, paused: bool) -> None:
+        """Begin with tables that were added, and forget those that were removed."""
+        names = {table.name for table in self._tables}
+        for name in self._cursors.keys() - names:
+            del self._cursors[name]
+            self._delayed = deque(image for image in self._delayed if image[1] != name)
+            self._due = {key: item for key, item in self._due.items() if key[0] != name}
+        if not paused and names - self._cursors.keys():
+            self._compare([table for table in self._tables if table.name not in self._cursors], source, target)
+
+    def _compare(self, tables: Sequence[ReplicatedTable], source: Replica, target: Replica) -> None:
+        self._cursors |= {table.name: source.end_of_stream(table.name) for table in tables}
         copied = 0
-        for table in self._tables:
+        for table in tables:
             present = target.stamps(table)
             for item in missing(source.scan(table.name), present, table.key_names):
                 copied += self._put(target, table.name, item)
@@ -166,7 +185,7 @@ class Link:
 
     def _read(self, source: Replica) -> None:
         """Read every stream to its end, except idle ones whose turn it is not (see IDLE_STEPS)."""
-        for table in self._tables:
+        for table in (table for table in self._tables if table.name in self._cursors):
             steps = self._empty_steps[table.name] = self._empty_steps.get(table.name, 0) + 1
             while steps <= IDLE_STEPS or steps % IDLE_READ_EVERY == 0:
                 page = source.read(self._cursors[table.name])

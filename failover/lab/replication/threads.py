@@ -37,7 +37,7 @@ class Replication:
     """
 
     def __init__(self, regions: Sequence[str], tables: Sequence[TableSpec], replica_of: Lookup) -> None:
-        copied = tuple(ReplicatedTable(table.name, key_names(table)) for table in replicated(tables))
+        copied = [ReplicatedTable(table.name, key_names(table)) for table in replicated(tables)]
         self._replica_of = replica_of
         self._links = {pair: Link(copied, wall=time.time) for pair in permutations(regions, 2)}
         self._paused: set[str] = set()
@@ -62,6 +62,16 @@ class Replication:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(6)
+
+    def add(self, table: TableSpec) -> None:
+        """Copy another table too, from now on. It must exist."""
+        for link in self._links.values():
+            link.add(ReplicatedTable(table.name, key_names(table)))
+
+    def remove(self, name: str) -> None:
+        """Copy a table no more."""
+        for link in self._links.values():
+            link.remove(name)
 
     def pause(self, region: str, paused: bool) -> None:
         """Copy nothing into or out of a region, or copy again."""
