@@ -41,22 +41,30 @@ def demo_url(lab_dir: Path) -> str:
 
 def survey_of(file: Path) -> str:
     """Makes the survey in `file` unless it exists, and returns its code. Raises ExportFailed."""
-    return _output_of("survey", "import", "--keep", str(file), env=None).strip()
+    return output_of("survey", "import", "--keep", str(file)).strip()
 
 
 def replica(code: str, region: str, *, env: Mapping[str, str] | None = None) -> tuple[Ballot, ...]:
     """The rows of one region's replica; the others need not answer. Raises ExportFailed."""
-    return read_replica(_output_of("survey", "export", code, "--raw", "--region", region, env=env))
+    return read_replica(output_of("survey", "export", code, "--raw", "--region", region, env=env))
 
 
-def store(code: str, *, env: Mapping[str, str] | None = None) -> Store:
-    """The rows of every region's replica, and the merged ballots, read afterwards. Raises
-    ExportFailed.
+def store(code: str, *, number: int | None = None, env: Mapping[str, str] | None = None) -> Store:
+    """The rows of every region's replica, and the merged ballots, read afterwards, of the round `number`
+    or the current one. Raises ExportFailed.
     """
-    return read_store(_output_of("survey", "export", code, "--ballots", "--replicas", env=env))
+    of_round = () if number is None else ("--round", str(number))
+    return read_store(output_of("survey", "export", code, "--ballots", "--replicas", *of_round, env=env))
 
 
-def converged(code: str, regions: Sequence[str], *, within_s: float, env: Mapping[str, str] | None = None) -> Store:
+def converged(
+    code: str,
+    regions: Sequence[str],
+    *,
+    within_s: float,
+    number: int | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Store:
     """Waits until every replica holds the same rows, at most `within_s`, and returns the store.
 
     Raises ExportFailed when a region cannot be read even then.
@@ -65,7 +73,7 @@ def converged(code: str, regions: Sequence[str], *, within_s: float, env: Mappin
     while True:
         over = time.monotonic() >= deadline
         try:
-            now = store(code, env=env)
+            now = store(code, number=number, env=env)
             if set(now.raw) != set(regions):
                 raise ExportFailed(f"the export is of {', '.join(now.raw)}, and not of {', '.join(regions)}")
             first, *others = now.raw.values()
@@ -104,7 +112,7 @@ def _as_it_should_be() -> Iterator[None]:
         raise ExportFailed(f"the export is not what it should be: {error!r}") from error
 
 
-def _output_of(*arguments: str, env: Mapping[str, str] | None) -> str:
+def output_of(*arguments: str, env: Mapping[str, str] | None = None) -> str:
     """Runs manage.py in a process of its own. `env`: this process's when None. Raises ExportFailed."""
     done = subprocess.run(
         [sys.executable, str(MANAGE), *arguments],

@@ -15,7 +15,7 @@ import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -96,12 +96,15 @@ class Class:
     seed: int | None = None
     voters: str = field(default_factory=lambda: f"student-{secrets.token_hex(4)}-")
     progress: dict[str, Progress] = field(default_factory=dict)
-    began: float | None = None
-    """When the plan began, in epoch s; None until then."""
+    latest: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By strategy, each voter's latest acknowledged vote."""
+    on_begin: Callable[[float], object] = lambda _began: None
+    """Called when the first vote is about to be due, with the time from which dues count (epoch s)."""
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.progress = {arm.strategy: Progress() for arm in self.arms}
+        self.latest = {arm.strategy: {} for arm in self.arms}
 
     def stop(self) -> None:
         """No new vote is begun; what is under way is waited for. To be called in the loop's own
@@ -123,13 +126,13 @@ class Class:
                 raise CannotVote("the surveys have different questions, and a vote is sent to all of them")
             may_change = all(survey["allow_change"] for survey in surveys)
             turns = plan(load, self.chance, may_change=may_change)
-            self.began, began = time.time(), time.monotonic()
+            self._began, began = time.time(), time.monotonic()
             self.book.write(
                 Run(
                     surveys[0]["code"],
                     self.voters,
                     may_change,
-                    self.began,
+                    self._began,
                     self.drill,
                     load.students,
                     load.rate,
@@ -137,6 +140,7 @@ class Class:
                     {arm.strategy: arm.regions for arm in self.arms},
                 )
             )
+            self.on_begin(self._began)
             last: dict[int, Sent] = {}
             async with asyncio.TaskGroup() as group:
                 for turn in turns:
@@ -151,7 +155,7 @@ class Class:
                         group.create_task(self._until_answered(client, arm, sent, turn, load))
 
     def _sent(self, turn: Turn, before: Sent | None) -> Sent:
-        now, due = time.time(), (self.began or 0.0) + turn.due_s
+        now, due = time.time(), self._began + turn.due_s
         if before is not None and turn.intent in (Intent.REPEAT, Intent.DOUBLE):
             return Sent(before.voter, before.vote_id, before.answers, turn.intent, now, due)
         above = before.vote_id if before is not None else None
@@ -173,6 +177,8 @@ class Class:
                 receipt = _receipt(arm, sent, reply, number, elapsed * 1000)
                 self.book.write(receipt)
                 progress.regions[receipt.region] += 1
+                latest = self.latest[arm.strategy]
+                latest[sent.voter] = max(sent.vote_id, latest.get(sent.voter, ""))
                 return
             if not tried.failed:
                 self.book.write(Refused(sent.vote_id, tried.http, tried.said, time.time(), arm.strategy))

@@ -40,8 +40,10 @@ class Children:
         self._commands: dict[str, Sequence[str]] = {}
         self._restarts: deque[float] = deque(maxlen=MOST_RESTARTS)
 
-    def start(self, name: str, command: Sequence[str]) -> None:
-        """Start a child; its log is emptied at its first start in this demo."""
+    def start(self, name: str, command: Sequence[str], *, keep: Sequence[int] = ()) -> None:
+        """Start a child, which gets the open files `keep` too. Its log is emptied at its first start
+        in this demo.
+        """
         log = self.log(name)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab" if name in self._processes else "wb") as out:
@@ -52,7 +54,7 @@ class Children:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                pass_fds=(self._pipe,),
+                pass_fds=(self._pipe, *keep),
                 # Ctrl-C reaches this process alone, which stops them in order.
                 start_new_session=True,
             )

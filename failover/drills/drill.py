@@ -1,0 +1,277 @@
+"""Drills as data: reads `catalogue/NAME.toml`, and refuses what cannot be played in one line.
+
+A drill says what is claimed, what a healthy system does, what is broken when, and what is expected to
+be measured. `docs/drills.md` explains each member for a teacher who writes one.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from failover.drills.entries import ROUTER
+from failover.drills.plan import CannotVote, Curve, Load
+from failover.drills.strategies.catalogue import STRATEGIES
+from failover.lab.faults.kinds import KINDS
+
+CATALOGUE = Path(__file__).resolve().parent / "catalogue"
+ORDINALS = {"first": 0, "second": 1}
+"""How a drill names the regions, in the order of their priority."""
+MEASURES = frozenset(
+    (
+        *(
+            "attempted",
+            "acknowledged",
+            "failed",
+            "found",
+            "late",
+            "lost",
+            "duplicated",
+            "reverted",
+            "stable",
+            "refused",
+        ),
+        *("never-read", "ambiguous-applied", "ambiguous-absent", "worst", "extra_calls"),
+        *("rto_ms", "detected_ms", "switched_ms", "failback_ms"),
+    )
+)
+"""The figures of a report that a hypothesis may bound."""
+
+
+class DrillInvalid(ValueError):
+    """A drill that cannot be played; one line."""
+
+
+class Do(StrEnum):
+    """What a timeline can do."""
+
+    FAULT = "fault"
+    CLEAR = "clear"
+    KILL = "kill"
+    """The region's engine is killed with SIGKILL; it comes back empty."""
+    PIN = "pin"
+    AUTO = "auto"
+    RESET = "reset"
+    """The survey gets a new round."""
+    SAY = "say"
+    """Nothing but its text."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that happens `at` so many seconds after the first vote. `region` is first, second, or
+    empty for all. `text` says it to a class.
+    """
+
+    at: float
+    do: Do
+    text: str
+    region: str = ""
+    kind: str = ""
+    ms: int | None = None
+    keep_connections: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A bound of one strategy's figure: `least <= measured <= most`; with `share` both are shares of the
+    attempted votes. `none`: nothing was measured, as when there was no switch.
+    """
+
+    strategy: str
+    text: str
+    measure: str
+    most: float | None = None
+    least: float | None = None
+    none: bool = False
+    share: bool = False
+
+    def bound(self, attempted: int) -> str:
+        """For people, where so many votes were attempted."""
+        least, most = self._sides(attempted)
+        sides = [f"at least {least:g}" if least is not None else "", f"at most {most:g}" if most is not None else ""]
+        return "never" if self.none else " and ".join(side for side in sides if side)
+
+    def holds(self, measured: float | None, attempted: int) -> bool:
+        """Whether it came true."""
+        if self.none or measured is None:
+            return self.none and measured is None
+        least, most = self._sides(attempted)
+        return (least is None or measured >= least) and (most is None or measured <= most)
+
+    def _sides(self, attempted: int) -> tuple[float | None, float | None]:
+        least, most = (
+            round(side * attempted) if side is not None and self.share else side for side in (self.least, self.most)
+        )
+        return least, most
+
+
+@dataclass(frozen=True)
+class Drill:
+    """A whole drill. Texts are for a class; `rollback` is what puts everything back by hand."""
+
+    name: str
+    title: str
+    claim: str
+    question: str
+    steady: str
+    limits: str
+    rollback: str
+    seconds: float
+    strategies: tuple[str, ...]
+    load: Load
+    timeline: tuple[Action, ...]
+    hypothesis: tuple[Expectation, ...]
+    budget: float = 0.001
+    """The share of votes that may fail."""
+
+
+def names() -> list[str]:
+    """The drills of the catalogue."""
+    return sorted(path.stem for path in CATALOGUE.glob("*.toml"))
+
+
+def load(name: str) -> Drill:
+    """A drill of the catalogue, or of a file when `name` ends in .toml. Raises DrillInvalid."""
+    path = Path(name) if name.endswith(".toml") else CATALOGUE / f"{name}.toml"
+    if not name.endswith(".toml") and name not in names():
+        raise DrillInvalid(f"there is no drill {name}: {', '.join(names())}, or a file that ends in .toml")
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DrillInvalid(f"{path}: {error}") from error
+    try:
+        return _drill(path.stem, document)
+    except (DrillInvalid, CannotVote) as error:
+        raise DrillInvalid(f"{path}: {error}") from error
+
+
+def _drill(name: str, document: dict[str, Any]) -> Drill:
+    timeline = tuple(_action(number, row) for number, row in enumerate(_rows(document, "timeline"), 1))
+    hypothesis = tuple(_expectation(number, row) for number, row in enumerate(_rows(document, "hypothesis"), 1))
+    seconds = document.get("seconds")
+    students = document.pop("students", {})
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        raise DrillInvalid("seconds: a number is missing")
+    if not isinstance(students, dict):
+        raise DrillInvalid("students: must be a table")
+    strategies = checked_strategies(document.get("strategies", [ROUTER]))
+    drill: Drill = _made(
+        Drill,
+        "the drill",
+        document
+        | {
+            "name": name,
+            "strategies": strategies,
+            "load": _made(Load, "students", _with_curve(students) | {"seconds": float(seconds)}),
+            "timeline": timeline,
+            "hypothesis": hypothesis,
+        },
+    )
+    if not timeline or any(action.at >= drill.seconds or action.at <= 0 for action in timeline):
+        raise DrillInvalid(f"timeline: something must happen, after the first vote and before {drill.seconds:g} s")
+    if list(timeline) != sorted(timeline, key=lambda action: action.at):
+        raise DrillInvalid("timeline: must be in order")
+    if not hypothesis:
+        raise DrillInvalid("hypothesis: a drill without an expectation shows nothing")
+    return drill
+
+
+def checked_strategies(strategies: Any) -> tuple[str, ...]:
+    """Raises DrillInvalid for a name that no strategy has."""
+    known = (ROUTER, *STRATEGIES)
+    if not isinstance(strategies, list | tuple) or not strategies:
+        raise DrillInvalid("strategies: must be a list of names")
+    for name in strategies:
+        if name not in known:
+            raise DrillInvalid(f"there is no strategy {name}: {', '.join(known)}")
+    return tuple(dict.fromkeys(strategies))
+
+
+def _rows(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    rows = document.pop(name, [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DrillInvalid(f"{name}: must be a list of tables")
+    return rows
+
+
+def _with_curve(students: dict[str, Any]) -> dict[str, Any]:
+    curve = students.get("curve", Curve.STEADY)
+    if curve not in list(Curve):
+        raise DrillInvalid(f"students: curve: must be one of {', '.join(Curve)}")
+    return students | {"curve": Curve(curve)}
+
+
+def _action(number: int, row: dict[str, Any]) -> Action:
+    where = f"timeline, row {number}"
+    do = row.get("do")
+    if do not in list(Do):
+        raise DrillInvalid(f"{where}: do: must be one of {', '.join(Do)}")
+    action: Action = _made(Action, where, row | {"do": Do(do)})
+    if action.region and action.region not in ORDINALS:
+        raise DrillInvalid(f"{where}: region: must be {' or '.join(ORDINALS)}")
+    if action.do in (Do.FAULT, Do.KILL, Do.PIN) and not action.region:
+        raise DrillInvalid(f"{where}: region: is missing")
+    kinds = [kind.name for kind in KINDS]
+    if (action.do is Do.FAULT or action.kind) and action.kind not in kinds:
+        raise DrillInvalid(f"{where}: kind: must be one of {', '.join(kinds)}")
+    return action
+
+
+def _expectation(number: int, row: dict[str, Any]) -> Expectation:
+    where = f"hypothesis, row {number}"
+    expectation: Expectation = _made(Expectation, where, {"strategy": ROUTER} | row)
+    checked_strategies([expectation.strategy])
+    if expectation.measure not in MEASURES:
+        raise DrillInvalid(f"{where}: measure: must be one of {', '.join(sorted(MEASURES))}")
+    if not expectation.none and expectation.most is None and expectation.least is None:
+        raise DrillInvalid(f"{where}: says neither most nor least nor none")
+    return expectation
+
+
+def _made(kind: Any, where: str, members: Mapping[str, Any]) -> Any:
+    """An instance of a dataclass. Raises DrillInvalid for a member that is missing, unknown, or of
+    another type.
+    """
+    known = {part.name: str(part.type) for part in fields(kind)}
+    for name, value in members.items():
+        if name not in known:
+            raise DrillInvalid(f"{where}: {name}: is not known here; known are {', '.join(known)}")
+        if not _fits(value, known[name]):
+            raise DrillInvalid(f"{where}: {name}: must be {_words(known[name])}, and not {value!r}")
+    try:
+        return kind(**members)
+    except TypeError as error:
+        raise DrillInvalid(f"{where}: {str(error).partition(': ')[2] or error}") from error
+
+
+def _fits(value: Any, type_: str) -> bool:
+    """Whether a TOML value is of an annotated type; types that TOML does not have are right already."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    for part in type_.split(" | "):
+        match part:
+            case "str" if isinstance(value, str) and value.strip():
+                return True
+            case "bool" if isinstance(value, bool):
+                return True
+            case "float" if is_number:
+                return True
+            case "int" if is_number and isinstance(value, int):
+                return True
+            case "None" if value is None:
+                return True
+            case "str" | "bool" | "float" | "int" | "None":
+                continue
+            case _:
+                return True
+    return False
+
+
+def _words(type_: str) -> str:
+    words = {"str": "a text", "bool": "true or false", "float": "a number", "int": "a whole number"}
+    return " or ".join(words.get(part, part) for part in type_.split(" | ") if part != "None")

@@ -1,0 +1,135 @@
+"""One drill from its steady state to its report."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from failover.drills import exports
+from failover.drills.drill import Drill
+from failover.drills.entries import ROUTER
+from failover.drills.exports import ExportFailed
+from failover.drills.ledger import Ledger, LedgerFile
+from failover.drills.plan import Load
+from failover.drills.play import arms, finals, preflight, watchdog
+from failover.drills.play.timeline import Timeline
+from failover.drills.play.watching import Watching
+from failover.drills.strategies.catalogue import STRATEGIES
+from failover.drills.students import Arm, Class
+from failover.drills.verify import STABLE_S
+from failover.lab.control.client import LabClient
+
+VOTES = "survey-votes"
+"""The application's own table of ballots."""
+PROGRESS_S = 5.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a person asked for: the drill, and what of it is another than in its file."""
+
+    drill: Drill
+    strategies: tuple[str, ...]
+    load: Load
+    survey_file: Path
+    seed: int
+
+
+def play(
+    order: Order, regions: tuple[str, ...], *, lab: LabClient, directory: Path, say: Callable[[str], object]
+) -> Ledger:
+    """Plays a drill and returns its ledger, which is in `directory`.
+
+    Everything that it broke is put back, however it ends. Raises ExportFailed, LabError, CannotVote or
+    KeyboardInterrupt when the drill could not be played to its end.
+    """
+    url = exports.demo_url(lab.lab_dir)
+    preflight.await_steady(lab, say=say)
+    code = exports.survey_of(order.survey_file)
+    exports.output_of("survey", "reset", code, "--open")
+    directory.mkdir(parents=True)
+    with (
+        watchdog.watching(lab.lab_dir),
+        arms.running(order.strategies, regions, lab=lab, url=url, code=code) as running,
+        LedgerFile(directory / "ledger.jsonl") as book,
+    ):
+        _vote(order, regions, running, lab=lab, book=book, say=say)
+        say("reading every region")
+        ledger = Ledger.read(book.path)
+        for arm in running:
+            for final in finals.read(ledger, arm, lab=lab):
+                book.write(final)
+    return Ledger.read(directory / "ledger.jsonl")
+
+
+def _vote(
+    order: Order,
+    regions: Sequence[str],
+    running: Sequence[Arm],
+    *,
+    lab: LabClient,
+    book: LedgerFile,
+    say: Callable[[str], object],
+) -> None:
+    """Lets the class vote while the timeline plays, and waits until the votes have arrived."""
+    timeline = Timeline(order.drill, regions, running[0].code, lab=lab, book=book, say=say)
+    lesson = Class(
+        running,
+        book,
+        random.Random(order.seed),
+        drill=order.drill.name,
+        seed=order.seed,
+        on_begin=timeline.start,
+    )
+    tables = {arm.strategy: VOTES if arm.strategy == ROUTER else STRATEGIES[arm.strategy].table for arm in running}
+    watching = Watching(tables, regions, lab=lab, book=book)
+    try:
+        watching.start()
+        asyncio.run(_class(lesson, order.load, timeline, say))
+        timeline.end()
+        _await_arrivals(running, lesson, watching)
+    finally:
+        timeline.end()
+        watching.end()
+    if timeline.problem:
+        raise ExportFailed(timeline.problem)
+
+
+async def _class(lesson: Class, load: Load, timeline: Timeline, say: Callable[[str], object]) -> None:
+    """Ctrl-C and SIGTERM end the drill; the votes that are under way come to their end."""
+    loop, began = asyncio.get_running_loop(), time.monotonic()
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        lesson.stop()
+        loop.run_in_executor(None, timeline.end)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop)
+    voting = loop.create_task(lesson.vote(load))
+    while not voting.done():
+        await asyncio.wait([voting], timeout=PROGRESS_S)
+        for strategy, progress in lesson.progress.items():
+            say(f"{time.monotonic() - began:4.0f} s  {strategy}: {progress}")
+    await voting
+    if stopped:
+        raise KeyboardInterrupt
+
+
+def _await_arrivals(running: Sequence[Arm], lesson: Class, watching: Watching) -> None:
+    """Wait until what was acknowledged has been seen in every region, or can no longer be stable."""
+    deadline = time.monotonic() + STABLE_S + 1.0
+    while time.monotonic() < deadline:
+        latest = {arm.strategy: set(lesson.latest[arm.strategy].values()) for arm in running}
+        if all(
+            latest[arm.strategy] <= watching.arrived[arm.strategy, region] for arm in running for region in arm.regions
+        ):
+            return
+        time.sleep(0.1)

@@ -1,0 +1,118 @@
+"""Writes down, beside the votes, what the monitor says, how busy the machine is, and what arrives in
+each region's replicas.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import psutil
+
+from failover.drills.entries import Event, Sample, Seen
+from failover.drills.ledger import LedgerFile
+from failover.drills.play.preflight import status_of
+from failover.drills.strategies.stores import ballots_in
+from failover.lab.control.client import LabClient
+from failover.lab.engine.replica import EngineReplica
+from failover.lab.errors import CursorLost, LabError
+from failover.lab.faults.outside import region_of
+from failover.lab.replication.link import Cursor
+
+SAMPLE_S = 1.0
+ARRIVALS_S = 0.25
+"""Between two readings of a stream: how late an arrival is noticed at most."""
+STREAM_ERRORS = (LabError, OSError, KeyError)
+
+
+class Watching:
+    """Threads beside a drill: one for the monitor's status, one for each region's streams.
+
+    `tables` has the table of each strategy.
+    """
+
+    def __init__(self, tables: Mapping[str, str], regions: Sequence[str], *, lab: LabClient, book: LedgerFile) -> None:
+        self._tables, self._regions, self._lab, self._book = tables, regions, lab, book
+        self._over = threading.Event()
+        self._events: set[str] = set()
+        self.arrived: dict[tuple[str, str], set[str]] = {
+            (strategy, region): set() for strategy in tables for region in regions
+        }
+        """The vote_ids that were seen so far, by strategy and region."""
+        self._threads = [threading.Thread(target=self._follow_status, name="status", daemon=True)]
+        self._threads += [
+            threading.Thread(target=self._follow_streams, args=(region,), name=f"arrivals-{region}", daemon=True)
+            for region in regions
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        self._client = psutil.Process()
+        self._client.cpu_percent()
+        psutil.cpu_percent()
+        self._began = time.time()
+        for thread in self._threads:
+            thread.start()
+
+    def end(self) -> None:
+        """Watch no more."""
+        self._over.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(10)
+
+    def _follow_status(self) -> None:
+        while not self._over.wait(SAMPLE_S):
+            self._sample()
+        self._sample()
+
+    def _sample(self) -> None:
+        status = status_of(self._lab.lab_dir)
+        if status is None:
+            return
+        for event in sorted(status["events"], key=lambda event: str(event["at"])):
+            at = datetime.fromisoformat(event["at"]).timestamp()
+            if event["id"] not in self._events and at >= self._began:
+                self._events.add(event["id"])
+                self._book.write(Event(event["kind"], event["region"] or event["to"], event["reason"], at))
+        lag = {f"{row['from']}>{row['to']}": row["lag_ms"] for row in status["replication"]}
+        cpu, client = psutil.cpu_percent() / 100, self._client.cpu_percent() / 100
+        self._book.write(Sample(status["routing"]["active"], lag, round(cpu, 3), round(client, 3), time.time()))
+
+    def _follow_streams(self, region: str) -> None:
+        """Read each table's stream. A stream ends with its engine; what was written since the last
+        reading is then found by a scan.
+        """
+        replica: EngineReplica | None = None
+        cursors: dict[str, Cursor] = {}
+        while not self._over.wait(ARRIVALS_S):
+            try:
+                if replica is None:
+                    engine = region_of(self._lab.state(), region)["engine"]
+                    if engine["port"] is None:
+                        continue
+                    replica = EngineReplica(region, engine["incarnation"], engine["port"])
+                for strategy, table in self._tables.items():
+                    if table not in cursors:
+                        cursors[table] = replica.end_of_stream(table)
+                        self._note(strategy, region, list(replica.scan(table)))
+                    page = replica.read(cursors[table])
+                    cursors[table] = page.cursor
+                    self._note(strategy, region, page.images)
+            except CursorLost:
+                cursors.clear()
+            except STREAM_ERRORS:  # the region is down; it comes back with another engine or another port
+                replica, cursors = None, {}
+
+    def _note(self, strategy: str, region: str, items: Sequence[Mapping[str, Any]]) -> None:
+        """Write down the votes that are new here."""
+        arrived = self.arrived[strategy, region]
+        ids = [item["vote_id"]["S"] for item in items if "vote_id" in item]
+        ids += [vote_id for item in items if "vote_id" not in item for _, vote_id, _ in ballots_in(dict(item))]
+        new = tuple(dict.fromkeys(vote_id for vote_id in ids if vote_id not in arrived))
+        if new:
+            arrived.update(new)
+            self._book.write(Seen(strategy, region, new, time.time()))
