@@ -17,16 +17,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import aiohttp
 
 from failover.core.text import whole_number
-from failover.drills.entries import GaveUp, Receipt, Refused, Run, Sent, Try
+from failover.drills.entries import GaveUp, Refused, Run, Sent, Try
 from failover.drills.ledger import LedgerFile
 from failover.drills.plan import CannotVote, Intent, Load, Turn, plan
+from failover.drills.replies import Reply, asked, is_receipt, receipt_of, word_of
 from failover.drills.vote_names import name_vote
 
 REPLY_TIMEOUT_S = 10.0
@@ -118,8 +118,9 @@ class Class:
         """
         # Phones do not share connections, and no proxy may stand between the students and this
         # machine.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        async with httpx.AsyncClient(trust_env=False, limits=limits, timeout=REPLY_TIMEOUT_S) as client:
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
+        timeout = aiohttp.ClientTimeout(total=REPLY_TIMEOUT_S)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as client:
             surveys = [await _survey(client, arm) for arm in self.arms]
             self._questions = surveys[0]["questions"]
             if any(survey["questions"] != self._questions for survey in surveys):
@@ -164,7 +165,9 @@ class Class:
             f"{self.voters}{turn.student:05d}", vote_id, answers(self._questions, self.chance), turn.intent, now, due
         )
 
-    async def _until_answered(self, client: httpx.AsyncClient, arm: Arm, sent: Sent, turn: Turn, load: Load) -> None:
+    async def _until_answered(
+        self, client: aiohttp.ClientSession, arm: Arm, sent: Sent, turn: Turn, load: Load
+    ) -> None:
         """Sends the vote until it is acknowledged, refused, or given up, always under the same
         vote_id.
         """
@@ -174,7 +177,7 @@ class Class:
             self.book.write(tried)
             elapsed = time.time() - sent.due
             if reply is not None and reply.is_success:
-                receipt = _receipt(arm, sent, reply, number, elapsed * 1000)
+                receipt = receipt_of(arm.strategy, sent, reply, number, elapsed * 1000)
                 self.book.write(receipt)
                 progress.regions[receipt.region] += 1
                 latest = self.latest[arm.strategy]
@@ -192,42 +195,41 @@ class Class:
             await asyncio.sleep(wait)
 
     async def _try(
-        self, client: httpx.AsyncClient, arm: Arm, sent: Sent, number: int, url: str
-    ) -> tuple[httpx.Response | None, Try]:
+        self, client: aiohttp.ClientSession, arm: Arm, sent: Sent, number: int, url: str
+    ) -> tuple[Reply | None, Try]:
         began = time.monotonic()
         body = {"voter": sent.voter, "vote_id": sent.vote_id, "answers": dict(sent.answers)}
         reply = None
         try:
-            reply = await client.post(url, json=body)
-        except httpx.TransportError as error:
+            reply = await asked(client, "POST", url, json=body)
+        except (aiohttp.ClientError, OSError) as error:
             http, word = 0, type(error).__name__
         else:
-            http, word = reply.status_code, _word_of(reply)
-            if reply.is_success and not _is_receipt(reply, sent):
+            http, word = reply.status, word_of(reply)
+            if reply.is_success and not is_receipt(reply, sent):
                 # A success that does not say which vote it is about acknowledges nothing.
                 reply, http, word = None, 0, f"{http} without this vote's receipt"
         ms = (time.monotonic() - began) * 1000
         return reply, Try(sent.vote_id, number, http, word, ms, time.time(), arm.strategy)
 
-    def _wait(self, reply: httpx.Response | None, number: int) -> float:
+    def _wait(self, reply: Reply | None, number: int) -> float:
         """The pause in s: what the reply asks for, or twice the pause before. It is jittered, so
         that a class does not come back all at once.
         """
-        asked = whole_number(reply.headers.get("Retry-After", "")) if reply is not None else None
+        asked = whole_number(reply.retry_after) if reply is not None else None
         base = FIRST_WAIT_S * 2 ** (number - 1) if asked is None else asked
         return min(base, LONGEST_WAIT_S) * self.chance.uniform(0.75, 1.25)
 
 
-async def _survey(client: httpx.AsyncClient, arm: Arm) -> Mapping[str, Any]:
+async def _survey(client: aiohttp.ClientSession, arm: Arm) -> Mapping[str, Any]:
     """The survey as one arm serves it. Raises CannotVote."""
     try:
-        reply = await client.get(f"{arm.urls[0]}/api/v1/surveys/{arm.code}/")
-    except httpx.TransportError as error:
+        reply = await asked(client, "GET", f"{arm.urls[0]}/api/v1/surveys/{arm.code}/")
+    except (aiohttp.ClientError, OSError) as error:
         raise CannotVote(f"{arm.urls[0]} does not answer ({error or type(error).__name__})") from error
-    if reply.status_code != httpx.codes.OK:
-        raise CannotVote(f"survey {arm.code} cannot be read: {_word_of(reply)} ({reply.status_code})")
-    survey: Mapping[str, Any] = reply.json()
-    return survey
+    if not reply.is_success:
+        raise CannotVote(f"survey {arm.code} cannot be read: {word_of(reply)} ({reply.status})")
+    return reply.body
 
 
 def answers(questions: list[Mapping[str, Any]], chance: random.Random) -> dict[str, Any]:
@@ -246,48 +248,3 @@ def answers(questions: list[Mapping[str, Any]], chance: random.Random) -> dict[s
             case _:
                 given[question["id"]] = f"answer {chance.randrange(1000)}"
     return given
-
-
-def _receipt(arm: Arm, sent: Sent, reply: httpx.Response, tries: int, ms: float) -> Receipt:
-    receipt = reply.json()
-    return Receipt(
-        vote_id=sent.vote_id,
-        round=receipt["round"],
-        region=receipt["region"],
-        status=receipt["status"],
-        http=reply.status_code,
-        attempts=tuple(receipt["attempts"]),
-        tries=tries,
-        ms=ms,
-        at=time.time(),
-        recorded_at=_moment(receipt.get("recorded_at")),
-        strategy=arm.strategy,
-    )
-
-
-def _moment(text: object) -> float | None:
-    """An ISO 8601 time with its zone in epoch s; None for anything else."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return moment.timestamp() if moment.tzinfo else None
-
-
-def _is_receipt(reply: httpx.Response, sent: Sent) -> bool:
-    """Whether the reply is a complete receipt for this vote."""
-    try:
-        body = reply.json()
-        whole = {"vote_id", "round", "region", "status", "attempts"} <= body.keys()
-    except (ValueError, AttributeError):
-        return False
-    return whole and bool(body["vote_id"] == sent.vote_id)
-
-
-def _word_of(reply: httpx.Response) -> str:
-    """A reply in a word or a sentence: the status of a receipt, the reason of a refusal."""
-    try:
-        body = reply.json()
-        return str(body.get("reason") or body.get("detail") or body.get("status") or reply.reason_phrase)
-    except (ValueError, AttributeError):
-        return reply.reason_phrase

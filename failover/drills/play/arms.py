@@ -8,11 +8,9 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from failover.drills.entries import ROUTER
 from failover.drills.exports import ExportFailed
@@ -21,10 +19,12 @@ from failover.drills.students import Arm
 from failover.lab import environment, files
 from failover.lab.control.client import LabClient
 from failover.lab.demo.children import Children
+from failover.lab.demo.demo import DIRECT
 from failover.lab.logs import last_line_of
 
 COMMAND = (sys.executable, "-m", "gunicorn", "-c", "python:failover.drills.strategies.server")
 START_S = 30.0
+REPLY_S = 10.0
 
 
 @contextmanager
@@ -60,9 +60,9 @@ def running(
 def _survey(url: str, code: str) -> dict[str, Any]:
     """The survey as the application serves it. Raises ExportFailed."""
     try:
-        reply = httpx.get(f"{url}/api/v1/surveys/{code}/", trust_env=False, timeout=10)
-        survey: dict[str, Any] = reply.raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as error:
+        with DIRECT.open(f"{url}/api/v1/surveys/{code}/", timeout=REPLY_S) as reply:
+            survey: dict[str, Any] = json.load(reply)
+    except (OSError, ValueError) as error:
         raise ExportFailed(f"{url} does not show survey {code}: {error}") from error
     return survey
 
@@ -82,11 +82,9 @@ def _await(arms: Sequence[Arm], children: Children) -> None:
     deadline = time.monotonic() + START_S
     for arm in arms:
         while True:
-            try:
-                if httpx.get(f"{arm.urls[0]}/api/v1/surveys/{arm.code}/", trust_env=False).is_success:
-                    break
-            except httpx.HTTPError:
-                pass
+            with suppress(ExportFailed):
+                _survey(arm.urls[0], arm.code)
+                break
             name = f"drill-{arm.strategy}"
             if children.exit_code(name) is not None or time.monotonic() > deadline:
                 raise ExportFailed(f"{arm.strategy} did not start: {last_line_of(children.log(name))}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-COLUMNS = {
+COLUMNS: Mapping[str, Callable[[dict[str, Any]], object]] = {
     "failed": lambda run: run["votes"]["failed"],
     "lost": lambda run: run["votes"]["lost"],
     "RTO s": lambda run: _seconds(run["rto_ms"]),
@@ -23,10 +23,11 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
     for run in runs:
         for row in run["hypothesis"]:
             held = "held    " if row["held"] else "NOT HELD"
-            yield f"{held}  {run['strategy']}: {row['text']} ({row['measure']} {_plain(row['measured'])}; {row['bound']})"
-    yield f"{'strategy':<22}{'votes':>7}" + "".join(f"{name:>13}" for name in COLUMNS)
+            figure = f"{row['measure']} {_plain(row['measured'])}; {row['bound']}"
+            yield f"{held}  {run['strategy']}: {row['text']} ({figure})"
+    yield f"{'strategy':<22}{'votes':>7}" + "".join(f"{name:>17}" for name in COLUMNS)
     for run in runs:
-        cells = "".join(f"{_plain(figure(run)):>13}" for figure in COLUMNS.values())
+        cells = "".join(f"{_plain(figure(run)):>17}" for figure in COLUMNS.values())
         yield f"{run['strategy']:<22}{run['votes']['attempted']:>7}{cells}"
     if any(run["latency_void"] for run in runs):
         yield "void: this machine was busy for more than 70 % of the time, so no latency is shown"

@@ -38,7 +38,7 @@ def test_replicas_are_looked_at_until_they_are_equal(monkeypatch: pytest.MonkeyP
     replies = iter(
         ["", printed({EAST: [ROW]}, MERGED), printed({EAST: [ROW], WEST: []}), printed({EAST: [ROW], WEST: [ROW]})]
     )
-    monkeypatch.setattr(exports, "_output_of", lambda *_arguments, env: next(replies))
+    monkeypatch.setattr(exports, "output_of", lambda *_arguments, env: next(replies))
     store = exports.converged("DEMO20", (EAST, WEST), within_s=60)
     assert store.raw[EAST] == store.raw[WEST] != ()
     assert list(replies) == []
@@ -46,12 +46,12 @@ def test_replicas_are_looked_at_until_they_are_equal(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("reply", ["", printed({EAST: [ROW]}, MERGED)], ids=["no export", "one region of two"])
 def test_a_region_that_cannot_be_read_is_an_error_in_the_end(reply: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "_output_of", lambda *_arguments, env: reply)
+    monkeypatch.setattr(exports, "output_of", lambda *_arguments, env: reply)
     with pytest.raises(ExportFailed):
         exports.converged("DEMO20", (EAST, WEST), within_s=0)
 
 
 def test_replicas_that_stay_unequal_are_returned_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "_output_of", lambda *_arguments, env: printed({EAST: [ROW], WEST: []}, MERGED))
+    monkeypatch.setattr(exports, "output_of", lambda *_arguments, env: printed({EAST: [ROW], WEST: []}, MERGED))
     store = exports.converged("DEMO20", (EAST, WEST), within_s=0)
     assert store.raw[EAST] != store.raw[WEST]
