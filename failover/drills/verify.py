@@ -1,5 +1,4 @@
-"""Checks report.json against ledger.jsonl beside it: python verify.py [DIGEST, the last one that the drill printed].
-Exit 0: everything agrees; 1: it does not; 2: it cannot be read."""
+"""python verify.py [DIGEST] checks report.json against ledger.jsonl beside it. Exit 0: agree; 1: not; 2: unreadable."""
 
 import hashlib
 import json
@@ -57,6 +56,7 @@ def figures(entries: list[Entry], strategy: str) -> Entry:
     for name, ms in waits.items():  # a percentile is a value that so many per cent of the values do not exceed
         latency[name] = {f"p{p}": sorted(ms)[math.ceil(p / 100 * len(ms)) - 1] if ms else None for p in (50, 99)}
     clocks = [(sent[v]["at"], ack["recorded_at"] or ack["at"], ack["at"]) for v, ack in acks.items()]
+    calls = sum(call["outcome"] != "skipped" for ack in acks.values() for call in ack["attempts"])
     cpu = [sample["cpu"] for sample in lines["sample"]] or [0.0]
     classes, beside = classify(lines, sent, acks, regions)
     votes = {"attempted": len(sent), "acknowledged": len(acks), "failed": len(sent) - len(acks) - classes["refused"]}
@@ -72,7 +72,7 @@ def figures(entries: list[Entry], strategy: str) -> Entry:
         "switched_ms": after(broken, "failover", "switched"),
         "failback_ms": after(over, "failback"),
         "regions": {region: sum(ack["region"] == region for ack in acks.values()) for region in regions},
-        "extra_calls": len(lines["try"]) - len(lines["sent"]) + sum(len(a["attempts"]) - 1 for a in acks.values()),
+        "extra_calls": len(lines["try"]) - len(lines["sent"]) + calls - len(acks),
         "clocks_ms": round(max([0.0, *(max(a - at, at - b) for a, at, b in clocks)]) * 1000, 1),
     }
 

@@ -23,7 +23,7 @@ from failover.lab.faults.outside import region_of
 from failover.lab.replication.link import Cursor
 
 SAMPLE_S = 1.0
-ARRIVALS_S = 0.25
+ARRIVALS_S = 0.5
 """Between two readings of a stream: how late an arrival is noticed at most."""
 STREAM_ERRORS = (LabError, OSError, KeyError)
 
