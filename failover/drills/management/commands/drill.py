@@ -20,7 +20,7 @@ from failover.drills.entries import ROUTER
 from failover.drills.ledger import LedgerDamaged
 from failover.drills.plan import CannotVote
 from failover.drills.play.run import Order, play
-from failover.drills.report import document, table
+from failover.drills.report import document, page, table
 from failover.drills.strategies.catalogue import STRATEGIES
 from failover.lab.control.client import LabClient
 from failover.lab.errors import LabError
@@ -96,11 +96,12 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError("stopped; everything that was broken is mended", returncode=COULD_NOT_RUN) from None
         report = document.write(order.drill, directory, environment)
+        page.write(order.drill, directory, report)
         if options["json"]:
             self.stdout.write(json.dumps(report, indent=1))
         for line in table.lines(report):
             say(line)
-        say(f"report {directory / document.REPORT}")
+        say(f"report {directory / document.PAGE}")
         say(f"last digest {report['digest']}")
         if not document.has_held(report):
             raise CommandError("the hypothesis did not hold", returncode=DID_NOT_HOLD)

@@ -1,0 +1,31 @@
+"""How a drill's report shows its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def figure(value: float | None, name: str) -> str:
+    """A figure with its unit, by its name: `..._ms` in seconds, `worst` in ms, the rest as they are."""
+    if value is None:
+        return "not in this run"
+    if name.endswith("_ms"):
+        return f"{value / 1000:.1f} s"
+    return f"{value:.0f} ms" if name == "worst" else f"{value:g}"
+
+
+@register.filter
+def budget(row: Mapping[str, float]) -> str:
+    """How much of the failures that were allowed was used, in per cent."""
+    return f"{100 * row['used'] / row['allowed']:.0f} %"
+
+
+@register.filter
+def svg(value: float) -> str:
+    """A number as SVG wants it, whatever the language."""
+    return f"{value:g}"
