@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from failover.drills.ledger import Ledger
 
-WIDTH, LEFT, RIGHT = 960, 110, 12
-LANE, GAP, TOP = 64, 14, 46
+WIDTH, LEFT, RIGHT = 960, 140, 12
+LANE, GAP, TOP = 64, 14, 56
 """Sizes in the SVG's own units."""
 FAILED = "failed"
 

@@ -42,4 +42,4 @@ def _seconds(ms: float | None) -> str:
 
 
 def _plain(value: object) -> str:
-    return "none" if value is None else str(value)
+    return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -21,8 +21,9 @@ def figure(value: float | None, name: str) -> str:
 
 @register.filter
 def budget(row: Mapping[str, float]) -> str:
-    """How much of the failures that were allowed was used, in per cent."""
-    return f"{100 * row['used'] / row['allowed']:.0f} %"
+    """How much of the failures that were allowed was used: in per cent, or how many times over."""
+    times = row["used"] / row["allowed"]
+    return f"{times:.0f} times" if times > 2 else f"{100 * times:.0f} %"
 
 
 @register.filter

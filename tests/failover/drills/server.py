@@ -63,8 +63,15 @@ def receipt(vote_id: str, number: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def application(script: Sequence[Any] = (), **survey: Any) -> Iterator[Application]:
-    """Runs on a free port of loopback until the block ends."""
+    """An application with this script, on a free port of loopback until the block ends."""
     app = Application(list(script), {**SURVEY, **survey})
+    with served(app):
+        yield app
+
+
+@contextlib.contextmanager
+def served(app: Application) -> Iterator[None]:
+    """Runs an application on a free port of loopback until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -101,7 +108,7 @@ def application(script: Sequence[Any] = (), **survey: Any) -> Iterator[Applicati
     thread.start()
     app.url = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield app
+        yield
     finally:
         server.shutdown()
         thread.join()
