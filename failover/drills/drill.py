@@ -64,7 +64,8 @@ class Do(StrEnum):
 @dataclass(frozen=True)
 class Action:
     """One thing that happens `at` so many seconds after the first vote. `region` is first, second, or
-    empty for all. `text` says it to a class.
+    empty for all. `text` says it to a class. What only `prepares` is not the outage itself: no
+    time counts from it.
     """
 
     at: float
@@ -75,6 +76,7 @@ class Action:
     ms: int | None = None
     keep_connections: bool = False
     force: bool = False
+    prepares: bool = False
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,8 @@ class GaveUp:
 @dataclass(frozen=True)
 class Act:
     """Something that was done to the application on purpose: `what` is "fault" or "clear" with the
-    fault's kind, or another action of the timeline. `text` says what was seen from outside.
+    fault's kind, "prepare" for a fault that is not yet the outage, or another action of the timeline.
+    `text` says what was seen from outside.
     """
 
     what: str

@@ -36,12 +36,13 @@ def figures(entries: list[Entry], strategy: str) -> Entry:
             lines[entry["line"]].append(entry)
     sent, acks = ({e["vote_id"]: e for e in reversed(lines[kind])} for kind in ("sent", "acknowledged"))
     regions = lines["run"][0]["strategies"][strategy]
-    broken, over = (end((act["at"] for act in lines["act"]), default=math.inf) for end in (min, max))
+    acts = [act["at"] for act in lines["act"] if act["what"] != "prepare"] or [math.inf]
+    broken, over = min(acts), max(acts)
     replies = [(not (t["http"] in (0, 429) or t["http"] >= 500), t["at"]) for t in lines["try"]]
     failed = [at for is_good, at in replies if not is_good and at >= broken]
-    log = [(event["kind"], event["at"]) for event in lines["event"]]
-    if not strategy.startswith("router"):  # it writes no log: the first vote that another region took is its switch
-        log = [("switched", ack["at"]) for ack in acks.values() if ack["region"] != regions[0]]
+    home = {ack["region"] for ack in acks.values() if ack["at"] < broken}
+    moves = [("switched", ack["at"]) for ack in acks.values() if ack["region"] not in home]
+    log = [(event["kind"], event["at"]) for event in lines["event"]] if strategy.startswith("router") else moves
     log += [("recovered", at) for is_good, at in replies if is_good and at >= max(failed, default=0)]
 
     def after(start: float, *kinds: str) -> float | None:
@@ -57,15 +58,14 @@ def figures(entries: list[Entry], strategy: str) -> Entry:
         latency[name] = {f"p{p}": sorted(ms)[math.ceil(p / 100 * len(ms)) - 1] if ms else None for p in (50, 99)}
     clocks = [(sent[v]["at"], ack["recorded_at"] or ack["at"], ack["at"]) for v, ack in acks.items()]
     calls = sum(call["outcome"] != "skipped" for ack in acks.values() for call in ack["attempts"])
-    cpu = [sample["cpu"] for sample in lines["sample"]] or [0.0]
     classes, beside = classify(lines, sent, acks, regions)
     votes = {"attempted": len(sent), "acknowledged": len(acks), "failed": len(sent) - len(acks) - classes["refused"]}
-    votes |= {"found": classes["stable"] + classes["late"], "late": classes["late"], "lost": classes["lost"]}
+    votes |= {"found": classes["stable"] + classes["late"], "late": classes["late"], "lost": classes["lost"]} | beside
     return {
-        "votes": votes | beside,
+        "votes": votes,
         "classes": classes,
         "latency_ms": latency | {"worst": max((ack["ms"] for ack in acks.values()), default=None)},
-        "latency_void": sum(cpu) / len(cpu) > 0.7,
+        "latency_void": sum(sample["cpu"] - 0.7 for sample in lines["sample"]) > 0,
         "rto_ms": after(broken, "recovered") if failed else 0.0,
         "rpo_votes": classes["lost"],
         "detected_ms": after(broken, "circuit-opened"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+from botocore.exceptions import ClientError
+
 from failover.drills import exports
 from failover.drills.entries import ROUTER, FinalRead, answers_digest
 from failover.drills.exports import ExportFailed
@@ -58,7 +60,7 @@ def _of_a_table(ledger: Ledger, strategy: str, region: str, lab: LabClient) -> F
         engine = region_of(lab.state(), region)["engine"]
         replica = EngineReplica(region, engine["incarnation"], engine["port"])
         items = [dict(item) for item in replica.scan(STRATEGIES[strategy].table)]
-    except (LabError, OSError, KeyError, TypeError):
+    except (LabError, ClientError, OSError, KeyError, TypeError):
         return FinalRead(strategy, region, 1, None, time.time())
     counts = [counted for item in items if (counted := counted_in(item)) is not None]
     if counts:

@@ -105,7 +105,9 @@ class Timeline:
         finding = verify.took_hold(before, fault)
         if not finding.holds:
             raise ExportFailed(f"it did not take hold: {finding.text}")
-        self._write("fault", region, action.kind, f"{action.text}. {finding.sentence}", at)
+        self._write(
+            "prepare" if action.prepares else "fault", region, action.kind, f"{action.text}. {finding.sentence}", at
+        )
 
     def _clear(self, action: Action, region: str | None) -> None:
         at = time.time()

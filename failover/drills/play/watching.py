@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import psutil
+from botocore.exceptions import ClientError
 
 from failover.drills.entries import Event, Sample, Seen
 from failover.drills.ledger import LedgerFile
@@ -25,7 +26,8 @@ from failover.lab.replication.link import Cursor
 SAMPLE_S = 1.0
 ARRIVALS_S = 0.5
 """Between two readings of a stream: how late an arrival is noticed at most."""
-STREAM_ERRORS = (LabError, OSError, KeyError)
+STREAM_ERRORS = (LabError, ClientError, OSError, KeyError)
+"""A region that is down, or is starting and has no tables yet."""
 
 
 class Watching:
