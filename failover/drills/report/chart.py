@@ -6,7 +6,6 @@ due, so a vote that was repeated for a while is shown where its student began to
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -75,7 +74,7 @@ class Chart:
 def chart(ledger: Ledger, strategies: Sequence[str]) -> Chart:
     """The picture of these strategies, the first one on top."""
     dues = [sent.due - ledger.run.at for sent in ledger.sent]
-    seconds = max(1, math.ceil(max([*dues, *(act.at - ledger.run.at for act in ledger.acts)], default=1)))
+    seconds = int(max([*dues, *(act.at - ledger.run.at for act in ledger.acts)], default=0)) + 1
     step = (WIDTH - LEFT - RIGHT) / seconds
     regions = tuple(dict.fromkeys(region for held in ledger.run.strategies.values() for region in held))
     outcomes = {strategy: _outcomes(ledger, strategy) for strategy in strategies}

@@ -1,0 +1,178 @@
+"""A drill in a real demo: the outage that one command plays, the evidence that it leaves, and its end by force."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from failover.lab.control.client import LabClient
+from tests.integration.demo import Demo, demo_in
+from tests.processes import ROOT, manage_environment
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.lab
+
+DRILL = """
+title = "A short night"
+claim = "A name does not resolve for a while."
+question = "Who keeps taking votes?"
+steady = "Every vote is acknowledged."
+limits = "It is short."
+rollback = "manage.py fault --clear"
+seconds = 14
+strategies = ["single-region", "router"]
+
+[students]
+rate = 15
+students = 60
+tries = 2
+
+[[timeline]]
+at = 3
+do = "fault"
+region = "first"
+kind = "dns-empty"
+text = "the name is gone"
+
+[[timeline]]
+at = 4
+do = "fault"
+region = "first"
+kind = "replication-delay"
+ms = 300
+text = "replication falls behind"
+
+[[timeline]]
+at = 10
+do = "clear"
+text = "all is mended"
+
+[[hypothesis]]
+text = "our application fails no vote"
+measure = "failed"
+most = 0
+
+[[hypothesis]]
+text = "and loses none"
+measure = "lost"
+most = 0
+
+[[hypothesis]]
+strategy = "single-region"
+text = "a single region fails the votes of the outage"
+measure = "failed"
+least = 0.2
+share = true
+"""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    lab_dir = tmp_path_factory.mktemp("drill")
+    with demo_in(lab_dir, LAB_RTT_MS="20") as demo:
+        (lab_dir / "short.toml").write_text(DRILL)
+        yield demo
+
+
+def drill(demo: Demo, *arguments: str) -> subprocess.Popen[str]:
+    """`manage.py drill` with the short drill, in the background."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "manage.py"), "drill", str(demo.lab_dir / "short.toml"), *arguments],
+        cwd=ROOT,
+        env=manage_environment(demo.lab_dir),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def faults(demo: Demo) -> list[str]:
+    return [fault["kind"] for row in LabClient(demo.lab_dir).state()["regions"] for fault in row["faults"]]
+
+
+def processes_of_drills(demo: Demo) -> list[str]:
+    """What a drill started and has not ended."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = " ".join(process.cmdline())
+            if "failover.drills" in command and str(demo.lab_dir) in command + str(process.environ()):
+                found.append(command)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_a_drill_counts_every_vote_of_two_strategies_and_leaves_evidence(demo: Demo, tmp_path: Path) -> None:
+    out = tmp_path / "evidence"
+    process = drill(demo, "--out", str(out), "--seed", "1")
+    output, _ = process.communicate(timeout=170)
+    assert process.returncode == 0, output
+    report = json.loads((out / "report.json").read_text())
+    runs = {run["strategy"]: run for run in report["runs"]}
+    ours, stock = runs["router"], runs["single-region"]
+    assert (ours["votes"]["failed"], ours["votes"]["lost"], ours["votes"]["duplicated"]) == (0, 0, 0)
+    assert stock["votes"]["failed"] > 0.2 * stock["votes"]["attempted"]
+    assert ours["votes"]["attempted"] == stock["votes"]["attempted"]
+    assert sum(ours["regions"].values()) == ours["votes"]["acknowledged"]
+    assert min(ours["regions"].values()) > 0, "the failover is real: votes arrived through it"
+    assert ours["clocks_agree"]
+    assert [row["held"] for run in report["runs"] for row in run["hypothesis"]] == [True] * 3
+    assert "Seen from outside" in str(ours["timeline"])
+    assert f"last digest {report['digest']}" in output
+    assert "lines agree with the report" in demo.output_of("drill", "verify", str(out), report["digest"])
+    altered = (out / "ledger.jsonl").read_text().replace("acknowledged", "acknowledges", 1)
+    (out / "ledger.jsonl").write_text(altered)
+    done = demo.manage("drill", "verify", str(out))
+    assert (done.returncode, "was altered" in done.stderr) == (1, True)
+    assert faults(demo) == []
+    assert processes_of_drills(demo) == []
+    assert LabClient(demo.lab_dir).state()["drill_tables"] == []
+    again = demo.manage("drill", str(demo.lab_dir / "short.toml"), "--out", str(out))
+    assert (again.returncode, "written over" in again.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+def test_a_drill_that_ends_in_the_middle_leaves_nothing_broken_and_nothing_running(
+    demo: Demo, number: signal.Signals
+) -> None:
+    demo.mend()
+    process = drill(demo)
+    try:
+        wait_until(lambda: faults(demo), within=60, what="the drill has broken something")
+        os.kill(process.pid, number)
+        wait_until(lambda: not faults(demo), within=30, what="the faults are gone")
+        wait_until(lambda: not processes_of_drills(demo), within=30, what="no process of the drill is left")
+        wait_until(lambda: LabClient(demo.lab_dir).state()["drill_tables"] == [], within=30, what="its tables are gone")
+    finally:
+        process.kill()
+        output, _ = process.communicate(timeout=60)
+    if number is signal.SIGINT:
+        assert process.returncode == 2, output
+        assert "everything that was broken is mended" in output
+
+
+def test_a_drill_does_not_begin_where_something_is_broken(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would measure another outage than its own."""
+    from failover.drills.exports import ExportFailed
+    from failover.drills.play import preflight
+
+    lab, said = LabClient(demo.lab_dir), []
+    demo.fault("us-west-2", "latency", "--ms", "1", "--for", "60")
+    with pytest.raises(ExportFailed, match="broken already: latency in us-west-2"):
+        preflight.await_steady(lab, say=said.append, within_s=0.5)
+    assert said == ["waiting for the steady state: broken already: latency in us-west-2"]
+    demo.mend()
+    preflight.await_steady(lab, say=said.append)
+    demo.output_of("routing", "pin", "us-west-2", "--reason", "a test")
+    wait_until(lambda: "pinned to us-west-2" in preflight.not_steady(lab), within=20, what="the pin is seen")
+    demo.mend()
