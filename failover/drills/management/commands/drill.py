@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from failover.conf import FailoverConfig
 from failover.drills import drill as drills
-from failover.drills import exports, verify
+from failover.drills import exports, matrix, verify
 from failover.drills.drill import Drill, DrillInvalid
 from failover.drills.entries import ROUTER
 from failover.drills.ledger import LedgerDamaged
@@ -24,6 +24,7 @@ from failover.drills.report import document, page, table
 from failover.drills.strategies.catalogue import STRATEGIES
 from failover.lab.control.client import LabClient
 from failover.lab.errors import LabError
+from failover.lab.faults.kinds import KINDS
 
 DID_NOT_HOLD, COULD_NOT_RUN = 1, 2
 OWN_SURVEY = Path(__file__).resolve().parents[2] / "class_survey.json"
@@ -31,7 +32,7 @@ ALL = "all"
 
 
 class Command(BaseCommand):
-    """``drill NAME``, ``drill list``, ``drill verify DIR``."""
+    """``drill NAME``, ``drill list``, ``drill verify DIR``, ``drill matrix``."""
 
     help = (
         "Plays a drill in the running demo: exit 0 when its hypothesis held, 1 when it did not, 2 when it could not "
@@ -41,7 +42,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The drill, and what of it shall be another than in its file."""
-        parser.add_argument("name", help="a drill of the list, a file that ends in .toml, list, or verify")
+        parser.add_argument("name", help="a drill of the list, a file that ends in .toml, list, verify, or matrix")
         parser.add_argument("directory", nargs="?", type=Path, help="verify: where the report lies")
         parser.add_argument("digest", nargs="?", default="", help="verify: the last digest that the drill printed")
         parser.add_argument("--strategy", help=f"names with commas between, or {ALL}; default: those of the drill")
@@ -49,6 +50,8 @@ class Command(BaseCommand):
         parser.add_argument("--rate", type=float, help="votes a second")
         parser.add_argument("--seed", type=int, help="the same students and answers again")
         parser.add_argument("--out", type=Path, metavar="DIR", help="where to write; default: below LAB_DIR/drills")
+        parser.add_argument("--repeats", type=int, default=3, help="matrix: runs of each fault (%(default)s)")
+        parser.add_argument("--kinds", default="", help="matrix: kinds of faults with commas between; default: all")
         parser.add_argument("--json", action="store_true", help="print report.json, and nothing else")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -56,6 +59,8 @@ class Command(BaseCommand):
         match options["name"]:
             case "list":
                 self._list()
+            case "matrix":
+                self._matrix(options)
             case "verify":
                 self._verify(options["directory"], options["digest"])
             case _:
@@ -76,6 +81,28 @@ class Command(BaseCommand):
         if code:
             raise CommandError(text, returncode=code)
         self.stdout.write(text)
+
+    def _matrix(self, options: dict[str, Any]) -> None:
+        def say(line: str) -> None:
+            self.stdout.write(line)
+            self.stdout.flush()
+
+        directory = options["out"] or Path(settings.LAB_DIR) / "drills" / "matrix"
+        kinds = [kind.strip() for kind in options["kinds"].split(",") if kind.strip()]
+        if unknown := set(kinds) - {kind.name for kind in KINDS}:
+            raise CommandError(f"no such kind of fault: {', '.join(sorted(unknown))}", returncode=COULD_NOT_RUN)
+        if options["repeats"] < 1:
+            raise CommandError("--repeats must be at least 1", returncode=COULD_NOT_RUN)
+        try:
+            played = matrix.play(directory, options["repeats"], kinds=kinds, say=say)
+        except (exports.ExportFailed, LabError, OSError) as error:
+            raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
+        except KeyboardInterrupt:
+            raise CommandError("stopped; the same command goes on", returncode=COULD_NOT_RUN) from None
+        for line in matrix.table(played):
+            say(line)
+        if any(result.lost or result.duplicated for result in played):
+            raise CommandError("votes were lost or doubled", returncode=DID_NOT_HOLD)
 
     def _play(self, options: dict[str, Any]) -> None:
         def say(line: str) -> None:
