@@ -219,9 +219,14 @@ def _action(number: int, row: dict[str, Any]) -> Action:
         raise DrillInvalid(f"{where}: region: must be {' or '.join(ORDINALS)}")
     if action.do in (Do.FAULT, Do.KILL, Do.PIN) and not action.region:
         raise DrillInvalid(f"{where}: region: is missing")
-    kinds = [kind.name for kind in KINDS]
+    kinds = {kind.name: kind for kind in KINDS}
     if (action.do is Do.FAULT or action.kind) and action.kind not in kinds:
         raise DrillInvalid(f"{where}: kind: must be one of {', '.join(kinds)}")
+    if action.ms is not None:
+        allowed = kinds[action.kind].ms if action.do is Do.FAULT else None
+        if allowed is None or not allowed.least <= action.ms <= allowed.most:
+            which = f"{allowed.least} to {allowed.most}" if allowed else "left out"
+            raise DrillInvalid(f"{where}: ms: must be {which} here, and not {action.ms}")
     return action
 
 

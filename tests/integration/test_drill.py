@@ -47,7 +47,7 @@ at = 4
 do = "fault"
 region = "first"
 kind = "replication-delay"
-ms = 300
+ms = 500
 text = "replication falls behind"
 
 [[timeline]]
@@ -148,14 +148,15 @@ def test_a_drill_that_ends_in_the_middle_leaves_nothing_broken_and_nothing_runni
     demo.mend()
     process = drill(demo)
     try:
-        wait_until(lambda: faults(demo), within=60, what="the drill has broken something")
+        wait_until(lambda: faults(demo), within=90, what="the drill has broken something")
         os.kill(process.pid, number)
         wait_until(lambda: not faults(demo), within=30, what="the faults are gone")
         wait_until(lambda: not processes_of_drills(demo), within=30, what="no process of the drill is left")
         wait_until(lambda: LabClient(demo.lab_dir).state()["drill_tables"] == [], within=30, what="its tables are gone")
+        output, _ = process.communicate(timeout=60)
     finally:
         process.kill()
-        output, _ = process.communicate(timeout=60)
+        print(process.communicate()[0])  # noqa: T201  (pytest shows it when the test fails)
     if number is signal.SIGINT:
         assert process.returncode == 2, output
         assert "everything that was broken is mended" in output

@@ -116,6 +116,8 @@ async def _class(lesson: Class, load: Load, timeline: Timeline, say: Callable[[s
     voting = loop.create_task(lesson.vote(load))
     while not voting.done():
         await asyncio.wait([voting], timeout=PROGRESS_S)
+        if timeline.problem:
+            lesson.stop()
         for strategy, progress in lesson.progress.items():
             say(f"{time.monotonic() - began:4.0f} s  {strategy}: {progress}")
     await voting

@@ -96,6 +96,8 @@ def test_a_file_of_a_teachers_own_is_read(tmp_path: Path) -> None:
         ('region = "first"', 'region = "us-east-1"', "region: must be first or second"),
         ('kind = "dns-empty"', 'kind = "dns-full"', "kind: must be one of dns-empty"),
         ('kind = "dns-empty"', "", "kind: must be one of"),
+        ('kind = "dns-empty"', 'kind = "dns-empty"\nms = 5', "ms: must be left out here"),
+        ('kind = "dns-empty"', 'kind = "latency"\nms = 0', "ms: must be 1 to 60000 here, and not 0"),
         ('measure = "failed"', 'measure = "fun"', "hypothesis, row 1: measure: must be one of"),
         ("most = 0", "", "says neither most nor least nor none"),
         ("most = 0", 'most = "0"', "hypothesis, row 1: most: must be a number"),
