@@ -41,9 +41,9 @@ class PolicyMiddleware:
         self._policy: str = build_policy()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Adds the header."""
+        """Adds the header, unless the view has set a policy of its own."""
         response = self._get_response(request)
-        response.headers["Content-Security-Policy"] = self._policy
+        response.headers.setdefault("Content-Security-Policy", self._policy)
         return response
 
 

@@ -25,6 +25,7 @@ from failover.dashboard.panels.sentence import NO_MONITOR
 from failover.dashboard.problems import problem, staff_or_problem
 from failover.dashboard.reading import Reading
 from failover.dashboard.sentences import effect_of
+from failover.dashboard.tabs import tabs
 
 AGE_HEADER = "X-Status-Age"
 """The header with the status's age in milliseconds. A 304, which has no body, carries it too."""
@@ -101,6 +102,7 @@ def _page(request: HttpRequest, form: RoutingForm, status: HTTPStatus = HTTPStat
         "form": form,
         "panels": render_all(reading),
         "reading": reading,
+        "tabs": tabs,
         "age_ms": _age_ms(reading),
         "stale_after_ms": round(RouterConfig().stale_after_s * 1000),
     }

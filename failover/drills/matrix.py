@@ -42,7 +42,7 @@ question = "Is a vote lost, and how long does it take?"
 steady = "Every vote is acknowledged by the first region."
 limits = "A short run with few students."
 rollback = "manage.py fault --clear"
-seconds = 11
+seconds = 9.5
 
 [students]
 rate = 15
@@ -50,14 +50,14 @@ students = 60
 tries = 4
 
 [[timeline]]
-at = 3
+at = 2.5
 do = "fault"
 region = "{region}"
 kind = "{kind}"
 text = "{kind} in the {region} region"
 
 [[timeline]]
-at = 8
+at = 7
 do = "clear"
 text = "it is mended"
 

@@ -76,6 +76,7 @@ FAILOVER = {**BASE_FAILOVER, "LOOPBACK_ONLY": "yes", "CLOSED": closed}
 
 INSTALLED_APPS = [*BASE_APPS, "failover.lab", "failover.drills"]
 
+ROOT_URLCONF = "surveyapp.urls_lab"
 METRICS_OPEN = True
 
 # No build step on a laptop: WhiteNoise serves the files where they lie.

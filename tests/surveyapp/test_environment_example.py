@@ -11,7 +11,10 @@ READS = re.compile(
 BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CA_BUNDLE"}
 # Set by one process for another, or by AWS for a function, never by a person; or read only to be
 # refused.
-INTERNAL = {"AWS_REGION", "DJANGO_SETTINGS_MODULE", "SURVEY_LIFELINE_FD", "TALLY_LARGE_REST", "GUNICORN_CMD_ARGS"}
+INTERNAL = {
+    *("AWS_REGION", "DJANGO_SETTINGS_MODULE", "SURVEY_LIFELINE_FD", "TALLY_LARGE_REST", "GUNICORN_CMD_ARGS"),
+    *("DRILL_SOCKET", "DRILL_STRATEGY", "DRILL_SURVEY"),
+}
 
 
 def test_env_example_names_every_variable_that_is_read_and_no_other() -> None:

@@ -19,6 +19,7 @@ from failover.drills.plan import Load
 from failover.drills.play import arms, finals, preflight, watchdog
 from failover.drills.play.timeline import Timeline
 from failover.drills.play.watching import Watching
+from failover.drills.predict import Prediction, open_survey
 from failover.drills.strategies.catalogue import STRATEGIES
 from failover.drills.students import Arm, Class
 from failover.drills.verify import STABLE_S
@@ -38,11 +39,21 @@ class Order:
     load: Load
     survey_file: Path
     seed: int
+    predict_s: float = 0.0
+    """How long a class may predict before the drill; 0: nobody is asked."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """A drill that was played to its end: its ledger, and the survey of its prediction."""
+
+    ledger: Ledger
+    prediction: Prediction | None = None
 
 
 def play(
     order: Order, regions: tuple[str, ...], *, lab: LabClient, directory: Path, say: Callable[[str], object]
-) -> Ledger:
+) -> Played:
     """Plays a drill and returns its ledger, which is in `directory`.
 
     Everything that it broke is put back, however it ends. Raises ExportFailed, LabError, CannotVote or
@@ -50,6 +61,7 @@ def play(
     """
     url = exports.demo_url(lab.lab_dir)
     preflight.await_steady(lab, say=say)
+    prediction = _predict(order, url=url, scratch=lab.lab_dir / "drills", say=say) if order.predict_s else None
     code = exports.survey_of(order.survey_file)
     exports.output_of("survey", "reset", code, "--open")
     directory.mkdir(parents=True)
@@ -64,7 +76,17 @@ def play(
         for arm in running:
             for final in finals.read(ledger, arm, lab=lab):
                 book.write(final)
-    return Ledger.read(directory / "ledger.jsonl")
+    return Played(Ledger.read(directory / "ledger.jsonl"), prediction)
+
+
+def _predict(order: Order, *, url: str, scratch: Path, say: Callable[[str], object]) -> Prediction:
+    """Lets a class predict, and seals what it said before anything is broken. Raises ExportFailed."""
+    prediction = open_survey(order.drill, order.strategies, url=url, scratch=scratch)
+    say(f"predict at {prediction.page} (code {prediction.code}) for {order.predict_s:g} s")
+    time.sleep(order.predict_s)
+    prediction.seal()
+    say("the predictions are sealed")
+    return prediction
 
 
 def _vote(

@@ -14,6 +14,7 @@ from typing import Any
 from failover.drills import verify
 from failover.drills.drill import Drill, Expectation
 from failover.drills.ledger import Ledger
+from failover.drills.predict import score
 
 LEDGER, REPORT, PAGE, VERIFY = "ledger.jsonl", "report.json", "report.html", "verify.py"
 CLOCKS_MS = 50.0
@@ -21,11 +22,18 @@ CLOCKS_MS = 50.0
 Document = dict[str, Any]
 
 
-def document(drill: Drill, directory: Path, environment: Mapping[str, Any]) -> Document:
-    """The report of the ledger in `directory`: one run, or `runs` of several strategies."""
+def document(
+    drill: Drill, directory: Path, environment: Mapping[str, Any], predicted: Mapping[str, Any] | None = None
+) -> Document:
+    """The report of the ledger in `directory`: one run, or `runs` of several strategies. `predicted`: the
+    results of the prediction survey, when there was one.
+    """
     entries, digest = verify.read((directory / LEDGER).read_text(encoding="utf-8"))
     ledger = Ledger.read(directory / LEDGER)
     runs = [_run(drill, ledger, entries, strategy, environment) for strategy in ledger.run.strategies]
+    if predicted is not None:
+        rows = score(predicted, runs)
+        runs = [run | {"prediction": rows} for run in runs]
     if len(runs) == 1:
         return {**runs[0], "digest": digest}
     return {
@@ -43,9 +51,11 @@ def has_held(report: Document) -> bool:
     return all(row["held"] for run in report.get("runs", [report]) for row in run["hypothesis"])
 
 
-def write(drill: Drill, directory: Path, environment: Mapping[str, Any]) -> Document:
+def write(
+    drill: Drill, directory: Path, environment: Mapping[str, Any], predicted: Mapping[str, Any] | None = None
+) -> Document:
     """Writes report.json and verify.py beside the ledger, and returns the report."""
-    report = document(drill, directory, environment)
+    report = document(drill, directory, environment, predicted)
     (directory / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     shutil.copyfile(verify.__file__, directory / VERIFY)
     return report

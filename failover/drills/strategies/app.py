@@ -65,14 +65,14 @@ class Application:
 
         threading.Thread(target=run, name="decider", daemon=True).start()
 
-    def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, request: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
         path = f"/api/v1/surveys/{self._survey['code']}/"
-        match environ["REQUEST_METHOD"], environ["PATH_INFO"]:
+        match request["REQUEST_METHOD"], request["PATH_INFO"]:
             case "GET", found if found == path:
                 status, body = HTTPStatus.OK, dict(self._survey)
             case "POST", found if found == f"{path}ballots":
-                status, body = self._vote(environ)
+                status, body = self._vote(request)
             case _:
                 status, body = HTTPStatus.NOT_FOUND, {"detail": "There is one survey here."}
         data = json.dumps(body).encode()
@@ -80,9 +80,9 @@ class Application:
         start_response(f"{status.value} {status.phrase}", headers)
         return [data]
 
-    def _vote(self, environ: Mapping[str, Any]) -> tuple[HTTPStatus, dict[str, Any]]:
+    def _vote(self, request: Mapping[str, Any]) -> tuple[HTTPStatus, dict[str, Any]]:
         try:
-            ballot = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+            ballot = json.loads(request["wsgi.input"].read(int(request.get("CONTENT_LENGTH") or 0)))
             voter, vote_id, answers = str(ballot["voter"]), str(ballot["vote_id"]), dict(ballot["answers"])
         except (ValueError, KeyError, TypeError):
             return HTTPStatus.BAD_REQUEST, {"detail": "This is not a ballot."}

@@ -20,6 +20,7 @@ from failover.drills.entries import ROUTER
 from failover.drills.ledger import LedgerDamaged
 from failover.drills.plan import CannotVote
 from failover.drills.play.run import Order, play
+from failover.drills.predict import LONGEST_S
 from failover.drills.report import document, page, table
 from failover.drills.strategies.catalogue import STRATEGIES
 from failover.lab.control.client import LabClient
@@ -49,6 +50,9 @@ class Command(BaseCommand):
         parser.add_argument("--students", type=int, help="how many students vote")
         parser.add_argument("--rate", type=float, help="votes a second")
         parser.add_argument("--seed", type=int, help="the same students and answers again")
+        parser.add_argument(
+            "--predict", type=float, default=0.0, metavar="SECONDS", help="let a class predict first, for so long"
+        )
         parser.add_argument("--out", type=Path, metavar="DIR", help="where to write; default: below LAB_DIR/drills")
         parser.add_argument("--repeats", type=int, default=3, help="matrix: runs of each fault (%(default)s)")
         parser.add_argument("--kinds", default="", help="matrix: kinds of faults with commas between; default: all")
@@ -117,12 +121,13 @@ class Command(BaseCommand):
             if directory.exists():
                 raise CannotVote(f"{directory} exists already, and no drill is written over: name another")
             environment = document.this_machine(lab.state())
-            play(order, FailoverConfig.parse(settings.FAILOVER).regions, lab=lab, directory=directory, say=say)
+            played = play(order, FailoverConfig.parse(settings.FAILOVER).regions, lab=lab, directory=directory, say=say)
+            predicted = played.prediction.answers() if played.prediction else None
         except (DrillInvalid, CannotVote, LedgerDamaged, exports.ExportFailed, LabError) as error:
             raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
         except KeyboardInterrupt:
             raise CommandError("stopped; everything that was broken is mended", returncode=COULD_NOT_RUN) from None
-        report = document.write(order.drill, directory, environment)
+        report = document.write(order.drill, directory, environment, predicted)
         page.write(order.drill, directory, report)
         if options["json"]:
             self.stdout.write(json.dumps(report, indent=1))
@@ -144,7 +149,9 @@ def _order(options: dict[str, Any]) -> Order:
         strategies = drills.checked_strategies([name.strip() for name in options["strategy"].split(",")])
     changes = {name: options[name] for name in ("students", "rate") if options[name] is not None}
     seed = options["seed"] if options["seed"] is not None else random.randrange(10**6)
-    return Order(drill, strategies, replace(drill.load, **changes), OWN_SURVEY, seed)
+    if not 0 <= options["predict"] <= LONGEST_S:
+        raise CannotVote(f"a class may predict for at most {LONGEST_S:g} s, not for {options['predict']:g}")
+    return Order(drill, strategies, replace(drill.load, **changes), OWN_SURVEY, seed, options["predict"])
 
 
 def _stamp() -> str:
