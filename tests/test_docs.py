@@ -3,11 +3,12 @@
 import ast
 import importlib
 import re
-from functools import cache
+import shlex
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
-from django.core.management import get_commands
+from django.core.management import get_commands, load_command_class
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -141,3 +142,25 @@ def test_every_decision_has_a_date_and_its_sections_and_is_in_the_index(page: Pa
     assert re.search(r"^Date: 20\d\d-\d\d-\d\d$", text, re.M)
     assert re.findall(r"^## (.*)$", text, re.M) == SECTIONS
     assert f"]({page.name})" in _text(page.parent / "README.md")
+
+
+LINE = re.compile(r"`(?:\.venv/bin/python )?manage\.py ([^`\n]+)`")
+OPEN_ENDED = re.compile(r"[|\[\]…]|\.\.\.")
+"""What shows the form of a command, and is none that a reader could type."""
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in DECISIONS], ids=_name)
+def test_every_command_line_can_be_typed(page: Path) -> None:
+    """Its options and the number of its arguments are right; an argument may stand for another one."""
+    text = re.sub(r"\s*\n\s*", " ", _text(page))
+    for line in LINE.findall(text):
+        if OPEN_ENDED.search(line) or len(line.split()) == 1:
+            continue
+        name, *arguments = shlex.split(line)
+        parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
+        parser.error = partial(_refuse, line)
+        parser.parse_args(arguments)
+
+
+def _refuse(line: str, message: str) -> None:
+    pytest.fail(f"manage.py {line}: {message}")
