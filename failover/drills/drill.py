@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from failover.drills.entries import ROUTER
+from failover.drills.entries import OURS, ROUTER
 from failover.drills.plan import CannotVote, Curve, Load
 from failover.drills.strategies.catalogue import STRATEGIES
 from failover.lab.faults.kinds import KINDS
@@ -186,7 +186,7 @@ def _drill(name: str, document: dict[str, Any]) -> Drill:
 
 def checked_strategies(strategies: Any) -> tuple[str, ...]:
     """Raises DrillInvalid for a name that no strategy has."""
-    known = (ROUTER, *STRATEGIES)
+    known = (*OURS, *STRATEGIES)
     if not isinstance(strategies, list | tuple) or not strategies:
         raise DrillInvalid("strategies: must be a list of names")
     for name in strategies:

@@ -12,6 +12,9 @@ from failover.drills.plan import Intent
 
 ROUTER = "router"
 """The strategy that votes through our application; the only one of `manage.py students`."""
+ROUTER_STALE = "router+serve-stale"
+"""Our application with DNS answers that serve on when the name stops resolving."""
+OURS = (ROUTER, ROUTER_STALE)
 
 
 @dataclass(frozen=True)

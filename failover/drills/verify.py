@@ -42,7 +42,7 @@ def figures(entries: list[Entry], strategy: str) -> Entry:
     failed = [at for is_good, at in replies if not is_good and at >= broken]
     home = {ack["region"] for ack in acks.values() if ack["at"] < broken}
     moves = [("switched", ack["at"]) for ack in acks.values() if ack["region"] not in home]
-    log = [(event["kind"], event["at"]) for event in lines["event"]] if strategy.startswith("router") else moves
+    log = [(event["kind"], event["at"]) for event in lines["event"]] if strategy == "router" else moves
     log += [("recovered", at) for is_good, at in replies if is_good and at >= max(failed, default=0)]
 
     def after(start: float, *kinds: str) -> float | None:

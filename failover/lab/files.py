@@ -19,6 +19,8 @@ from failover.lab.errors import LabError
 
 LOCK, DEMO_LOCK, SECRETS = "lab.lock", "demo.lock", "secrets.env"
 APP_ENV, CONTROL, TOKEN, CA = "app.env", "control.json", "control.token", "tls/ca.pem"
+SECOND_RUN = "run-second"
+"""The run directory of a second web tier and its monitor, beside the demo's own (`LAB_RUN`)."""
 LOCK_PATIENCE_S = 0.2
 """How long taking a lock is tried: `is_running` holds it for an instant."""
 

@@ -58,7 +58,9 @@ try:
 except (OSError, ValueError) as error:
     raise ImproperlyConfigured(f"LAB_DIR={LAB_DIR}: cannot be used: {error}") from error
 os.environ["DJANGO_SQLITE_PATH"] = str(LAB_DIR / "db.sqlite3")
-os.environ["FAILOVER_RUN_DIR"] = str(LAB_DIR / "run")
+# A drill may start a second web tier beside the demo's; nobody can name another directory.
+IS_SECOND = os.environ.get("LAB_RUN") == files.SECOND_RUN
+os.environ["FAILOVER_RUN_DIR"] = str(LAB_DIR / (files.SECOND_RUN if IS_SECOND else "run"))
 os.environ.setdefault("SURVEY_INSTALLATION", str(LAB_DIR))
 os.environ.setdefault("FAILOVER_REGIONS", "us-east-1,us-west-2")
 os.environ.setdefault("FAILOVER_HEARTBEAT_S", "0.5")

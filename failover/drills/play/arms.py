@@ -6,33 +6,44 @@ import json
 import os
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from failover.drills.entries import ROUTER
+from failover.drills import exports
+from failover.drills.entries import ROUTER, ROUTER_STALE
 from failover.drills.exports import ExportFailed
 from failover.drills.strategies.catalogue import STRATEGIES
 from failover.drills.students import Arm
 from failover.lab import environment, files
 from failover.lab.control.client import LabClient
 from failover.lab.demo.children import Children
-from failover.lab.demo.demo import DIRECT
+from failover.lab.demo.demo import DIRECT, GUNICORN, MANAGE
 from failover.lab.logs import last_line_of
 
 COMMAND = (sys.executable, "-m", "gunicorn", "-c", "python:failover.drills.strategies.server")
 START_S = 30.0
 REPLY_S = 10.0
+STALE_S = 60.0
+"""How long the second tier uses the last good addresses."""
 
 
 @contextmanager
 def running(
-    strategies: Sequence[str], regions: tuple[str, ...], *, lab: LabClient, url: str, code: str
+    strategies: Sequence[str],
+    regions: tuple[str, ...],
+    *,
+    lab: LabClient,
+    url: str,
+    code: str,
+    survey_file: Path,
 ) -> Iterator[list[Arm]]:
     """The arms of these strategies until the block ends; the router's is the demo's own web tier at
-    `url`. Raises ExportFailed when one does not start.
+    `url`, with its survey `code`. `survey_file` is for another web tier of ours, which needs a survey of
+    its own. Raises ExportFailed when one does not start.
     """
     survey = _survey(url, code)
     lab.clear_tables()  # those of a drill that was killed
@@ -42,6 +53,9 @@ def running(
         for name in strategies:
             if name == ROUTER:
                 arms.append(Arm(name, (url,), code, regions))
+                continue
+            if name == ROUTER_STALE:
+                arms.append(_second_tier(children, survey_file, regions))
                 continue
             strategy = STRATEGIES[name]
             lab.add_table(strategy.table)
@@ -55,6 +69,36 @@ def running(
     finally:
         children.stop()
         lab.clear_tables()
+        for arm in arms:
+            if arm.strategy == ROUTER_STALE:
+                with suppress(ExportFailed):
+                    exports.output_of("survey", "archive", arm.code)
+
+
+def _second_tier(children: Children, survey_file: Path, regions: tuple[str, ...]) -> Arm:
+    """Our web tier and monitor once more, with DNS answers that serve on. They share the tables and
+    the routing decision with the demo, and nothing else. Raises ExportFailed.
+    """
+    definition = json.loads(survey_file.read_text())
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as copy:
+        json.dump({name: value for name, value in definition.items() if name != "code"}, copy)
+        copy.flush()
+        code = exports.output_of("survey", "import", copy.name).strip()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = "127.0.0.1:{1}".format(*free.getsockname())
+    before = dict(children.environment)
+    children.environment |= {
+        "BIND": address,
+        "WORKERS": "1",
+        "LAB_RUN": files.SECOND_RUN,
+        "FAILOVER_DNS_STALE_S": f"{STALE_S:g}",
+        "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab",
+    }
+    children.start(f"drill-monitor-{ROUTER_STALE}", [*MANAGE, "monitor"])
+    children.start(f"drill-{ROUTER_STALE}", GUNICORN)
+    children.environment.clear()
+    children.environment.update(before)
+    return Arm(ROUTER_STALE, (f"http://{address}",), code, regions)
 
 
 def _survey(url: str, code: str) -> dict[str, Any]:
@@ -71,6 +115,7 @@ def _environment(lab_dir: Path, survey: Mapping[str, Any]) -> dict[str, str]:
     lines = (line.partition("=") for line in (lab_dir / files.APP_ENV).read_text().splitlines())
     return {
         **environment.for_child(os.environ),
+        "LAB_DIR": str(lab_dir),
         **{name: value for name, _, value in lines},
         "FAILOVER_RUN_DIR": str(lab_dir / "run"),
         "DRILL_SURVEY": json.dumps(survey),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from botocore.exceptions import ClientError
 
 from failover.drills import exports
-from failover.drills.entries import ROUTER, FinalRead, answers_digest
+from failover.drills.entries import OURS, FinalRead, answers_digest
 from failover.drills.exports import ExportFailed
 from failover.drills.ledger import Ledger
 from failover.drills.strategies.catalogue import STRATEGIES
@@ -25,7 +25,7 @@ Rows = tuple[tuple[str, str, str], ...]
 
 def read(ledger: Ledger, arm: Arm, *, lab: LabClient, within_s: float = CONVERGE_S) -> list[FinalRead]:
     """What each region of one strategy holds. A region that does not answer has no rows."""
-    if arm.strategy == ROUTER:
+    if arm.strategy in OURS:
         return _of_the_application(ledger, arm, within_s=within_s)
     deadline = time.monotonic() + within_s
     while True:

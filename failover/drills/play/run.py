@@ -12,7 +12,6 @@ from pathlib import Path
 
 from failover.drills import exports
 from failover.drills.drill import Drill
-from failover.drills.entries import ROUTER
 from failover.drills.exports import ExportFailed
 from failover.drills.ledger import Ledger, LedgerFile
 from failover.drills.plan import Load
@@ -20,13 +19,10 @@ from failover.drills.play import arms, finals, preflight, watchdog
 from failover.drills.play.timeline import Timeline
 from failover.drills.play.watching import Watching
 from failover.drills.predict import Prediction, open_survey
-from failover.drills.strategies.catalogue import STRATEGIES
 from failover.drills.students import Arm, Class
 from failover.drills.verify import STABLE_S
 from failover.lab.control.client import LabClient
 
-VOTES = "survey-votes"
-"""The application's own table of ballots."""
 PROGRESS_S = 5.0
 
 
@@ -67,7 +63,7 @@ def play(
     directory.mkdir(parents=True)
     with (
         watchdog.watching(lab.lab_dir),
-        arms.running(order.strategies, regions, lab=lab, url=url, code=code) as running,
+        arms.running(order.strategies, regions, lab=lab, url=url, code=code, survey_file=order.survey_file) as running,
         LedgerFile(directory / "ledger.jsonl") as book,
     ):
         _vote(order, regions, running, lab=lab, book=book, say=say)
@@ -108,8 +104,7 @@ def _vote(
         seed=order.seed,
         on_begin=timeline.start,
     )
-    tables = {arm.strategy: VOTES if arm.strategy == ROUTER else STRATEGIES[arm.strategy].table for arm in running}
-    watching = Watching(tables, regions, lab=lab, book=book)
+    watching = Watching(running, regions, lab=lab, book=book)
     try:
         watching.start()
         asyncio.run(_class(lesson, order.load, timeline, say))

@@ -13,16 +13,20 @@ from typing import Any
 import psutil
 from botocore.exceptions import ClientError
 
-from failover.drills.entries import Event, Sample, Seen
+from failover.drills.entries import OURS, Event, Sample, Seen
 from failover.drills.ledger import LedgerFile
 from failover.drills.play.preflight import status_of
+from failover.drills.strategies.catalogue import STRATEGIES
 from failover.drills.strategies.stores import ballots_in
+from failover.drills.students import Arm
 from failover.lab.control.client import LabClient
 from failover.lab.engine.replica import EngineReplica
 from failover.lab.errors import CursorLost, LabError
 from failover.lab.faults.outside import region_of
 from failover.lab.replication.link import Cursor
 
+VOTES = "survey-votes"
+"""The application's own table of ballots, in which a shard's key begins with the survey's code."""
 SAMPLE_S = 1.0
 ARRIVALS_S = 0.5
 """Between two readings of a stream: how late an arrival is noticed at most."""
@@ -31,17 +35,14 @@ STREAM_ERRORS = (LabError, ClientError, OSError, KeyError)
 
 
 class Watching:
-    """Threads beside a drill: one for the monitor's status, one for each region's streams.
+    """Threads beside a drill: one for the monitor's status, one for each region's streams."""
 
-    `tables` has the table of each strategy.
-    """
-
-    def __init__(self, tables: Mapping[str, str], regions: Sequence[str], *, lab: LabClient, book: LedgerFile) -> None:
-        self._tables, self._regions, self._lab, self._book = tables, regions, lab, book
+    def __init__(self, running: Sequence[Arm], regions: Sequence[str], *, lab: LabClient, book: LedgerFile) -> None:
+        self._arms, self._lab, self._book = running, lab, book
         self._over = threading.Event()
         self._events: set[str] = set()
         self.arrived: dict[tuple[str, str], set[str]] = {
-            (strategy, region): set() for strategy in tables for region in regions
+            (arm.strategy, region): set() for arm in running for region in regions
         }
         """The vote_ids that were seen so far, by strategy and region."""
         self._threads = [threading.Thread(target=self._follow_status, name="status", daemon=True)]
@@ -97,24 +98,27 @@ class Watching:
                     if engine["port"] is None:
                         continue
                     replica = EngineReplica(region, engine["incarnation"], engine["port"])
-                for strategy, table in self._tables.items():
-                    if table not in cursors:
-                        cursors[table] = replica.end_of_stream(table)
-                        self._note(strategy, region, list(replica.scan(table)))
-                    page = replica.read(cursors[table])
-                    cursors[table] = page.cursor
-                    self._note(strategy, region, page.images)
+                for arm in self._arms:
+                    table = VOTES if arm.strategy in OURS else STRATEGIES[arm.strategy].table
+                    if arm.strategy not in cursors:
+                        cursors[arm.strategy] = replica.end_of_stream(table)
+                        self._note(arm, region, list(replica.scan(table)))
+                    page = replica.read(cursors[arm.strategy])
+                    cursors[arm.strategy] = page.cursor
+                    self._note(arm, region, page.images)
             except CursorLost:
                 cursors.clear()
             except STREAM_ERRORS:  # the region is down; it comes back with another engine or another port
                 replica, cursors = None, {}
 
-    def _note(self, strategy: str, region: str, items: Sequence[Mapping[str, Any]]) -> None:
-        """Write down the votes that are new here."""
-        arrived = self.arrived[strategy, region]
+    def _note(self, arm: Arm, region: str, items: Sequence[Mapping[str, Any]]) -> None:
+        """Write down the votes of the arm's survey that are new here."""
+        arrived = self.arrived[arm.strategy, region]
+        if arm.strategy in OURS:
+            items = [item for item in items if item["shard"]["S"].startswith(f"{arm.code}#")]
         ids = [item["vote_id"]["S"] for item in items if "vote_id" in item]
         ids += [vote_id for item in items if "vote_id" not in item for _, vote_id, _ in ballots_in(dict(item))]
         new = tuple(dict.fromkeys(vote_id for vote_id in ids if vote_id not in arrived))
         if new:
             arrived.update(new)
-            self._book.write(Seen(strategy, region, new, time.time()))
+            self._book.write(Seen(arm.strategy, region, new, time.time()))

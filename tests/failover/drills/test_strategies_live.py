@@ -11,6 +11,7 @@ import pytest
 
 from failover.drills.entries import Run
 from failover.drills.ledger import Ledger
+from failover.drills.management.commands.drill import OWN_SURVEY
 from failover.drills.play import arms, finals
 from failover.drills.strategies.catalogue import STRATEGIES
 from failover.drills.students import Arm
@@ -53,7 +54,7 @@ def stage(lab: Lab) -> Iterator[Stage]:
     client = LabClient(lab.dir)
     with (
         application(allow_change=True) as survey,
-        arms.running(NAMES, REGIONS, lab=client, url=survey.url, code="DEMO20") as running,
+        arms.running(NAMES, REGIONS, lab=client, url=survey.url, code="DEMO20", survey_file=OWN_SURVEY) as running,
     ):
         yield Stage(client, {arm.strategy: arm for arm in running}, iter(range(10**6)))
     assert client.state()["drill_tables"] == []
@@ -142,7 +143,7 @@ def test_a_strategy_that_cannot_start_is_one_line_and_leaves_nothing(
     with (
         application() as survey,
         pytest.raises(arms.ExportFailed, match="cold did not start: no such thing"),
-        arms.running(["cold"], REGIONS, lab=_NoTables(lab.dir), url=survey.url, code="DEMO20"),
+        arms.running(["cold"], REGIONS, lab=_NoTables(lab.dir), url=survey.url, code="DEMO20", survey_file=OWN_SURVEY),
     ):
         pass
     assert set(stage.lab.state()["drill_tables"]) == {STRATEGIES[name].table for name in NAMES}

@@ -16,7 +16,7 @@ from failover.conf import FailoverConfig
 from failover.drills import drill as drills
 from failover.drills import exports, matrix, verify
 from failover.drills.drill import Drill, DrillInvalid
-from failover.drills.entries import ROUTER
+from failover.drills.entries import OURS, ROUTER, ROUTER_STALE
 from failover.drills.ledger import LedgerDamaged
 from failover.drills.plan import CannotVote
 from failover.drills.play.run import Order, play
@@ -75,7 +75,8 @@ class Command(BaseCommand):
             drill = drills.load(name)
             self.stdout.write(f"{name:<16} {drill.seconds:4.0f} s  {drill.title}: {drill.question}")
         self.stdout.write("Strategies:")
-        for name, text in {ROUTER: "this application", **{s.name: s.summary for s in STRATEGIES.values()}}.items():
+        ours = {ROUTER: "this application", ROUTER_STALE: "the same; the last DNS answers serve on for a minute"}
+        for name, text in (ours | {strategy.name: strategy.summary for strategy in STRATEGIES.values()}).items():
             self.stdout.write(f"  {name:<22} {text}")
 
     def _verify(self, directory: Path | None, digest: str) -> None:
@@ -144,7 +145,7 @@ def _order(options: dict[str, Any]) -> Order:
     drill: Drill = drills.load(options["name"])
     strategies = drill.strategies
     if options["strategy"] == ALL:
-        strategies = (ROUTER, *STRATEGIES)
+        strategies = (*OURS, *STRATEGIES)
     elif options["strategy"]:
         strategies = drills.checked_strategies([name.strip() for name in options["strategy"].split(",")])
     changes = {name: options[name] for name in ("students", "rate") if options[name] is not None}
