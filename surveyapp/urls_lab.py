@@ -6,5 +6,6 @@ from surveyapp.urls import urlpatterns as everywhere
 
 urlpatterns = [
     path("admin/failover/drills/", include("failover.drills.pages.urls")),
+    path("stock/", include("failover.drills.pages.stock_urls")),
     *everywhere,
 ]

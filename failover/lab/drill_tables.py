@@ -17,6 +17,8 @@ from failover.lab.replication.threads import Replication
 from failover.lab.tables import Table
 
 PREFIX = "drill-"
+STOCK = f"{PREFIX}stock"
+"""The table of the single-region application beside the demo, which stays when a drill ends."""
 MOST = 16
 """Tables at a time. Each costs every region's replication a reading of its stream."""
 KEY = ("survey", "voter")
@@ -68,9 +70,11 @@ class DrillTables:
             self._tables[name] = table
 
     def clear(self) -> list[str]:
-        """Remove all of them with their items, and return their names."""
+        """Remove all of them but STOCK with their items, and return their names."""
         with self._lock:
-            names, self._tables = list(self._tables), {}
+            names = [name for name in self._tables if name != STOCK]
+            for name in names:
+                del self._tables[name]
         for name in names:
             self._replication.remove(name)
             for region in self._regions.values():

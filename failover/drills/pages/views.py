@@ -8,13 +8,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_safe
 
 from failover.drills import drill as catalogue
 from failover.drills.report import document, page
+from failover.lab.demo.stock import ask_for
 
 TYPES = {
     document.PAGE: "text/html; charset=utf-8",
@@ -49,6 +50,21 @@ def evidence(request: HttpRequest, name: str, file: str) -> FileResponse:
     reply = FileResponse(path.open("rb"), content_type=TYPES[file])
     reply["Content-Security-Policy"] = f"{page.policy()}; frame-ancestors 'none'"
     return reply
+
+
+@require_safe
+def stock(request: HttpRequest) -> HttpResponse:
+    """Sends the browser to the single-region application; the demo starts it at the first use."""
+    lab_dir = Path(settings.LAB_DIR)
+    try:
+        port = json.loads((lab_dir / "demo.json").read_text())["stock"]
+    except (OSError, ValueError, KeyError):
+        raise Http404 from None
+    if port is None:
+        ask_for(lab_dir)
+        return render(request, "drills/starting.html")
+    host = request.get_host().rpartition(":")[0] or request.get_host()
+    return HttpResponseRedirect(f"http://{host}:{port}/")
 
 
 def _directory() -> Path:

@@ -31,7 +31,7 @@ STEP_S = 0.5
 CHECK_S = 4.0
 """How long a health check waits for a connection and a reply, as Route 53's."""
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
-Failure = (BotoCoreError, ClientError, OSError)
+FAILURE = (BotoCoreError, ClientError, OSError)
 
 
 class Application:
@@ -41,11 +41,10 @@ class Application:
         self._survey = survey
         session = Session()
         regions = strategy.regions(config.regions)
-        self._tables = {
-            region: Table(strategy, region, _client(session, config, region, strategy.client)) for region in regions
-        }
+        clients = {region: stock_client(session, config, region, strategy.client) for region in regions}
+        self._tables = {region: Table(strategy, region, client) for region, client in clients.items()}
         first = self._tables[regions[0]]
-        probe = Table(strategy, regions[0], _client(session, config, regions[0], _CHECK))
+        probe = Table(strategy, regions[0], stock_client(session, config, regions[0], _CHECK))
         self._decider = deciders.make(
             strategy,
             regions,
@@ -89,7 +88,7 @@ class Application:
         region, began = self._decider.region(voter), time.monotonic()
         try:
             outcome = self._tables[region].record(voter, vote_id, answers)
-        except Failure as error:
+        except FAILURE as error:
             self._decider.ended(worked=False)
             return HTTPStatus.SERVICE_UNAVAILABLE, {"detail": f"{region}: {error}", "vote_id": vote_id}
         self._decider.ended(worked=True)
@@ -111,7 +110,7 @@ _CHECK: Mapping[str, Any] = {
 }
 
 
-def _client(session: Session, config: FailoverConfig, region: str, settings: Mapping[str, Any]) -> Any:
+def stock_client(session: Session, config: FailoverConfig, region: str, settings: Mapping[str, Any]) -> Any:
     """A stock client of one region; `settings` are those that the strategy changes."""
     return session.client(
         "dynamodb",
@@ -124,7 +123,7 @@ def _client(session: Session, config: FailoverConfig, region: str, settings: Map
 def _answers(probe: Table) -> bool:
     try:
         probe.read_flag()
-    except Failure:
+    except FAILURE:
         return False
     return True
 
@@ -141,13 +140,18 @@ def _as_os_error(call: Callable[..., Any]) -> Callable[..., Any]:
     return calling
 
 
+def configuration(environ: Mapping[str, str]) -> FailoverConfig:
+    """Where the lab's regions are, from the variables that the lab hands to applications."""
+    names = ("REGIONS", "ENDPOINTS", "NAMESERVER", "RUN_DIR")
+    return FailoverConfig.parse({name: environ[f"FAILOVER_{name}"] for name in names} | {"LOOPBACK_ONLY": "yes"})
+
+
 def create(environ: Mapping[str, str] = os.environ) -> Application:
     """The application that the environment names: `DRILL_STRATEGY`, and in `DRILL_SURVEY` the survey's
     JSON. The names of the lab's regions are resolved as the host's resolver would: without a limit but
     glibc's, and without a cache.
     """
-    names = ("REGIONS", "ENDPOINTS", "NAMESERVER", "RUN_DIR")
-    config = FailoverConfig.parse({name: environ[f"FAILOVER_{name}"] for name in names} | {"LOOPBACK_ONLY": "yes"})
+    config = configuration(environ)
     hosts = [config.host(region) for region in config.regions]
     dns.install(dns.Resolver(hosts, config.nameserver, timeout=GLIBC_S, loopback_only=True))
     strategy, survey = STRATEGIES[environ["DRILL_STRATEGY"]], json.loads(environ["DRILL_SURVEY"])

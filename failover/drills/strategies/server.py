@@ -1,6 +1,7 @@
 """gunicorn for one strategy: one process with threads, as such an application is usually served.
 
-It listens on the socket that its starter opened, and ends with its starter, however that ends.
+It listens on the socket that its starter opened, unless the command line says where. It ends with
+its starter, however that ends.
 """
 
 import os
@@ -8,7 +9,8 @@ import signal
 
 from failover.adapters import lifeline
 
-bind = f"fd://{os.environ['DRILL_SOCKET']}"
+if "DRILL_SOCKET" in os.environ:
+    bind = f"fd://{os.environ['DRILL_SOCKET']}"
 wsgi_app = "failover.drills.strategies.app:create()"
 worker_class = "gthread"
 workers = 1

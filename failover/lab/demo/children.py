@@ -113,7 +113,7 @@ class Children:
     def exit_code(self, name: str) -> int | None:
         """How a child ended; None while it runs, and when it was not started."""
         process = self._processes.get(name)
-        return process.returncode if process else None
+        return process.poll() if process else None
 
     def stop(self) -> None:
         """Stop every child that runs, the last one first, and wait until it has ended."""

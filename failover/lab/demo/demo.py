@@ -23,6 +23,7 @@ from failover.lab.config import PROJECT
 from failover.lab.control.client import LabClient
 from failover.lab.demo.children import Children
 from failover.lab.demo.config import DemoConfig
+from failover.lab.demo.stock import StockTier
 from failover.lab.disk import DiskWatch
 from failover.lab.engine.leash import UNSAVED
 from failover.lab.errors import LabError
@@ -48,6 +49,7 @@ class Demo:
         self._say = say
         self._stopping = threading.Event()
         self._children = Children(config.lab_dir, _environment(config), say=say)
+        self._stock = StockTier(config.lab_dir, self._app_env, host=config.listens[0], ours=config.port)
         self._lock: DirLock | None = None
 
     def stop(self) -> None:
@@ -70,6 +72,7 @@ class Demo:
         except _Stopped:
             pass
         finally:
+            self._stock.stop()
             self._children.stop()
             if self._lock is not None:
                 (self._config.lab_dir / "demo.json").unlink(missing_ok=True)
@@ -113,12 +116,22 @@ class Demo:
         disk = DiskWatch(self._config.lab_dir)
         while not self._stopping.wait(0.2):
             try:
-                if self._children.keep_running(RESTARTED):
+                has_changed = self._stock.step()
+                if self._children.keep_running(RESTARTED) or has_changed:
                     self._write_pids()
             except OSError as error:  # a full disk: the rest goes on, and with it the votes that are in memory
                 self._say(f"a file in LAB_DIR={self._config.lab_dir} could not be written: {error.strerror}")
             if line := disk.line():
                 self._say(line)
+
+    def _app_env(self) -> dict[str, str]:
+        """The environment of an application that is none of ours, in this lab."""
+        lines = (self._config.lab_dir / APP_ENV).read_text().splitlines()
+        return {
+            **self._children.environment,
+            **dict(line.split("=", 1) for line in lines),
+            "FAILOVER_RUN_DIR": str(self._config.lab_dir / "run"),
+        }
 
     def _check_end_of_lab(self) -> None:
         """Raises LabError when the lab lost votes or did not stop in order."""
@@ -192,7 +205,8 @@ class Demo:
     def _write_pids(self) -> None:
         config = self._config
         pids = {"demo": os.getpid(), **self._children.pids()}
-        write_whole(config.lab_dir / "demo.json", json.dumps({"url": config.url, "port": config.port, "pids": pids}))
+        document = {"url": config.url, "port": config.port, "stock": self._stock.port, "pids": pids}
+        write_whole(config.lab_dir / "demo.json", json.dumps(document))
 
 
 class _Stopped(Exception):
