@@ -7,8 +7,8 @@ be measured. `docs/drills.md` explains each member for a teacher who writes one.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,10 @@ MEASURES = frozenset(
     )
 )
 """The figures of a report that a hypothesis may bound."""
+
+
+FULL_SPARE_S = 20.0
+"""How long a full outage goes on after the last strategy should have switched."""
 
 
 class DrillInvalid(ValueError):
@@ -182,6 +186,25 @@ def _drill(name: str, document: dict[str, Any]) -> Drill:
     if not hypothesis:
         raise DrillInvalid("hypothesis: a drill without an expectation shows nothing")
     return drill
+
+
+def in_full(drill: Drill, strategies: Sequence[str]) -> Drill:
+    """The drill with an outage that lasts until each of these strategies has switched, in its own time.
+
+    What mends comes later by as much; nothing changes where the outage is long enough. Raises
+    CannotVote when the class would have to vote for too long.
+    """
+    begins = next(action.at for action in drill.timeline if not action.prepares)
+    mends = [action.at for action in drill.timeline if action.do in (Do.CLEAR, Do.AUTO)]
+    longest = max((STRATEGIES[name].switches_after_s or 0.0 for name in strategies if name in STRATEGIES), default=0.0)
+    if not mends or longest == 0.0:
+        return drill
+    later = max(0.0, begins + longest + FULL_SPARE_S - min(mends))
+    timeline = tuple(
+        replace(action, at=action.at + later) if action.at >= min(mends) else action for action in drill.timeline
+    )
+    seconds = drill.seconds + later
+    return replace(drill, timeline=timeline, seconds=seconds, load=replace(drill.load, seconds=seconds))
 
 
 def checked_strategies(strategies: Any) -> tuple[str, ...]:

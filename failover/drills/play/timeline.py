@@ -55,6 +55,7 @@ class Timeline:
         for fault in self._lab.clear():
             self._write("clear", fault["region"], fault["kind"], "cleared at the end of the drill", time.time())
         if self._has_pinned:
+            self._has_pinned = False
             self._route("auto")
 
     def _play(self) -> None:

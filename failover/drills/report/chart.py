@@ -10,12 +10,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from failover.drills.figures import percentile
 from failover.drills.ledger import Ledger
 
 WIDTH, LEFT, RIGHT = 960, 140, 12
 LANE, GAP, TOP = 64, 14, 56
 """Sizes in the SVG's own units."""
 FAILED = "failed"
+SHARES = (0.5, 0.99)
+"""The percentiles that are drawn."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,15 @@ class Box:
 
 @dataclass(frozen=True)
 class Lane:
-    """One strategy: its boxes, the line of its slowest votes, and its bottom."""
+    """One strategy: its boxes, the lines of its median and its 99th percentile, and its bottom."""
 
     strategy: str
     top: float
     base: float
     boxes: tuple[Box, ...]
-    slowest: str
-    slowest_ms: float
+    median: str
+    p99: str
+    peak_ms: float
 
 
 @dataclass(frozen=True)
@@ -79,15 +83,16 @@ def chart(ledger: Ledger, strategies: Sequence[str]) -> Chart:
     regions = tuple(dict.fromkeys(region for held in ledger.run.strategies.values() for region in held))
     outcomes = {strategy: _outcomes(ledger, strategy) for strategy in strategies}
     most = max((sum(count.values()) for lane in outcomes.values() for count in lane.values()), default=1)
-    slowest = {strategy: _slowest(ledger, strategy) for strategy in strategies}
+    waits = {strategy: _waits(ledger, strategy) for strategy in strategies}
     lanes = []
     for index, strategy in enumerate(strategies):
         top = TOP + index * (LANE + GAP)
         base = top + LANE
         boxes = _boxes(outcomes[strategy], (*regions, FAILED), base=base, step=step, scale=LANE / most)
-        peak = max(slowest[strategy].values(), default=0.0)
-        line = _line(slowest[strategy], peak, step=step, base=base)
-        lanes.append(Lane(strategy, top, base, tuple(boxes), line, peak))
+        each = {share: _percentiles(waits[strategy], share) for share in SHARES}
+        peak = max(each[0.99].values(), default=0.0)
+        median, p99 = (_line(each[share], peak, step=step, base=base) for share in SHARES)
+        lanes.append(Lane(strategy, top, base, tuple(boxes), median, p99, peak))
     lag_top = TOP + len(strategies) * (LANE + GAP)
     lag = {
         int(sample.at - ledger.run.at): max((ms or 0 for ms in sample.lag.values()), default=0)
@@ -120,13 +125,16 @@ def _outcomes(ledger: Ledger, strategy: str) -> dict[int, Counter[str]]:
     return seconds
 
 
-def _slowest(ledger: Ledger, strategy: str) -> dict[int, float]:
-    """By second, the longest wait in ms among the votes that were due in it and acknowledged."""
-    seconds: dict[int, float] = defaultdict(float)
+def _waits(ledger: Ledger, strategy: str) -> dict[int, list[float]]:
+    """By second, how long the votes took in ms that were due in it and acknowledged."""
+    seconds: dict[int, list[float]] = defaultdict(list)
     for receipt in ledger.of_strategy(strategy).receipts:
-        second = int(ledger.votes[receipt.vote_id].due - ledger.run.at)
-        seconds[second] = max(seconds[second], receipt.ms)
+        seconds[int(ledger.votes[receipt.vote_id].due - ledger.run.at)].append(receipt.ms)
     return seconds
+
+
+def _percentiles(waits: dict[int, list[float]], share: float) -> dict[int, float]:
+    return {second: percentile(ms, share) or 0.0 for second, ms in waits.items()}
 
 
 def _boxes(

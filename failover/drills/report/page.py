@@ -18,9 +18,11 @@ from failover.drills.report.document import LEDGER, PAGE, Document
 
 STYLE = Path(__file__).resolve().parent.parent / "templates" / "drills" / "report.css"
 STEPS = {
+    "first_failure_ms": "the first request failed",
     "detected_ms": "the monitor opened the region's circuit",
     "switched_ms": "votes went to another region",
-    "rto_ms": "the first success after the last failure",
+    "last_failure_ms": "the last request failed",
+    "rto_ms": "the first success after it",
     "failback_ms": "and after the mending: traffic came home",
 }
 """What the time without service is made of, in ms after the fault; the last one after its end."""
@@ -40,7 +42,7 @@ def write(drill: Drill, directory: Path, report: Document) -> None:
         "drill": drill,
         "report": report,
         "run": runs[0],
-        "runs": [run | {"steps": _steps(run)} for run in runs],
+        "runs": [run | {"steps": _steps(run, ledger.of_strategy(run["strategy"]))} for run in runs],
         "expectations": [row | {"strategy": run["strategy"]} for run in runs for row in run["hypothesis"]],
         "held": all(row["held"] for run in runs for row in run["hypothesis"]),
         "void": any(run["latency_void"] for run in runs),
@@ -52,8 +54,15 @@ def write(drill: Drill, directory: Path, report: Document) -> None:
     (directory / PAGE).write_text(render_to_string("drills/report.html", context), encoding="utf-8")
 
 
-def _steps(run: Document) -> list[tuple[str, float | None]]:
-    return [(text, run[name]) for name, text in STEPS.items()]
+def _steps(run: Document, ledger: Ledger) -> list[tuple[str, float | None]]:
+    begins = min((act.at for act in ledger.acts if act.what != "prepare"), default=float("inf"))
+    failures = [(tried.at - begins) * 1000 for tried in ledger.tries if tried.failed and tried.at >= begins]
+    known = run | {
+        "first_failure_ms": min(failures, default=None),
+        "last_failure_ms": max(failures, default=None),
+        "rto_ms": run["rto_ms"] if failures else None,
+    }
+    return [(text, known[name]) for name, text in STEPS.items()]
 
 
 def _style() -> str:

@@ -80,7 +80,7 @@ def test_a_file_of_a_teachers_own_is_read(tmp_path: Path) -> None:
         ('title = "A test"', 'title = "A test"\nextra = 1', "extra: is not known here"),
         ("seconds = 20", "", "seconds: a number is missing"),
         ("seconds = 20", "seconds = true", "seconds: a number is missing"),
-        ("seconds = 20", "seconds = 100000", "at most 600 s"),
+        ("seconds = 20", "seconds = 100000", "at most 3600 s"),
         ("seconds = 20", "seconds = 4", "before 4 s"),
         ("seconds = 20", 'seconds = 20\nstrategies = ["nobody"]', "there is no strategy nobody"),
         ("seconds = 20", "seconds = 20\nstrategies = []", "must be a list of names"),
@@ -154,3 +154,16 @@ def test_a_bound_is_said_in_votes() -> None:
         Expectation(ROUTER, "", "failed", least=0.25, most=0.5, share=True).bound(200) == "at least 50 and at most 100"
     )
     assert Expectation(ROUTER, "", "switched_ms", none=True).bound(200) == "never"
+
+
+@pytest.mark.parametrize(
+    ("strategies", "mended_at"),
+    [(["router", "single-region"], 38.0), (["dns-health-check-fast"], 120.0), (["router", "cold"], 930.0)],
+)
+def test_in_full_an_outage_lasts_as_long_as_the_slowest_strategy_needs(strategies: list[str], mended_at: float) -> None:
+    drill = drills.load("oct20")
+    full = drills.in_full(drill, strategies)
+    first, second, cleared, drained = full.timeline
+    assert (first.at, second.at, cleared.at) == (10.0, 16.0, mended_at)
+    assert drained.at - cleared.at == 4.0
+    assert full.seconds - cleared.at == full.load.seconds - cleared.at == 22.0

@@ -82,7 +82,7 @@ def test_a_double_tap_follows_at_once_and_a_change_after_some_thought() -> None:
         ({"rate": 0}, "votes a second"),
         ({"rate": 201}, "votes a second"),
         ({"rate": float("nan")}, "votes a second"),
-        ({"seconds": 601}, "600 s"),
+        ({"seconds": 3601}, "3600 s"),
         ({"students": 0}, "1 to 2000 students"),
         ({"students": MOST_STUDENTS + 1, "rate": 200}, "1 to 2000 students"),
         ({"students": 401}, "401 students cannot all vote: 400 votes"),

@@ -74,7 +74,7 @@ def test_void_latencies_are_shown_nowhere(tmp_path: Path) -> None:
     report = report_in(tmp_path, world(cpu=0.9))
     html = (tmp_path / "report.html").read_text()
     assert report["latency_void"]
-    assert 'polyline class="slowest"' not in html
+    assert 'polyline class="p99"' not in html
     assert not re.search(r"\d ms</td>", html)
     assert any("void" in line for line in table.lines(report))
 

@@ -47,6 +47,7 @@ class Command(BaseCommand):
         parser.add_argument("directory", nargs="?", type=Path, help="verify: where the report lies")
         parser.add_argument("digest", nargs="?", default="", help="verify: the last digest that the drill printed")
         parser.add_argument("--strategy", help=f"names with commas between, or {ALL}; default: those of the drill")
+        parser.add_argument("--full", action="store_true", help="an outage as long as the slowest strategy needs")
         parser.add_argument("--students", type=int, help="how many students vote")
         parser.add_argument("--rate", type=float, help="votes a second")
         parser.add_argument("--seed", type=int, help="the same students and answers again")
@@ -148,6 +149,8 @@ def _order(options: dict[str, Any]) -> Order:
         strategies = (*OURS, *STRATEGIES)
     elif options["strategy"]:
         strategies = drills.checked_strategies([name.strip() for name in options["strategy"].split(",")])
+    if options["full"]:
+        drill = drills.in_full(drill, strategies)
     changes = {name: options[name] for name in ("students", "rate") if options[name] is not None}
     seed = options["seed"] if options["seed"] is not None else random.randrange(10**6)
     if not 0 <= options["predict"] <= LONGEST_S:
