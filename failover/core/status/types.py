@@ -40,7 +40,11 @@ class RoutingDocument(TypedDict):
 
 
 class RegionDocument(TypedDict):
-    """One region: health, circuit, and the last two minutes of live traffic. `age_ms` is its latest canary's age."""
+    """One region: health, circuit, and the last two minutes of live traffic. `age_ms` is its latest canary's age.
+
+    `error_rate_2m` is the share that brought no answer by the region's doing. It counts refusals too, so it can be
+    above the rate that the alarm and the circuit go by: a reader wants to know what users meet.
+    """
 
     name: str
     priority: int
