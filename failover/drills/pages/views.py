@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_safe
 
-from failover.drills import drill as catalogue
+from failover.drills import drill_files as catalogue
 from failover.drills.report import document, page
 from failover.lab.demo.stock import ask_for
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from failover.drills import drill as drills
-from failover.drills.drill import Do, DrillInvalid, Expectation
+from failover.drills import drill_files as drills
+from failover.drills.drill import Do, DrillInvalid, Expectation, in_full
 from failover.drills.entries import ROUTER
 
 RIGHT = """
@@ -162,7 +162,7 @@ def test_a_bound_is_said_in_votes() -> None:
 )
 def test_in_full_an_outage_lasts_as_long_as_the_slowest_strategy_needs(strategies: list[str], mended_at: float) -> None:
     drill = drills.load("oct20")
-    full = drills.in_full(drill, strategies)
+    full = in_full(drill, strategies)
     first, second, cleared, drained = full.timeline
     assert (first.at, second.at, cleared.at) == (10.0, 16.0, mended_at)
     assert drained.at - cleared.at == 4.0

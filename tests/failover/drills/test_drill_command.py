@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from failover.drills import drill as drills
+from failover.drills import drill_files as drills
 from failover.drills.strategies.catalogue import STRATEGIES
 from tests.processes import manage
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from failover.drills import drill as drills
+from failover.drills import drill_files as drills
 from failover.drills import matrix
 from failover.drills.exports import ExportFailed
 from failover.drills.matrix import Result

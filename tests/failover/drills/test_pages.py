@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from failover.drills import drill as drills
+from failover.drills import drill_files as drills
 from failover.drills.report import document, page
 from tests.deploy_check import ROOT, production_environment
 from tests.failover.drills.reports import drill_of

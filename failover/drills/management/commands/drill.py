@@ -13,9 +13,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from failover.conf import FailoverConfig
-from failover.drills import drill as drills
+from failover.drills import drill_files as drills
 from failover.drills import exports, matrix, verify
-from failover.drills.drill import Drill, DrillInvalid
+from failover.drills.drill import Drill, DrillInvalid, in_full
 from failover.drills.entries import OURS, ROUTER, ROUTER_STALE
 from failover.drills.ledger import LedgerDamaged
 from failover.drills.plan import CannotVote
@@ -150,7 +150,7 @@ def _order(options: dict[str, Any]) -> Order:
     elif options["strategy"]:
         strategies = drills.checked_strategies([name.strip() for name in options["strategy"].split(",")])
     if options["full"]:
-        drill = drills.in_full(drill, strategies)
+        drill = in_full(drill, strategies)
     changes = {name: options[name] for name in ("students", "rate") if options[name] is not None}
     seed = options["seed"] if options["seed"] is not None else random.randrange(10**6)
     if not 0 <= options["predict"] <= LONGEST_S:
