@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,8 @@ def _drill(name: str, document: dict[str, Any]) -> Drill:
     )
     if not timeline or any(action.at >= drill.seconds or action.at <= 0 for action in timeline):
         raise DrillInvalid(f"timeline: something must happen, after the first vote and before {drill.seconds:g} s")
+    if all(action.prepares for action in timeline):
+        raise DrillInvalid("timeline: something must happen that does not only prepare")
     if list(timeline) != sorted(timeline, key=lambda action: action.at):
         raise DrillInvalid("timeline: must be in order")
     if not hypothesis:
@@ -162,7 +165,7 @@ def _made(kind: Any, where: str, members: Mapping[str, Any]) -> Any:
 
 def _fits(value: Any, type_: str) -> bool:
     """Whether a TOML value is of an annotated type; types that TOML does not have are right already."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     for part in type_.split(" | "):
         match part:
             case "str" if isinstance(value, str) and value.strip():

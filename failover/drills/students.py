@@ -114,8 +114,9 @@ class Class:
 
     async def vote(self, load: Load) -> None:
         """Runs the load to its end and waits for what is under way. Raises CannotVote before the
-        first vote only.
+        first vote only, and OSError when the ledger cannot be written.
         """
+        problem = ""
         # Phones do not share connections, and no proxy may stand between the students and this
         # machine.
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
@@ -142,18 +143,27 @@ class Class:
                 )
             )
             self.on_begin(self._began)
-            last: dict[int, Sent] = {}
-            async with asyncio.TaskGroup() as group:
-                for turn in turns:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._over.wait(), began + turn.due_s - time.monotonic())
-                    if self._over.is_set():
-                        break
-                    sent = last[turn.student] = self._sent(turn, last.get(turn.student))
-                    self.book.write(sent)
-                    for arm in self.arms:
-                        self.progress[arm.strategy].sent += 1
-                        group.create_task(self._until_answered(client, arm, sent, turn, load))
+            try:
+                await self._play(client, turns, load, began)
+            except* OSError as errors:  # only the ledger's: those of the network are replies that did not come
+                problem = f"{self.book.path} cannot be written: {errors.exceptions[0]}"
+        if problem:
+            raise OSError(problem)
+
+    async def _play(self, client: aiohttp.ClientSession, turns: Sequence[Turn], load: Load, began: float) -> None:
+        """Sends each vote when it is due, and waits for all of them. `began` is on the monotonic clock."""
+        last: dict[int, Sent] = {}
+        async with asyncio.TaskGroup() as group:
+            for turn in turns:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._over.wait(), began + turn.due_s - time.monotonic())
+                if self._over.is_set():
+                    break
+                sent = last[turn.student] = self._sent(turn, last.get(turn.student))
+                self.book.write(sent)
+                for arm in self.arms:
+                    self.progress[arm.strategy].sent += 1
+                    group.create_task(self._until_answered(client, arm, sent, turn, load))
 
     def _sent(self, turn: Turn, before: Sent | None) -> Sent:
         now, due = time.time(), self._began + turn.due_s
@@ -222,11 +232,16 @@ class Class:
 
 
 async def _survey(client: aiohttp.ClientSession, arm: Arm) -> Mapping[str, Any]:
-    """The survey as one arm serves it. Raises CannotVote."""
-    try:
-        reply = await asked(client, "GET", f"{arm.urls[0]}/api/v1/surveys/{arm.code}/")
-    except (aiohttp.ClientError, OSError) as error:
-        raise CannotVote(f"{arm.urls[0]} does not answer ({error or type(error).__name__})") from error
+    """The survey as the first stack of an arm that answers serves it. Raises CannotVote."""
+    problem = ""
+    for url in arm.urls:
+        try:
+            reply = await asked(client, "GET", f"{url}/api/v1/surveys/{arm.code}/")
+            break
+        except (aiohttp.ClientError, OSError) as error:
+            problem = problem or f"{url} does not answer ({error or type(error).__name__})"
+    else:
+        raise CannotVote(problem)
     if not reply.is_success:
         raise CannotVote(f"survey {arm.code} cannot be read: {word_of(reply)} ({reply.status})")
     return reply.body

@@ -17,7 +17,7 @@ from typing import Any
 from failover.lab.config import endpoint_host
 from failover.lab.errors import LabError
 
-LOCK, DEMO_LOCK, SECRETS = "lab.lock", "demo.lock", "secrets.env"
+LOCK, DEMO_LOCK, DRILL_LOCK, SECRETS = "lab.lock", "demo.lock", "drill.lock", "secrets.env"
 APP_ENV, CONTROL, TOKEN, CA = "app.env", "control.json", "control.token", "tls/ca.pem"
 SECOND_RUN = "run-second"
 """The run directory of a second web tier and its monitor, beside the demo's own (`LAB_RUN`)."""

@@ -22,6 +22,7 @@ from failover.drills.predict import Prediction, open_survey
 from failover.drills.students import Arm, Class
 from failover.drills.verify import STABLE_S
 from failover.lab.control.client import LabClient
+from failover.lab.files import DRILL_LOCK, DirLock
 
 PROGRESS_S = 5.0
 
@@ -56,6 +57,24 @@ def play(
     KeyboardInterrupt when the drill could not be played to its end.
     """
     url = exports.demo_url(lab.lab_dir)
+    alone = DirLock(lab.lab_dir, DRILL_LOCK, "drill")
+    alone.take()
+    try:
+        return _play_alone(order, regions, lab=lab, directory=directory, url=url, say=say)
+    finally:
+        alone.release()
+
+
+def _play_alone(
+    order: Order,
+    regions: tuple[str, ...],
+    *,
+    lab: LabClient,
+    directory: Path,
+    url: str,
+    say: Callable[[str], object],
+) -> Played:
+    """Plays while no other drill does: each would measure what the other breaks."""
     preflight.await_steady(lab, say=say)
     prediction = _predict(order, url=url, scratch=lab.lab_dir / "drills", say=say) if order.predict_s else None
     code = exports.survey_of(order.survey_file)

@@ -78,8 +78,10 @@ class Timeline:
             case Do.CLEAR:
                 self._clear(action, region)
             case Do.KILL if region:
-                at = time.time()
-                os.kill(region_of(self._lab.state(), region)["engine"]["pid"], signal.SIGKILL)
+                pid, at = region_of(self._lab.state(), region)["engine"]["pid"], time.time()
+                if pid is None:
+                    raise ExportFailed(f"the engine of {region} does not run, so it cannot be killed")
+                os.kill(pid, signal.SIGKILL)
                 self._write("kill", region, "kill", action.text, at)
             case Do.PIN if region:
                 self._has_pinned, at = True, time.time()

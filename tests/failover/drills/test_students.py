@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from failover.drills.entries import Entry
 from failover.drills.ledger import Ledger, LedgerFile
 from failover.drills.plan import FASTEST, LONGEST_S, CannotVote, Intent, Load
 from failover.drills.students import Arm, Class, answers, loopback
@@ -233,3 +234,29 @@ def test_a_latency_counts_from_when_the_vote_was_due(tmp_path: Path) -> None:
     assert sent.due <= sent.at
     assert receipt.ms == pytest.approx((receipt.at - sent.due) * 1000, abs=5)
     assert receipt.ms > 700 > ledger.tries[-1].ms
+
+
+def test_a_ledger_that_cannot_be_written_ends_the_class_and_is_kept(tmp_path: Path) -> None:
+    """Nothing is sent that is not written down first."""
+
+    class Full(LedgerFile):
+        lines = 0
+
+        def write(self, entry: Entry) -> None:
+            self.lines += 1
+            if self.lines > 12:
+                raise OSError(28, "No space left on device")
+            super().write(entry)
+
+    with application() as app, Full(tmp_path / "ledger.jsonl") as book:
+        with pytest.raises(OSError, match=r"cannot be written: .*No space left"):
+            asyncio.run(Class([Arm("router", (app.url,), "DEMO20")], book).vote(Load(rate=50, seconds=2)))
+        assert set(app.names()) <= set(Ledger.read(book.path).votes)
+
+
+def test_a_stack_that_does_not_answer_is_no_reason_not_to_begin(tmp_path: Path) -> None:
+    with application() as gone:
+        pass
+    with application() as there, LedgerFile(tmp_path / "l.jsonl") as book:
+        asyncio.run(Class([Arm("router", (gone.url, there.url), "DEMO20")], book).vote(ONE_VOTE))
+    assert len(there.received) == 1

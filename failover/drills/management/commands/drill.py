@@ -125,7 +125,7 @@ class Command(BaseCommand):
             environment = document.this_machine(lab.state())
             played = play(order, FailoverConfig.parse(settings.FAILOVER).regions, lab=lab, directory=directory, say=say)
             predicted = played.prediction.answers() if played.prediction else None
-        except (DrillInvalid, CannotVote, LedgerDamaged, exports.ExportFailed, LabError) as error:
+        except (DrillInvalid, CannotVote, LedgerDamaged, exports.ExportFailed, LabError, OSError) as error:
             raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
         except KeyboardInterrupt:
             raise CommandError("stopped; everything that was broken is mended", returncode=COULD_NOT_RUN) from None

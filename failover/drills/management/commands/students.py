@@ -68,7 +68,7 @@ class Command(BaseCommand):
             urls = tuple(map(loopback, options["url"] or [demo_url(Path(settings.LAB_DIR))]))
             code = options["code"] or survey_of(OWN_SURVEY)
             ledger = self._vote(load, Arm(ROUTER, urls, code), options)
-        except (CannotVote, LedgerDamaged, ExportFailed) as error:
+        except (CannotVote, LedgerDamaged, ExportFailed, OSError) as error:
             raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
         if options["check"]:
             self._check(ledger)
