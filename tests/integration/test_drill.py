@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from failover.lab.control.client import LabClient
+from failover.lab.files import DRILL_LOCK, DirLock
 from tests.integration.demo import Demo, demo_in
 from tests.processes import ROOT, manage_environment
 from tests.waiting import wait_until
@@ -177,3 +178,16 @@ def test_a_drill_does_not_begin_where_something_is_broken(demo: Demo, monkeypatc
     demo.output_of("routing", "pin", "us-west-2", "--reason", "a test")
     wait_until(lambda: "pinned to us-west-2" in preflight.not_steady(lab), within=20, what="the pin is seen")
     demo.mend()
+
+
+def test_a_second_drill_at_the_same_time_is_one_line(demo: Demo, tmp_path: Path) -> None:
+    first = DirLock(demo.lab_dir, DRILL_LOCK, "drill")
+    first.take()
+    try:
+        process = drill(demo, "--out", str(tmp_path / "second"))
+        output, _ = process.communicate(timeout=60)
+    finally:
+        first.release()
+    assert (process.returncode, "a drill (pid" in output) == (2, True), output
+    assert not (tmp_path / "second").exists()
+    assert faults(demo) == []
