@@ -11,7 +11,6 @@ from failover.drills import matrix
 from failover.drills.exports import ExportFailed
 from failover.drills.matrix import Result
 from failover.lab.faults.kinds import KINDS
-from tests.processes import manage
 
 RESULT = Result("dns-empty", "first", 0, 100, 0, 0, 0, 0.0, 500.0, 90.0)
 
@@ -59,11 +58,3 @@ def test_the_table_has_medians_and_ranges_and_the_sum_of_what_was_lost() -> None
     assert dns.split()[:3] == ["dns-empty", "first", "3"]
     assert hang.endswith("never")
     assert lines[-1] == "4 runs, 400 votes: 3 lost, 0 duplicated"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"), [(("--kinds", "nothing"), "no such kind of fault: nothing"), (("--repeats", "0"), "1")]
-)
-def test_what_cannot_run_is_one_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
-    done = manage("drill", "matrix", *arguments, lab_dir=tmp_path)
-    assert (done.returncode, message in done.stderr) == (2, True)
