@@ -72,9 +72,12 @@ class Expectation:
 
     def bound(self, attempted: int) -> str:
         """For people, where so many votes were attempted."""
-        least, most = self._sides(attempted)
-        sides = [f"at least {least:g}" if least is not None else "", f"at most {most:g}" if most is not None else ""]
-        return "never" if self.none else " and ".join(side for side in sides if side)
+        sides = [
+            f"{words} {side / 1000:g} s" if self.measure.endswith("_ms") else f"{words} {side:g}"
+            for words, side in zip(("at least", "at most"), self._sides(attempted), strict=True)
+            if side is not None
+        ]
+        return "never" if self.none else " and ".join(sides)
 
     def holds(self, measured: float | None, attempted: int) -> bool:
         """Whether it came true."""

@@ -67,7 +67,7 @@ def this_machine(state: Mapping[str, Any]) -> Document:
         "python": platform.python_version(),
         "system": platform.system(),
         "processors": os.cpu_count(),
-        "rtt_ms": {row["name"]: row["front"]["rtt_ms"] for row in state["regions"]},
+        "round_trips": ", ".join(f"{row['name']} {row['front']['rtt_ms']:g} ms" for row in state["regions"]),
         "tls": bool(state["tls"]),
     }
 

@@ -23,7 +23,7 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
     for run in runs:
         for row in run["hypothesis"]:
             held = "held    " if row["held"] else "NOT HELD"
-            figure = f"{row['measure']} {_plain(row['measured'])}; {row['bound']}"
+            figure = f"{row['measure']} {_measured(row)}; {row['bound']}"
             yield f"{held}  {run['strategy']}: {row['text']} ({figure})"
     yield f"{'strategy':<22}{'votes':>7}" + "".join(f"{name:>17}" for name in COLUMNS)
     for run in runs:
@@ -31,6 +31,11 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
         yield f"{run['strategy']:<22}{run['votes']['attempted']:>7}{cells}"
     if any(run["latency_void"] for run in runs):
         yield "void: this machine was busy for more than 70 % of the time, so no latency is shown"
+
+
+def _measured(row: dict[str, Any]) -> str:
+    is_time = row["measure"].endswith("_ms") and row["measured"] is not None
+    return _seconds(row["measured"]) + " s" if is_time else _plain(row["measured"])
 
 
 def _ms(run: dict[str, Any], value: float | None) -> str | None:

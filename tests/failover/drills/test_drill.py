@@ -158,6 +158,7 @@ def test_a_bound_is_said_in_votes() -> None:
         Expectation(ROUTER, "", "failed", least=0.25, most=0.5, share=True).bound(200) == "at least 50 and at most 100"
     )
     assert Expectation(ROUTER, "", "switched_ms", none=True).bound(200) == "never"
+    assert Expectation(ROUTER, "", "rto_ms", least=500, most=20_000).bound(200) == "at least 0.5 s and at most 20 s"
 
 
 @pytest.mark.parametrize(
