@@ -10,24 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from failover.drills.entries import Receipt
-from failover.drills.figures import first_receipts, latency_ms, regions_served, worst_ms
+from failover.drills.figures import first_receipts, regions_served, worst_ms
 from failover.drills.ledger import Ledger
 from failover.drills.verdict import Ballot, Problem, Store, Verdict, Wrong
 
 
-def check(ledger: Ledger, store: Store, *, alone: bool = False, first_look: Iterable[Ballot] | None = None) -> Verdict:
+def check(ledger: Ledger, store: Store, *, alone: bool = False) -> Verdict:
     """Says what became of every acknowledged vote.
 
     `alone`: no other people voted in this survey, so every ballot must be the ledger's.
-    `first_look` is a region's rows from before the regions converged: acknowledged votes that are
-    missing there and present in the store are counted as `late`.
     """
     rows = [*store.merged, *(ballot for region in store.raw.values() for ballot in region)]
     held = _latest(ledger, store.merged)
     receipts = [receipt for receipt in first_receipts(ledger) if receipt.round == store.round]
     gone = [receipt for receipt in receipts if not _covered(ledger, receipt, held)]
-    missed_at_first = set() if first_look is None else _missing(ledger, receipts, _latest(ledger, first_look))
-    gone_ids = {receipt.vote_id for receipt in gone}
     acknowledged = {receipt.vote_id for receipt in ledger.receipts}
     refused = {refusal.vote_id for refusal in ledger.refused} - acknowledged
     problems = (
@@ -45,10 +41,8 @@ def check(ledger: Ledger, store: Store, *, alone: bool = False, first_look: Iter
         refused=len(refused),
         failed=len(ledger.votes) - len(acknowledged) - len(refused),
         found=len(receipts) - len(gone),
-        late=len(missed_at_first - gone_ids),
         recorded_unacknowledged=len({ballot.vote_id for ballot in rows} & (ledger.votes.keys() - acknowledged)),
         regions=regions_served(ledger),
-        latency=latency_ms(ledger),
         worst_ms=worst_ms(ledger),
         problems=problems,
     )
@@ -82,10 +76,6 @@ def _latest(ledger: Ledger, ballots: Iterable[Ballot]) -> dict[str, str]:
 def _covered(ledger: Ledger, receipt: Receipt, held: Mapping[str, str]) -> bool:
     """Whether the vote itself or a later one of the same voter is there."""
     return held.get(ledger.votes[receipt.vote_id].voter, "") >= receipt.vote_id
-
-
-def _missing(ledger: Ledger, receipts: Sequence[Receipt], held: Mapping[str, str]) -> set[str]:
-    return {receipt.vote_id for receipt in receipts if not _covered(ledger, receipt, held)}
 
 
 def _ours(ledger: Ledger, ballots: Iterable[Ballot], *, alone: bool) -> list[Ballot]:

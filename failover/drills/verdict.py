@@ -74,10 +74,8 @@ class Verdict:
     refused: int
     failed: int
     found: int
-    late: int
     recorded_unacknowledged: int
     regions: Mapping[str, int]
-    latency: Mapping[str, float | None]
     worst_ms: float | None
     problems: tuple[Problem, ...]
 
@@ -97,24 +95,12 @@ class Verdict:
         """
         return self.count(Wrong.ABSENT, Wrong.REVERTED)
 
-    def votes_block(self) -> dict[str, int]:
-        """The `votes` of a drill report."""
-        return {
-            "attempted": self.attempted,
-            "acknowledged": self.acknowledged,
-            "failed": self.failed,
-            "found": self.found,
-            "late": self.late,
-            "lost": self.lost,
-            "duplicated": self.count(Wrong.DUPLICATED),
-        }
-
     def summary(self) -> str:
         """For people: one line, and a further line with examples for each kind of problem."""
         served = ", ".join(f"{region} {count}" for region, count in self.regions.items()) or "no region"
         lines = [
             f"{self.attempted} votes: {self.acknowledged} acknowledged ({served}), {self.refused} refused, "
-            f"{self.failed} failed; {self.found} found, {self.late} of them late, {self.lost} lost, "
+            f"{self.failed} failed; {self.found} found, {self.lost} lost, "
             f"{self.count(Wrong.DUPLICATED)} duplicated; {self.recorded_unacknowledged} recorded without the "
             f"voter knowing; worst {self.worst_ms or 0:.0f} ms"
         ]

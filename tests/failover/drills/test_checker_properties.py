@@ -95,7 +95,7 @@ def test_any_ballot_counted_twice_is_found(world: World, data: st.DataObject) ->
     assume(store.merged)
     twice = data.draw(st.sampled_from(store.merged))
     verdict = check(world.ledger(), replace(store, merged=(*store.merged, twice)), alone=True)
-    assert verdict.votes_block()["duplicated"] == 1
+    assert verdict.count(Wrong.DUPLICATED) == 1
 
 
 @given(worlds(), st.data())

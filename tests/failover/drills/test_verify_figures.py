@@ -159,6 +159,13 @@ def test_without_a_success_afterwards_there_is_no_rto() -> None:
     assert world.figures()["rto_ms"] is None
 
 
+def test_what_failed_before_the_fault_and_refusals_are_no_failures_of_the_outage() -> None:
+    world = World(broken=1.5)
+    for number, http in enumerate(((503, 503), (201,), (409,), (422,), (201,))):
+        world.vote(f"student-{number}", http=http)
+    assert world.figures()["rto_ms"] == 0.0
+
+
 def test_the_monitors_log_tells_detection_switch_and_return() -> None:
     world = World(broken=2.0, mended=5.0)
     for voter in range(8):
