@@ -22,7 +22,7 @@ from failover.drills.predict import Prediction, open_survey
 from failover.drills.students import Arm, Class
 from failover.drills.verify import STABLE_S
 from failover.lab.control.client import LabClient
-from failover.lab.files import DRILL_LOCK, DirLock
+from failover.lab.files import DEMO_LOCK, DRILL_LOCK, DirLock, is_running
 
 PROGRESS_S = 5.0
 
@@ -126,17 +126,19 @@ def _vote(
     watching = Watching(running, regions, lab=lab, book=book)
     try:
         watching.start()
-        asyncio.run(_class(lesson, order.load, timeline, say))
+        asyncio.run(_class(lesson, order.load, timeline, lab_dir=lab.lab_dir, say=say))
         timeline.end()
         _await_arrivals(running, lesson, watching)
     finally:
-        timeline.end()
-        watching.end()
+        try:
+            timeline.end()
+        finally:
+            watching.end()
     if timeline.problem:
         raise ExportFailed(timeline.problem)
 
 
-async def _class(lesson: Class, load: Load, timeline: Timeline, say: Callable[[str], object]) -> None:
+async def _class(lesson: Class, load: Load, timeline: Timeline, *, lab_dir: Path, say: Callable[[str], object]) -> None:
     """Ctrl-C and SIGTERM end the drill; the votes that are under way come to their end."""
     loop, began = asyncio.get_running_loop(), time.monotonic()
     stopped = False
@@ -152,6 +154,8 @@ async def _class(lesson: Class, load: Load, timeline: Timeline, say: Callable[[s
     voting = loop.create_task(lesson.vote(load))
     while not voting.done():
         await asyncio.wait([voting], timeout=PROGRESS_S)
+        if not timeline.problem and not is_running(lab_dir, DEMO_LOCK):
+            timeline.problem = f"the demo in LAB_DIR={lab_dir} has ended"
         if timeline.problem:
             lesson.stop()
         for strategy, progress in lesson.progress.items():
