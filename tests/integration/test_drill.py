@@ -83,7 +83,8 @@ share = true
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     lab_dir = tmp_path_factory.mktemp("drill")
-    with demo_in(lab_dir, LAB_RTT_MS="20") as demo:
+    # Each drill opens a circuit, and each opening is held longer than the one before.
+    with demo_in(lab_dir, LAB_RTT_MS="20", FAILOVER_HOLD_S="1") as demo:
         (lab_dir / "short.toml").write_text(DRILL)
         yield demo
     assert processes_of_stock(demo) == [], "it ends with the demo"

@@ -24,9 +24,3 @@ def budget(row: Mapping[str, float]) -> str:
     """How much of the failures that were allowed was used: in per cent, or how many times over."""
     times = row["used"] / row["allowed"]
     return f"{times:.0f} times" if times > 2 else f"{100 * times:.0f} %"
-
-
-@register.filter
-def svg(value: float) -> str:
-    """A number as SVG wants it, whatever the language."""
-    return f"{value:g}"
