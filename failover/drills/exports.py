@@ -114,14 +114,17 @@ def _as_it_should_be() -> Iterator[None]:
 
 def output_of(*arguments: str, env: Mapping[str, str] | None = None) -> str:
     """Runs manage.py in a process of its own. `env`: this process's when None. Raises ExportFailed."""
-    done = subprocess.run(
-        [sys.executable, str(MANAGE), *arguments],
-        capture_output=True,
-        text=True,
-        env=env,
-        timeout=EXPORT_TIMEOUT_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, str(MANAGE), *arguments],
+            capture_output=True,
+            text=True,
+            env=env,
+            timeout=EXPORT_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ExportFailed(f"{' '.join(arguments)}: did not end within {EXPORT_TIMEOUT_S:.0f} s") from None
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise ExportFailed(f"{' '.join(arguments)}: {lines[-1] if lines else 'it printed nothing'}")

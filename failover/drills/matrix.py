@@ -16,7 +16,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,15 +25,19 @@ from statistics import median
 
 from failover.drills.drill import ORDINALS
 from failover.drills.exports import ExportFailed
-from failover.drills.play.preflight import status_of
+from failover.drills.play.preflight import STEADY_S, status_of
 from failover.lab import environment
 from failover.lab.config import PROJECT
+from failover.lab.demo.children import Children
+from failover.lab.demo.demo import MANAGE
 from failover.lab.faults.kinds import KINDS
-from failover.lab.logs import last_line
+from failover.lab.logs import last_line, last_line_of
 
 RESULTS = "matrix.jsonl"
-START_S, RUN_S = 120.0, 180.0
-MANAGE = (sys.executable, str(PROJECT / "manage.py"))
+START_S = 120.0
+RUN_S = STEADY_S + 120.0
+"""How long one run may take, the wait for the steady state included."""
+DEMO = "demo"
 DRILL = """
 title = "{kind} in the {region} region"
 claim = "One kind of fault, in one region."
@@ -164,15 +167,18 @@ def _run(cell: Cell, directory: Path, lab_dir: Path, env: Mapping[str, str]) -> 
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(DRILL.format(kind=cell.kind, region=cell.region))
     _forget_history(lab_dir)
-    done = subprocess.run(
-        [*MANAGE, "drill", str(file), "--strategy", "router", "--out", str(out), "--seed", str(cell.repeat)],
-        cwd=PROJECT,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=RUN_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*MANAGE, "drill", str(file), "--strategy", "router", "--out", str(out), "--seed", str(cell.repeat)],
+            cwd=PROJECT,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=RUN_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ExportFailed(f"{name}: did not end within {RUN_S:.0f} s") from None
     if done.returncode not in (0, 1):
         raise ExportFailed(f"{name}: {last_line(done.stderr or done.stdout)}")
     report = json.loads((out / "report.json").read_text())
@@ -231,19 +237,14 @@ def _demo(lab_dir: Path, *, tls: bool) -> Iterator[dict[str, str]]:
         port = free.getsockname()[1]
     variables = {"LAB_DIR": str(lab_dir.resolve()), "PORT": str(port), "LAB_TLS": "1" if tls else "0"}
     env = {**environment.for_child(os.environ), **variables}
-    lab_dir.mkdir(parents=True, exist_ok=True)
-    log = lab_dir / "demo.out"
-    with log.open("w") as out:
-        demo = subprocess.Popen(
-            [*MANAGE, "demo"], cwd=PROJECT, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
-        )
+    children = Children(lab_dir, env, say=lambda _line: None)
+    children.start(DEMO, [*MANAGE, "demo"])
     try:
         deadline = time.monotonic() + START_S
-        while not (lab_dir / "demo.json").exists():
-            if demo.poll() is not None or time.monotonic() > deadline:
-                raise ExportFailed(f"the demo of the matrix did not start: {last_line(log.read_text())}")
+        while _pids(lab_dir).get("demo") != children.pid(DEMO):
+            if children.exit_code(DEMO) is not None or time.monotonic() > deadline:
+                raise ExportFailed(f"the demo of the matrix did not start: {last_line_of(children.log(DEMO))}")
             time.sleep(0.1)
         yield env
     finally:
-        demo.terminate()
-        demo.wait()
+        children.stop()

@@ -129,7 +129,9 @@ def main(directory: Path, expected: str = "") -> tuple[int, str]:
         entries, last = read(text)
         claims = {"report's digest": report["digest"], "digest that you gave": expected or last}
         wrong = [f"the {name} is {end}, and the ledger ends with {last}" for name, end in claims.items() if end != last]
-        for run in report.get("runs", [report]):
+        runs, names = report.get("runs", [report]), next((e["strategies"] for e in entries if e["line"] == "run"), ())
+        wrong += ["other strategies were played"] * (sorted(run["strategy"] for run in runs) != sorted(names))
+        for run in runs:
             computed = figures(entries, run["strategy"])
             differing = [name for name in computed if run.get(name, math.nan) != computed[name]]
             wrong += [f"{run['strategy']}: {n} is {run.get(n)}, and the ledger says {computed[n]}" for n in differing]
@@ -137,11 +139,9 @@ def main(directory: Path, expected: str = "") -> tuple[int, str]:
             wrong += [row["text"] for row in run["hypothesis"] if flat.get(row["measure"]) != row["measured"]]
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         wrong = [f"{error}" if isinstance(error, ValueError) else f"no drill writes such a file: {error!r}"]
-    return (
-        (1, "does not agree: " + "\n".join(wrong))
-        if wrong
-        else (0, f"{len(entries)} lines agree with the report; last digest {last}")
-    )
+    if wrong:
+        return 1, "does not agree: " + "\n".join(wrong)
+    return 0, f"{len(entries)} lines agree with the report; last digest {last}"
 
 
 if __name__ == "__main__":

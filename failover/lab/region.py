@@ -136,10 +136,11 @@ class Region:
             return cut
 
     def add_table(self, table: TableSpec) -> None:
-        """Create a table here, and again whenever the engine starts empty."""
+        """Create a table here, empty, and again whenever the engine starts empty."""
         with self._life:
             self._tables = (*self._tables, table)
             if self._replica is not None:
+                self._replica.delete_table(table.name)  # an engine that was saved amid a drill still has it
                 self._replica.create_tables((table,))
 
     def remove_table(self, name: str) -> None:

@@ -109,15 +109,15 @@ def faults(demo: Demo) -> list[str]:
 
 def processes_of_drills(demo: Demo) -> list[str]:
     """What a drill started and has not ended."""
-    found = []
+    commands = []
     for process in psutil.process_iter():
         try:
             command = " ".join(process.cmdline())
             if "failover.drills" in command and str(demo.lab_dir) in command + str(process.environ()):
-                found.append(command)
+                commands.append(command)
         except psutil.Error:
             continue
-    return found
+    return commands
 
 
 def test_a_drill_counts_every_vote_of_two_strategies_and_leaves_evidence(demo: Demo, tmp_path: Path) -> None:
@@ -175,13 +175,13 @@ def test_a_drill_does_not_begin_where_something_is_broken(demo: Demo, monkeypatc
     from failover.drills.exports import ExportFailed
     from failover.drills.play import preflight
 
-    lab, said = LabClient(demo.lab_dir), []
+    lab, lines = LabClient(demo.lab_dir), []
     demo.fault("us-west-2", "latency", "--ms", "1", "--for", "60")
     with pytest.raises(ExportFailed, match="broken already: latency in us-west-2"):
-        preflight.await_steady(lab, say=said.append, within_s=0.5)
-    assert said == ["waiting for the steady state: broken already: latency in us-west-2"]
+        preflight.await_steady(lab, say=lines.append, within_s=0.5)
+    assert lines == ["waiting for the steady state: broken already: latency in us-west-2"]
     demo.mend()
-    preflight.await_steady(lab, say=said.append)
+    preflight.await_steady(lab, say=lines.append)
     demo.output_of("routing", "pin", "us-west-2", "--reason", "a test")
     wait_until(lambda: "pinned to us-west-2" in preflight.not_steady(lab), within=20, what="the pin is seen")
     demo.mend()
@@ -204,14 +204,14 @@ def test_a_second_drill_at_the_same_time_is_one_line(demo: Demo, tmp_path: Path)
 
 
 def processes_of_stock(demo: Demo) -> list[int]:
-    found = []
+    pids = []
     for process in psutil.process_iter():
         try:
             if "failover.drills.stock" in " ".join(process.cmdline()) and str(demo.lab_dir) in str(process.environ()):
-                found.append(process.pid)
+                pids.append(process.pid)
         except psutil.Error:
             continue
-    return found
+    return pids
 
 
 def address(demo: Demo) -> str:

@@ -60,8 +60,8 @@ def running(
             strategy = STRATEGIES[name]
             lab.add_table(strategy.table)
             with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
-                children.environment |= {"DRILL_STRATEGY": name, "DRILL_SOCKET": str(listening.fileno())}
-                children.start(strategy.table, COMMAND, keep=[listening.fileno()])
+                variables = {"DRILL_STRATEGY": name, "DRILL_SOCKET": str(listening.fileno())}
+                children.start(strategy.table, COMMAND, keep=[listening.fileno()], extra=variables)
                 address = f"http://127.0.0.1:{listening.getsockname()[1]}"
             arms.append(Arm(name, (address,), code, strategy.regions(regions)))
         _await(arms, children)
@@ -85,19 +85,16 @@ def _second_tier(children: Children, survey_file: Path, regions: tuple[str, ...]
         copy.flush()
         code = exports.output_of("survey", "import", copy.name).strip()
     with socket.create_server(("127.0.0.1", 0)) as free:
-        address = "127.0.0.1:{1}".format(*free.getsockname())
-    before = dict(children.environment)
-    children.environment |= {
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    variables = {
         "BIND": address,
         "WORKERS": "1",
         "LAB_RUN": files.SECOND_RUN,
         "FAILOVER_DNS_STALE_S": f"{STALE_S:g}",
         "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab",
     }
-    children.start(f"drill-monitor-{ROUTER_STALE}", [*MANAGE, "monitor"])
-    children.start(f"drill-{ROUTER_STALE}", GUNICORN)
-    children.environment.clear()
-    children.environment.update(before)
+    children.start(f"drill-monitor-{ROUTER_STALE}", [*MANAGE, "monitor"], extra=variables)
+    children.start(f"drill-{ROUTER_STALE}", GUNICORN, extra=variables)
     return Arm(ROUTER_STALE, (f"http://{address}",), code, regions)
 
 

@@ -38,19 +38,20 @@ def read(ledger: Ledger, arm: Arm, *, lab: LabClient, within_s: float = CONVERGE
 
 
 def _of_the_application(ledger: Ledger, arm: Arm, *, within_s: float) -> list[FinalRead]:
-    """Its own export, for every round in which a vote was acknowledged."""
+    """Its own export, for every round in which a vote was acknowledged; the current one when none was."""
     rounds = sorted({receipt.round for receipt in ledger.of_strategy(arm.strategy).receipts})
+    asked: Sequence[int | None] = rounds or [None]
     reads = []
-    for number in rounds:
+    for number in asked:
         try:
             store = exports.converged(arm.code, arm.regions, within_s=within_s, number=number)
         except ExportFailed:
-            reads += [FinalRead(arm.strategy, region, number, None, time.time()) for region in arm.regions]
+            reads += [FinalRead(arm.strategy, region, number or 0, None, time.time()) for region in arm.regions]
             continue
         counted = sum(ballot.voter.startswith(ledger.run.voters) for ballot in store.merged)
         for region, ballots in store.raw.items():
             held = [(ballot.voter, ballot.vote_id, ballot.answers) for ballot in ballots]
-            reads.append(FinalRead(arm.strategy, region, number, _ours(ledger, held), time.time(), counted))
+            reads.append(FinalRead(arm.strategy, region, store.round, _ours(ledger, held), time.time(), counted))
     return reads
 
 

@@ -53,11 +53,11 @@ def not_steady(lab: LabClient) -> str:
 
 def await_steady(lab: LabClient, *, say: Callable[[str], object], within_s: float = STEADY_S) -> None:
     """Returns once the demo is steady. Raises ExportFailed with what is not, after `within_s`."""
-    deadline, said = time.monotonic() + within_s, ""
+    deadline, reported = time.monotonic() + within_s, ""
     while reason := not_steady(lab):
         if time.monotonic() > deadline:
             raise ExportFailed(f"the demo is not in its steady state: {reason}")
-        if reason != said:
+        if reason != reported:
             say(f"waiting for the steady state: {reason}")
-            said = reason
+            reported = reason
         time.sleep(LOOK_AGAIN_S)

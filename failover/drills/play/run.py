@@ -134,8 +134,8 @@ def _vote(
             timeline.end()
         finally:
             watching.end()
-    if timeline.problem:
-        raise ExportFailed(timeline.problem)
+    if timeline.problem or not timeline.is_complete:
+        raise ExportFailed(timeline.problem or "the timeline was not played to its end")
 
 
 async def _class(lesson: Class, load: Load, timeline: Timeline, *, lab_dir: Path, say: Callable[[str], object]) -> None:

@@ -40,6 +40,8 @@ class Timeline:
         self._over = threading.Event()
         self._has_pinned = False
         self.problem = ""
+        self.is_complete = False
+        """Whether everything was played."""
         self._thread = threading.Thread(target=self._play, name="timeline", daemon=True)
 
     def start(self, began: float) -> None:
@@ -68,6 +70,7 @@ class Timeline:
                 self.problem = f"at {action.at:g} s, {action.do} {action.kind} {action.region}: {error}"
                 self._say(self.problem)
                 return
+        self.is_complete = True
 
     def _do(self, action: Action) -> None:
         region = self._regions[ORDINALS[action.region]] if action.region else None

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from failover.drills.figures import percentile
+from failover.drills.figures import first_receipts, percentile
 from failover.drills.ledger import Ledger
 
 WIDTH, LEFT, RIGHT = 960, 140, 12
@@ -128,7 +128,7 @@ def _outcomes(ledger: Ledger, strategy: str) -> dict[int, Counter[str]]:
 def _waits(ledger: Ledger, strategy: str) -> dict[int, list[float]]:
     """By second, how long the votes took in ms that were due in it and acknowledged."""
     seconds: dict[int, list[float]] = defaultdict(list)
-    for receipt in ledger.of_strategy(strategy).receipts:
+    for receipt in first_receipts(ledger.of_strategy(strategy)):
         seconds[int(ledger.votes[receipt.vote_id].due - ledger.run.at)].append(receipt.ms)
     return seconds
 

@@ -88,11 +88,12 @@ class Page:
 
     def _read_survey(self) -> dict[str, Any]:
         """The survey as our API gives it, read once. Raises OSError or ValueError."""
-        if self._survey is None:
-            with DIRECT.open(f"http://127.0.0.1:{self._ours}/api/v1/surveys/{SURVEY}/", timeout=10) as reply:
-                self._survey = json.load(reply)
-        assert self._survey is not None  # noqa: S101  (for the type checker: it was read above)
-        return self._survey
+        if self._survey is not None:
+            return self._survey
+        with DIRECT.open(f"http://127.0.0.1:{self._ours}/api/v1/surveys/{SURVEY}/", timeout=10) as reply:
+            survey: dict[str, Any] = json.load(reply)
+        self._survey = survey
+        return survey
 
     def _vote(self, voter: str, survey: Mapping[str, Any], form: Mapping[str, list[str]]) -> None:
         answers = {

@@ -68,9 +68,9 @@ class Application:
         """One request."""
         path = f"/api/v1/surveys/{self._survey['code']}/"
         match request["REQUEST_METHOD"], request["PATH_INFO"]:
-            case "GET", found if found == path:
+            case "GET", asked if asked == path:
                 status, body = HTTPStatus.OK, dict(self._survey)
-            case "POST", found if found == f"{path}ballots":
+            case "POST", asked if asked == f"{path}ballots":
                 status, body = self._vote(request)
             case _:
                 status, body = HTTPStatus.NOT_FOUND, {"detail": "There is one survey here."}

@@ -40,9 +40,11 @@ class Children:
         self._commands: dict[str, Sequence[str]] = {}
         self._restarts: deque[float] = deque(maxlen=MOST_RESTARTS)
 
-    def start(self, name: str, command: Sequence[str], *, keep: Sequence[int] = ()) -> None:
-        """Start a child, which gets the open files `keep` too. Its log is emptied at its first start
-        in this demo.
+    def start(
+        self, name: str, command: Sequence[str], *, keep: Sequence[int] = (), extra: Mapping[str, str] | None = None
+    ) -> None:
+        """Start a child, which gets the open files `keep` and the variables `extra` too. Its log is
+        emptied at its first start in this demo.
         """
         log = self.log(name)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +52,7 @@ class Children:
             self._processes[name] = subprocess.Popen(
                 command,
                 cwd=PROJECT,
-                env=self.environment,
+                env={**self.environment, **(extra or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

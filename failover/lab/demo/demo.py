@@ -217,6 +217,7 @@ def _environment(config: DemoConfig) -> dict[str, str]:
     return {
         **environment.for_child(os.environ),
         "LAB_DIR": str(config.lab_dir),
+        "LAB_RUN": "",  # the demo's own run directory, whatever this shell says
         "DJANGO_SETTINGS_MODULE": "surveyapp.settings.lab",
         "DJANGO_ALLOWED_HOSTS": ",".join(config.hosts),
         "SURVEY_PUBLIC_URL": config.url if config.is_open else "",

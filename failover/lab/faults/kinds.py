@@ -156,6 +156,30 @@ class Latency(FaultKind):
         world.regions[region].gate.slow(0)
 
 
+class Overload(FaultKind):
+    """The region works on one request at a time, each for some time: its capacity is small.
+
+    What is more waits in line. The region cannot know whose clients gave up meanwhile, and works on
+    their requests too. Open connections are cut unless the order keeps them: those live on as they were.
+    """
+
+    name = "overload"
+    layer = Layer.REPLY
+    summary = "one request at a time, --ms each (20); more wait in line, also those whose clients gave up"
+    ms = Milliseconds(1, 20, 60_000)
+    cuts = True
+
+    def apply(self, world: World, order: Order) -> int:
+        """Make the capacity small, then cut: only a new connection is in the line."""
+        gate = world.regions[order.region].gate
+        gate.work(order.ms or 0)
+        return 0 if order.keep_connections else gate.cut()
+
+    def restore(self, world: World, region: str) -> None:
+        """Work as fast as the engine does."""
+        world.regions[region].gate.work(0)
+
+
 class Freeze(FaultKind):
     """The engine's process is suspended: connections are accepted and nothing is answered.
 
@@ -242,6 +266,7 @@ KINDS: tuple[FaultKind, ...] = (
     FrontFault(Manner.HTTP_503, "every request is answered with HTTP 503"),
     FrontFault(Manner.THROTTLE, "every request is throttled (ProvisionedThroughputExceededException)"),
     FrontFault(Manner.DENY, "every request is refused (AccessDeniedException)"),
+    Overload(),
     FrontFault(Manner.LOST_REPLY, "writes are applied, and the connection is reset in place of the reply"),
     Freeze(),
     Stop(),

@@ -7,9 +7,11 @@ hides what would be replied, cannot be checked, and the finding says so.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -44,6 +46,8 @@ TRIES = 3
 """How often a time is measured that a busy machine may lengthen; the best measurement counts."""
 MOST_DRIPS = 8
 """A reply of more bytes than this within one check does not drip."""
+CROWD = 6
+"""How many requests at the same time show that a region works on one after the other."""
 Fault = dict[str, Any]
 
 
@@ -202,6 +206,31 @@ def _latency(state: State, fault: Fault, broken: bool) -> Finding:
     return Finding(holds, f"{fastest.text}, {fastest.ms:.0f} ms later")
 
 
+def _overload(state: State, fault: Fault, broken: bool) -> Finding:
+    """Some requests at the same time: under the fault the last of them waits behind the others."""
+    waits_ms, patience_s = (CROWD - 1) * fault["ms"], min(2 * CROWD * fault["ms"] / 1000, LONG_HELD_S)
+
+    def ask(connection: FrontConnection) -> Outcome:
+        return connection.ask()
+
+    def differ_ms() -> float:
+        """How much later the last one was answered than the first; infinite when it was not."""
+        with ExitStack() as stack, ThreadPoolExecutor(CROWD) as pool:
+            connections = [
+                stack.enter_context(FrontConnection(state, fault["region"], patience_s=patience_s))
+                for _ in range(CROWD)
+            ]
+            outcomes = list(pool.map(ask, connections))
+        times = [outcome.ms if _is_well(outcome) else math.inf for outcome in outcomes]
+        return math.inf if math.inf in times else max(times) - min(times)
+
+    measured = [differ_ms() for _ in range(TRIES)]
+    holds = max(measured) >= waits_ms * 0.9 if broken else min(measured) < waits_ms * 0.9
+    took = max(measured) if broken else min(measured)
+    words = "some were not answered" if took == math.inf else f"the last was answered {took:.0f} ms after the first"
+    return Finding(holds, f"of {CROWD} requests at the same time {words}")
+
+
 def _lost_reply(state: State, fault: Fault, broken: bool) -> Finding:
     region, table = fault["region"], state["probe_table"]
     try:
@@ -281,6 +310,7 @@ CHECKS: dict[str, Check] = {
     "http-503": _request(_refused(503, "ServiceUnavailable")),
     "throttle": _request(_refused(400, "ProvisionedThroughputExceededException")),
     "deny": _request(_refused(400, "AccessDeniedException")),
+    "overload": _overload,
     "lost-reply": _lost_reply,
     "freeze": _freeze,
     "stop": _stop,

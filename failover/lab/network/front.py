@@ -17,7 +17,7 @@ from typing import assert_never
 from failover.lab.network.manners import Answering, Cuttable, Manner, Mute, Resetting
 from failover.lab.network.pipe import DripPipe, Pipe
 from failover.lab.network.sockets import BlackHole, bound, reset
-from failover.lab.network.wire import DENIED, THROTTLED, UNAVAILABLE
+from failover.lab.network.wire import DENIED, THROTTLED, UNAVAILABLE, Requests
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._handshake_over = self._loop.time()
         self._early: list[bytes | None] = []
+        self._requests = Requests() if front.service_ms else None
         self.client = _ClientEnd(self)
         self.engine = _End(self)
 
@@ -123,7 +124,10 @@ class Connection:
         elif end is self.engine and self.manner is Manner.LOST_REPLY:
             self.cut()
         else:
-            end.out.feed(data, max(self._loop.time(), self._handshake_over) + self._front.trip_s() / 2)
+            due = max(self._loop.time(), self._handshake_over) + self._front.trip_s() / 2
+            if data and end is self.client and self._requests:
+                due = self._front.served_at(due, self._requests.feed(data))
+            end.out.feed(data, due)
 
     def lost(self, end: _End) -> None:
         """One end is gone. Close the other behind the bytes that are still on the wire."""
@@ -155,6 +159,9 @@ class Front:
     def __init__(self, rtt_ms: float, tls: FrontTls | None = None) -> None:
         self.rtt_ms = rtt_ms
         self.added_ms = 0.0
+        self.service_ms = 0.0
+        """How long the region works on each request, one at a time; 0: as long as its engine does."""
+        self._free_at = 0.0
         self.tls = tls
         self.engine_port = 0
         self.connections: set[Cuttable] = set()
@@ -172,6 +179,19 @@ class Front:
     def trip_s(self) -> float:
         """The round trip, s, with what a fault adds to it."""
         return (self.rtt_ms + self.added_ms) / 1000
+
+    def work(self, service_ms: float) -> None:
+        """Work on one request at a time, each so long, on new connections; 0 ends it and the line."""
+        self.service_ms, self._free_at = service_ms, 0.0
+
+    def served_at(self, arrives: float, requests: int) -> float:
+        """When requests that arrive at this loop time are done, behind those that arrived before. Those
+        whose clients gave up are worked on too.
+        """
+        if not requests:
+            return arrives
+        self._free_at = max(arrives, self._free_at) + requests * self.service_ms / 1000
+        return self._free_at
 
     async def treat(self, manner: Manner) -> None:
         """Treat new connections in this manner.

@@ -126,6 +126,10 @@ class Gate:
         """Add to the round trip, ms, of open connections too; 0 adds nothing."""
         self._front.added_ms = added_ms
 
+    def work(self, service_ms: float) -> None:
+        """Work on one request at a time, each so long in ms, on new connections; 0 ends it."""
+        self._front.work(service_ms)
+
     def cut(self) -> int:
         """Reset every open connection and return how many there were."""
 

@@ -108,7 +108,7 @@ def test_production_has_no_such_page(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert json.loads(done.stdout) == {"found": False, "drills": False}, done.stderr
+    assert json.loads(done.stdout) == {"has_pages": False, "drills": False}, done.stderr
     assert reverse("drills:list") == LIST
 
 
@@ -117,8 +117,8 @@ import json, sys, django
 django.setup()
 from django.urls import Resolver404, resolve
 try:
-    found = resolve("/admin/failover/drills/").app_name == "drills"
+    has_pages = resolve("/admin/failover/drills/").app_name == "drills"
 except Resolver404:
-    found = False
-print(json.dumps({"found": found, "drills": any(name.startswith("failover.drills") for name in sys.modules)}))
+    has_pages = False
+print(json.dumps({"has_pages": has_pages, "drills": any(name.startswith("failover.drills") for name in sys.modules)}))
 """

@@ -123,6 +123,17 @@ def test_any_figure_that_was_made_better_is_found(run: Path, member: str) -> Non
     assert verify.main(run)[0] == 1
 
 
+def test_a_strategy_that_was_left_out_or_put_in_is_found(run: Path) -> None:
+    """Somebody takes the run that looks bad out of a comparison."""
+    report = json.loads((run / "report.json").read_text())
+    two = {"digest": report["digest"], "runs": [report, report]}
+    for forged in ({**two, "runs": []}, two, {**report, "strategy": "single-region"}):
+        (run / "report.json").write_text(json.dumps(forged))
+        assert verify.main(run)[0] == 1
+    (run / "report.json").write_text(json.dumps({**two, "runs": [report]}))
+    assert verify.main(run)[0] == 0
+
+
 def test_a_measured_value_of_the_hypothesis_that_was_made_better_is_found(run: Path) -> None:
     report = json.loads((run / "report.json").read_text())
     report["hypothesis"][0]["measured"] = 1

@@ -25,7 +25,7 @@ from tests.waiting import wait_until
 
 EAST, WEST = "us-east-1", "us-west-2"
 RTT_MS = 60
-FAULT_MS = {"latency": 300, "replication-delay": 500}
+FAULT_MS = {"latency": 300, "overload": 100, "replication-delay": 500}
 """Milliseconds for the kinds of faults that take some."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from failover.lab.errors import FaultRefused
-from tests.failover.lab.support import EAST, WEST, OwnLab, stamped
+from tests.failover.lab.support import EAST, WEST, OwnLab, stamped, table
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.lab
@@ -78,6 +78,17 @@ def test_tables_are_added_once_and_removed_with_their_items(drill: OwnLab) -> No
     item = vote(EAST)
     drill.replica(EAST).put(NAME, item)
     arrives(drill, WEST, item)
+
+
+def test_what_an_engine_has_left_of_an_earlier_drill_is_gone(cloud: OwnLab) -> None:
+    """An engine that was saved amid a drill starts with the drill's table."""
+    cloud.replica(EAST).create_tables((table(NAME),))
+    cloud.replica(EAST).put(NAME, stamped(EAST))
+    try:
+        cloud.client.add_table(NAME)
+        assert list(cloud.replica(EAST).scan(NAME)) == []
+    finally:
+        cloud.client.clear_tables()
 
 
 @pytest.mark.parametrize(

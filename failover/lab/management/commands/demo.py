@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from failover.adapters import lifeline
 from failover.lab.demo.config import DemoConfig
 from failover.lab.demo.demo import Demo
 from failover.lab.errors import LabError
@@ -45,6 +46,7 @@ class Command(BaseCommand):
             demo = Demo(config, say=say)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, lambda *_: demo.stop())
+            lifeline.hold(demo.stop)  # one that a drill's matrix started ends with it
             demo.run(lambda: _prepare_accounts(password))
         except LabError as error:
             raise CommandError(str(error)) from error

@@ -40,7 +40,8 @@ ONE_OF_EACH_CLASS = [kind.name for kind in {type(kind): kind for kind in PLAIN i
 
 def test_every_kind_of_the_contract_is_there_and_can_be_checked():
     named = """dns-empty dns-nxdomain dns-servfail dns-silent refuse blackhole hang drip reset latency http-503 throttle
-        deny lost-reply freeze stop replication-pause replication-delay tls-hang tls-reset tls-wrong-certificate"""
+        deny overload lost-reply freeze stop replication-pause replication-delay tls-hang tls-reset
+        tls-wrong-certificate"""
     assert {kind.name for kind in KINDS} == set(named.split()) == set(verify.CHECKS)
 
 

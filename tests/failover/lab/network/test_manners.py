@@ -162,6 +162,26 @@ def test_latency_is_felt_on_connections_that_are_open_and_is_gone_with_the_fault
     assert min(exchange(served, b"x")[1] for _ in range(5)) < 200
 
 
+def test_an_overloaded_region_works_on_one_request_after_the_other_also_for_clients_that_gave_up(
+    near: Gate, served: socket.socket
+):
+    near.work(150)
+    with contextlib.ExitStack() as stack:
+        gone, *waiting = [stack.enter_context(connect(near)) for _ in range(3)]
+        assert exchange(gone, REQUEST)[1] >= 149
+        began = time.monotonic()
+        gone.sendall(REQUEST)
+        assert exchange(served, SERVED)[0] == SERVED, "a connection from before has no part in it"
+        gone.close()
+        for client in waiting:
+            client.sendall(REQUEST)
+        for client in waiting:
+            assert client.recv(4096) == REQUEST
+        assert time.monotonic() - began >= 0.449, "both waited, for the one that gave up too"
+        near.work(0)
+        assert min(exchange(waiting[0], REQUEST)[1] for _ in range(5)) < 150
+
+
 def test_a_front_never_refuses_while_its_manner_changes(near: Gate):
     outcomes = set()
     deadline = time.monotonic() + 1
