@@ -31,8 +31,8 @@ class Store(StrEnum):
 @dataclass(frozen=True)
 class Strategy:
     """One strategy. `client` are settings of botocore's `Config` beside boto3's own, `check_every_s` is
-    for health checks. `switches_after_s`: how long after the fault it would switch, in its own time;
-    None: never.
+    for health checks, `threads` is how many requests it serves at a time. `switches_after_s`: how long
+    after the fault it would switch, in its own time; None: never.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Strategy:
     client: Mapping[str, Any] = field(default_factory=dict)
     is_replicated: bool = True
     check_every_s: float = 0.0
+    threads: int = 16
     switches_after_s: float | None = None
 
     @property
@@ -56,6 +57,13 @@ class Strategy:
 
 RETRIES = {"retries": {"mode": "legacy", "max_attempts": 10}}
 """What SDKs did for DynamoDB in October 2025: ten retries, the last after 25.6 s."""
+IMPATIENT: Mapping[str, Any] = {
+    "connect_timeout": 0.5,
+    "read_timeout": 0.5,
+    "retries": {"mode": "legacy", "max_attempts": 3},
+    "max_pool_connections": 64,
+}
+"""The usual advice, followed without a limit on retries: give up soon, and repeat at once."""
 CHECKS_TO_FAIL, TTL_S = 3, 60.0
 """Route 53 gives an address up after so many failed checks; resolvers keep the old one for a TTL."""
 OPERATOR_S = 900.0
@@ -69,6 +77,13 @@ STRATEGIES: Mapping[str, Strategy] = {
             "retries",
             "the same with the ten retries of October 2025, up to 25.6 s apart",
             client=RETRIES,
+            is_replicated=False,
+        ),
+        Strategy(
+            "impatient",
+            "gives up after half a second and repeats at once, three times, 64 requests at a time",
+            client=IMPATIENT,
+            threads=64,
             is_replicated=False,
         ),
         Strategy("global-tables-only", "a replica stands ready in the second region, and nobody looks at it"),

@@ -8,13 +8,14 @@ import os
 import signal
 
 from failover.adapters import lifeline
+from failover.drills.strategies.catalogue import STRATEGIES
 
 if "DRILL_SOCKET" in os.environ:
     bind = f"fd://{os.environ['DRILL_SOCKET']}"
 wsgi_app = "failover.drills.strategies.app:create()"
 worker_class = "gthread"
 workers = 1
-threads = 16
+threads = STRATEGIES[os.environ.get("DRILL_STRATEGY", "single-region")].threads
 # A thread that waits for a dead region is part of the lesson; nobody kills the process for it.
 timeout = 0
 graceful_timeout = 1

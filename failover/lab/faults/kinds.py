@@ -176,7 +176,7 @@ class Overload(FaultKind):
         return 0 if order.keep_connections else gate.cut()
 
     def restore(self, world: World, region: str) -> None:
-        """Work as fast as the engine does."""
+        """Work as fast as the engine does. Connections that were opened during the fault are cut."""
         world.regions[region].gate.work(0)
 
 

@@ -90,6 +90,11 @@ class Connection:
         self.client = _ClientEnd(self)
         self.engine = _End(self)
 
+    @property
+    def is_in_line(self) -> bool:
+        """Whether its requests wait behind those of others, in a region that is overloaded."""
+        return self._requests is not None
+
     def accepted(self) -> None:
         """Count the new client and connect to the engine.
 
@@ -181,8 +186,11 @@ class Front:
         return (self.rtt_ms + self.added_ms) / 1000
 
     def work(self, service_ms: float) -> None:
-        """Work on one request at a time, each so long, on new connections; 0 ends it and the line."""
+        """Work on one request at a time, each so long, on new connections; 0 ends it, and cuts those in the line."""
         self.service_ms, self._free_at = service_ms, 0.0
+        for connection in list(self.connections):
+            if isinstance(connection, Connection) and connection.is_in_line and not service_ms:
+                connection.cut()
 
     def served_at(self, arrives: float, requests: int) -> float:
         """When requests that arrive at this loop time are done, behind those that arrived before. Those

@@ -128,7 +128,11 @@ class Gate:
 
     def work(self, service_ms: float) -> None:
         """Work on one request at a time, each so long in ms, on new connections; 0 ends it."""
-        self._front.work(service_ms)
+
+        async def work() -> None:
+            self._front.work(service_ms)
+
+        self._loop.run(work())
 
     def cut(self) -> int:
         """Reset every open connection and return how many there were."""
